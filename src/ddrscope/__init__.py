@@ -1,0 +1,1 @@
+"""See what an image-restoration network knows about the damage in its input."""

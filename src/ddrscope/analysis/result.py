@@ -1,0 +1,96 @@
+"""The result of an analysis: the numbers, the maps, the pictures' thumbnails, on disk and in memory."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ddrscope.errors import InputError
+from ddrscope.store import atomic_write, write_json
+
+EMBEDDING_COLUMNS = (
+    "network", "layer", "view", "control", "picture", "photo", "degradation", "level", "x", "y", "seed",
+)  # fmt: skip
+MEASURES = (
+    "chi_pca",
+    "chi_tsne",
+    "chi_content_pca",
+    "chi_content_tsne",
+    "degradation_share",
+    "content_share",
+    "interaction_share",
+    "knn_accuracy",
+)
+
+
+@dataclass(frozen=True)
+class AnalysisResult:
+    """What `analyze` found.
+
+    ``data`` is the content of ``analysis.json`` (its keys are described in docs/files.md). ``embedding`` has one row for each point
+    of each t-SNE plane, with the columns `EMBEDDING_COLUMNS`. ``thumbnails`` has the columns ``picture``, ``degradation`` and
+    ``jpeg`` (bytes): the degraded picture as the network saw it.
+    """
+
+    data: dict[str, Any]
+    embedding: pd.DataFrame
+    thumbnails: pd.DataFrame
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for each network, layer and view, the controls included (column ``control``, empty for the networks)."""
+        rows: list[dict[str, Any]] = []
+        for entry in [*self.data["networks"], *self.data["controls"]]:
+            head = {"network": entry.get("network", entry["name"]), "control": entry.get("kind", "")}
+            rows += [{**head, **{k: v for k, v in layer.items() if k != "paths"}} for layer in entry["layers"]]
+        return pd.DataFrame(rows)
+
+    def layer(self, network: str, view: str, layer: str | None = None) -> dict[str, Any]:
+        """The measures of one layer of an asked network; by default of its last one, the last HR layer."""
+        for entry in self.data["networks"]:
+            if entry["name"] == network:
+                rows = [row for row in entry["layers"] if row["view"] == view and layer in (None, row["layer"])]
+                if rows:
+                    return rows[-1]
+        raise KeyError(f"no layer {layer!r} of network {network!r} in view {view!r}")
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``analysis.json``, ``embedding.parquet``, ``thumbnails.parquet``, ``figures/`` and ``report.html``; return the page."""
+        from ddrscope.report import write_report
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, frame in (("embedding", self.embedding), ("thumbnails", self.thumbnails)):
+            with atomic_write(folder / f"{name}.parquet") as temporary:
+                frame.to_parquet(temporary, index=False)
+        page = write_report(self, folder)
+        write_json(folder / "analysis.json", self.data)
+        return page
+
+    @classmethod
+    def load(cls, folder: str | Path) -> AnalysisResult:
+        """Read what `save` wrote. Raises `InputError` when the folder holds no analysis."""
+        folder = Path(folder)
+        try:
+            data = json.loads((folder / "analysis.json").read_text(encoding="utf-8"))
+            frames = [pd.read_parquet(folder / f"{name}.parquet") for name in ("embedding", "thumbnails")]
+        except (OSError, ValueError) as error:
+            raise InputError(f"{folder} holds no finished analysis ({error}): run `ddrscope analyze --out {folder}`") from None
+        return cls(data, *frames)
+
+    def plot(self) -> Any:
+        """The paper's figure, layers by networks, as a matplotlib figure."""
+        from ddrscope.report import grid_figure
+
+        return grid_figure(self)
+
+    def _repr_html_(self) -> str:
+        """The whole page inside a frame, so that a notebook shows the interactive report."""
+        from ddrscope.report import report_html
+
+        page = base64.b64encode(report_html(self).encode()).decode()
+        return f'<iframe src="data:text/html;base64,{page}" width="100%" height="900" style="border:0"></iframe>'

@@ -1,0 +1,21 @@
+"""What damages a picture: families of degradations, their text form, pipelines of them, and bicubic shrinking."""
+
+from __future__ import annotations
+
+from . import blur, compression, noise, resampling, tone  # noqa: F401  (importing a family registers it)
+from .base import Degradation, Range, Stage
+from .pipeline import Pipeline, parse_degradation
+from .registry import list_degradations, register
+from .resize import resize, shrink
+
+__all__ = [
+    "Degradation",
+    "Pipeline",
+    "Range",
+    "Stage",
+    "list_degradations",
+    "parse_degradation",
+    "register",
+    "resize",
+    "shrink",
+]

@@ -1,0 +1,141 @@
+"""What a degradation is: a family with typed, bounded parameters and a text form."""
+
+from __future__ import annotations
+
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from operator import index
+from typing import Any, ClassVar, Literal, NamedTuple, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from ..errors import InputError
+
+Stage = Literal["before", "after"]
+
+
+class Range(NamedTuple):
+    """The allowed values of a parameter, both ends included, and their unit."""
+
+    low: float
+    high: float
+    unit: str
+
+    def __str__(self) -> str:
+        return f"{self.low:g} to {self.high:g} ({self.unit})"
+
+
+class _Parameter(NamedTuple):
+    name: str
+    kind: type
+    allowed: Range | tuple[str, ...]
+    default: Any
+
+
+@dataclass(frozen=True)
+class Degradation(ABC):
+    """One family of damage at one level.
+
+    A family is a frozen dataclass whose first field is `level`; each field is `Annotated` with its `Range`, or a
+    `Literal` of names. Values out of range raise `InputError`; numbers are kept to the six digits of the text form.
+    `stage` says on which side of the shrinking it acts.
+    """
+
+    family: ClassVar[str]
+    stage: ClassVar[Stage]
+    level: float
+
+    @abstractmethod
+    def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Damage a float32 (H, W, C) picture in 0..1; the result has the same shape and may leave 0..1."""
+
+    @property
+    def severity(self) -> float:
+        """Orders the levels of a family: the larger, the worse."""
+        return self.level
+
+    @property
+    def text(self) -> str:
+        """The canonical text form, as `blur:4`: numbers in `%g`, defaults left out."""
+        values = [(getattr(self, p.name), p.default) for p in self._parameters()]
+        while values[-1][0] == values[-1][1]:
+            values.pop()
+        return f"{self.family}:" + ",".join(value if isinstance(value, str) else f"{value:g}" for value, _ in values)
+
+    @classmethod
+    def level_range(cls) -> Range:
+        """The levels the family allows, and their unit."""
+        allowed = cls._parameters()[0].allowed
+        assert isinstance(allowed, Range)
+        return allowed
+
+    @classmethod
+    def usage(cls) -> str:
+        """The text form with names for values, as `resample:LEVEL[,INTERPOLATION]`."""
+        first, *others = cls._parameters()
+        form = f"{cls.family}:{first.name.upper()}"
+        for parameter in others:
+            value = f",{parameter.name.upper()}"
+            form += value if parameter.default is MISSING else f"[{value}]"
+        return form
+
+    @classmethod
+    def describe(cls) -> str:
+        """The first line of the docstring, without its full stop."""
+        assert cls.__doc__ is not None
+        return cls.__doc__.splitlines()[0].rstrip(".")
+
+    @classmethod
+    def parse(cls, values: list[str]) -> Degradation:
+        """Build a degradation from the values of its text form; raises `InputError` naming the value at fault."""
+        parameters = cls._parameters()
+        required = sum(p.default is MISSING for p in parameters)
+        if not required <= len(values) <= len(parameters):
+            needs = f"level {cls.level_range()}" if not values else f"got {len(values)} values"
+            raise InputError(f"degradation '{cls.family}' is written {cls.usage()}: {needs}")
+        return cls(*(cls._value(p, text) for p, text in zip(parameters, values, strict=False)))
+
+    @classmethod
+    def _value(cls, parameter: _Parameter, text: str) -> Any:
+        if parameter.kind is str:
+            return text
+        try:
+            return parameter.kind(text)
+        except ValueError:
+            wanted = "a whole number" if parameter.kind is int else "a number"
+            raise InputError(
+                f"{parameter.name} '{text}' of '{cls.family}' is not {wanted}: use {parameter.allowed}"
+            ) from None
+
+    @classmethod
+    @cache
+    def _parameters(cls) -> tuple[_Parameter, ...]:
+        hints = get_type_hints(cls, include_extras=True)
+        parameters = []
+        for field in fields(cls):
+            hint, arguments = hints[field.name], get_args(hints[field.name])
+            if get_origin(hint) is Literal:
+                parameters.append(_Parameter(field.name, str, arguments, field.default))
+            else:
+                parameters.append(_Parameter(field.name, arguments[0], arguments[1], field.default))
+        return tuple(parameters)
+
+    def __post_init__(self) -> None:
+        for name, kind, allowed, _ in self._parameters():
+            value = getattr(self, name)
+            if isinstance(allowed, Range):
+                if not allowed.low <= value <= allowed.high:
+                    raise InputError(f"{name} {value:.10g} of '{self.family}' is out of range: use {allowed}")
+                # Text and pixels must agree, so a value is what its text says; adding 0 turns -0 to 0.
+                object.__setattr__(self, name, float(f"{value:g}") + 0 if kind is float else index(value))
+            elif value not in allowed:
+                raise InputError(f"unknown {name} '{value}' of '{self.family}': {suggestion(value, allowed)}")
+
+
+def suggestion(name: str, known: Sequence[str]) -> str:
+    """The remedy for an unknown name: those it resembles, else all there are."""
+    close = difflib.get_close_matches(name, known, cutoff=0.5)
+    return f"did you mean {' or '.join(close)}?" if close else f"use one of {', '.join(known)}"

@@ -1,0 +1,80 @@
+"""Lossy file formats, there and back through Pillow: the picture is rounded to 8 bits, coded and decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Annotated, Any
+
+import numpy as np
+from PIL import Image
+
+from ..errors import InputError
+from .base import Degradation, Range
+from .registry import register
+
+_MAX_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
+
+
+def _round_trip(pixels: np.ndarray, format: str, **options: Any) -> np.ndarray:
+    """Code and decode a (H, W, C) picture: three channels as RGB, any other number each as a grey picture."""
+    height, width, channels = pixels.shape
+    max_side = _MAX_SIDE.get(format)
+    if max_side and max(height, width) > max_side:
+        raise InputError(f"{format} holds at most {max_side} pixels per side, not {width} x {height}: crop the picture")
+    levels = np.rint(pixels.clip(0, 1) * 255).astype(np.uint8)
+    planes = [levels] if channels == 3 else [levels[..., c] for c in range(channels)]
+    decoded = []
+    for plane in planes:
+        picture, file = Image.fromarray(plane), BytesIO()
+        picture.save(file, format, **options)
+        decoded.append(np.asarray(Image.open(file).convert(picture.mode)))
+    result = decoded[0] if channels == 3 else np.stack(decoded, axis=-1)
+    return result.astype(np.float32) / np.float32(255)
+
+
+@register
+@dataclass(frozen=True)
+class Jpeg(Degradation):
+    """JPEG compression, colour at half resolution (4:2:0)."""
+
+    family = "jpeg"
+    stage = "after"
+    level: Annotated[int, Range(1, 100, "quality")]
+
+    def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return _round_trip(pixels, "JPEG", quality=self.level, subsampling="4:2:0")
+
+    @property
+    def severity(self) -> float:
+        return -self.level
+
+
+@register
+@dataclass(frozen=True)
+class Jpeg2000(Degradation):
+    """JPEG 2000 compression, irreversible wavelet."""
+
+    family = "jpeg2000"
+    stage = "after"
+    level: Annotated[float, Range(1, 1000, "compression ratio")]
+
+    def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return _round_trip(pixels, "JPEG2000", quality_mode="rates", quality_layers=[self.level], irreversible=True)
+
+
+@register
+@dataclass(frozen=True)
+class WebP(Degradation):
+    """Lossy WebP compression."""
+
+    family = "webp"
+    stage = "after"
+    level: Annotated[int, Range(0, 100, "quality")]
+
+    def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return _round_trip(pixels, "WEBP", quality=self.level)
+
+    @property
+    def severity(self) -> float:
+        return -self.level

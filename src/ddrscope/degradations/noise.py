@@ -1,0 +1,74 @@
+"""Random noise: Gaussian, Poisson, impulse, speckle; independent per channel except impulses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from .base import Degradation, Range
+from .registry import register
+
+
+@register
+@dataclass(frozen=True)
+class GaussianNoise(Degradation):
+    """Additive white Gaussian noise."""
+
+    family = "noise"
+    stage = "after"
+    level: Annotated[float, Range(0, 255, "sigma in 0..255 units")]
+
+    def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return pixels + np.float32(self.level / 255) * rng.standard_normal(pixels.shape, dtype=np.float32)
+
+
+@register
+@dataclass(frozen=True)
+class PoissonNoise(Degradation):
+    """Poisson (photon) noise: the fewer photons, the worse."""
+
+    family = "poisson"
+    stage = "after"
+    level: Annotated[float, Range(1, 100_000, "photons at white")]
+
+    def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        # Shrinking or a step before may have left 0..1; a rate cannot be negative.
+        photons = rng.poisson(np.maximum(pixels, 0) * self.level)
+        return (photons / self.level).astype(np.float32)
+
+    @property
+    def severity(self) -> float:
+        return -self.level
+
+
+@register
+@dataclass(frozen=True)
+class ImpulseNoise(Degradation):
+    """Impulse (salt-and-pepper) noise: whole pixels turn white or black."""
+
+    family = "impulse"
+    stage = "after"
+    level: Annotated[float, Range(0, 100, "percent of pixels")]
+
+    def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        draw = rng.random(pixels.shape[:2])
+        half = self.level / 200
+        result = pixels.copy()
+        result[draw < half] = 0
+        result[draw >= 1 - half] = 1
+        return result
+
+
+@register
+@dataclass(frozen=True)
+class SpeckleNoise(Degradation):
+    """Speckle: Gaussian noise in proportion to the pixel's value."""
+
+    family = "speckle"
+    stage = "after"
+    level: Annotated[float, Range(0, 255, "sigma at white in 0..255 units")]
+
+    def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return pixels * (1 + np.float32(self.level / 255) * rng.standard_normal(pixels.shape, dtype=np.float32))

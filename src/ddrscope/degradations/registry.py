@@ -1,0 +1,31 @@
+"""The registry of degradation families, by the name their text form begins with."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from ..errors import InputError
+from .base import Degradation, suggestion
+
+_FAMILIES: dict[str, type[Degradation]] = {}
+_Family = TypeVar("_Family", bound=type[Degradation])
+
+
+def register(family: _Family) -> _Family:
+    """Class decorator that makes a family known to the text form; raises `ValueError` when its name is taken."""
+    if family.family in _FAMILIES or family.family == "clean":
+        raise ValueError(f"a degradation named '{family.family}' is already registered")
+    _FAMILIES[family.family] = family
+    return family
+
+
+def list_degradations() -> list[type[Degradation]]:
+    """Every registered family, sorted by name."""
+    return [_FAMILIES[name] for name in sorted(_FAMILIES)]
+
+
+def find_family(name: str) -> type[Degradation]:
+    """The family of that name; raises `InputError` suggesting the nearest names."""
+    if name not in _FAMILIES:
+        raise InputError(f"unknown degradation '{name}': {suggestion(name, ['clean', *sorted(_FAMILIES)])}")
+    return _FAMILIES[name]

@@ -1,0 +1,28 @@
+"""Resolution lost by resampling: shrunk and enlarged again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from .base import Degradation, Range
+from .registry import register
+from .resize import Interpolation, resize
+
+
+@register
+@dataclass(frozen=True)
+class Resampling(Degradation):
+    """Shrinks by a factor and enlarges back with the same interpolation."""
+
+    family = "resample"
+    stage = "after"
+    level: Annotated[float, Range(1, 64, "factor")]
+    interpolation: Interpolation = "bicubic"
+
+    def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        height, width = pixels.shape[:2]
+        small = (max(1, round(height / self.level)), max(1, round(width / self.level)))
+        return resize(resize(pixels, small, self.interpolation), (height, width), self.interpolation)

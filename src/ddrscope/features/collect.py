@@ -1,0 +1,84 @@
+"""The features of many pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ddrscope.errors import InputError
+from ddrscope.features.execution import Precision, autocast, device_of, fastest_memory_format
+from ddrscope.features.matrix import FeatureMatrix, RowWriter
+from ddrscope.features.names import LayerName
+from ddrscope.features.taps import Run, capture
+from ddrscope.features.views import VIEWS, to_channels_first
+
+
+class NonFiniteFeatures(InputError):
+    """A picture's features hold NaN or infinity: picture `row` (from 0, in the order of the batches) at `layer`."""
+
+    def __init__(self, layer: str, row: int) -> None:
+        super().__init__(
+            f"layer {layer!r}: the features of picture {row} are not finite; check the network's weights and "
+            "pixel range, or use --precision float32"
+        )
+        self.layer = layer
+        self.row = row
+
+
+def collect_features(
+    module: nn.Module,
+    batches: Iterable[Tensor],
+    layers: Sequence[str],
+    views: Sequence[str] = ("flattened", "pooled"),
+    *,
+    run: Run | None = None,
+    precision: Precision = "auto",
+    channels_dim: int | None = None,
+    folder: Path | None = None,
+    in_memory_bytes: int = 1 << 30,
+) -> dict[tuple[str, str], FeatureMatrix]:
+    """The features of all pictures at the given layers, by (layer, view), one row a picture.
+
+    `batches` are float32 (B, C, H, W), not necessarily of one size; `layers` as `resolve_layers` gives them. View
+    `flattened` is (N, C*H*W), in (C, H, W) order; `pooled` is (N, 2C), means then standard deviations. `channels_dim`
+    overrides `find_channels_dim` for all layers. Flattened features beyond `in_memory_bytes` in all go to temporary files
+    in `folder` (the system's by default). A row does not depend on its neighbours in the batch. InputError for an unknown
+    layer, differing sizes in the flattened view, no pictures; NonFiniteFeatures for NaN and infinity.
+    """
+    device = device_of(module)
+    share = in_memory_bytes // max(1, len(layers))
+    writers = {(layer, view): RowWriter(folder, share) for layer in layers for view in views}
+    submodules = {layer: module.get_submodule(LayerName.parse(layer).module) for layer in layers}
+    memory_format: torch.memory_format | None = None
+    done = 0
+
+    for batch in batches:
+        batch = batch.to(device)
+
+        def reduce(layer: str, tensor: Tensor, batch: Tensor = batch) -> dict[str, Tensor]:
+            try:
+                features = to_channels_first(tensor, batch, module=submodules[layer], channels_dim=channels_dim)
+            except InputError as error:
+                raise InputError(f"layer {layer!r}: {error}") from error
+            return {view: VIEWS[view](features) for view in views}
+
+        with autocast(precision, device):
+            memory_format = memory_format or fastest_memory_format(module, batch[:1], layers, run)
+            batch = batch.contiguous(memory_format=memory_format)
+            captured = capture(module, batch, layers, reduce, run=run)
+        for layer in layers:
+            for view, rows in captured[layer].items():
+                finite = rows.isfinite().all(dim=1)
+                if not finite.all():
+                    raise NonFiniteFeatures(layer, done + int(finite.int().argmin()))
+                try:
+                    writers[layer, view].append(rows.numpy())
+                except InputError as error:
+                    raise InputError(f"layer {layer!r}: {error}") from error
+        done += len(batch)
+    if not done:
+        raise InputError("no pictures to take features of")
+    return {key: writer.finish() for key, writer in writers.items()}

@@ -1,0 +1,91 @@
+"""How to run a network fast on this machine: device, precision, memory format, batch size."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import chain
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ddrscope.features.names import LayerName
+from ddrscope.features.taps import Run, capture, inference, tapped
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+# A layer's input and output, a skip connection or two, a concatenation, and what a kernel needs for itself.
+_LIVE_TENSORS = 8
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Where the module's weights are; the CPU for a module without any."""
+    weight = next(chain(module.parameters(), module.buffers()), None)
+    return torch.device("cpu") if weight is None else weight.device
+
+
+def has_native_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 in hardware; a CPU that only emulates it is slower than in float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu":
+        return False
+    # Before torch 2.11 there is no public way to ask; float32 is right everywhere.
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(capabilities.get(feature, False) for feature in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def autocast(precision: Precision, device: torch.device) -> torch.autocast:
+    """The context in which to run a network: bfloat16 autocast where asked, or where `auto` finds it native."""
+    enabled = precision == "bfloat16" or (precision == "auto" and has_native_bfloat16(device))
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+
+
+def fastest_memory_format(
+    module: nn.Module, sample: Tensor, layers: Sequence[str], run: Run | None = None
+) -> torch.memory_format:
+    """`torch.channels_last`, in which convolutions are fastest, unless the module cannot take `sample` in it."""
+    try:
+        capture(module, sample.contiguous(memory_format=torch.channels_last), layers, lambda *_: None, run=run)
+    except RuntimeError:  # some networks call `view` where only a contiguous tensor has one
+        return torch.contiguous_format
+    return torch.channels_last
+
+
+def choose_batch(
+    module: nn.Module,
+    sample: Tensor,
+    layers: Sequence[str],
+    *,
+    run: Run | None = None,
+    memory_limit: int | None = None,
+    largest: int = 16,
+) -> int:
+    """The number of pictures like `sample` (1, C, H, W) to run at once, 1 to `largest`.
+
+    Measured on one forward pass: a picture costs the flattened float32 features of `layers` and some eight tensors of
+    the largest size that appears. `memory_limit` is in bytes; by default a quarter of the machine's main memory, half of
+    a GPU's free memory.
+    """
+    device = device_of(module)
+    wanted = {LayerName.parse(layer) for layer in layers}
+    biggest = captured = 0
+
+    def see(layer: LayerName, tensor: Tensor | None) -> None:
+        nonlocal biggest, captured
+        if tensor is not None:
+            biggest = max(biggest, tensor.nbytes)
+            captured += 4 * tensor.numel() * (layer in wanted)
+
+    with inference(module), tapped(module, dict(module.named_modules()), see):
+        (run or module)(sample.to(device))
+    limit = _memory_limit(device) if memory_limit is None else memory_limit
+    return max(1, min(largest, limit // max(1, captured + _LIVE_TENSORS * biggest)))
+
+
+def _memory_limit(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0] // 2
+    # Of the physical memory, not of the free: the batch size, and with it the last bits, stay the same from run to run.
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4

@@ -1,0 +1,23 @@
+"""How features gather: by degradation, by content, and how sure that is."""
+from ddrscope.separability.chi import calinski_harabasz, permutation_p_value
+from ddrscope.separability.design import Design
+from ddrscope.separability.jackknife import jackknife, jackknife_interval
+from ddrscope.separability.measures import measure, measure_planes
+from ddrscope.separability.neighbours import knn_accuracy
+from ddrscope.separability.path import path_spearman
+from ddrscope.separability.shares import VarianceShares, share_intervals, variance_shares
+
+__all__ = [
+    "Design",
+    "VarianceShares",
+    "calinski_harabasz",
+    "jackknife",
+    "jackknife_interval",
+    "knn_accuracy",
+    "measure",
+    "measure_planes",
+    "path_spearman",
+    "permutation_p_value",
+    "share_intervals",
+    "variance_shares",
+]

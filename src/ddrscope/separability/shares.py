@@ -1,0 +1,92 @@
+"""How much of the features' variation belongs to the degradation, to the content, and to both together."""
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from ddrscope.errors import InputError
+from ddrscope.separability.design import Design, cell_counts, encode
+from ddrscope.separability.jackknife import jackknife_interval
+
+
+@dataclass(frozen=True)
+class VarianceShares:
+    """Shares of the total scatter, which sum to 1; pure noise has degradation and content 0 on average, so either may fall a little below."""
+
+    degradation: float
+    content: float
+    interaction: float
+
+
+def variance_shares(gram: np.ndarray, pictures: np.ndarray, degradations: np.ndarray) -> VarianceShares:
+    """Two-way analysis of variance of n = N k rows (N pictures, each in k degradations) in the full feature space.
+
+    `gram` is the (n, n) Gram matrix of the rows, which `pictures` and `degradations` name; it need not be centred. With
+    SS_T = SS_D + SS_C + SS_I and MS_I = SS_I / ((N-1)(k-1)), the degradation share is (SS_D - (k-1) MS_I) / SS_T, the content
+    share (SS_C - (N-1) MS_I) / SS_T, the interaction share the rest. NaN when the rows do not vary.
+
+    Raises InputError unless two or more pictures meet two or more degradations, each exactly once.
+    """
+    return VarianceShares(*_shares_and_replicates(gram, pictures, degradations, pictures)[:, 0].tolist())
+
+
+def share_intervals(gram: np.ndarray, design: Design) -> dict[str, tuple[float, float]]:
+    """95 % jackknife intervals (low, high) of the shares by delete-one-photograph, keyed by the fields of VarianceShares."""
+    shares = _shares_and_replicates(gram, design.pictures, design.groups, design.photos)
+    return {
+        field.name: jackknife_interval(values[0], values[1:])
+        for field, values in zip(fields(VarianceShares), shares, strict=True)
+    }
+
+
+def _shares_and_replicates(
+    gram: np.ndarray, pictures: np.ndarray, degradations: np.ndarray, photos: np.ndarray
+) -> np.ndarray:
+    """Degradation, content and interaction share (3, 1 + P): of all rows, then without each of P photographs."""
+    _require_balance(pictures, degradations)
+    order = np.lexsort((encode(degradations), encode(pictures)))
+    k = len(np.unique(degradations))
+    n_pictures = len(order) // k
+    photo_of = encode(photos)[order[::k]]
+    cells = gram[np.ix_(order, order)].reshape(n_pictures, k, n_pictures, k)
+
+    # Leaving out a photograph takes its rows *and* columns away, so all that is kept are sums over pairs of photographs.
+    by_photo = np.eye(photo_of.max() + 1)[photo_of].T
+    pairs = by_photo @ cells.sum(axis=(1, 3)) @ by_photo.T
+    pairs_same_degradation = by_photo @ np.einsum("pdqd->pq", cells) @ by_photo.T
+    squares_of_pictures = by_photo @ np.einsum("pdpe->p", cells)
+    squares = by_photo @ np.einsum("pdpd->p", cells)
+
+    n = _leave_one_out(np.diag(by_photo.sum(axis=1)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        of_mean = _leave_one_out(pairs) / (n * k)
+        ss_total = _leave_one_out(np.diag(squares)) - of_mean
+        ss_content = _leave_one_out(np.diag(squares_of_pictures)) / k - of_mean
+        ss_degradation = _leave_one_out(pairs_same_degradation) / n - of_mean
+        ms_interaction = (ss_total - ss_content - ss_degradation) / ((n - 1) * (k - 1))
+        degradation = (ss_degradation - (k - 1) * ms_interaction) / ss_total
+        content = (ss_content - (n - 1) * ms_interaction) / ss_total
+    return np.stack([degradation, content, 1 - degradation - content])
+
+
+def _leave_one_out(pairs: np.ndarray) -> np.ndarray:
+    """Sum of a symmetric (P, P) matrix, then the sums without each row and column: (1 + P,)."""
+    total = pairs.sum()
+    return np.append(total, total - 2 * pairs.sum(axis=0) + pairs.diagonal())
+
+
+def _require_balance(pictures: np.ndarray, degradations: np.ndarray) -> None:
+    counts = cell_counts(pictures, degradations)
+    if min(counts.shape) < 2:
+        raise InputError(
+            "variance shares need two or more pictures in two or more degradations, here are "
+            f"{counts.shape[0]} and {counts.shape[1]}"
+        )
+    if (counts != 1).any():
+        picture, degradation = np.argwhere(counts != 1)[0]
+        raise InputError(
+            "variance shares need every picture in every degradation exactly once, but "
+            f"{np.unique(pictures)[picture]} meets {np.unique(degradations)[degradation]} "
+            f"{counts[picture, degradation]} times: use the same pictures in every set"
+        )

@@ -1,0 +1,144 @@
+"""What a run leaves on disk: atomic files, the output folder with its lock, the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from ddrscope.errors import InputError
+
+MANIFEST = "manifest.json"
+LOCK = ".lock"
+LIBRARIES = ("ddrscope", "torch", "numpy", "scipy", "scikit-learn", "openTSNE", "spandrel", "Pillow")
+
+
+@contextmanager
+def atomic_write(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``target``; flushed to disk and renamed onto it only when the block ends without error."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(target: Path, value: Any) -> None:
+    """Write ``value`` as JSON, atomically; NaN becomes null, since JSON has no word for it."""
+    with atomic_write(target) as temporary:
+        temporary.write_text(json.dumps(_without_nan(value), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if abs(value) != float("inf") and value == value else None
+    if isinstance(value, Mapping):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return value
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def manifest(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What is needed to do a run again: its settings, the versions, the machine, the time."""
+    return {
+        "settings": dict(settings),
+        "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in LIBRARIES},
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+class RunFolder:
+    """The output folder of one run: refuses another run's, resumes its own, keeps two processes apart.
+
+    ``settings`` decides whether a folder is the same run's. ``parts`` is where finished pieces are kept until the run is done.
+    Use as a context manager. Raises `InputError` when the folder is not empty and neither ``resume`` nor ``overwrite`` is
+    given, when it holds a run of other settings, or when a living process works in it.
+    """
+
+    def __init__(self, path: str | Path, settings: Mapping[str, Any], resume: bool = False, overwrite: bool = False) -> None:
+        self.path = Path(path)
+        self.parts = self.path / "parts"
+        self.settings = json.loads(json.dumps(_without_nan(settings)))
+        self.resume, self.overwrite = resume, overwrite
+
+    def __enter__(self) -> RunFolder:
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"{self.path} is a file: --out needs a folder")
+        self._take_lock_of_the_dead()
+        occupied = self.path.is_dir() and any(item.name != LOCK for item in self.path.iterdir())
+        if occupied and not self.overwrite:
+            self._check_same_run()
+        self.parts.mkdir(parents=True, exist_ok=True)
+        (self.path / LOCK).write_text(str(os.getpid()))
+        if occupied and self.overwrite:
+            self._clear()
+        write_json(self.path / MANIFEST, manifest(self.settings))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        (self.path / LOCK).unlink(missing_ok=True)
+
+    def finish(self) -> None:
+        """Delete the kept pieces: the result is on disk."""
+        for part in self.parts.glob("*"):
+            part.unlink()
+        self.parts.rmdir()
+
+    def _check_same_run(self) -> None:
+        if not self.resume:
+            raise InputError(f"{self.path} is not empty: give --resume to go on with it, --overwrite to replace it, or another --out")
+        try:
+            before = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))["settings"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise InputError(f"{self.path} holds no run that could be resumed: give --overwrite or another --out") from None
+        differing = [key for key in self.settings if before.get(key) != self.settings[key]]
+        if differing:
+            key = differing[0]
+            raise InputError(
+                f"{self.path} holds a run with {key} = {before.get(key)}, not {self.settings[key]}: "
+                "resume with the same options, give --overwrite, or another --out"
+            )
+
+    def _take_lock_of_the_dead(self) -> None:
+        lock = self.path / LOCK
+        try:
+            owner = int(lock.read_text())
+        except (OSError, ValueError):
+            return
+        if owner != os.getpid() and Path(f"/proc/{owner}").exists():
+            raise InputError(f"{self.path} is in use by process {owner}: wait for it or choose another --out")
+        lock.unlink(missing_ok=True)
+
+    def _clear(self) -> None:
+        """Remove only what a run writes, never a stranger's file in a folder named by mistake."""
+        for item in sorted(self.path.rglob("*"), reverse=True):
+            if item.name == LOCK:
+                continue
+            if item.is_dir():
+                if not any(item.iterdir()) and item != self.parts:
+                    item.rmdir()
+            elif self._is_ours(item):
+                item.unlink()
+
+    def _is_ours(self, item: Path) -> bool:
+        relative = item.relative_to(self.path)
+        return relative.parts[0] in ("parts", "figures") or len(relative.parts) == 1

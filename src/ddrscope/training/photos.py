@@ -1,0 +1,77 @@
+"""Pairs of small and large patches, drawn from a folder of clean photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ddrscope.degradations import shrink
+from ddrscope.errors import InputError
+from ddrscope.images import find_pictures, read_picture
+
+
+class PhotoPairs:
+    """Photographs in memory, each beside itself shrunk by ``scale`` with the bicubic kernel of the field, both in 8 bits.
+
+    ``names`` lists the photographs. Raises `InputError` when a photograph is smaller than ``smallest`` LR pixels a side.
+    """
+
+    def __init__(self, folder: str | Path, scale: int, smallest: int = 1) -> None:
+        self.scale = scale
+        self.names: list[str] = []
+        self.large: list[NDArray[np.uint8]] = []
+        self.small: list[NDArray[np.uint8]] = []
+        for file in find_pictures([folder]):
+            pixels = read_picture(file).pixels
+            height, width = (side // scale * scale for side in pixels.shape[:2])
+            if min(height, width) < smallest * scale:
+                raise InputError(
+                    f"{file.path} is {pixels.shape[1]} x {pixels.shape[0]} pixels, smaller than the training patch of "
+                    f"{smallest * scale}: leave it out or choose a smaller --patch"
+                )
+            pixels = pixels[:height, :width]
+            self.names.append(file.name)
+            self.large.append(_eight_bits(pixels))
+            self.small.append(_eight_bits(shrink(pixels, scale)))
+
+    def patches(self, step: int, seed: int, batch: int, size: int) -> tuple[Tensor, Tensor]:
+        """The pairs (LR, HR) of one training step: (batch, 3, size, size) and (batch, 3, scale*size, scale*size), in 0..1.
+
+        A pure function of ``step`` and ``seed``, so a resumed training sees what an unbroken one would have seen. Of two places drawn in
+        a photograph the one with more detail is taken: sky and blurred backgrounds teach little. Flips and quarter turns are drawn too.
+        """
+        random = np.random.default_rng((seed, step))
+        small, large = [], []
+        for _ in range(batch):
+            photo = int(random.integers(len(self.small)))
+            y, x = max((self._draw_place(random, photo, size) for _ in range(2)), key=lambda at: self._detail(photo, at, size))
+            turns, flip = int(random.integers(4)), bool(random.integers(2))
+            for source, side, factor, into in (
+                (self.small[photo], size, 1, small),
+                (self.large[photo], size * self.scale, self.scale, large),
+            ):
+                patch = np.rot90(source[y * factor : y * factor + side, x * factor : x * factor + side], turns)
+                into.append(patch[:, ::-1] if flip else patch)
+        return as_batch(small), as_batch(large)
+
+    def _draw_place(self, random: np.random.Generator, photo: int, size: int) -> tuple[int, int]:
+        height, width = self.small[photo].shape[:2]
+        return int(random.integers(height - size + 1)), int(random.integers(width - size + 1))
+
+    def _detail(self, photo: int, place: tuple[int, int], size: int) -> float:
+        y, x = place
+        return float(self.small[photo][y : y + size, x : x + size].std(axis=(0, 1)).sum())
+
+
+def as_batch(pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
+    """8-bit pictures (H, W, C) of one size as one float32 batch (B, C, H, W) in 0..1."""
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float().div_(255)
+
+
+def _eight_bits(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.rint(pixels * 255).astype(np.uint8)

@@ -1,0 +1,401 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageEnhance
+from scipy.ndimage import convolve
+from scipy.stats import kstest, poisson
+
+import ddrscope
+from ddrscope.degradations import (
+    Degradation,
+    Pipeline,
+    Range,
+    list_degradations,
+    parse_degradation,
+    register,
+    resize,
+    shrink,
+)
+from ddrscope.errors import InputError
+
+PHOTOS = Path(ddrscope.__path__[0]) / "data" / "photos"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "degradations.md"
+
+# Levels of every family from mild to severe.
+LADDERS = {
+    "aniso_blur": ["aniso_blur:0.5,0.5,30", "aniso_blur:2,0.5,30", "aniso_blur:4,0.5,30", "aniso_blur:8,0.5,30"],
+    "blur": ["blur:0.5", "blur:1", "blur:2", "blur:4", "blur:8"],
+    "brightness": ["brightness:-10", "brightness:20", "brightness:-40", "brightness:80"],
+    "contrast": ["contrast:0.9", "contrast:0.7", "contrast:0.4", "contrast:0"],
+    "impulse": ["impulse:0.5", "impulse:2", "impulse:10", "impulse:40"],
+    "jpeg": ["jpeg:90", "jpeg:60", "jpeg:30", "jpeg:10"],
+    "jpeg2000": ["jpeg2000:4", "jpeg2000:16", "jpeg2000:64", "jpeg2000:256"],
+    "noise": ["noise:5", "noise:10", "noise:20", "noise:40"],
+    "poisson": ["poisson:1000", "poisson:300", "poisson:100", "poisson:30"],
+    "resample": ["resample:1.5", "resample:2", "resample:4", "resample:8"],
+    "saturation": ["saturation:0.9", "saturation:0.6", "saturation:0.3", "saturation:0"],
+    "speckle": ["speckle:5", "speckle:20", "speckle:50", "speckle:100"],
+    "webp": ["webp:90", "webp:60", "webp:30", "webp:5"],
+}
+PIPELINES = ["clean", *(ladder[2] for ladder in LADDERS.values()), "blur:2+noise:10+jpeg:40", "resample:3,lanczos"]
+
+
+@pytest.fixture(scope="module")
+def photos() -> list[np.ndarray]:
+    return [as_float(np.asarray(Image.open(path)))[:128, :128] for path in sorted(PHOTOS.glob("*__1.png"))]
+
+
+@pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+    return as_float(np.asarray(Image.open(PHOTOS / "astronaut__1.png")))
+
+
+def as_float(levels: np.ndarray) -> np.ndarray:
+    return levels.astype(np.float32) / np.float32(255)
+
+
+def flat(value: float, size: int = 256) -> np.ndarray:
+    return np.full((size, size, 3), value, dtype=np.float32)
+
+
+def degrade(text: str, pixels: np.ndarray, bits: int = 32, **options: int) -> np.ndarray:
+    return parse_degradation(text).apply(pixels, bits=bits, **options)
+
+
+# --- families against references ---
+
+
+@pytest.mark.parametrize("sigma", [0.5, 2.0, 7.0])
+def test_blur_is_a_convolution_with_a_gaussian(photo: np.ndarray, sigma: float) -> None:
+    pixels = photo[:40, :33]
+    radius = int(6 * sigma) + 1
+    offsets = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    kernel = np.exp(-(offsets**2).sum(axis=0) / (2 * sigma**2))
+    expected = convolve(pixels.astype(float), kernel[..., None] / kernel.sum(), mode="reflect")
+    np.testing.assert_allclose(degrade(f"blur:{sigma}", pixels), expected, atol=2e-4)
+
+
+def test_blur_of_zero_changes_nothing(photo: np.ndarray) -> None:
+    np.testing.assert_array_equal(degrade("blur:0", photo), photo)
+
+
+@pytest.mark.parametrize(("along", "across", "angle"), [(3, 1, 0), (3, 1, 90), (4, 0.7, 30), (1, 2.5, -60)])
+def test_anisotropic_blur_has_the_covariance_it_says(along: float, across: float, angle: float) -> None:
+    point = np.zeros((61, 61, 1), dtype=np.float32)
+    point[30, 30] = 1
+    spread = degrade(f"aniso_blur:{along},{across},{angle}", point)[..., 0].astype(float)
+    assert spread.sum() == pytest.approx(1, abs=1e-5)
+    rows, columns = np.mgrid[30:-31:-1, -30:31]  # y upwards, x to the right
+    turn = np.exp(1j * np.deg2rad(angle))
+    rotation = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
+    expected = rotation @ np.diag([along**2, across**2]) @ rotation.T
+    measured = [[(spread * a * b).sum() for b in (columns, rows)] for a in (columns, rows)]
+    np.testing.assert_allclose(measured, expected, atol=0.02 * max(along, across) ** 2)
+
+
+def test_anisotropic_blur_of_equal_sigmas_is_blur_borders_included(photo: np.ndarray) -> None:
+    pixels = photo[:20, :31]
+    np.testing.assert_allclose(degrade("aniso_blur:3,3,20", pixels), degrade("blur:3", pixels), atol=5e-4)
+
+
+def test_gaussian_noise_has_the_sigma_it_says() -> None:
+    noise = (degrade("noise:20", flat(0.5)) - 0.5).astype(float) * 255
+    assert noise.std() == pytest.approx(20, rel=0.02)
+    assert kstest(noise[::4, ::4].ravel(), "norm", args=(0, 20)).pvalue > 1e-3
+    channels = np.corrcoef(noise.reshape(-1, 3).T)
+    assert np.abs(channels - np.eye(3)).max() < 0.02
+
+
+def test_noise_is_clipped_only_after_the_last_step() -> None:
+    # Noise about white is symmetric until it is clipped, so darkening first shows the half that lies above white.
+    pixels = degrade("noise:10+brightness:-80", flat(1.0)) * 255
+    assert pixels.mean() == pytest.approx(175, abs=0.2)
+    assert pixels.std() == pytest.approx(10, rel=0.02)
+
+
+def test_poisson_noise_counts_photons() -> None:
+    photons = np.rint(degrade("poisson:40", flat(0.25)).astype(float) * 40)
+    for count in (5, 10, 15):
+        assert (photons == count).mean() == pytest.approx(poisson(10).pmf(count), abs=0.004)
+
+
+def test_impulse_noise_hits_the_percentage_it_says() -> None:
+    result = degrade("impulse:10", flat(0.4))
+    salt, pepper = (result == 1).all(axis=2).mean(), (result == 0).all(axis=2).mean()
+    assert salt == pytest.approx(0.05, abs=0.004) and pepper == pytest.approx(0.05, abs=0.004)
+    assert (result == np.float32(0.4)).mean() == pytest.approx(1 - salt - pepper)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.2, 0.5])
+def test_speckle_is_proportional_to_the_value(value: float) -> None:
+    result = degrade("speckle:40", flat(value)).astype(float) * 255
+    assert result.std() == pytest.approx(40 * value, rel=0.02)
+    assert result.mean() == pytest.approx(255 * value, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "save"),
+    [
+        ("jpeg:30", lambda picture, file: picture.save(file, "JPEG", quality=30)),
+        ("webp:30", lambda picture, file: picture.save(file, "WEBP", quality=30)),
+        (
+            "jpeg2000:40",
+            lambda picture, file: picture.save(file, "JPEG2000", quality_layers=[40], irreversible=True),
+        ),
+    ],
+)
+def test_compression_is_a_round_trip_through_the_file_format(
+    photo: np.ndarray, text: str, save: Callable[[Image.Image, BytesIO], None]
+) -> None:
+    file = BytesIO()
+    save(Image.fromarray(np.rint(photo * 255).astype(np.uint8)), file)
+    np.testing.assert_array_equal(degrade(text, photo), as_float(np.asarray(Image.open(file))))
+
+
+def test_jpeg_2000_meets_its_ratio(photo: np.ndarray) -> None:
+    # The coded size is not visible in the pixels, so the distance of two ratios apart is held against Pillow's files.
+    sizes = []
+    for ratio in (20, 80):
+        file = BytesIO()
+        Image.fromarray(np.rint(photo * 255).astype(np.uint8)).save(file, "JPEG2000", quality_layers=[ratio])
+        sizes.append(photo.size / file.tell())
+    np.testing.assert_allclose(sizes, [20, 80], rtol=0.1)
+
+
+@pytest.mark.parametrize("text", ["jpeg:20", "jpeg2000:30", "webp:20"])
+def test_compression_of_other_channel_counts_is_per_channel(photo: np.ndarray, text: str) -> None:
+    two = photo[:64, :64, :2]
+    grey = [degrade(text, two[..., c : c + 1]) for c in range(2)]
+    np.testing.assert_array_equal(degrade(text, two), np.concatenate(grey, axis=2))
+
+
+def test_a_picture_too_large_for_the_format_is_refused() -> None:
+    with pytest.raises(InputError, match="WEBP holds at most 16383 pixels per side"):
+        degrade("webp:50", np.zeros((1, 16_384, 3), dtype=np.float32))
+
+
+def test_resampling_shrinks_and_enlarges(photo: np.ndarray) -> None:
+    expected = resize(resize(photo[:90, :70], (36, 28)), (90, 70)).clip(0, 1)
+    np.testing.assert_array_equal(degrade("resample:2.5", photo[:90, :70]), expected)
+    blocks = degrade("resample:2,box", photo[:8, :8]).reshape(4, 2, 4, 2, 3)
+    means = photo[:8, :8].reshape(4, 2, 4, 2, 3).mean(axis=(1, 3), keepdims=True)
+    np.testing.assert_allclose(blocks, np.broadcast_to(means, blocks.shape), atol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.4, 1.7])
+def test_contrast_and_saturation_agree_with_pillow(photo: np.ndarray, factor: float) -> None:
+    picture = Image.fromarray(np.rint(photo * 255).astype(np.uint8))
+    for family, enhancer in (("contrast", ImageEnhance.Contrast), ("saturation", ImageEnhance.Color)):
+        expected = as_float(np.asarray(enhancer(picture).enhance(factor)))
+        # Pillow rounds the grey and truncates the result: 2 levels, more where the factor multiplies them.
+        np.testing.assert_allclose(degrade(f"{family}:{factor}", photo), expected, atol=2.5 / 255)
+
+
+def test_brightness_is_an_offset(photo: np.ndarray) -> None:
+    np.testing.assert_allclose(degrade("brightness:-51", photo), (photo - 0.2).clip(0, 1), atol=1e-6)
+
+
+def test_saturation_needs_colour() -> None:
+    with pytest.raises(InputError, match="'saturation:0.5' needs an RGB picture, not 1 channel"):
+        degrade("saturation:0.5", flat(0.5)[..., :1])
+
+
+# --- properties of all families ---
+
+
+def test_every_family_is_in_the_ladders_and_in_the_table_of_the_document() -> None:
+    names = [family.family for family in list_degradations()]
+    assert names == sorted(LADDERS)
+    rows = {row[0]: row for row in re.findall(r"^\| `(.+?)` \| (\w+) \| (.+?) \|", DOCUMENT.read_text(), re.MULTILINE)}
+    for family in list_degradations():
+        _, stage, level = rows.pop(family.usage())
+        limits = family.level_range()
+        assert stage == family.stage
+        assert f"{limits.low:.10g} to {limits.high:.10g}" in level
+        assert family.describe()
+    assert not rows
+
+
+@pytest.mark.parametrize("family", sorted(LADDERS))
+def test_the_distance_to_clean_rises_with_the_level(family: str, photos: list[np.ndarray]) -> None:
+    pipelines = [parse_degradation(text) for text in LADDERS[family]]
+    severities = [pipeline.steps[0].severity for pipeline in pipelines]
+    distances = [np.mean([np.abs(p.apply(x) - x).mean() for x in photos]) for p in pipelines]
+    assert len(photos) >= 12
+    assert severities == sorted(severities)
+    assert distances[0] > 0
+    assert np.all(np.diff(distances) > 0), distances
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(PIPELINES),
+    st.integers(1, 24),
+    st.integers(1, 24),
+    st.sampled_from([1, 2, 3, 4]),
+    st.integers(0, 2**40),
+    st.sampled_from([8, 16]),
+)
+def test_same_picture_and_seed_same_pixels(
+    text: str, height: int, width: int, channels: int, seed: int, bits: int
+) -> None:
+    if text.startswith("saturation"):
+        channels = 3
+    pixels = np.random.default_rng(seed).random((height, width, channels), dtype=np.float32)
+    kept = pixels.copy()
+    result = degrade(text, pixels, seed=seed, bits=bits)
+    np.testing.assert_array_equal(pixels, kept)
+    assert result.shape == pixels.shape and result.dtype == np.float32
+    assert result.min() >= 0 and result.max() <= 1
+    again = degrade(text, np.asfortranarray(pixels), seed=seed, bits=bits)
+    np.testing.assert_array_equal(result, again)
+    if bits == 8:
+        np.testing.assert_array_equal(result, as_float(np.rint(result * 255)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(sorted(LADDERS)), st.floats(0, 1))
+def test_the_canonical_text_names_the_same_pipeline(family: str, fraction: float) -> None:
+    limits = next(f for f in list_degradations() if f.family == family).level_range()
+    level = limits.low + fraction * (limits.high - limits.low)
+    number = str(round(level)) if family in ("jpeg", "webp") else repr(level)
+    pipeline = parse_degradation(f"{family}:{number}{',1,2' if family == 'aniso_blur' else ''}")
+    assert parse_degradation(pipeline.text) == pipeline
+    assert parse_degradation(pipeline.text).text == pipeline.text
+
+
+def test_random_numbers_depend_on_seed_picture_text_and_step() -> None:
+    grey = flat(0.5, 64)
+
+    def noise(text: str, pixels: np.ndarray = grey, seed: int = 0) -> np.ndarray:
+        return (degrade(text, pixels, seed=seed) - pixels).ravel()
+
+    reference = noise("noise:20")
+    other_picture = grey.copy()
+    other_picture[0, 0] = 0
+    for other in (noise("noise:20", seed=1), noise("noise:20", other_picture), noise("noise:30")):
+        assert abs(np.corrcoef(reference, other)[0, 1]) < 0.05
+    # Streams of their own add like independent noise: sqrt(2) times; a shared stream would double it.
+    assert noise("noise:20+noise:20").std() == pytest.approx(2**0.5 * reference.std(), rel=0.03)
+
+
+# --- pipelines ---
+
+
+def test_before_steps_act_on_the_large_picture_and_after_steps_on_the_small_one(photo: np.ndarray) -> None:
+    expected = shrink(degrade("blur:3", photo), 4)
+    np.testing.assert_array_equal(degrade("blur:3", photo, scale=4), expected)
+    np.testing.assert_array_equal(degrade("clean", photo, scale=4), shrink(photo, 4))
+    np.testing.assert_array_equal(degrade("jpeg:20", photo, scale=4), degrade("jpeg:20", shrink(photo, 4)))
+    np.testing.assert_array_equal(degrade("blur:3+jpeg:20", photo, scale=4), degrade("jpeg:20", expected))
+    noise = degrade("noise:20", flat(0.5), scale=4) * 255
+    assert noise.shape == (64, 64, 3) and noise.std() == pytest.approx(20, rel=0.03)
+
+
+def test_steps_act_in_the_order_written(photo: np.ndarray) -> None:
+    one, other = degrade("contrast:0.5+brightness:100", photo), degrade("brightness:100+contrast:0.5", photo)
+    assert one.mean() != pytest.approx(other.mean(), abs=0.01) or one.max() != pytest.approx(other.max(), abs=0.01)
+    np.testing.assert_array_equal(degrade("jpeg:10+blur:2", photo), degrade("blur:2", degrade("jpeg:10", photo)))
+
+
+def test_an_after_step_before_a_before_step_is_refused_only_when_shrinking(photo: np.ndarray) -> None:
+    pipeline = parse_degradation("noise:10+blur:2")
+    pipeline.check_scale(1)
+    with pytest.raises(InputError, match=r"noise acts after shrinking and blur before it: write blur:2\+noise:10"):
+        pipeline.apply(photo, scale=4)
+
+
+def test_clean_keeps_an_8_bit_picture_and_rounds_others(photo: np.ndarray) -> None:
+    clean = parse_degradation("clean")
+    np.testing.assert_array_equal(clean.apply(photo), photo)
+    np.testing.assert_array_equal(clean.apply(flat(0.3, 4), bits=16), flat(0.3, 4))
+    np.testing.assert_allclose(clean.apply(flat(0.3, 4)), round(0.3 * 255) / 255, rtol=1e-6)
+
+
+def test_names_and_levels_of_pipelines() -> None:
+    clean, single, double = (parse_degradation(text) for text in ("clean", "jpeg:30", "blur:2 + noise:10"))
+    assert (clean.text, clean.family, clean.level) == ("clean", "clean", None)
+    assert (single.text, single.family, single.level) == ("jpeg:30", "jpeg", 30)
+    assert (double.text, double.family, double.level) == ("blur:2+noise:10", "blur+noise", None)
+    assert clean == Pipeline()
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("blur:4.0", "blur:4"),
+        ("brightness:+1e1+noise:2", "brightness:10+noise:2"),
+        ("brightness:-0", "brightness:0"),
+        ("resample:2,bicubic", "resample:2"),
+        ("resample:2, nearest", "resample:2,nearest"),
+        ("aniso_blur:4,1,45.00", "aniso_blur:4,1,45"),
+        ("blur:1.23456789", "blur:1.23457"),
+    ],
+)
+def test_canonical_text(text: str, canonical: str) -> None:
+    assert parse_degradation(text).text == canonical
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("blurr:4", "unknown degradation 'blurr': did you mean blur"),
+        ("zzz", "unknown degradation 'zzz': use one of clean, aniso_blur, blur,"),
+        ("blur", "'blur' is written blur:LEVEL: level 0 to 50 (sigma in HR pixels)"),
+        ("blur:", "level '' of 'blur' is not a number: use 0 to 50 (sigma in HR pixels)"),
+        ("blur:soft", "level 'soft' of 'blur' is not a number"),
+        ("noise:10+blur:4+", "level '4+' of 'blur' is not a number"),
+        ("noise:256", "level 256 of 'noise' is out of range: use 0 to 255 (sigma in 0..255 units)"),
+        ("blur:nan", "level nan of 'blur' is out of range"),
+        ("blur:-1", "level -1 of 'blur' is out of range"),
+        ("jpeg:30.5", "level '30.5' of 'jpeg' is not a whole number: use 1 to 100 (quality)"),
+        ("jpeg:10000000", "level 10000000 of 'jpeg' is out of range"),
+        ("blur:4,2", "'blur' is written blur:LEVEL: got 2 values"),
+        ("aniso_blur:4,2", "written aniso_blur:LEVEL,ACROSS,ANGLE: got 2 values"),
+        ("aniso_blur:4,2,400", "angle 400 of 'aniso_blur' is out of range"),
+        ("resample:2,bicubical", "unknown interpolation 'bicubical' of 'resample': did you mean bicubic"),
+        ("clean+blur:2", "clean stands alone"),
+        ("", "names no degradation"),
+    ],
+)
+def test_bad_text_gets_one_line_with_the_remedy(text: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_degradation(text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_calls_are_refused() -> None:
+    with pytest.raises(InputError, match="scale 0"):
+        Pipeline().apply(flat(0.5, 8), scale=0)
+    with pytest.raises(ValueError, match=r"shape \(H, W, C\)"):
+        Pipeline().apply(np.zeros((8, 8), dtype=np.float32))
+
+
+@pytest.mark.parametrize("name", ["blur", "clean"])
+def test_a_name_cannot_be_registered_twice(name: str) -> None:
+    @dataclass(frozen=True)
+    class Impostor(Degradation):
+        """Takes a name that is taken."""
+
+        family = name
+        stage = "after"
+        level: Annotated[float, Range(0, 1, "none")]
+
+        def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+            return pixels
+
+    before = list_degradations()
+    with pytest.raises(ValueError, match=f"'{name}' is already registered"):
+        register(Impostor)
+    assert list_degradations() == before

@@ -1,0 +1,128 @@
+"""Make the bundled photographs: clean 256 x 256 crops of freely licensed photographs, and their credits.
+
+    python tools/bundle_photos.py FOLDER [FOLDER ...] [--out src/ddrscope/data/photos]
+
+Each FOLDER holds unpacked packages: a site-packages with scikit-image and scikit-learn in it, or a folder with the
+contents of the Debian package lomiri-wallpapers-16.04 (`dpkg -x FILE.deb FOLDER`). Sources are JPEGs for the most part,
+so they are shrunk before cropping: coding artefacts would otherwise pass for clean detail. These photographs are
+never trained on. Only CC0, CC-BY and public-domain sources may be added here.
+"""
+from __future__ import annotations
+
+import argparse
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+CROP = 256
+LICENCE_URLS = {
+    "CC0-1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
+    "CC-BY-2.0": "https://creativecommons.org/licenses/by/2.0/",
+    "CC-BY-4.0": "https://creativecommons.org/licenses/by/4.0/",
+    "Public domain": "https://creativecommons.org/publicdomain/mark/1.0/",
+}
+WALLPAPERS = "Debian lomiri-wallpapers-16.04 20.04.0-2"
+SKIMAGE = "PyPI scikit-image 0.26.0"
+SKLEARN = "PyPI scikit-learn"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A photograph, and where to crop it: `corners` are (left, top) in pixels after shrinking by `shrink`."""
+
+    photograph: str
+    author: str
+    licence: str
+    package: str
+    file: str
+    shrink: float
+    corners: tuple[tuple[int, int], ...]
+
+
+def wallpaper(
+    photograph: str, author: str, licence: str, name: str, shrink: float, *corners: tuple[int, int]
+) -> Source:
+    return Source(photograph, author, licence, WALLPAPERS, f"usr/share/backgrounds/{name}", shrink, corners)
+
+
+def skimage(photograph: str, author: str, licence: str, name: str, shrink: float, *corners: tuple[int, int]) -> Source:
+    return Source(photograph, author, licence, SKIMAGE, f"skimage/data/{name}", shrink, corners)
+
+
+def sklearn(photograph: str, author: str, licence: str, name: str, shrink: float, *corners: tuple[int, int]) -> Source:
+    return Source(photograph, author, licence, SKLEARN, f"sklearn/datasets/images/{name}", shrink, corners)
+
+
+BERASATEGI = "Aitzol Berasategi"
+SOURCES = (
+    wallpaper("aitzgorri", BERASATEGI, "CC-BY-4.0", "aitzgorri_by_Aitzol_Berasategi.jpg", 4, (10, 90), (500, 140)),
+    wallpaper("friends", BERASATEGI, "CC-BY-4.0", "friends_by_Aitzol_Berasategi.jpg", 4, (130, 190), (240, 490)),
+    wallpaper("stream", BERASATEGI, "CC-BY-4.0", "life_by_Aitzol_Berasategi.jpg", 4, (0, 20), (258, 130), (516, 200)),
+    wallpaper("picosdeeuropa", BERASATEGI, "CC-BY-4.0", "picosdeeuropa_by_Aitzol_Berasategi.jpg", 4,
+              (20, 30), (400, 70), (150, 330)),
+    wallpaper("fig", 'Trevor "Freespace"', "CC-BY-4.0", "Picture_0B_by_freespace.jpg", 4, (0, 0), (256, 110)),
+    wallpaper("brushes", 'Trevor "Freespace"', "CC-BY-4.0", "Picture_1A_by_freespace.jpg", 2, (5, 5), (266, 20)),
+    wallpaper("dandelion", "Clemens Engelhardt", "CC0-1.0", "seeding_by_Clements_Engelhardt.jpg", 6, (135, 25)),
+    wallpaper("sunset", BERASATEGI, "CC-BY-4.0", "sunset_by_Aitzol_Berasategi.jpg", 5, (120, 313), (500, 313)),
+    wallpaper("wine", "Jakub Mede", "CC-BY-4.0", "Wine_by_Jakkub_Mede.jpg", 5, (130, 90), (120, 350)),
+    skimage("astronaut", "NASA", "Public domain", "astronaut.png", 1, (100, 0), (0, 256), (256, 256)),
+    skimage("camera", "Lav Varshney", "CC0-1.0", "camera.png", 1, (110, 0), (180, 256)),
+    skimage("coffee", "Rachel Michetti", "CC0-1.0", "coffee.png", 1, (88, 0), (344, 140)),
+    skimage("chelsea", "Stefan van der Walt", "CC0-1.0", "chelsea.png", 1, (98, 20)),
+    skimage("rocket", "SpaceX", "Public domain", "rocket.jpg", 1.6, (0, 6)),
+    sklearn("china", "danielbuechele (Flickr)", "CC-BY-2.0", "china.jpg", 1.6, (40, 6)),
+    # The package's README repeats china.jpg's author here; the photograph's address names the right one.
+    sklearn("flower", "vultilion (Flickr)", "CC-BY-2.0", "flower.jpg", 1.6, (54, 6)),
+)
+
+
+def find_source(folders: list[Path], file: str) -> Path:
+    candidates = [path for folder in folders for path in (folder / file, *sorted(folder.glob(f"*/{file}")))]
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise SystemExit(f"{file}: not below {', '.join(map(str, folders))}; unpack its package there")
+
+
+def write_crops(source: Source, path: Path, out: Path) -> list[dict[str, str]]:
+    picture = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+    if source.shrink != 1:
+        size = (int(picture.width / source.shrink), int(picture.height / source.shrink))
+        picture = picture.resize(size, Image.Resampling.LANCZOS)
+    how = "" if source.shrink == 1 else f"shrunk {source.shrink:g} times with a Lanczos filter, then "
+    rows = []
+    for number, (left, top) in enumerate(source.corners, start=1):
+        file = f"{source.photograph}__{number}.png"
+        if left + CROP > picture.width or top + CROP > picture.height:
+            raise SystemExit(f"{file}: the crop leaves the shrunk picture of {picture.width} x {picture.height}")
+        # A fresh picture: the source's metadata (colour profile, comments, software) has no business in the crop.
+        crop = Image.frombytes("RGB", (CROP, CROP), picture.crop((left, top, left + CROP, top + CROP)).tobytes())
+        crop.save(out / file, optimize=True)
+        rows.append({
+            "file": file, "photograph": source.photograph, "author": source.author, "licence": source.licence,
+            "licence_url": LICENCE_URLS[source.licence], "source_package": source.package, "source_file": source.file,
+            "changes": f"{how}cropped to {CROP} x {CROP} at ({left}, {top})",
+        })
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
+    default = Path(__file__).resolve().parents[1] / "src" / "ddrscope" / "data" / "photos"
+    parser.add_argument("--out", type=Path, default=default)
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    rows = [row for source in SOURCES
+            for row in write_crops(source, find_source(arguments.folders, source.file), arguments.out)]
+    with open(arguments.out / "credits.csv", "w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(sorted(rows, key=lambda row: row["file"]))
+    print(f"{len(rows)} crops of {len(SOURCES)} photographs in {arguments.out}")
+
+
+if __name__ == "__main__":
+    main()

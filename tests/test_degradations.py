@@ -162,16 +162,6 @@ def test_compression_is_a_round_trip_through_the_file_format(
     np.testing.assert_array_equal(degrade(text, photo), as_float(np.asarray(Image.open(file))))
 
 
-def test_jpeg_2000_meets_its_ratio(photo: np.ndarray) -> None:
-    # The coded size is not visible in the pixels, so the distance of two ratios apart is held against Pillow's files.
-    sizes = []
-    for ratio in (20, 80):
-        file = BytesIO()
-        Image.fromarray(np.rint(photo * 255).astype(np.uint8)).save(file, "JPEG2000", quality_layers=[ratio])
-        sizes.append(photo.size / file.tell())
-    np.testing.assert_allclose(sizes, [20, 80], rtol=0.1)
-
-
 @pytest.mark.parametrize("text", ["jpeg:20", "jpeg2000:30", "webp:20"])
 def test_compression_of_other_channel_counts_is_per_channel(photo: np.ndarray, text: str) -> None:
     two = photo[:64, :64, :2]
@@ -303,9 +293,9 @@ def test_before_steps_act_on_the_large_picture_and_after_steps_on_the_small_one(
 
 
 def test_steps_act_in_the_order_written(photo: np.ndarray) -> None:
-    one, other = degrade("contrast:0.5+brightness:100", photo), degrade("brightness:100+contrast:0.5", photo)
-    assert one.mean() != pytest.approx(other.mean(), abs=0.01) or one.max() != pytest.approx(other.max(), abs=0.01)
     np.testing.assert_array_equal(degrade("jpeg:10+blur:2", photo), degrade("blur:2", degrade("jpeg:10", photo)))
+    np.testing.assert_array_equal(degrade("blur:2+jpeg:10", photo), degrade("jpeg:10", degrade("blur:2", photo)))
+    assert np.abs(degrade("jpeg:10+blur:2", photo) - degrade("blur:2+jpeg:10", photo)).mean() > 1e-3
 
 
 def test_an_after_step_before_a_before_step_is_refused_only_when_shrinking(photo: np.ndarray) -> None:
@@ -399,3 +389,12 @@ def test_a_name_cannot_be_registered_twice(name: str) -> None:
     with pytest.raises(ValueError, match=f"'{name}' is already registered"):
         register(Impostor)
     assert list_degradations() == before
+
+
+@pytest.mark.parametrize("family", [family for family in list_degradations() if family.neutral_level is not None])
+def test_the_neutral_level_changes_nothing(family: type[Degradation]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.float32) / 255
+    pixels = np.asarray(np.kron(pixels[::4, ::4], np.ones((4, 4, 1))), np.float32)
+    harmless = parse_degradation(f"{family.family}:{family.neutral_level}").apply(pixels)
+    # File formats at their best still round colours.
+    assert np.abs(harmless - pixels).mean() <= (0.03 if family.family in ("jpeg", "jpeg2000", "webp") else 0)

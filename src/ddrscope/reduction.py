@@ -151,7 +151,7 @@ class TsneMap:
         if self.perplexity_ < self.perplexity:
             self.adapted_ = f"perplexity {self.perplexity_:.3g} instead of {self.perplexity:g}: only {count} points"
 
-        self._unit = np.sqrt(np.mean(np.var(points, axis=0))) if points.shape[1] else 0.0
+        self._unit = np.ptp(points, axis=0).max(initial=0)
         if self._unit == 0:
             self.embedding_ = np.zeros((count, 2))
             return self

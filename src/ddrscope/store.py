@@ -37,16 +37,17 @@ def atomic_write(target: Path) -> Iterator[Path]:
 def write_json(target: Path, value: Any) -> None:
     """Write ``value`` as JSON, atomically; NaN becomes null, since JSON has no word for it."""
     with atomic_write(target) as temporary:
-        temporary.write_text(json.dumps(_without_nan(value), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(without_nan(value), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """The same value with null for NaN and infinity, for which JSON has no word, at any depth."""
     if isinstance(value, float):
         return value if abs(value) != float("inf") and value == value else None
     if isinstance(value, Mapping):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
+        return [without_nan(item) for item in value]
     return value
 
 
@@ -77,7 +78,7 @@ class RunFolder:
     def __init__(self, path: str | Path, settings: Mapping[str, Any], resume: bool = False, overwrite: bool = False) -> None:
         self.path = Path(path)
         self.parts = self.path / "parts"
-        self.settings = json.loads(json.dumps(_without_nan(settings)))
+        self.settings = json.loads(json.dumps(without_nan(settings)))
         self.resume, self.overwrite = resume, overwrite
 
     def __enter__(self) -> RunFolder:
@@ -102,6 +103,13 @@ class RunFolder:
         for part in self.parts.glob("*"):
             part.unlink()
         self.parts.rmdir()
+
+    def discard(self) -> None:
+        """Delete the whole folder: it held nothing but pieces of a file that is written now."""
+        self.finish()
+        (self.path / MANIFEST).unlink()
+        (self.path / LOCK).unlink(missing_ok=True)
+        self.path.rmdir()
 
     def _check_same_run(self) -> None:
         if not self.resume:

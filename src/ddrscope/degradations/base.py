@@ -41,11 +41,13 @@ class Degradation(ABC):
 
     A family is a frozen dataclass whose first field is `level`; each field is `Annotated` with its `Range`, or a
     `Literal` of names. Values out of range raise `InputError`; numbers are kept to the six digits of the text form.
-    `stage` says on which side of the shrinking it acts.
+    `stage` says on which side of the shrinking it acts, `neutral_level` which level changes nothing (to the eye, for
+    file formats), None where none does.
     """
 
     family: ClassVar[str]
     stage: ClassVar[Stage]
+    neutral_level: ClassVar[float | None] = None
     level: float
 
     @abstractmethod

@@ -22,6 +22,7 @@ class GaussianBlur(Degradation):
 
     family = "blur"
     stage = "before"
+    neutral_level = 0
     level: Annotated[float, Range(0, 50, "sigma in HR pixels")]
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -40,6 +40,7 @@ class Jpeg(Degradation):
 
     family = "jpeg"
     stage = "after"
+    neutral_level = 100
     level: Annotated[int, Range(1, 100, "quality")]
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -57,6 +58,7 @@ class Jpeg2000(Degradation):
 
     family = "jpeg2000"
     stage = "after"
+    neutral_level = 1
     level: Annotated[float, Range(1, 1000, "compression ratio")]
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -70,6 +72,7 @@ class WebP(Degradation):
 
     family = "webp"
     stage = "after"
+    neutral_level = 100
     level: Annotated[int, Range(0, 100, "quality")]
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

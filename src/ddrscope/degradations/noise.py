@@ -18,6 +18,7 @@ class GaussianNoise(Degradation):
 
     family = "noise"
     stage = "after"
+    neutral_level = 0
     level: Annotated[float, Range(0, 255, "sigma in 0..255 units")]
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -50,6 +51,7 @@ class ImpulseNoise(Degradation):
 
     family = "impulse"
     stage = "after"
+    neutral_level = 0
     level: Annotated[float, Range(0, 100, "percent of pixels")]
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -68,6 +70,7 @@ class SpeckleNoise(Degradation):
 
     family = "speckle"
     stage = "after"
+    neutral_level = 0
     level: Annotated[float, Range(0, 255, "sigma at white in 0..255 units")]
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -19,6 +19,7 @@ class Resampling(Degradation):
 
     family = "resample"
     stage = "after"
+    neutral_level = 1
     level: Annotated[float, Range(1, 64, "factor")]
     interpolation: Interpolation = "bicubic"
 

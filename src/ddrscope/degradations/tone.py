@@ -26,6 +26,7 @@ class Brightness(Degradation):
 
     family = "brightness"
     stage = "after"
+    neutral_level = 0
     level: Annotated[float, Range(-255, 255, "offset in 0..255 units")]
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -43,6 +44,7 @@ class Contrast(Degradation):
 
     family = "contrast"
     stage = "after"
+    neutral_level = 1
     level: Annotated[float, Range(0, 10, "factor")]
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -61,6 +63,7 @@ class Saturation(Degradation):
 
     family = "saturation"
     stage = "after"
+    neutral_level = 1
     level: Annotated[float, Range(0, 10, "factor")]
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ddrscope.errors import InputError
-from ddrscope.features.execution import Precision, autocast, device_of, fastest_memory_format
+from ddrscope.features.execution import Precision, autocast, fastest_memory_format
 from ddrscope.features.matrix import FeatureMatrix, RowWriter
 from ddrscope.features.names import LayerName
-from ddrscope.features.taps import Run, capture
+from ddrscope.features.taps import Run, capture, device_of
 from ddrscope.features.views import VIEWS, to_channels_first
 
 
@@ -22,7 +22,7 @@ class NonFiniteFeatures(InputError):
     def __init__(self, layer: str, row: int) -> None:
         super().__init__(
             f"layer {layer!r}: the features of picture {row} are not finite; check the network's weights and "
-            "pixel range, or use --precision float32"
+            "pixel range, or run it in float32"
         )
         self.layer = layer
         self.row = row
@@ -44,23 +44,23 @@ def collect_features(
 
     `batches` are float32 (B, C, H, W), not necessarily of one size; `layers` as `resolve_layers` gives them. View
     `flattened` is (N, C*H*W), in (C, H, W) order; `pooled` is (N, 2C), means then standard deviations. `channels_dim`
-    overrides `find_channels_dim` for all layers. Flattened features beyond `in_memory_bytes` in all go to temporary files
-    in `folder` (the system's by default). A row does not depend on its neighbours in the batch. InputError for an unknown
-    layer, differing sizes in the flattened view, no pictures; NonFiniteFeatures for NaN and infinity.
+    overrides `find_channels_dim` for all layers. Flattened features beyond `in_memory_bytes` in all go to temporary
+    files in `folder` (the system's by default). A row does not depend on its neighbours in the batch. InputError for an
+    unknown layer, differing sizes in the flattened view, no pictures; NonFiniteFeatures for NaN and infinity.
     """
     device = device_of(module)
     share = in_memory_bytes // max(1, len(layers))
     writers = {(layer, view): RowWriter(folder, share) for layer in layers for view in views}
-    submodules = {layer: module.get_submodule(LayerName.parse(layer).module) for layer in layers}
+    submodules = dict(module.named_modules())
     memory_format: torch.memory_format | None = None
     done = 0
 
     for batch in batches:
-        batch = batch.to(device)
 
         def reduce(layer: str, tensor: Tensor, batch: Tensor = batch) -> dict[str, Tensor]:
             try:
-                features = to_channels_first(tensor, batch, module=submodules[layer], channels_dim=channels_dim)
+                submodule = submodules[LayerName.parse(layer).module]
+                features = to_channels_first(tensor, batch, module=submodule, channels_dim=channels_dim)
             except InputError as error:
                 raise InputError(f"layer {layer!r}: {error}") from error
             return {view: VIEWS[view](features) for view in views}

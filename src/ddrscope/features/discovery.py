@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ddrscope.errors import InputError
 from ddrscope.features.names import LayerName, unknown_layer
-from ddrscope.features.taps import Run, first_tensor, inference, tapped
+from ddrscope.features.taps import Run, first_tensor, run_tapped
 
 
 class LayerInfo(NamedTuple):
@@ -42,8 +42,7 @@ def all_layers(module: nn.Module, sample: Tensor, run: Run | None = None) -> lis
             calls[layer.module] += 1
             shapes.setdefault(layer.module, None if tensor is None else tuple(tensor.shape))
 
-    with inference(module), tapped(module, filter(None, submodules), see):
-        (run or module)(sample)
+    run_tapped(module, sample, filter(None, submodules), see, run)
     return [LayerInfo(name, type(submodules[name]).__name__, shape, calls[name]) for name, shape in shapes.items()]
 
 
@@ -64,8 +63,7 @@ def resolve_layers(module: nn.Module, patterns: Sequence[str], sample: Tensor, r
             found[layer] = _identity(tensor)
             alive.append(tensor)  # else its memory could be reused, and another tensor be taken for this one
 
-    with inference(module), tapped(module, names, see):
-        (run or module)(sample)
+    run_tapped(module, sample, names, see, run)
 
     for text, pattern in zip(patterns, wanted, strict=True):
         if not any(map(pattern.selects, found)):
@@ -103,8 +101,7 @@ def default_layers(module: nn.Module, sample: Tensor, run: Run | None = None) ->
             widths[layer] = submodule.out_features
 
     names = [name for name, _ in module.named_modules() if name]
-    with inference(module), tapped(module, names, see):
-        output = first_tensor((run or module)(sample))
+    output = first_tensor(run_tapped(module, sample, names, see, run))
     if not widths:
         raise InputError(f"{type(module).__name__}: no convolution to take layers from; name the layers yourself")
     fitting = [layer for layer, width in widths.items() if output is not None and width == output.shape[1]]
@@ -130,7 +127,7 @@ def _repeated_blocks(module: nn.Module, executed: Iterable[str]) -> list[str]:
 
 def _identity(tensor: Tensor) -> bytes:
     """Equal for two names of the same tensor only: the same memory, not changed in place between the two sightings."""
-    content = hashlib.blake2b(tensor.detach().to("cpu", torch.float32).contiguous().numpy())
+    content = hashlib.blake2b(tensor.detach().to("cpu", torch.float32).contiguous().numpy().data)
     content.update(repr((tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)).encode())
     return content.digest()
 

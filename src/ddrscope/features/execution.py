@@ -1,28 +1,21 @@
-"""How to run a network fast on this machine: device, precision, memory format, batch size."""
+"""How to run a network fast on this machine: precision, memory format, batch size."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from itertools import chain
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from ddrscope.features.names import LayerName
-from ddrscope.features.taps import Run, capture, inference, tapped
+from ddrscope.features.taps import Run, capture, device_of, run_tapped
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
 # A layer's input and output, a skip connection or two, a concatenation, and what a kernel needs for itself.
 _LIVE_TENSORS = 8
-
-
-def device_of(module: nn.Module) -> torch.device:
-    """Where the module's weights are; the CPU for a module without any."""
-    weight = next(chain(module.parameters(), module.buffers()), None)
-    return torch.device("cpu") if weight is None else weight.device
 
 
 def has_native_bfloat16(device: torch.device) -> bool:
@@ -31,8 +24,8 @@ def has_native_bfloat16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type != "cpu":
         return False
-    # Before torch 2.11 there is no public way to ask; float32 is right everywhere.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    # An older torch has no public way to ask; float32 is right everywhere.
+    capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(capabilities.get(feature, False) for feature in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
@@ -65,10 +58,9 @@ def choose_batch(
     """The number of pictures like `sample` (1, C, H, W) to run at once, 1 to `largest`.
 
     Measured on one forward pass: a picture costs the flattened float32 features of `layers` and some eight tensors of
-    the largest size that appears. `memory_limit` is in bytes; by default a quarter of the machine's main memory, half of
-    a GPU's free memory.
+    the largest size that appears. `memory_limit` is in bytes; by default a quarter of the machine's main memory, half
+    of a GPU's free memory.
     """
-    device = device_of(module)
     wanted = {LayerName.parse(layer) for layer in layers}
     biggest = captured = 0
 
@@ -78,9 +70,8 @@ def choose_batch(
             biggest = max(biggest, tensor.nbytes)
             captured += 4 * tensor.numel() * (layer in wanted)
 
-    with inference(module), tapped(module, dict(module.named_modules()), see):
-        (run or module)(sample.to(device))
-    limit = _memory_limit(device) if memory_limit is None else memory_limit
+    run_tapped(module, sample, dict(module.named_modules()), see, run)
+    limit = _memory_limit(device_of(module)) if memory_limit is None else memory_limit
     return max(1, min(largest, limit // max(1, captured + _LIVE_TENSORS * biggest)))
 
 

@@ -73,7 +73,6 @@ class RowWriter:
         """The matrix of all rows; the writer is used up."""
         if not self._file:
             return FeatureMatrix(np.concatenate(self._blocks))
-        self._file.flush()
         return FeatureMatrix(np.memmap(self._file, np.float32, "r", shape=(self._rows, self._columns or 0)))
 
     def _spill(self) -> None:
@@ -83,6 +82,7 @@ class RowWriter:
                 self._file = tempfile.TemporaryFile(dir=self._folder)
             for block in self._blocks:
                 self._file.write(block.data)
+            self._file.flush()
         except OSError as error:
             folder = self._folder or tempfile.gettempdir()
             raise InputError(

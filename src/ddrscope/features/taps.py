@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import torch
@@ -32,8 +33,14 @@ def first_tensor(value: Any) -> Tensor | None:
     return next((tensor for tensor in map(first_tensor, value) if tensor is not None), None)
 
 
+def device_of(module: nn.Module) -> torch.device:
+    """Where the module's weights are; the CPU for a module without any."""
+    weight = next(chain(module.parameters(), module.buffers()), None)
+    return torch.device("cpu") if weight is None else weight.device
+
+
 @contextmanager
-def inference(module: nn.Module) -> Iterator[None]:
+def _inference(module: nn.Module) -> Iterator[None]:
     """Evaluation mode and `torch.inference_mode`; every submodule's `training` flag is put back afterwards."""
     training = [submodule for submodule in module.modules() if submodule.training]
     if training:
@@ -46,11 +53,17 @@ def inference(module: nn.Module) -> Iterator[None]:
             submodule.training = True
 
 
-@contextmanager
-def tapped(
-    module: nn.Module, names: Iterable[str], see: Callable[[LayerName, Tensor | None], None]
-) -> Iterator[None]:
-    """While open, `see(layer, tensor)` is told of every tensor entering and leaving the named submodules."""
+def run_tapped(
+    module: nn.Module,
+    batch: Tensor,
+    names: Iterable[str],
+    see: Callable[[LayerName, Tensor | None], None],
+    run: Run | None = None,
+) -> Any:
+    """Run `batch`, telling `see(layer, tensor)` of every tensor that enters and leaves the named submodules.
+
+    The module runs in evaluation mode and is left as it was, after an error too. Returns the network's output.
+    """
 
     def hooks(name: str) -> tuple[Callable[..., None], Callable[..., None]]:
         calls: Counter[str] = Counter()
@@ -72,7 +85,8 @@ def tapped(
             submodule = module.get_submodule(name)
             handles.append(submodule.register_forward_pre_hook(before, with_kwargs=True))
             handles.append(submodule.register_forward_hook(after))
-        yield
+        with _inference(module):
+            return (run or module)(batch.to(device_of(module)))
     finally:
         for handle in handles:
             handle.remove()
@@ -94,9 +108,9 @@ def capture(
 ) -> dict[str, Any]:
     """Run `batch` and return `reduce(layer, tensor)` for each named layer, in the order asked.
 
-    `reduce` is called inside the hook, before a later in-place operation can change the tensor, and must not keep a view
-    of it. Unless `stop_early` is off, the forward pass ends as soon as the last wanted layer is seen; the tensors are bit
-    for bit those of a full pass. The module runs in evaluation mode and is left as it was, after an error too.
+    `reduce` is called inside the hook, before a later in-place operation can change the tensor, and must not keep a
+    view of it. Unless `stop_early` is off, the forward pass ends as soon as the last wanted layer is seen; the tensors
+    are bit for bit those of a full pass. The module runs in evaluation mode and is left as it was, after an error too.
     InputError for a layer that does not exist, is not reached in this pass, or holds no tensor.
     """
     wanted = {LayerName.parse(text): text for text in layers}
@@ -115,11 +129,10 @@ def capture(
             if stop_early and len(seen) == len(wanted):
                 raise _LastLayerSeen
 
-    with inference(module), tapped(module, names, see):
-        try:
-            (run or module)(batch)
-        except _LastLayerSeen:
-            pass
+    try:
+        run_tapped(module, batch, names, see, run)
+    except _LastLayerSeen:
+        pass
     for layer, text in wanted.items():
         if text not in seen:
             times = calls[layer.module]

@@ -1,0 +1,175 @@
+"""The rows of a study: each picture under each degradation, or the pictures of given sets, cropped and ready for a network."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ddrscope.analysis.settings import AnalysisSettings
+from ddrscope.degradations import Pipeline
+from ddrscope.errors import InputError
+from ddrscope.images import Picture, PictureFile, UnreadablePicture, bundled_photos, center_crop, find_pictures, read_picture
+from ddrscope.separability import Design
+
+THUMBNAIL_SIDE = 64
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row: ``pixels`` float32 (H, W, C) in 0..1 as the network gets them, and what they are.
+
+    ``neutral`` is the level at which the family changes nothing, None where there is no such level.
+    """
+
+    picture: str
+    photo: str
+    group: str
+    family: str | None
+    level: float | None
+    neutral: float | None
+    pixels: np.ndarray
+
+
+@dataclass
+class Samples:
+    """All rows of a study for one scale and number of channels, groups in the order asked."""
+
+    rows: list[Sample] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def design(self) -> Design:
+        return Design(
+            pictures=np.array([row.picture for row in self.rows]),
+            photos=np.array([row.photo for row in self.rows]),
+            groups=np.array([row.group for row in self.rows]),
+        )
+
+    def batches(self, size: int) -> Iterator[Tensor]:
+        """The rows as float32 batches (B, C, H, W), B <= ``size``."""
+        for start in range(0, len(self.rows), size):
+            pixels = np.stack([row.pixels for row in self.rows[start : start + size]])
+            yield torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+
+    def sample(self) -> Tensor:
+        """The first row as a batch of one."""
+        return next(self.batches(1))
+
+    def labels(self) -> pd.DataFrame:
+        """Columns ``picture``, ``photo``, ``degradation``, ``level`` of every row."""
+        columns = {
+            "picture": [row.picture for row in self.rows],
+            "photo": [row.photo for row in self.rows],
+            "degradation": [row.group for row in self.rows],
+            "level": np.array([row.level for row in self.rows], dtype=float),
+        }
+        return pd.DataFrame(columns)
+
+    def thumbnails(self) -> pd.DataFrame:
+        """Columns ``picture``, ``degradation``, ``jpeg``: each row's pixels as a small JPEG."""
+        columns = {
+            "picture": [row.picture for row in self.rows],
+            "degradation": [row.group for row in self.rows],
+            "jpeg": [_thumbnail(row.pixels) for row in self.rows],
+        }
+        return pd.DataFrame(columns)
+
+
+def make_samples(
+    settings: AnalysisSettings, scale: int, channels: int, step: Callable[[str], None] = lambda _: None
+) -> Samples:
+    """Degrade, shrink by ``scale`` and crop all pictures; ``step`` is called with the name of each picture done.
+
+    An unreadable picture is left out and listed with its reason. Raises `InputError` when none can be read, when one is smaller
+    than the crop, and when the crop is no multiple of the scale.
+    """
+    if settings.crop % scale:
+        near = max(scale, round(settings.crop / scale) * scale)
+        raise InputError(f"--crop {settings.crop} is no multiple of the network's scale {scale}: give {near}")
+    side = settings.crop // scale
+    samples = Samples()
+    if settings.degradations:
+        pipelines = settings.pipelines()
+        for pipeline in pipelines:
+            pipeline.check_scale(scale)
+        files = find_pictures(list(settings.images) or [bundled_photos()])[: settings.limit]
+        by_group: dict[str, list[Sample]] = {pipeline.text: [] for pipeline in pipelines}
+        for name, picture in _read(files, channels, samples.skipped, step):
+            for pipeline in pipelines:
+                pixels = pipeline.apply(picture.pixels, settings.seed, scale, picture.bits)
+                _check_size(pixels, side, scale, picture.name)
+                by_group[pipeline.text].append(_degraded(name, picture.photo, pipeline, center_crop(pixels, side)))
+        samples.rows = [row for rows in by_group.values() for row in rows]
+    for group, source in settings.sets.items():
+        for name, picture in _read(find_pictures([source])[: settings.limit], channels, samples.skipped, step):
+            _check_size(picture.pixels, side, scale, picture.name)
+            pixels = center_crop(picture.pixels, side)
+            samples.rows.append(Sample(name, picture.photo, group, None, None, None, pixels))
+    if len({row.group for row in samples.rows}) < 2:
+        raise InputError("fewer than two groups have readable pictures: " + _first_reason(samples.skipped))
+    return samples
+
+
+def _read(
+    files: list[PictureFile], channels: int, skipped: dict[str, str], step: Callable[[str], None]
+) -> Iterator[tuple[str, Picture]]:
+    """The readable pictures, each with the name it has in the result: without suffix, so that sets in other formats match."""
+    stems = [PurePosixPath(file.name).with_suffix("").as_posix() for file in files]
+    unique = len(set(stems)) == len(stems)
+    read = 0
+    for file, stem in zip(files, stems, strict=True):
+        try:
+            picture = read_picture(file, channels)
+        except UnreadablePicture as error:
+            skipped[str(file.path)] = error.reason
+        else:
+            read += 1
+            yield (stem if unique else file.name), picture
+        step(file.name)
+    if not read:
+        raise InputError("no picture can be read: " + _first_reason(skipped))
+
+
+def _degraded(name: str, photo: str, pipeline: Pipeline, pixels: np.ndarray) -> Sample:
+    level = 0.0 if not pipeline.steps else pipeline.level
+    neutral = pipeline.steps[0].neutral_level if len(pipeline.steps) == 1 else None
+    return Sample(name, photo, pipeline.text, pipeline.family, level, neutral, pixels)
+
+
+def _check_size(pixels: np.ndarray, side: int, scale: int, name: str) -> None:
+    height, width = pixels.shape[:2]
+    if min(height, width) < side:
+        largest = min(height, width) * scale
+        raise InputError(
+            f"{name} is {width * scale} x {height * scale} HR pixels, smaller than --crop {side * scale}: "
+            f"leave it out or give --crop {largest}"
+        )
+
+
+def _first_reason(skipped: dict[str, str]) -> str:
+    if not skipped:
+        return "there are none"
+    path, reason = next(iter(skipped.items()))
+    return f"{Path(path)}: {reason}" + (f" (and {len(skipped) - 1} more)" if len(skipped) > 1 else "")
+
+
+def _thumbnail(pixels: np.ndarray) -> bytes:
+    if pixels.shape[2] not in (1, 3):
+        pixels = pixels.mean(axis=2, keepdims=True)
+    eight_bits = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    picture = Image.fromarray(eight_bits[:, :, 0] if eight_bits.shape[2] == 1 else eight_bits)
+    factor = THUMBNAIL_SIDE / max(picture.size)
+    size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+    # Enlarged without smoothing, so that the pixels the network saw can be seen.
+    smooth = Image.Resampling.NEAREST if factor > 1 else Image.Resampling.BOX
+    file = io.BytesIO()
+    picture.resize(size, smooth).save(file, "JPEG", quality=85)
+    return file.getvalue()

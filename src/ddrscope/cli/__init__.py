@@ -1,0 +1,54 @@
+"""The `ddrscope` command: parse, call, print."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from ddrscope.errors import InputError
+
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit: 0 done, 1 failed, 2 bad usage or input, 130 interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    sys.exit(_run(words, debug))
+
+
+def _run(words: list[str], debug: bool) -> int:
+    # Imported here, so that `ddrscope --help` after a typing error does not wait for PyTorch twice.
+    from ddrscope.cli.app import app, repeat_options
+
+    try:
+        return app(repeat_options(words), prog_name="ddrscope", standalone_mode=False) or 0
+    except typer.TyperException as error:
+        if debug:
+            traceback.print_exc()
+        command = getattr(getattr(error, "ctx", None), "command_path", "ddrscope")
+        return _say(f"{command}: {error.format_message()} (see {command} --help)", BAD_INPUT)
+    except InputError as error:
+        if debug:
+            traceback.print_exc()
+        return _say(str(error), BAD_INPUT)
+    except (KeyboardInterrupt, typer.Abort):
+        return _say("interrupted: what was finished is kept; the same command with --resume goes on", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough (`| head`); Python must not complain about it once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        return _say(f"failed: {type(error).__name__}: {error} (--debug shows where)", FAILED)
+
+
+def _say(text: str, code: int) -> int:
+    print("ddrscope: " + " ".join(text.split()), file=sys.stderr)
+    return code

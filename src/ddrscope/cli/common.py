@@ -1,0 +1,104 @@
+"""What all commands share: options, progress bars, the summary for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from ddrscope.errors import InputError
+from ddrscope.store import without_nan
+
+Seed = Annotated[int, typer.Option("--seed", help="Seed of every random number.", show_default=True)]
+Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps ...")]
+Precision = Annotated[
+    str, typer.Option("--precision", help="float32, bfloat16, or auto: bfloat16 where the processor has it natively.")
+]
+Threads = Annotated[int, typer.Option("--threads", help="Processor threads; 0: all.", min=0)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print a summary for machines on stdout.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run; start if there is none.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run left in the output.")]
+GlobalResidual = Annotated[
+    bool | None,
+    typer.Option(
+        "--global-residual/--no-global-residual",
+        help="Whether the network adds its enlarged input to its output, where its file does not tell. Default: measured.",
+    ),
+]
+
+
+def use_threads(count: int) -> int:
+    """Let PyTorch use ``count`` threads (0: all that OMP_NUM_THREADS or the machine gives) and return their number."""
+    if count:
+        torch.set_num_threads(count)
+    return torch.get_num_threads()
+
+
+def check_device(name: str) -> str:
+    """The device's name, if this machine has it; else `InputError`."""
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"--device {name} is not to be had here ({str(error).splitlines()[0]}): use --device cpu") from None
+    return name
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr: stdout belongs to --json and to pipes."""
+    print(text, file=sys.stderr)
+
+
+def print_json(value: Any) -> None:
+    """The machine-readable summary, on stdout."""
+    print(json.dumps(without_nan(value), allow_nan=False))
+
+
+class TerminalProgress:
+    """Draws a bar for each task on a terminal, nothing in a pipe."""
+
+    def __init__(self, bars: Bars) -> None:
+        self.bars = bars
+        self.task: TaskID | None = None
+
+    def start(self, task: str, total: int) -> None:
+        self._close()
+        self.task = self.bars.add_task(task, total=total or None)
+
+    def advance(self, count: int = 1) -> None:
+        if self.task is not None:
+            self.bars.advance(self.task, count)
+
+    def _close(self) -> None:
+        if self.task is not None:
+            done = self.bars.tasks[-1]
+            self.bars.update(self.task, total=done.completed or 1, completed=done.completed or 1)
+
+
+@contextmanager
+def progress() -> Iterator[TerminalProgress]:
+    """Progress bars with time left on stderr while the block runs."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
+        yield TerminalProgress(bars)
+
+
+def named_values(option: str, texts: list[str]) -> dict[str, str]:
+    """`NAME=VALUE` texts as a dictionary; raises `InputError` for one that is not of that form or a name given twice."""
+    values: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise InputError(f"{option} {text!r} is not of the form NAME=VALUE: write for instance {option} phone=photos/phone")
+        if name in values:
+            raise InputError(f"{option} names {name!r} twice: give each its own name")
+        values[name] = value
+    return values

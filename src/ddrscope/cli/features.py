@@ -1,0 +1,97 @@
+"""`ddrscope features`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from ddrscope.analysis import choose_layers
+from ddrscope.cli import common
+from ddrscope.degradations import parse_degradation
+from ddrscope.errors import InputError
+from ddrscope.export import Export, check_format, describe, join_shards
+from ddrscope.features import VIEWS
+from ddrscope.images import bundled_photos, find_pictures
+from ddrscope.networks import load_network
+from ddrscope.store import RunFolder
+
+HELP = """Write a network's features to a file for other tools.
+
+FILE.npy is float32 (N, C*H*W), or (N, 2C) pooled, rows sorted by path, with the names in FILE.txt; FILE.parquet has the columns
+picture and features.
+
+\b
+Examples:
+  ddrscope features srresnet-wgr --out clean.npy
+  ddrscope features mynet.pth --images photos --degrade blur:4 --layer 'body.7' --view pooled --out blurred.parquet
+"""
+
+
+def command(
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help="Name, checkpoint or module:function.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="FILE.npy or FILE.parquet.")],
+    images: Annotated[list[str] | None, typer.Option("--images", metavar="DIR", help="Clean pictures. Default: the bundled.")] = None,
+    degrade: Annotated[str, typer.Option("--degrade", metavar="D", help="A degradation, as blur:4 (sigma in HR pixels).")] = "clean",
+    layer: Annotated[str | None, typer.Option("--layer", metavar="L", help="Layer name. Default: the last HR layer.")] = None,
+    view: Annotated[str, typer.Option("--view", help="flattened or pooled.")] = "flattened",
+    crop: Annotated[int, typer.Option("--crop", help="Side of the centred crop in HR pixels, a multiple of the scale.")] = 128,
+    global_residual: common.GlobalResidual = None,
+    resume: common.Resume = False,
+    overwrite: common.Overwrite = False,
+    seed: common.Seed = 0,
+    device: common.Device = "cpu",
+    precision: common.Precision = "auto",
+    threads: common.Threads = 0,
+    as_json: common.AsJson = False,
+) -> None:
+    check_format(out)
+    if view not in VIEWS:
+        raise InputError(f"--view {view!r} is unknown: choose {' or '.join(VIEWS)}")
+    common.use_threads(threads)
+    loaded = load_network(network, global_residual=global_residual)
+    loaded.module.to(common.check_device(device))
+    if crop % loaded.scale:
+        raise InputError(f"--crop {crop} is no multiple of the network's scale {loaded.scale}")
+    pipeline = parse_degradation(degrade)
+    pipeline.check_scale(loaded.scale)
+    files = find_pictures([*(images or [bundled_photos()])])
+    settings = {
+        "network": loaded.sha256 or network,
+        "images": [file.name for file in files],
+        "degrade": pipeline.text,
+        "layer": layer,
+        "view": view,
+        "crop": crop,
+        "seed": seed,
+        "precision": precision,
+    }
+    if out.exists() and not overwrite:
+        if not resume:
+            raise InputError(f"{out} exists: give --overwrite to replace it, --resume to keep it, or another --out")
+        common.say(f"{out} is there: nothing to do")
+        return
+    with RunFolder(out.with_name(out.name + ".parts"), settings, resume, overwrite) as parts:
+        chosen = choose_layers(loaded, (layer,) if layer else (), _sample(loaded.channels, crop // loaded.scale, device))
+        if len(chosen) > 2:
+            raise InputError(f"--layer {layer} names {len(chosen) - 1} layers ({', '.join(chosen[:3])} ...): name one")
+        export = Export(loaded, chosen[0], view, pipeline, crop, seed, precision)  # type: ignore[arg-type]
+        with common.progress() as bars:
+            bars.start(f"{chosen[0]} of {loaded.name}", len(files))
+            skipped = export.write_shards(files, parts.parts, bars.advance)
+        rows = join_shards(parts.parts, out)
+        parts.discard()
+    for path, reason in skipped.items():
+        common.say(f"skipped {path}: {reason}")
+    if as_json:
+        common.print_json(describe(out, rows) | {"layer": chosen[0], "view": view, "skipped": skipped})
+    common.say(f"{out}: {rows} rows of {chosen[0]} ({view})")
+
+
+command.__doc__ = HELP
+
+
+def _sample(channels: int, side: int, device: str) -> torch.Tensor:
+    return torch.zeros(1, channels, side, side, device=device)

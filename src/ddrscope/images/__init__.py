@@ -1,0 +1,24 @@
+"""Pictures on disk: finding them, decoding them safely, cropping them; and the bundled photographs.
+
+A picture in memory is float32 of shape (height, width, channels), range 0..1. `ddrscope.images.decoding` documents how
+each kind of file gets there.
+"""
+from __future__ import annotations
+
+from ddrscope.images.crops import center_crop, grid_crops
+from ddrscope.images.decoding import MAX_PIXELS, UnreadablePicture
+from ddrscope.images.files import PictureFile, bundled_photos, find_pictures
+from ddrscope.images.reading import Picture, read_picture, read_pictures
+
+__all__ = [
+    "MAX_PIXELS",
+    "Picture",
+    "PictureFile",
+    "UnreadablePicture",
+    "bundled_photos",
+    "center_crop",
+    "find_pictures",
+    "grid_crops",
+    "read_picture",
+    "read_pictures",
+]

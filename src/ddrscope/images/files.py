@@ -1,0 +1,132 @@
+"""Finding picture files, and the names they go by."""
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from ddrscope.errors import InputError
+
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".npy"})
+LIST_SUFFIXES = frozenset({".txt", ".lst"})
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """A picture file: `name` is its unique posix path below its source, `photo` the photograph it is (a crop of).
+
+    Crops of one photograph share `photo`: the name up to a double underscore (`astronaut__2.png` is a crop of
+    `astronaut`), else the name without its suffix; with its folder in both cases.
+    """
+
+    path: Path
+    name: str
+    photo: str
+
+
+def photo_of(name: str) -> str:
+    """The photograph that the picture of this name belongs to."""
+    path = PurePath(name)
+    return path.with_name(path.stem.split("__")[0] or path.stem).as_posix()
+
+
+def find_pictures(sources: Sequence[str | Path]) -> list[PictureFile]:
+    """The picture files of folders, globs, list files and single files, sorted by name, each file once.
+
+    - A folder is searched with all its subfolders; hidden files and folders are left out, symbolic links followed.
+    - A glob (`photos/*.png`, `photos/**/*.jpg`) is expanded; folders it meets are searched.
+    - A `.txt` or `.lst` file lists one path a line, relative to its own folder; empty lines and lines starting with
+      `#` are skipped. A listed file that does not exist is found unreadable when it is read.
+    - Any other file is taken as it is.
+
+    Folders and globs give the files with a picture's suffix (PNG, JPEG, WebP, TIFF, BMP, .npy; in any case). Names are
+    relative to the source; where two sources give the same name, folders are put before it until the names differ.
+    Raises InputError when a source does not exist or holds no picture.
+    """
+    depths: dict[Path, int] = {}
+    for source in sources:
+        found = list(_expand(source))
+        if not found:
+            raise InputError(f"no pictures in {source} (looked for {', '.join(sorted(PICTURE_SUFFIXES))})")
+        for path, depth in found:
+            depths.setdefault(path, depth)
+    unique = {os.path.realpath(path): path for path in reversed(depths)}.values()
+    files = [PictureFile(path, name, photo_of(name)) for path, name in _names(unique, depths).items()]
+    return sorted(files, key=lambda file: file.name)
+
+
+def bundled_photos() -> Path:
+    """The folder of the bundled photographs: PNG crops of 256 x 256 pixels, and `credits.csv`."""
+    return Path(__file__).resolve().parents[1] / "data" / "photos"
+
+
+def _expand(source: str | Path) -> Iterator[tuple[Path, int]]:
+    """Absolute paths, each with how many of its last parts make its name."""
+    path = Path(os.path.abspath(Path(source).expanduser()))
+    if path.is_dir():
+        yield from _below(path, path)
+    elif path.is_file() and path.suffix.lower() in LIST_SUFFIXES:
+        yield from _listed(path)
+    elif path.exists():
+        yield path, 1
+    elif glob.has_magic(str(path)):
+        base = path
+        while glob.has_magic(str(base)):
+            base = base.parent
+        for match in sorted(map(Path, glob.glob(str(path), recursive=True))):
+            if match.is_dir():
+                yield from _below(match, base)
+            elif match.suffix.lower() in PICTURE_SUFFIXES:
+                yield match, _depth(match, base)
+    else:
+        siblings = os.listdir(path.parent) if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, siblings, n=1)
+        hint = f"; did you mean {path.parent / near[0]}?" if near else ""
+        raise InputError(f"no such file or folder: {source}{hint}")
+
+
+def _below(folder: Path, base: Path) -> Iterator[tuple[Path, int]]:
+    seen: set[tuple[int, int]] = set()
+    for current, folders, files in os.walk(folder, followlinks=True):
+        status = os.stat(current)
+        # Links may lead back to a folder above: each folder is entered once.
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            path = Path(current, name)
+            if path.suffix.lower() in PICTURE_SUFFIXES and not name.startswith("."):
+                yield path, _depth(path, base)
+
+
+def _listed(list_file: Path) -> Iterator[tuple[Path, int]]:
+    try:
+        lines = list_file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise InputError(f"{list_file} is not a text file: a list holds one path a line, in UTF-8") from None
+    for line in map(str.strip, lines):
+        if line and not line.startswith("#"):
+            path = Path(os.path.abspath(list_file.parent / line))
+            yield path, _depth(path, list_file.parent)
+
+
+def _depth(path: Path, base: Path) -> int:
+    return len(path.parts) - len(base.parts) if path.is_relative_to(base) else 1
+
+
+def _names(paths: Iterable[Path], depths: dict[Path, int]) -> dict[Path, str]:
+    depth = {path: depths[path] for path in paths}
+    while True:
+        names = {path: PurePath(*path.parts[-count:]).as_posix() for path, count in depth.items()}
+        count_of = Counter(names.values())
+        clashing = [path for path, name in names.items() if count_of[name] > 1]
+        if not clashing:
+            return names
+        for path in clashing:
+            depth[path] += 1

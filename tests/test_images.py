@@ -1,0 +1,523 @@
+"""Pictures: every kind of file to the documented numbers, and files that nobody should trust."""
+from __future__ import annotations
+
+import csv
+import io
+import os
+import pickle
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageCms, ImageOps
+
+from ddrscope.errors import InputError
+from ddrscope.images import (
+    UnreadablePicture,
+    bundled_photos,
+    center_crop,
+    find_pictures,
+    grid_crops,
+    read_picture,
+    read_pictures,
+)
+
+RANDOM = np.random.default_rng(7)
+RGB8 = RANDOM.integers(0, 256, (12, 17, 3), dtype=np.uint8)
+DEEP = RANDOM.integers(0, 65536, (12, 17, 4), dtype=np.uint16)
+FLOATS = RANDOM.random((12, 17, 5), dtype=np.float32)
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png_bytes(values: np.ndarray, size: tuple[int, int] | None = None, extra: bytes = b"") -> bytes:
+    """A PNG written by hand: Pillow cannot write 16-bit colour, nor a header that lies about the size."""
+    height, width, channels = values.shape
+    depth = 8 * values.dtype.itemsize
+    color_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    rows = b"".join(b"\0" + row.astype(f">u{values.dtype.itemsize}").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", *(size or (width, height)), depth, color_type, 0, 0, 0)
+    chunks = png_chunk(b"IHDR", header) + extra + png_chunk(b"IDAT", zlib.compress(rows)) + png_chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+def write(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def reason(path: Path, **options: int) -> str:
+    with pytest.raises(UnreadablePicture) as caught:
+        read_picture(path, **options)
+    assert caught.value.path == path
+    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+    return caught.value.reason
+
+
+# Finding
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in ("b.PNG", "a__2.png", "a__1.png", "sub/a__1.JPG", "sub/deep/x.npy", "notes.md", ".hidden.png"):
+        path = tmp_path / "set" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return tmp_path / "set"
+
+
+def test_a_folder_is_searched_with_its_subfolders_and_sorted_by_name(tree: Path) -> None:
+    files = find_pictures([tree])
+    assert [file.name for file in files] == ["a__1.png", "a__2.png", "b.PNG", "sub/a__1.JPG", "sub/deep/x.npy"]
+    assert [file.photo for file in files] == ["a", "a", "b", "sub/a", "sub/deep/x"]
+    assert files[3].path == tree / "sub" / "a__1.JPG"
+
+
+def test_globs_and_single_files(tree: Path) -> None:
+    assert [file.name for file in find_pictures([str(tree / "*.png")])] == ["a__1.png", "a__2.png"]
+    assert [file.name for file in find_pictures([f"{tree}/**/*.JPG"])] == ["sub/a__1.JPG"]
+    assert [file.name for file in find_pictures([f"{tree}/s*"])] == ["sub/a__1.JPG", "sub/deep/x.npy"]
+    assert [file.name for file in find_pictures([tree / "notes.md"])] == ["notes.md"]
+
+
+def test_brackets_in_an_existing_name_are_no_glob(tmp_path: Path) -> None:
+    path = write(tmp_path / "shot[1].png", b"x")
+    assert [file.path for file in find_pictures([str(path)])] == [path]
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".LST"])
+def test_a_list_file_is_relative_to_its_own_folder(tree: Path, suffix: str) -> None:
+    outside = write(tree.parent / "outside.png", b"x")
+    lines = ["\ufeff# my set", "", "sub/a__1.JPG", "b.PNG ", "../outside.png", "missing.png"]
+    list_file = write(tree / f"list{suffix}", "\r\n".join(lines).encode())
+    files = find_pictures([list_file])
+    assert [file.name for file in files] == ["b.PNG", "missing.png", "outside.png", "sub/a__1.JPG"]
+    assert files[2].path == outside
+    assert reason(files[1].path) == "no such file"
+
+
+def test_names_are_unique_across_sources_and_files_listed_once(tmp_path: Path) -> None:
+    for folder in ("one/in", "two/in", "three"):
+        (tmp_path / folder).mkdir(parents=True)
+        write(tmp_path / folder / "x.png", b"x")
+    write(tmp_path / "three" / "y.png", b"x")
+    os.symlink(tmp_path / "three" / "y.png", tmp_path / "three" / "z.png")
+    sources = [tmp_path / "one" / "in", tmp_path / "two" / "in", tmp_path / "three", tmp_path / "three" / "x.png"]
+    names = [file.name for file in find_pictures(sources)]
+    assert names == ["one/in/x.png", "three/x.png", "two/in/x.png", "y.png"]
+
+
+def test_symlink_loops_end(tree: Path) -> None:
+    os.symlink(tree, tree / "sub" / "again")
+    os.symlink(tree / "self.png", tree / "self.png")
+    names = [file.name for file in find_pictures([tree])]
+    assert names == ["a__1.png", "a__2.png", "b.PNG", "self.png", "sub/a__1.JPG", "sub/deep/x.npy"]
+    assert reason(tree / "self.png") == "no such file"
+
+
+def test_missing_and_empty_sources_are_named(tree: Path) -> None:
+    with pytest.raises(InputError, match=r"no such file or folder: .*sup; did you mean .*sub\?"):
+        find_pictures([tree, tree / "sup"])
+    (tree / "empty").mkdir()
+    with pytest.raises(InputError, match="no pictures in .*empty"):
+        find_pictures([tree, tree / "empty"])
+    with pytest.raises(InputError, match="no pictures in .*gif"):
+        find_pictures([f"{tree}/*.gif"])
+    with pytest.raises(InputError, match="not a text file"):
+        find_pictures([write(tree / "binary.txt", b"\xff\xfe\x00x.png")])
+
+
+# Reading: lossless kinds against the very numbers written
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff", "bmp", "webp"])
+def test_8_bit_rgb_is_value_over_255(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"c__3.{suffix}"
+    Image.fromarray(RGB8).save(path, **({"lossless": True} if suffix == "webp" else {}))
+    picture = read_picture(path)
+    assert picture.pixels.dtype == np.float32 and picture.pixels.flags.c_contiguous and picture.bits == 8
+    assert (picture.name, picture.photo) == (path.name, "c")
+    np.testing.assert_array_equal(np.rint(picture.pixels * 255), RGB8)
+
+
+def test_jpeg_as_pillow_decodes_it(tmp_path: Path) -> None:
+    path = tmp_path / "x.jpg"
+    Image.fromarray(RGB8).save(path, quality=90)
+    np.testing.assert_array_equal(np.rint(read_picture(path).pixels * 255), np.asarray(Image.open(path)))
+
+
+def test_grey_to_rgb_and_rgb_to_luma(tmp_path: Path) -> None:
+    Image.fromarray(RGB8[..., 0]).save(tmp_path / "grey.png")
+    grey = read_picture(tmp_path / "grey.png").pixels
+    np.testing.assert_array_equal(np.rint(grey * 255), np.repeat(RGB8[..., :1], 3, axis=2))
+    Image.fromarray(RGB8).save(tmp_path / "rgb.png")
+    luma = read_picture(tmp_path / "rgb.png", channels=1).pixels
+    assert luma.shape == (12, 17, 1)
+    # Pillow's own conversion is Rec. 601 in 16-bit fixed point: equal up to a tie.
+    assert np.abs(np.rint(luma[..., 0] * 255) - np.asarray(Image.fromarray(RGB8).convert("L"))).max() <= 1
+    np.testing.assert_allclose(luma * 255, np.rint(luma * 255), atol=1e-4)
+
+
+def test_one_bit_and_palette(tmp_path: Path) -> None:
+    bits = RANDOM.integers(0, 2, (12, 17)).astype(bool)
+    Image.fromarray(bits).save(tmp_path / "bits.png")
+    np.testing.assert_array_equal(read_picture(tmp_path / "bits.png", channels=1).pixels[..., 0], bits)
+    palette = Image.fromarray(RGB8).quantize(16)
+    palette.save(tmp_path / "palette.png")
+    np.testing.assert_array_equal(
+        np.rint(read_picture(tmp_path / "palette.png").pixels * 255), np.asarray(palette.convert("RGB"))
+    )
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_16_bit_png_keeps_all_bits(tmp_path: Path, channels: int) -> None:
+    path = write(tmp_path / "deep.png", png_bytes(DEEP[..., :channels]))
+    if channels in (2, 4):
+        stored = read_picture(path, channels=channels)
+        np.testing.assert_array_equal(np.rint(stored.pixels * 65535), DEEP[..., :channels])
+    else:
+        picture = read_picture(path, channels=channels)
+        assert picture.bits == 16
+        np.testing.assert_array_equal(np.rint(picture.pixels * 65535), DEEP[..., :channels])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"compression": "zlib", "predictor": True}, {"planarconfig": "separate"}, {"byteorder": ">"},
+     {"compression": "zlib", "tile": (16, 16)}, {"bigtiff": True}, {"rowsperstrip": 5}],
+)  # fmt: skip
+def test_16_bit_rgb_tiff_keeps_all_bits(tmp_path: Path, options: dict) -> None:
+    values = DEEP[..., :3]
+    stored = np.moveaxis(values, -1, 0) if options.get("planarconfig") == "separate" else values
+    writer = {key: options[key] for key in ("byteorder", "bigtiff") if key in options}
+    tifffile.imwrite(tmp_path / "deep.tif", stored, photometric="rgb", **writer,
+                     **{key: value for key, value in options.items() if key not in writer})  # fmt: skip
+    picture = read_picture(tmp_path / "deep.tif")
+    assert picture.bits == 16
+    np.testing.assert_array_equal(np.rint(picture.pixels * 65535), values)
+
+
+def test_16_bit_grey_tiff_and_its_negative(tmp_path: Path) -> None:
+    grey = DEEP[..., 0]
+    tifffile.imwrite(tmp_path / "grey.tif", grey, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "negative.tif", 65535 - grey, photometric="miniswhite")
+    for name in ("grey.tif", "negative.tif"):
+        picture = read_picture(tmp_path / name, channels=1)
+        np.testing.assert_array_equal(np.rint(picture.pixels[..., 0] * 65535), grey)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_float_tiff_and_npy_as_they_are(tmp_path: Path, channels: int) -> None:
+    values = FLOATS[..., :channels]
+    np.save(tmp_path / "x.npy", values)
+    tifffile.imwrite(tmp_path / "x.tif", values[..., 0] if channels == 1 else values, planarconfig="contig",
+                     photometric="rgb" if channels == 3 else "minisblack")  # fmt: skip
+    for name in ("x.npy", "x.tif"):
+        picture = read_picture(tmp_path / name, channels=channels)
+        assert picture.bits == 32
+        np.testing.assert_array_equal(picture.pixels, values)
+
+
+def test_floats_beyond_0_to_1_are_scaled_by_their_own_range(tmp_path: Path) -> None:
+    values = 1e6 + 40 * FLOATS[..., 0].astype(np.float64)
+    np.save(tmp_path / "x.npy", values)
+    tifffile.imwrite(tmp_path / "x.tif", values)
+    expected = (values - values.min()) / np.ptp(values)
+    for name in ("x.npy", "x.tif"):
+        pixels = read_picture(tmp_path / name, channels=1).pixels[..., 0]
+        np.testing.assert_allclose(pixels, expected, atol=1e-6)
+        assert (pixels.min(), pixels.max()) == (0, 1)
+    np.save(tmp_path / "signed.npy", np.array([[-3, 1], [5, 5]], dtype=np.int16))
+    np.testing.assert_array_equal(read_picture(tmp_path / "signed.npy", 1).pixels[..., 0], [[0, 0.5], [1, 1]])
+    np.save(tmp_path / "flat.npy", np.full((4, 4), 7.0))
+    np.testing.assert_array_equal(read_picture(tmp_path / "flat.npy").pixels, 0)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, bool])
+def test_integer_npy(tmp_path: Path, kind: type) -> None:
+    top = 1 if kind is bool else np.iinfo(kind).max
+    values = RANDOM.integers(0, top, (5, 6, 7), endpoint=True).astype(kind)
+    np.save(tmp_path / "x.npy", np.asfortranarray(values))
+    pixels = read_picture(tmp_path / "x.npy", channels=7).pixels
+    np.testing.assert_array_equal(np.rint(pixels * top), values)
+    assert "has 7 channels" in reason(tmp_path / "x.npy", channels=3)
+
+
+def test_multi_sample_8_bit_tiff(tmp_path: Path) -> None:
+    values = RANDOM.integers(0, 256, (12, 17, 6), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "six.tif", values, photometric="rgb", planarconfig="contig")
+    np.testing.assert_array_equal(np.rint(read_picture(tmp_path / "six.tif", 6).pixels * 255), values)
+
+
+# Alpha, CMYK, orientation, frames
+
+
+def test_alpha_lies_over_the_mean_colour_of_what_shows(tmp_path: Path) -> None:
+    rgba = np.zeros((4, 4, 4), dtype=np.uint8)
+    rgba[:2] = (200, 100, 50, 255)
+    rgba[2:] = (0, 255, 0, 0)
+    Image.fromarray(rgba).save(tmp_path / "half.png")
+    tifffile.imwrite(tmp_path / "half.tif", rgba.astype(np.uint16) * 257, photometric="rgb", extrasamples=["unassalpha"])
+    for name in ("half.png", "half.tif"):
+        pixels = read_picture(tmp_path / name).pixels
+        np.testing.assert_allclose(pixels * 255, np.broadcast_to([200, 100, 50], (4, 4, 3)), atol=1e-4)
+    # The stored colour under full transparency is still there for a network that takes four channels.
+    np.testing.assert_array_equal(np.rint(read_picture(tmp_path / "half.png", 4).pixels * 255), rgba)
+
+
+def test_partial_alpha_stays_on_the_8_bit_grid(tmp_path: Path) -> None:
+    rgba = RANDOM.integers(0, 256, (12, 17, 4), dtype=np.uint8)
+    Image.fromarray(rgba).save(tmp_path / "x.png")
+    color, alpha = rgba[..., :3] / 255, rgba[..., 3:] / 255
+    mean = (color * alpha).sum((0, 1)) / alpha.sum()
+    pixels = read_picture(tmp_path / "x.png").pixels
+    np.testing.assert_allclose(pixels, alpha * color + (1 - alpha) * mean, atol=0.5001 / 255)
+    np.testing.assert_allclose(pixels * 255, np.rint(pixels * 255), atol=1e-4)
+
+
+def test_opaque_alpha_changes_nothing_and_a_transparent_colour_is_alpha(tmp_path: Path) -> None:
+    Image.fromarray(np.dstack([RGB8, np.full_like(RGB8[..., :1], 255)])).save(tmp_path / "opaque.png")
+    np.testing.assert_array_equal(np.rint(read_picture(tmp_path / "opaque.png").pixels * 255), RGB8)
+    keyed = np.full((4, 4, 3), 90, dtype=np.uint8)
+    keyed[0] = (255, 0, 255)
+    Image.fromarray(keyed).save(tmp_path / "keyed.png", transparency=(255, 0, 255))
+    np.testing.assert_array_equal(np.rint(read_picture(tmp_path / "keyed.png").pixels * 255), 90)
+    Image.new("RGBA", (4, 4), (9, 9, 9, 0)).save(tmp_path / "nothing.png")
+    assert "transparent" in reason(tmp_path / "nothing.png")
+
+
+def test_cmyk_plain_and_with_a_broken_profile(tmp_path: Path) -> None:
+    cmyk = Image.fromarray(np.repeat(np.repeat(RGB8, 8, 0), 8, 1)).convert("CMYK")
+    cmyk.save(tmp_path / "plain.tif")
+    cmyk.save(tmp_path / "broken.tif", icc_profile=b"no profile at all")
+    for name in ("plain.tif", "broken.tif"):
+        pixels = read_picture(tmp_path / name).pixels
+        np.testing.assert_array_equal(np.rint(pixels * 255), np.asarray(cmyk.convert("RGB")))
+    cmyk.save(tmp_path / "adobe.jpg", quality=100)
+    assert np.abs(read_picture(tmp_path / "adobe.jpg").pixels - pixels).mean() < 0.02
+
+
+def test_profiles_of_rgb_pictures_are_ignored(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(RGB8).save(tmp_path / "x.png", icc_profile=profile)
+    np.testing.assert_array_equal(np.rint(read_picture(tmp_path / "x.png").pixels * 255), RGB8)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_are_turned_upright(tmp_path: Path, orientation: int) -> None:
+    image = Image.fromarray(RGB8)
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    for name in ("x.png", "x.tif"):
+        image.save(tmp_path / name, exif=exif)
+    image.info["exif"] = exif.tobytes()
+    stored = Image.open(tmp_path / "x.png")
+    upright = np.asarray(ImageOps.exif_transpose(stored))
+    for name in ("x.png", "x.tif"):
+        np.testing.assert_array_equal(np.rint(read_picture(tmp_path / name).pixels * 255), upright)
+    deep = DEEP[..., :3]
+    expected = np.dstack(
+        [np.asarray(ImageOps.exif_transpose(_oriented(deep[..., band], orientation))) for band in range(3)]
+    )
+    write(tmp_path / "deep.png", png_bytes(deep, extra=png_chunk(b"eXIf", exif.tobytes()[6:])))
+    tag = (0x0112, "H", 1, orientation, True)
+    tifffile.imwrite(tmp_path / "deep.tif", deep, photometric="rgb", extratags=[tag])
+    for name in ("deep.png", "deep.tif"):
+        np.testing.assert_array_equal(np.rint(read_picture(tmp_path / name).pixels * 65535), expected)
+
+
+def _oriented(band: np.ndarray, orientation: int) -> Image.Image:
+    image = Image.fromarray(band.astype(np.int32))
+    image.getexif()[0x0112] = orientation
+    return image
+
+
+def test_the_first_of_several_frames(tmp_path: Path) -> None:
+    frames = [Image.fromarray(RGB8), Image.fromarray(255 - RGB8)]
+    for name in ("x.png", "x.webp", "x.tif"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], lossless=True)
+        np.testing.assert_array_equal(np.rint(read_picture(tmp_path / name).pixels * 255), RGB8)
+
+
+# Hostile files
+
+
+def test_content_decides_not_the_suffix(tmp_path: Path) -> None:
+    Image.fromarray(RGB8).save(tmp_path / "x.png")
+    os.rename(tmp_path / "x.png", tmp_path / "x.jpg")
+    np.testing.assert_array_equal(np.rint(read_picture(tmp_path / "x.jpg").pixels * 255), RGB8)
+    Image.fromarray(RGB8).save(tmp_path / "other.gif")
+    os.rename(tmp_path / "other.gif", tmp_path / "other.png")
+    assert "not a PNG, JPEG" in reason(tmp_path / "other.png")
+
+
+def test_empty_text_folder_and_truncated_files(tmp_path: Path) -> None:
+    assert reason(write(tmp_path / "zero.png", b"")) == "the file is empty"
+    assert "not a PNG, JPEG" in reason(write(tmp_path / "text.png", b"I am no picture\n" * 20))
+    assert reason(tmp_path) == "is not a file"
+    noise = RANDOM.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    for name in ("x.png", "x.jpg", "x.webp", "x.tif", "x.bmp"):
+        Image.fromarray(noise).save(tmp_path / name)
+        whole = (tmp_path / name).read_bytes()
+        for share in (0.02, 0.5, 0.9):
+            reason(write(tmp_path / name, whole[: int(len(whole) * share)]))
+    reason(write(tmp_path / "deep.png", png_bytes(DEEP[..., :3])[:900]))
+    tifffile.imwrite(tmp_path / "deep.tif", DEEP[..., :3], photometric="rgb")
+    reason(write(tmp_path / "deep.tif", (tmp_path / "deep.tif").read_bytes()[:-100]))
+    np.save(tmp_path / "x.npy", FLOATS)
+    reason(write(tmp_path / "x.npy", (tmp_path / "x.npy").read_bytes()[:-100]))
+    reason(write(tmp_path / "head.npy", b"\x93NUMPY\x01\x00\xff\xff{'descr'"))
+
+
+def test_a_size_beyond_the_cap_is_refused_from_the_header(tmp_path: Path) -> None:
+    bomb = write(tmp_path / "bomb.png", png_bytes(RGB8, size=(60_000, 60_000)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "60000 x 60000 pixels are more than the limit" in reason(bomb)
+    Image.fromarray(RGB8).save(tmp_path / "x.png")
+    tifffile.imwrite(tmp_path / "x.tif", DEEP[..., :3], photometric="rgb")
+    np.save(tmp_path / "x.npy", FLOATS[..., :3])
+    for name in ("x.png", "x.tif", "x.npy"):
+        assert "17 x 12 pixels are more than the limit of 203 pixels" in reason(tmp_path / name, max_pixels=203)
+        assert read_picture(tmp_path / name, max_pixels=204).pixels.shape == (12, 17, 3)
+    np.save(tmp_path / "x.npy", np.zeros((2, 2, 9), dtype=np.uint8))
+    assert "2 x 2 pixels x 9 channels" in reason(tmp_path / "x.npy", channels=9, max_pixels=8)
+
+
+def test_our_cap_is_the_only_one_and_pillows_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(RGB8).save(tmp_path / "x.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    assert read_picture(tmp_path / "x.png").pixels.shape == (12, 17, 3)
+    assert Image.MAX_IMAGE_PIXELS == 10
+
+
+def test_tiff_strips_that_unpack_to_too_much(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "x.tif", DEEP[..., :3], photometric="rgb", compression="zlib")
+    data = bytearray((tmp_path / "x.tif").read_bytes())
+    with tifffile.TiffFile(io.BytesIO(bytes(data))) as tiff:
+        count, offset = (tiff.pages.first.tags[name].valueoffset for name in ("StripByteCounts", "StripOffsets"))
+    bomb = zlib.compress(b"\0" * 10_000_000)
+    struct.pack_into("<I", data, offset, len(data))
+    struct.pack_into("<I", data, count, len(bomb))
+    assert "unpack to more" in reason(write(tmp_path / "bomb.tif", bytes(data) + bomb))
+
+
+class Trap:
+    def __reduce__(self) -> tuple:
+        return os.mkdir, ("sprung",)
+
+
+def test_npy_is_never_unpickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save(tmp_path / "trap.npy", np.array([[Trap(), 1]], dtype=object), allow_pickle=True)
+    reason(tmp_path / "trap.npy")
+    assert "not a PNG" in reason(write(tmp_path / "raw.npy", pickle.dumps(Trap())))
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_values_that_are_no_picture(tmp_path: Path) -> None:
+    for name, values in {
+        "nan": np.array([[0.5, np.nan]]),
+        "inf": np.array([[0.5, np.inf]]),
+        "wide": np.array([[-1.7e308, 1.7e308]]),
+        "complex": np.ones((4, 4), dtype=complex),
+        "words": np.array([["a", "b"]]),
+        "line": np.zeros(5),
+        "volume": np.zeros((2, 3, 4, 5)),
+        "empty": np.zeros((0, 4)),
+    }.items():
+        np.save(tmp_path / f"{name}.npy", values)
+        reason(tmp_path / f"{name}.npy")
+    assert "NaN" in reason(tmp_path / "nan.npy")
+    tifffile.imwrite(tmp_path / "nan.tif", np.full((4, 4), np.nan, dtype=np.float32))
+    assert "NaN" in reason(tmp_path / "nan.tif")
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_give_a_reason(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    for magic in (b"", b"\x89PNG\r\n\x1a\n", b"II*\0", b"\x93NUMPY\x01\0", b"\xff\xd8\xff", b"RIFF\xff\0\0\0WEBPVP8L"):
+        path = tmp_path_factory.getbasetemp() / "fuzz.png"
+        reason(write(path, magic + data))
+
+
+def test_bad_files_cost_their_own_row_only(tmp_path: Path) -> None:
+    Image.fromarray(RGB8).save(tmp_path / "good.png")
+    write(tmp_path / "bad.png", b"")
+    skipped: list[UnreadablePicture] = []
+    pictures = list(read_pictures(find_pictures([tmp_path]), channels=1, on_skip=skipped.append))
+    assert [picture.name for picture in pictures] == ["good.png"] and pictures[0].pixels.shape == (12, 17, 1)
+    assert [(error.path.name, error.reason) for error in skipped] == [("bad.png", "the file is empty")]
+    os.remove(tmp_path / "good.png")
+    with pytest.raises(InputError, match="none of the 1 pictures can be read; the first: .*bad.png: the file is empty"):
+        list(read_pictures(find_pictures([tmp_path])))
+
+
+# Crops
+
+
+@given(st.integers(8, 60), st.integers(8, 60), st.integers(1, 4), st.integers(1, 2))
+def test_center_crop_shows_the_same_place_at_every_scale(height: int, width: int, scale: int, cells: int) -> None:
+    size = cells * scale
+    places = np.stack(np.meshgrid(range(height), range(width), indexing="ij"), axis=-1)
+    crop = center_crop(places, size, multiple_of=scale)
+    assert crop.shape == (size, size, 2)
+    margins = crop[0, 0] - (np.array([height, width]) - 1 - crop[-1, -1])
+    assert (margins <= 0).all() and (margins > -2 * scale).all()
+    shrunk = places[: height // scale * scale : scale, : width // scale * scale : scale]
+    np.testing.assert_array_equal(center_crop(shrunk, cells), crop[::scale, ::scale])
+
+
+def test_crops_that_do_not_fit_name_the_sizes() -> None:
+    pixels = np.zeros((80, 100, 3), dtype=np.float32)
+    with pytest.raises(InputError, match="sea.png is 100 x 80 pixels, smaller than the crop of 128 x 128"):
+        center_crop(pixels, 128, name="sea.png")
+    with pytest.raises(InputError, match="100 x 80 pixels"):
+        grid_crops(pixels, 81)
+    with pytest.raises(InputError, match="50 pixels is not a multiple of the scale 4: use 48 or 52"):
+        center_crop(pixels, 50, multiple_of=4)
+    with pytest.raises(InputError, match="at least 1"):
+        grid_crops(pixels, 0)
+
+
+@given(st.integers(4, 30), st.integers(4, 30), st.integers(1, 4), st.integers(1, 40))
+def test_grid_crops_are_apart_and_even(height: int, width: int, size: int, limit: int) -> None:
+    ids = np.arange(height * width).reshape(height, width, 1)
+    crops = grid_crops(ids, size)
+    assert len(crops) == (height // size) * (width // size)
+    assert len(np.unique(crops)) == len(crops) * size * size
+    some = grid_crops(ids, size, limit)
+    assert len(some) == min(limit, len(crops))
+    corners = [int(crop[0, 0, 0]) for crop in some]
+    assert corners == sorted(set(corners)) and set(corners) <= {int(crop[0, 0, 0]) for crop in crops}
+
+
+# The bundled photographs
+
+
+def test_every_bundled_photograph_has_its_credit_and_a_free_licence() -> None:
+    with open(bundled_photos() / "credits.csv", newline="", encoding="utf-8") as stream:
+        credits = {row["file"]: row for row in csv.DictReader(stream)}
+    files = find_pictures([bundled_photos()])
+    assert {file.name for file in files} == set(credits)
+    assert len(files) >= 24 and len({file.photo for file in files}) >= 12
+    for file in files:
+        row = credits[file.name]
+        assert row["photograph"] == file.photo
+        assert row["licence"] in {"CC0-1.0", "CC-BY-2.0", "CC-BY-4.0", "Public domain"}
+        assert all(row.values())
+    assert sum(file.path.stat().st_size for file in files) < 4_000_000
+
+
+def test_bundled_photographs_are_crops_of_256_with_detail() -> None:
+    for picture in read_pictures(find_pictures([bundled_photos()])):
+        assert picture.pixels.shape == (256, 256, 3) and picture.bits == 8
+        blocks = picture.pixels.mean(axis=2).reshape(16, 16, 16, 16).std(axis=(1, 3))
+        assert (blocks > 3 / 255).mean() > 0.4, picture.name

@@ -1,0 +1,323 @@
+"""The measures, against scikit-learn, explicit two-way analysis of variance, and brute force."""
+from __future__ import annotations
+
+from itertools import permutations, product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+from scipy.stats import t as student_t
+from sklearn.metrics import calinski_harabasz_score
+
+from ddrscope.errors import InputError
+from ddrscope.reduction import GramPCA, gram_matrix
+from ddrscope.separability import (
+    Design,
+    calinski_harabasz,
+    jackknife,
+    knn_accuracy,
+    measure,
+    measure_planes,
+    path_spearman,
+    permutation_p_value,
+    share_intervals,
+    variance_shares,
+)
+
+
+def study(
+    photos: int, crops: int = 1, k: int = 3, degradation: float = 1, content: float = 1, width: int = 40, seed: int = 0
+) -> tuple[np.ndarray, Design]:
+    """Features (n, width) with effects of the given size in unit noise, rows shuffled, and their design."""
+    random = np.random.default_rng(seed)
+    pictures = photos * crops
+    features = (
+        content * random.normal(size=(pictures, 1, width))
+        + degradation * random.normal(size=(1, k, width))
+        + random.normal(size=(pictures, k, width))
+    ).reshape(-1, width)
+    rows = random.permutation(pictures * k)
+    picture = np.repeat(np.arange(pictures), k)
+    group = np.tile(np.arange(k), pictures)
+    photo_names = np.array([f"photo{p // crops}" for p in picture])
+    picture_names = np.array([f"photo{p // crops}__{p % crops}" for p in picture])
+    group_names = np.array([f"blur:{g}" for g in group])
+    return features[rows], Design(picture_names[rows], photo_names[rows], group_names[rows])
+
+
+def anova_shares(features: np.ndarray, design: Design) -> tuple[float, float, float]:
+    """Bias-corrected shares from explicit means of the features."""
+    pictures, groups = np.unique(design.pictures), np.unique(design.groups)
+    n, k = len(pictures), len(groups)
+    grand = features.mean(axis=0)
+    by_picture = {p: features[design.pictures == p].mean(axis=0) for p in pictures}
+    by_group = {g: features[design.groups == g].mean(axis=0) for g in groups}
+    ss_content = k * sum(((mean - grand) ** 2).sum() for mean in by_picture.values())
+    ss_degradation = n * sum(((mean - grand) ** 2).sum() for mean in by_group.values())
+    ss_interaction = sum(
+        ((row - by_picture[p] - by_group[g] + grand) ** 2).sum()
+        for row, p, g in zip(features, design.pictures, design.groups, strict=True)
+    )
+    total = ((features - grand) ** 2).sum()
+    assert total == pytest.approx(ss_content + ss_degradation + ss_interaction)
+    noise = ss_interaction / ((n - 1) * (k - 1))
+    degradation, content = (ss_degradation - (k - 1) * noise) / total, (ss_content - (n - 1) * noise) / total
+    return degradation, content, 1 - degradation - content
+
+
+# Calinski-Harabasz
+
+
+def test_chi_agrees_with_scikit_learn() -> None:
+    features, design = study(12)
+    for labels in (design.groups, design.pictures):
+        assert calinski_harabasz(features, labels) == pytest.approx(calinski_harabasz_score(features, labels))
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    k=st.integers(2, 5),
+    shift=st.floats(-1e3, 1e3),
+    scale=st.floats(1e-6, 1e6),
+)
+def test_chi_does_not_change_with_shift_rotation_and_scale(seed: int, k: int, shift: float, scale: float) -> None:
+    random = np.random.default_rng(seed)
+    labels = np.append(np.arange(k), random.integers(k, size=20))
+    points = random.normal(size=(len(labels), 4)) + labels[:, None]
+    rotation = np.linalg.qr(random.normal(size=(4, 4)))[0]
+    moved = scale * (points @ rotation + shift)
+    assert calinski_harabasz(moved, labels) == pytest.approx(calinski_harabasz(points, labels), rel=1e-6)
+
+
+def test_chi_of_degenerate_points() -> None:
+    points = np.random.default_rng(0).normal(size=(6, 2))
+    assert np.isnan(calinski_harabasz(points, np.arange(6)))
+    assert np.isnan(calinski_harabasz(points, np.zeros(6)))
+    assert np.isnan(calinski_harabasz(np.full((6, 2), 0.1), np.repeat([0, 1], 3)))
+    assert np.isnan(calinski_harabasz(np.empty((6, 0)), np.repeat([0, 1], 3)))
+    assert calinski_harabasz(np.repeat(points[:2], 3, axis=0), np.repeat([0, 1], 3)) == np.inf
+
+
+# Variance shares
+
+
+@pytest.mark.parametrize("k", [2, 3, 5])
+def test_shares_agree_with_analysis_of_variance_on_the_features(k: int) -> None:
+    features, design = study(9, crops=2, k=k)
+    shares = variance_shares(gram_matrix(features), design.pictures, design.groups)
+    got = (shares.degradation, shares.content, shares.interaction)
+    assert got == pytest.approx(anova_shares(features, design), abs=1e-12)
+    assert sum(got) == pytest.approx(1)
+
+
+def test_shares_are_known_where_one_source_acts_alone() -> None:
+    features, design = study(6)
+    for labels, expected in ((design.groups, (1, 0, 0)), (design.pictures, (0, 1, 0))):
+        effect = np.eye(len(np.unique(labels)))[np.unique(labels, return_inverse=True)[1]]
+        shares = variance_shares(effect @ effect.T, design.pictures, design.groups)
+        assert (shares.degradation, shares.content, shares.interaction) == pytest.approx(expected)
+
+
+def test_pure_noise_has_no_share_on_average() -> None:
+    repetitions = []
+    for seed in range(200):
+        features, design = study(8, degradation=0, content=0, width=30, seed=seed)
+        shares = variance_shares(gram_matrix(features), design.pictures, design.groups)
+        repetitions.append((shares.degradation, shares.content))
+    mean, error = np.mean(repetitions, axis=0), np.std(repetitions, axis=0) / np.sqrt(200)
+    assert (np.abs(mean) < 3.5 * error).all() and (error < 0.005).all()
+
+
+def test_shares_need_a_balanced_design() -> None:
+    features, design = study(5)
+    keep = np.arange(len(design)) != 3
+    gram = gram_matrix(features)
+    with pytest.raises(InputError, match=f"{design.pictures[3]} meets {design.groups[3]} 0 times"):
+        variance_shares(gram[np.ix_(keep, keep)], design.pictures[keep], design.groups[keep])
+    one = design.groups == "blur:1"
+    with pytest.raises(InputError, match="here are 5 and 1"):
+        variance_shares(gram[np.ix_(one, one)], design.pictures[one], design.groups[one])
+
+
+def test_share_intervals_leave_out_photographs_and_centre_again() -> None:
+    features, design = study(6, crops=3)
+    intervals = share_intervals(gram_matrix(features), design)
+    for index, name in enumerate(("degradation", "content", "interaction")):
+
+        def share(rows: np.ndarray, index: int = index) -> float:
+            left = Design(design.pictures[rows], design.photos[rows], design.groups[rows])
+            return anova_shares(features[rows], left)[index]
+
+        assert intervals[name] == pytest.approx(jackknife(share, design.photos), abs=1e-12)
+
+
+# Jackknife
+
+
+def test_jackknife_of_a_mean_is_the_t_interval() -> None:
+    values = np.random.default_rng(1).normal(5, 1, size=12)
+    reach = student_t.ppf(0.975, 11) * values.std(ddof=1) / np.sqrt(12)
+    expected = (values.mean() - reach, values.mean() + reach)
+    assert jackknife(lambda rows: values[rows].mean(), np.arange(12)) == pytest.approx(expected)
+    # Copies of a photograph are no new evidence.
+    twice = np.repeat(values, 2)
+    assert jackknife(lambda rows: twice[rows].mean(), np.repeat(np.arange(12), 2)) == pytest.approx(expected)
+    logarithmic = jackknife(lambda rows: np.exp(values[rows].mean()), np.arange(12), log=True)
+    assert logarithmic == pytest.approx(np.exp(expected))
+
+
+def test_jackknife_without_an_answer_is_nan() -> None:
+    assert np.isnan(jackknife(lambda rows: float(len(rows)), np.array(["a", "a", "b"]))).all()
+    assert np.isnan(jackknife(lambda rows: 0.0, np.arange(5), log=True)).all()
+    assert np.isnan(jackknife(lambda rows: np.inf, np.arange(5))).all()
+
+
+# k-NN
+
+
+def test_knn_learns_nothing_from_the_same_photograph() -> None:
+    """Groups that only a photograph's own other crop gives away are told at chance or below."""
+    random = np.random.default_rng(2)
+    photos = np.repeat(np.arange(40), 2)
+    labels = np.repeat(random.permutation(np.arange(40) % 2), 2)
+    points = np.repeat(random.normal(size=(40, 3)), 2, axis=0)
+    accuracy, right = knn_accuracy(points, labels, photos)
+    assert accuracy == right.mean() < 0.75
+    assert knn_accuracy(points, labels, np.arange(80), neighbours=1)[0] > 0.75
+
+
+def test_knn_tells_distinct_groups_with_few_photographs() -> None:
+    features, design = study(3, crops=2, degradation=5)
+    accuracy, right = knn_accuracy(features, design.groups, design.photos)
+    assert accuracy == 1 and right.all()
+    accuracy, right = knn_accuracy(features, design.groups, np.zeros(len(design)))
+    assert np.isnan(accuracy) and np.isnan(right).all()
+
+
+# Permutation test
+
+
+def test_p_value_agrees_with_all_arrangements_within_pictures() -> None:
+    random = np.random.default_rng(3)
+    pictures, labels = np.repeat(np.arange(3), 3), np.tile(np.arange(3), 3)
+    points = random.normal(size=(9, 2)) + 0.7 * labels[:, None]
+    observed = calinski_harabasz_score(points, labels)
+    arrangements = [np.concatenate(parts) for parts in product(permutations(range(3)), repeat=3)]
+    exact = np.mean([calinski_harabasz_score(points, a) >= observed * (1 - 1e-9) for a in arrangements])
+    rows = random.permutation(9)
+    estimate = permutation_p_value(points[rows], labels[rows], pictures[rows], permutations=20_000)
+    assert 0.01 < exact < 0.5
+    assert estimate == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 20_000))
+
+
+def test_p_value_is_repeatable_and_small_only_where_labels_matter() -> None:
+    features, design = study(20, degradation=1)
+    assert permutation_p_value(features, design.groups, design.pictures) == 1 / 1000
+    shuffled = design.shuffled(seed=4)
+    assert permutation_p_value(features, shuffled.groups, shuffled.pictures) > 0.01
+    constant = permutation_p_value(np.ones((60, 2)), design.groups, design.pictures)
+    assert constant == 1
+
+
+# Path
+
+
+def test_path_correlation_agrees_with_scipy_on_centroids() -> None:
+    random = np.random.default_rng(5)
+    levels, photos = np.tile([0.5, 1, 2, 8], 10), np.repeat(np.arange(10), 4)
+    points = random.normal(size=(40, 3)) + levels[:, None] ** 0.1
+    centroids = {level: points[levels == level].mean(axis=0) for level in (0.5, 1, 2, 8)}
+    pairs = [(0.5, 1), (0.5, 2), (0.5, 8), (1, 2), (1, 8), (2, 8)]
+    expected = spearmanr(
+        [abs(a - b) for a, b in pairs], [np.linalg.norm(centroids[a] - centroids[b]) for a, b in pairs]
+    ).statistic
+    correlation, low, high = path_spearman(points, levels, photos)
+    assert correlation == pytest.approx(expected)
+    assert -1 <= low <= correlation <= high <= 1 and low < high
+
+
+def test_path_of_points_on_a_line_is_perfect_and_of_two_levels_unknown() -> None:
+    levels, photos = np.tile([90, 50, 20], 4), np.repeat(np.arange(4), 3)
+    assert path_spearman(levels[:, None] / 10, levels, photos) == pytest.approx((1, 1, 1))
+    two = levels != 50
+    assert np.isnan(path_spearman(levels[two, None] / 10, levels[two], photos[two])).all()
+    assert np.isnan(path_spearman(np.ones((12, 2)), levels, photos)).all()
+
+
+# All together
+
+ESTIMATED = ("chi_pca", "chi_content_pca", "degradation_share", "content_share", "interaction_share", "knn_accuracy")
+
+
+def measured(features: np.ndarray, design: Design, **options: str) -> dict[str, float]:
+    gram = gram_matrix(features)
+    return measure(GramPCA().fit_gram(gram).scores_, gram, design, **options)
+
+
+def test_measure_answers_by_degradation_or_by_content() -> None:
+    by_damage = measured(*study(10, crops=2, degradation=2, content=0.5))
+    by_content = measured(*study(10, crops=2, degradation=0.1, content=3))
+    assert set(by_damage) == {f"{m}{end}" for m in ESTIMATED for end in ("", "_low", "_high")} | {"p_value", "n", "k"}
+    assert (by_damage["n"], by_damage["k"]) == (60, 3)
+    for result in (by_damage, by_content):
+        assert all(result[f"{m}_low"] <= result[m] <= result[f"{m}_high"] for m in ESTIMATED)
+    assert by_damage["degradation_share_low"] > by_content["degradation_share_high"]
+    assert by_damage["content_share_high"] < by_content["content_share_low"]
+    assert by_damage["chi_pca_low"] > by_content["chi_pca_high"]
+    assert by_damage["knn_accuracy"] == 1 and by_content["knn_accuracy"] < 0.7
+
+
+def test_measure_takes_content_by_picture_or_by_photograph() -> None:
+    features, design = study(6, crops=3)
+    scores = GramPCA().fit(features).scores_
+    assert measured(features, design)["chi_content_pca"] == pytest.approx(calinski_harabasz_score(scores, design.pictures))
+    assert measured(features, design, content="photo")["chi_content_pca"] == pytest.approx(
+        calinski_harabasz_score(scores, design.photos)
+    )
+
+
+def test_measure_of_unpaired_sets_leaves_out_what_needs_the_same_pictures() -> None:
+    features, design = study(8, degradation=3)
+    unpaired = Design(np.arange(len(design)), np.arange(len(design)), design.groups)
+    assert design.balanced and not unpaired.balanced
+    result = measured(features, unpaired)
+    left_out = ("degradation_share", "content_share", "interaction_share", "p_value", "chi_content_pca")
+    assert all(np.isnan(result[key]) for key in left_out)
+    assert result["chi_pca"] == pytest.approx(measured(features, design)["chi_pca"])
+    assert result["knn_accuracy"] == 1
+
+
+def test_measure_of_features_that_never_vary_is_nan_not_an_error() -> None:
+    _, design = study(6)
+    result = measured(np.ones((18, 10)), design)
+    assert all(np.isnan(result[key]) for key in ESTIMATED) and result["p_value"] == 1
+
+
+def test_planes_give_median_and_range_over_seeds() -> None:
+    _, design = study(6)
+    random = np.random.default_rng(8)
+    planes = [random.normal(size=(18, 2)) for _ in range(3)]
+    values = sorted(calinski_harabasz_score(plane, design.groups) for plane in planes)
+    result = measure_planes(planes, design)
+    got = [result[key] for key in ("chi_tsne_low", "chi_tsne", "chi_tsne_high")]
+    assert got == pytest.approx(values)
+    assert result["chi_content_tsne"] == pytest.approx(
+        np.median([calinski_harabasz_score(plane, design.pictures) for plane in planes])
+    )
+
+
+def test_design_refuses_labels_that_do_not_fit() -> None:
+    with pytest.raises(ValueError, match="one entry per row"):
+        Design(np.arange(3), np.arange(3), np.arange(4))
+    with pytest.raises(ValueError, match="one photograph"):
+        Design(np.array(["a", "a"]), np.array(["x", "y"]), np.array([0, 1]))
+
+
+def test_shuffled_labels_keep_the_design_balanced() -> None:
+    _, design = study(10)
+    shuffled = design.shuffled(seed=1)
+    assert shuffled.balanced and (shuffled.groups != design.groups).any()
+    np.testing.assert_array_equal(shuffled.groups, design.shuffled(seed=1).groups)

@@ -25,7 +25,7 @@ class Streamed:
 
 @pytest.fixture
 def badly_scaled() -> np.ndarray:
-    """Float32 columns whose means are up to a million times their spread, whose spreads differ by a million, one constant."""
+    """Float32 columns with means of 10,000 times their spread and spreads that differ by a million; one is constant."""
     random = np.random.default_rng(3)
     spread = np.logspace(-3, 3, 200)
     features = random.normal(size=(30, 200)) * spread + 1e4 * random.normal(size=200) * spread
@@ -87,9 +87,8 @@ def test_pca_agrees_with_scikit_learn(shape: tuple[int, int]) -> None:
     signs = np.sign((pca.scores_ * expected).sum(axis=0))
     np.testing.assert_allclose(pca.scores_, expected * signs, atol=1e-8 * np.abs(expected).max())
     np.testing.assert_allclose(pca.explained_variance_ratio_, reference.explained_variance_ratio_, rtol=1e-9)
-    np.testing.assert_allclose(
-        pca.transform(Streamed(new)), reference.transform(new.astype(np.float64)) * signs, atol=1e-8 * np.abs(expected).max()
-    )
+    placed = reference.transform(new.astype(np.float64)) * signs
+    np.testing.assert_allclose(pca.transform(Streamed(new)), placed, atol=1e-8 * np.abs(expected).max())
 
 
 def test_pca_of_standardized_features_places_new_rows_like_scikit_learn() -> None:
@@ -138,7 +137,7 @@ def test_tsne_is_deterministic_and_does_not_depend_on_scale(clusters: tuple[np.n
     assert not np.array_equal(plane, TsneMap(seed=2).fit(points).embedding_)
 
 
-def test_tsne_places_new_points_in_their_cluster_without_moving_the_old(clusters: tuple[np.ndarray, np.ndarray]) -> None:
+def test_tsne_places_new_points_without_moving_the_old(clusters: tuple[np.ndarray, np.ndarray]) -> None:
     points, labels = clusters
     new = 20 * np.eye(3, 10)
     tsne = TsneMap().fit(points)

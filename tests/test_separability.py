@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from itertools import permutations, product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -252,7 +253,7 @@ def test_path_of_points_on_a_line_is_perfect_and_of_two_levels_unknown() -> None
 ESTIMATED = ("chi_pca", "chi_content_pca", "degradation_share", "content_share", "interaction_share", "knn_accuracy")
 
 
-def measured(features: np.ndarray, design: Design, **options: str) -> dict[str, float]:
+def measured(features: np.ndarray, design: Design, **options: Any) -> dict[str, float]:
     gram = gram_matrix(features)
     return measure(GramPCA().fit_gram(gram).scores_, gram, design, **options)
 
@@ -273,10 +274,9 @@ def test_measure_answers_by_degradation_or_by_content() -> None:
 def test_measure_takes_content_by_picture_or_by_photograph() -> None:
     features, design = study(6, crops=3)
     scores = GramPCA().fit(features).scores_
-    assert measured(features, design)["chi_content_pca"] == pytest.approx(calinski_harabasz_score(scores, design.pictures))
-    assert measured(features, design, content="photo")["chi_content_pca"] == pytest.approx(
-        calinski_harabasz_score(scores, design.photos)
-    )
+    for content, labels in (("picture", design.pictures), ("photo", design.photos)):
+        chi = measured(features, design, content=content)["chi_content_pca"]
+        assert chi == pytest.approx(calinski_harabasz_score(scores, labels))
 
 
 def test_measure_of_unpaired_sets_leaves_out_what_needs_the_same_pictures() -> None:

@@ -1,4 +1,4 @@
-"""From features to a plane: the exact Gram matrix by column blocks, PCA from it, and a t-SNE map that can place new points."""
+"""From features to a plane: the exact Gram matrix by column blocks, PCA from it, a t-SNE map that can place new points."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -40,9 +40,9 @@ class NonFiniteFeatures(ValueError):
 class GramMatrix:
     """Inner products between the *centred* feature vectors of N pictures, a sum over slices of the features.
 
-    Every block holds all N rows, so its columns are centred exactly, in float64, before they are multiplied: a mean that dwarfs
-    the differences costs no digits. With `standardize`, each column is also scaled to unit (population) variance; a column that
-    does not vary beyond float32 rounding counts as constant and contributes nothing.
+    Every block holds all N rows, so its columns are centred exactly, in float64, before they are multiplied: a mean
+    that dwarfs the differences costs no digits. With `standardize`, each column is also scaled to unit (population)
+    variance; a column that does not vary beyond float32 rounding counts as constant and contributes nothing.
     """
 
     def __init__(self, rows: int, standardize: bool = False) -> None:
@@ -73,8 +73,9 @@ def gram_matrix(features: Features, standardize: bool = False) -> np.ndarray:
 class GramPCA:
     """Exact PCA of N pictures by D features, N << D, from the eigenvectors of their Gram matrix.
 
-    After `fit`: `scores_` (N, r), r = min(n_components, rank), and `explained_variance_ratio_` (r,). Signs are fixed as in
-    scikit-learn's u-based `svd_flip`, which needs no loadings: the score of largest magnitude in each component is positive.
+    After `fit`: `scores_` (N, r), r = min(n_components, rank), and `explained_variance_ratio_` (r,). Signs are fixed
+    as in scikit-learn's u-based `svd_flip`, which needs no loadings: the score of largest magnitude in each component
+    is positive.
     """
 
     def __init__(self, n_components: int = 50, standardize: bool = False) -> None:
@@ -122,12 +123,13 @@ class GramPCA:
 
 
 class TsneMap:
-    """A t-SNE plane of N points (openTSNE with its published defaults and exact neighbours; Barnes-Hut below 10,000 points).
+    """A t-SNE plane of N points: openTSNE with its published defaults and exact neighbours, Barnes-Hut below 10,000 points.
 
-    The same seed, points and library versions give the same plane when `threads` is 1; several threads may change the last
-    digits, and with them the plane. The start is the first two principal components plus a small jitter drawn from `seed`.
-    Perplexity is lowered to (N - 1) / 3, the most that N points support, when that is less than asked: `perplexity_` is what was
-    used and `adapted_` says so in words (else empty). Points that all coincide stay in one spot.
+    The same seed, points and library versions give the same plane when `threads` is 1; several threads may change the
+    last digits, and with them the plane. The start is the first two principal components plus a small jitter drawn
+    from `seed`. Perplexity is lowered to (N - 1) / 3, the most that N points support, when that is less than asked:
+    `perplexity_` is what was used and `adapted_` says so in words (else empty). Points that all coincide stay in one
+    spot.
 
     Raises InputError for fewer than 5 points.
     """
@@ -158,7 +160,7 @@ class TsneMap:
         scaled = self._scaled(points)
         tsne = TSNE(perplexity=self.perplexity_, neighbors="exact", n_jobs=self.threads, random_state=self.seed)
         self._map = tsne.fit(scaled, initialization=pca_initialization(scaled, random_state=self.seed))
-        # openTSNE's transform moves its map to this centre first; being there already keeps old and new points together.
+        # openTSNE's transform first moves its map to this centre; being there already keeps old and new together.
         self._map -= (self._map.max(axis=0) + self._map.min(axis=0)) / 2
         self.embedding_ = np.array(self._map)
         return self

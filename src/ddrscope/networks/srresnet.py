@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 SCALES = (1, 2, 3, 4)
+
+_OLD_TRUNK = re.compile(r"recon_trunk(?P<group>\d*)\.(?P<block>\d+)\.(?P<rest>conv[12]\.(?:weight|bias))")
 
 
 class ResidualBlock(nn.Module):
@@ -92,10 +93,29 @@ class SRResNet(nn.Module):
         return output + x
 
 
+def basicsr_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same weights under BasicSR's MSRResNet names: ``body.N`` and ``conv_hr``.
+
+    Older files say ``recon_trunk.N``, or, where the trunk is cut into groups to look between them, ``recon_trunk1.N`` to
+    ``recon_trunk4.N``; and ``HRconv``. Other names stay as they are.
+    """
+    matches = [match for match in map(_OLD_TRUNK.fullmatch, state) if match]
+    old_blocks = sorted({(int(match["group"] or 0), int(match["block"])) for match in matches})
+    body = {old: new for new, old in enumerate(old_blocks)}
+
+    def rename(key: str) -> str:
+        if match := _OLD_TRUNK.fullmatch(key):
+            return f"body.{body[int(match['group'] or 0), int(match['block'])]}.{match['rest']}"
+        return key.replace("HRconv.", "conv_hr.", 1) if key.startswith("HRconv.") else key
+
+    return {rename(key): tensor for key, tensor in state.items()}
+
+
 def srresnet_shape(state: dict[str, Tensor]) -> dict[str, int]:
     """Read the constructor's arguments, but for ``global_residual``, from weights under MSRResNet's names."""
     first, last = state["conv_first.weight"], state["conv_last.weight"]
-    blocks = 1 + max(int(key.split(".")[1]) for key in state if key.startswith("body."))
+    # Counted, not taken from the largest number: a hostile file may name a billionth block.
+    blocks = len({key.split(".")[1] for key in state if key.startswith("body.")})
     channels = first.shape[0]
     if "upconv2.weight" in state:
         scale = 4

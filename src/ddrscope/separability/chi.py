@@ -9,12 +9,12 @@ from ddrscope.separability.design import encode, permutations_within
 def calinski_harabasz(points: np.ndarray, labels: np.ndarray) -> float:
     """CHI = [tr(B)/(k-1)] / [tr(W)/(n-k)] of (n, d) points in k labelled groups (Calinski and Harabasz, 1974).
 
-    Infinite when groups are distinct and none has any spread; NaN where the ratio means nothing: one group only, as many groups
-    as points, or points that all coincide.
+    Infinite when groups are distinct and none has any spread; NaN where the ratio means nothing: one group only, as
+    many groups as points, or points that all coincide.
     """
     codes = encode(labels)
     count, groups = len(codes), int(codes.max(initial=-1)) + 1
-    if groups < 2 or count == groups:
+    if groups < 2 or count == groups or not np.ptp(points, axis=0).any():
         return float("nan")
     centred = points - points.mean(axis=0)
     ordered = centred[np.argsort(codes, kind="stable")]
@@ -24,23 +24,24 @@ def calinski_harabasz(points: np.ndarray, labels: np.ndarray) -> float:
     within = float(np.square(centred - means[codes]).sum())
     # Equal points leave a within-group scatter of rounding only.
     if within <= (4 * np.finfo(float).eps) ** 2 * between:
-        return float("inf") if between > 0 else float("nan")
+        return float("inf")
     return (between / (groups - 1)) / (within / (count - groups))
 
 
 def permutation_p_value(
     points: np.ndarray, labels: np.ndarray, pictures: np.ndarray, permutations: int = 999, seed: int = 0
 ) -> float:
-    """Share of label arrangements, permuted within each picture, whose CHI is at least the observed: (1 + count) / (1 + permutations).
+    """Chance of a CHI at least as large as the observed when labels are permuted within each picture.
 
-    `points` (n, d), labels and pictures (n,). Small values say that the features move with the label at all, not that they gather.
+    `points` (n, d), `labels` and `pictures` (n,). The value is (1 + count of such permutations) / (1 + permutations).
+    Small values say that the features move with the label at all, not that they gather.
     """
     codes = encode(labels)
     sizes = np.bincount(codes)
     centred = points - points.mean(axis=0)
     random = np.random.default_rng(seed)
 
-    # Total scatter and group sizes are the same in every arrangement, so CHI grows with the between-group scatter alone.
+    # Total scatter and group sizes never change, so CHI grows with the between-group scatter alone.
     def between(arrangements: np.ndarray) -> np.ndarray:
         sums = (arrangements[:, None, :] == np.arange(len(sizes))[:, None]).astype(float) @ centred
         return np.square(sums).sum(axis=2) @ (1 / sizes)

@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """Labels of n rows: the picture shown, the photograph it is a crop of, and the group (degradation or set) it belongs to.
+    """Labels of n rows: the picture shown, the photograph it is a crop of, and the group (degradation or set) it is in.
 
     Each is an array (n,) of names or numbers. A picture belongs to one photograph.
     """

@@ -16,9 +16,10 @@ def jackknife(
 ) -> tuple[float, float]:
     """95 % interval (low, high) of a statistic by delete-one-photograph jackknife.
 
-    `statistic` takes the indices of the rows to use, ascending; `photos` (n,) names each row's photograph. Whatever the statistic
-    was reduced by (PCA, t-SNE, trained neighbours) stays as fitted on all rows. With `log` the interval is built on the logarithm
-    of a positive statistic. (NaN, NaN) for fewer than 3 photographs or where the statistic is not finite.
+    `statistic` takes the indices of the rows to use, ascending; `photos` (n,) names each row's photograph. Whatever
+    the statistic was reduced by (PCA, t-SNE, trained neighbours) stays as fitted on all rows. With `log` the interval
+    is built on the logarithm of a positive statistic. (NaN, NaN) for fewer than 3 photographs or where the statistic
+    is not finite.
     """
     codes = encode(photos)
     replicates = [statistic(np.flatnonzero(codes != photo)) for photo in range(codes.max(initial=-1) + 1)]
@@ -28,7 +29,11 @@ def jackknife(
 def jackknife_interval(
     estimate: float, replicates: Sequence[float] | np.ndarray, log: bool = False
 ) -> tuple[float, float]:
-    """95 % interval around an estimate from its P delete-one replicates: variance (P-1)/P sum (r - mean r)^2, Student's t, P-1 degrees."""
+    """95 % interval (low, high) around an estimate from its P delete-one replicates (Efron, 1982).
+
+    The variance is (P-1)/P times the replicates' sum of squares about their mean, the quantile Student's t with P-1
+    degrees of freedom. `log` and NaN as in `jackknife`.
+    """
     values = np.append(replicates, estimate)
     if log:
         values = np.log(values, where=values > 0, out=np.full_like(values, np.nan))

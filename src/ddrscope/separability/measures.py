@@ -26,11 +26,11 @@ def measure(
     permutations: int = 999,
     seed: int = 0,
 ) -> dict[str, float]:
-    """The measures of one layer that need no plane, each with `_low` and `_high` (95 %, reductions held fixed) where it is estimated.
+    """The measures of one layer that need no plane; those estimated have `_low` and `_high` (95 %, reductions held fixed).
 
-    `scores` (n, r) are PCA scores, `gram` (n, n) the Gram matrix of the full features. Keys: chi_pca (by group), chi_content_pca
-    (by picture or photograph), degradation_share, content_share, interaction_share, knn_accuracy, p_value, n, k. A design that is
-    not balanced has NaN shares and p_value.
+    `scores` (n, r) are PCA scores, `gram` (n, n) the Gram matrix of the full features. Keys: chi_pca (by group),
+    chi_content_pca (by picture or photograph), degradation_share, content_share, interaction_share, knn_accuracy,
+    p_value, n, k. A design that is not balanced has NaN shares and p_value.
     """
     groups, photos = encode(design.groups), encode(design.photos)
     result: dict[str, float] = {}

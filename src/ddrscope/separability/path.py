@@ -11,11 +11,12 @@ from ddrscope.separability.jackknife import jackknife
 
 
 def path_spearman(points: np.ndarray, levels: np.ndarray, photos: np.ndarray) -> tuple[float, float, float]:
-    """Spearman correlation, over all pairs of levels, between their difference and the distance of their centroids; with interval.
+    """Spearman correlation, over all pairs of levels, between their difference and the distance of their centroids.
 
-    `points` (n, d), `levels` (n,) numbers and `photos` (n,) are the rows of *one* family (and of clean, if it has a level on that
-    scale). Returns (correlation, low, high), the interval by delete-one-photograph jackknife, cut off at -1 and 1. NaN for fewer
-    than 3 levels (two make one pair, which correlates with nothing) and for levels whose centroids are all equally far apart.
+    `points` (n, d), `levels` (n,) numbers and `photos` (n,) are the rows of *one* family (and of clean, if it has a
+    level on that scale). Returns (correlation, low, high), the interval by delete-one-photograph jackknife, cut off
+    at -1 and 1. NaN for fewer than 3 levels (two make one pair, which correlates with nothing) and for levels whose
+    centroids are all equally far apart.
     """
 
     def correlation(rows: np.ndarray) -> float:

@@ -12,7 +12,7 @@ from ddrscope.separability.jackknife import jackknife_interval
 
 @dataclass(frozen=True)
 class VarianceShares:
-    """Shares of the total scatter, which sum to 1; pure noise has degradation and content 0 on average, so either may fall a little below."""
+    """Shares of the total scatter, which sum to 1; in pure noise degradation and content are 0 on average, some below."""
 
     degradation: float
     content: float
@@ -22,9 +22,9 @@ class VarianceShares:
 def variance_shares(gram: np.ndarray, pictures: np.ndarray, degradations: np.ndarray) -> VarianceShares:
     """Two-way analysis of variance of n = N k rows (N pictures, each in k degradations) in the full feature space.
 
-    `gram` is the (n, n) Gram matrix of the rows, which `pictures` and `degradations` name; it need not be centred. With
-    SS_T = SS_D + SS_C + SS_I and MS_I = SS_I / ((N-1)(k-1)), the degradation share is (SS_D - (k-1) MS_I) / SS_T, the content
-    share (SS_C - (N-1) MS_I) / SS_T, the interaction share the rest. NaN when the rows do not vary.
+    `gram` is the (n, n) Gram matrix of the rows, which `pictures` and `degradations` name; it need not be centred.
+    With SS_T = SS_D + SS_C + SS_I and MS_I = SS_I / ((N-1)(k-1)), the degradation share is (SS_D - (k-1) MS_I) /
+    SS_T, the content share (SS_C - (N-1) MS_I) / SS_T, the interaction share the rest. NaN when the rows do not vary.
 
     Raises InputError unless two or more pictures meet two or more degradations, each exactly once.
     """
@@ -32,7 +32,7 @@ def variance_shares(gram: np.ndarray, pictures: np.ndarray, degradations: np.nda
 
 
 def share_intervals(gram: np.ndarray, design: Design) -> dict[str, tuple[float, float]]:
-    """95 % jackknife intervals (low, high) of the shares by delete-one-photograph, keyed by the fields of VarianceShares."""
+    """95 % delete-one-photograph jackknife intervals (low, high) of the shares, keyed by the fields of VarianceShares."""
     shares = _shares_and_replicates(gram, design.pictures, design.groups, design.photos)
     return {
         field.name: jackknife_interval(values[0], values[1:])
@@ -51,7 +51,7 @@ def _shares_and_replicates(
     photo_of = encode(photos)[order[::k]]
     cells = gram[np.ix_(order, order)].reshape(n_pictures, k, n_pictures, k)
 
-    # Leaving out a photograph takes its rows *and* columns away, so all that is kept are sums over pairs of photographs.
+    # Leaving out a photograph takes away its rows *and* columns, so sums over pairs of photographs are all it needs.
     by_photo = np.eye(photo_of.max() + 1)[photo_of].T
     pairs = by_photo @ cells.sum(axis=(1, 3)) @ by_photo.T
     pairs_same_degradation = by_photo @ np.einsum("pdqd->pq", cells) @ by_photo.T

@@ -1,0 +1,202 @@
+"""Reading and writing files of weights. Checkpoints come from strangers: nothing in them is ever run."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ddrscope.errors import InputError
+from ddrscope.store import atomic_write, sha256
+
+TORCH_SUFFIXES = (".pth", ".pt", ".ckpt")
+MAX_BYTES = 8 << 30
+
+# Where training programs keep the generator's weights, the averaged ones first.
+_WRAPPERS = (
+    "params_ema", "params-ema", "ema", "g_ema", "params", "state_dict", "model_state_dict", "generator", "netG", "net_g",
+    "model", "network", "net",
+)  # fmt: skip
+_PREFIXES = ("module.", "_orig_mod.", "netG.", "net_g.", "generator.", "model.", "net.")
+_CONVERT = "safetensors.torch.save_file(torch.load(FILE)['KEY'], 'FILE.safetensors')"
+
+
+class Weights(NamedTuple):
+    """Named tensors, floating-point ones as float32, the file's own metadata, and its SHA-256."""
+
+    state: dict[str, Tensor]
+    metadata: dict[str, str]
+    sha256: str
+
+
+def read_weights(path: Path, trust: bool = False) -> Weights:
+    """Read a `.safetensors` file or a PyTorch checkpoint, the latter without running anything in it.
+
+    Wrappers such as ``params_ema`` or ``state_dict`` are unwrapped. TorchScript archives hold programs: they are read only with
+    ``trust``, and only for their weights. Raises `InputError` for a missing, damaged, disguised or refused file, and for one
+    that holds no weights.
+    """
+    _check_file(path)
+    metadata: dict[str, str] = {}
+    if path.suffix.lower() == ".safetensors":
+        state, metadata = _read_safetensors(path)
+    else:
+        state = _find_state(path, _read_torch(path, trust))
+    return Weights(_as_float32(path, state), metadata, sha256(path))
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The metadata of a `.safetensors` file, without its weights."""
+    with safe_open(path, framework="pt") as file:
+        return file.metadata() or {}
+
+
+def candidate_states(state: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    """The weights as they are, then what lies under each usual prefix (``module.``, ``netG.``, ...), prefixes within included."""
+    yield state
+    for prefix in _PREFIXES:
+        inner = {key.removeprefix(prefix): tensor for key, tensor in state.items() if key.startswith(prefix)}
+        if inner:
+            yield from candidate_states(inner)
+
+
+def save_network(path: Path, module: nn.Module, metadata: Mapping[str, str]) -> None:
+    """Write a module's weights, in float16, and ``metadata`` to a `.safetensors` file, atomically.
+
+    ``architecture`` and ``global_residual`` (``true`` or ``false``) are the metadata that `load_network` reads. Raises
+    ValueError for weights that are not finite in float16.
+    """
+    state = {}
+    for name, tensor in module.state_dict().items():
+        saved = tensor.detach().cpu()
+        if saved.is_floating_point():
+            saved = saved.half()
+            if not saved.isfinite().all():
+                raise ValueError(f"the weights {name!r} are not finite in float16")
+        state[name] = saved.clone(memory_format=torch.contiguous_format)
+    with atomic_write(path) as temporary:
+        save_file(state, temporary, metadata=dict(metadata))
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give a checkpoint, a bundled name or module:function")
+    size = path.stat().st_size
+    if size == 0:
+        raise InputError(f"{path} is empty: download or save it again")
+    if size > MAX_BYTES:
+        raise InputError(f"{path} is larger than {MAX_BYTES >> 30} GB: save the weights alone, without the optimizer")
+    with path.open("rb") as file:
+        start = file.read(256).lstrip().lower()
+    if start.startswith(b"<"):
+        raise InputError(f"{path} is a web page, not a checkpoint: download the file itself (the 'raw' link)")
+    if start.startswith(b"version https://git-lfs"):
+        raise InputError(f"{path} is a Git LFS pointer, not the checkpoint: fetch it with 'git lfs pull'")
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+        raise _damaged(path, "safetensors file", error) from None
+
+
+def _read_torch(path: Path, trust: bool) -> Any:
+    if zipfile.is_zipfile(path):
+        archive = _zip_entries(path)
+        if any(entry.filename.endswith("constants.pkl") or "/code/" in entry.filename for entry in archive):
+            if not trust:
+                raise InputError(
+                    f"{path} is a TorchScript archive, which holds a program: save its state_dict() as .safetensors, "
+                    "or pass --trust if you trust its source"
+                )
+            return _read_torchscript(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if refused := re.search(r"GLOBAL (\S+)", str(error)):
+            what = f"holds more than weights ({refused[1]}), and reading that could run a program"
+        elif "Unsupported" in str(error) or "unsupported" in str(error):
+            what = "holds more than weights, and reading that could run a program"
+        else:
+            raise _damaged(path, "PyTorch checkpoint", error) from None
+        raise InputError(f"{path} {what}: refused; if you trust its source, convert it by {_CONVERT}") from None
+    # The unpickler may stumble over a hostile file in any way.
+    except Exception as error:
+        raise _damaged(path, "PyTorch checkpoint", error) from None
+
+
+def _zip_entries(path: Path) -> list[zipfile.ZipInfo]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise _damaged(path, "PyTorch checkpoint", error) from None
+    # PyTorch stores entries uncompressed, so an honest file unpacks to no more than its own size.
+    if sum(entry.file_size for entry in entries) > path.stat().st_size:
+        raise InputError(f"{path} would unpack to more than its own size, which PyTorch never writes: refused")
+    return entries
+
+
+def _read_torchscript(path: Path) -> dict[str, Tensor]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return torch.jit.load(path, map_location="cpu").state_dict()
+    except RuntimeError as error:
+        raise _damaged(path, "TorchScript archive", error) from None
+
+
+def _find_state(path: Path, content: Any) -> dict[str, Tensor]:
+    """The dictionary of tensors in a checkpoint, unwrapped."""
+    first = content
+    while isinstance(content, Mapping) and not any(isinstance(value, Tensor) for value in content.values()):
+        inner = [content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping)]
+        if not inner and len(content) == 1:
+            inner = [value for value in content.values() if isinstance(value, Mapping)]
+        if not inner:
+            break
+        content = inner[0]
+    state = {}
+    if isinstance(content, Mapping):
+        state = {key: value for key, value in content.items() if isinstance(key, str) and isinstance(value, Tensor)}
+    if not state:
+        raise InputError(f"{path} is no network: {_what_it_holds(first)}; give the file with the network's weights")
+    return state
+
+
+def _what_it_holds(content: Any) -> str:
+    if not isinstance(content, Mapping):
+        return f"it holds a {type(content).__name__}"
+    if "param_groups" in content or any(str(key).startswith("optim") for key in content):
+        return "it holds an optimizer's state without weights"
+    keys = ", ".join(str(key)[:40] for key in list(content)[:5])
+    return f"it holds no tensors (keys: {keys})" if keys else "it holds nothing"
+
+
+def _as_float32(path: Path, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    for key, tensor in state.items():
+        if tensor.layout != torch.strided or tensor.is_quantized:
+            raise InputError(f"{path}: {key[:80]!r} is a sparse or quantized tensor: save the weights as ordinary tensors")
+        # A view of stride 0 would let a file of a few bytes ask for terabytes.
+        if tensor.untyped_storage().nbytes() < tensor.numel() * tensor.element_size():
+            raise InputError(f"{path}: {key[:80]!r} claims to be larger than the data behind it: refused")
+    return {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
+
+
+def _damaged(path: Path, kind: str, error: Exception) -> InputError:
+    lines = str(error).strip().splitlines()
+    reason = lines[0][:160] if lines else type(error).__name__
+    return InputError(f"{path} is no readable {kind} ({reason}): it may be cut short, download or save it again")

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from pathlib import Path
+
+import pytest
+
+from ddrscope.errors import InputError
+from ddrscope.store import RunFolder, atomic_write, sha256, write_json
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_trace(tmp_path: Path) -> None:
+    target = tmp_path / "numbers.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), atomic_write(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_json_has_null_for_what_is_no_number(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"a": float("nan"), "b": [float("inf"), 1.5]})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"a": None, "b": [None, 1.5]}
+
+
+def test_sha256_of_known_content(tmp_path: Path) -> None:
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_folder_of_another_run_is_refused_and_can_be_overwritten(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with RunFolder(out, {"crop": 128}) as folder:
+        (folder.parts / "piece").write_text("done")
+    with pytest.raises(InputError, match="--resume"), RunFolder(out, {"crop": 128}):
+        pass
+    with pytest.raises(InputError, match="crop = 128, not 64"), RunFolder(out, {"crop": 64}, resume=True):
+        pass
+    with RunFolder(out, {"crop": 128}, resume=True) as folder:
+        assert (folder.parts / "piece").read_text() == "done"
+    with RunFolder(out, {"crop": 64}, overwrite=True) as folder:
+        assert not list(folder.parts.iterdir())
+
+
+def test_resume_with_nothing_begun_starts(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "new", {}, resume=True) as folder:
+        assert folder.parts.is_dir()
+
+
+def test_overwriting_spares_a_strangers_folder(tmp_path: Path) -> None:
+    stranger = tmp_path / "holiday" / "picture.png"
+    stranger.parent.mkdir()
+    stranger.write_bytes(b"precious")
+    with RunFolder(tmp_path, {}, overwrite=True):
+        pass
+    assert stranger.read_bytes() == b"precious"
+
+
+def test_the_lock_of_a_living_process_holds_and_that_of_a_dead_one_does_not(tmp_path: Path) -> None:
+    with RunFolder(tmp_path, {}):
+        pass
+    (tmp_path / ".lock").write_text(str(os.getppid()))
+    with pytest.raises(InputError, match="in use by process"), RunFolder(tmp_path, {}, resume=True):
+        pass
+    process = multiprocessing.get_context("spawn").Process(target=int)
+    process.start()
+    process.join()
+    (tmp_path / ".lock").write_text(str(process.pid))
+    with RunFolder(tmp_path, {}, resume=True):
+        pass
+    assert not (tmp_path / ".lock").exists()

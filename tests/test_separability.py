@@ -321,3 +321,14 @@ def test_shuffled_labels_keep_the_design_balanced() -> None:
     shuffled = design.shuffled(seed=1)
     assert shuffled.balanced and (shuffled.groups != design.groups).any()
     np.testing.assert_array_equal(shuffled.groups, design.shuffled(seed=1).groups)
+
+
+def test_chi_intervals_leave_out_whole_photographs() -> None:
+    features, design = study(6, crops=3)
+    scores, result = GramPCA().fit(features).scores_, measured(features, design)
+    for key, labels in (("chi_pca", design.groups), ("chi_content_pca", design.pictures)):
+        left_out = [design.photos != photo for photo in np.unique(design.photos)]
+        logs = np.log([calinski_harabasz_score(scores[rows], labels[rows]) for rows in left_out])
+        reach = student_t.ppf(0.975, 5) * np.sqrt(5 / 6 * np.square(logs - logs.mean()).sum())
+        expected = calinski_harabasz_score(scores, labels) * np.exp([-reach, reach])
+        assert [result[f"{key}_low"], result[f"{key}_high"]] == pytest.approx(expected)

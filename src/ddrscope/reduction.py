@@ -1,4 +1,4 @@
-"""From features to a plane: the exact Gram matrix by column blocks, PCA from it, a t-SNE map that can place new points."""
+"""From features to a plane: exact Gram matrix by column blocks, PCA from it, a t-SNE map that can place new points."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -123,7 +123,7 @@ class GramPCA:
 
 
 class TsneMap:
-    """A t-SNE plane of N points: openTSNE with its published defaults and exact neighbours, Barnes-Hut below 10,000 points.
+    """A t-SNE plane of N points: openTSNE with its defaults and exact neighbours, Barnes-Hut below 10,000 points.
 
     The same seed, points and library versions give the same plane when `threads` is 1; several threads may change the
     last digits, and with them the plane. The start is the first two principal components plus a small jitter drawn

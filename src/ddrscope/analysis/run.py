@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import tempfile
@@ -90,13 +91,14 @@ class Analysis:
         self.progress = progress or Silent()
         self.named = dict(named or {})
         self.samples: dict[tuple[int, int], Samples] = {}
+        self.first_of: dict[tuple[int, int], str] = {}
         self.notes: list[str] = []
         self.embeddings: list[pd.DataFrame] = []
 
     def run(self) -> AnalysisResult:
         """Do what is not done yet and put the result together."""
         settings = self.settings
-        networks = [self._load(spec) for spec in settings.networks]
+        networks = _told_apart([self._load(spec) for spec in settings.networks], settings.networks)
         series = {name: _checkpoints(pattern) for name, pattern in settings.series.items()}
         for network in networks:
             self._samples(network)
@@ -108,14 +110,14 @@ class Analysis:
             twin = random_twin(network, settings.seed)
             twin_entry, _ = self._measure(twin, layers, f"network-{index}-random", network.name, "random_weights")
             controls += [twin_entry | {"network": network.name}, shuffled]
-        controls += self._pixel_controls(networks)
+        controls += self._pixel_controls()
         lines = [self._series(name, paths, index) for index, (name, paths) in enumerate(series.items())]
         return self._result(entries, controls, lines)
 
     def _load(self, spec: str) -> Network:
         if spec in self.named:
             return self.named[spec]
-        network = load_network(spec, global_residual=self.settings.global_residual)
+        network = load_network(spec, global_residual=self.settings.global_residual, trust=self.settings.trust)
         network.module.to(self.settings.device)
         return network
 
@@ -123,6 +125,7 @@ class Analysis:
         key = (network.scale, network.channels)
         if key not in self.samples:
             self.progress.start(f"pictures for x{network.scale}", 0)
+            self.first_of[key] = network.name
             self.samples[key] = make_samples(self.settings, *key, step=lambda _: self.progress.advance())
         return self.samples[key]
 
@@ -182,19 +185,19 @@ class Analysis:
             grams, samples, settings.content, settings.seed, plane_seeds, self.threads, self.progress.advance
         )
 
-    def _pixel_controls(self, networks: list[Network]) -> list[dict[str, Any]]:
+    def _pixel_controls(self) -> list[dict[str, Any]]:
         """The pixels that enter the networks, once for each scale and number of channels."""
         controls = []
-        for key, samples in self.samples.items():
-            network = next(network for network in networks if (network.scale, network.channels) == key)
+        for (scale, channels), samples in self.samples.items():
+            network = self.first_of[scale, channels]
             grams = pixel_grams(samples, self.settings.views)
             measured = self._measure_grams(grams, samples, "pixels", last_only=True)
-            self.embeddings.append(_points(measured, grams, samples, network.name, "pixels"))
+            self.embeddings.append(_points(measured, grams, samples, network, "pixels"))
             controls.append(
                 {
-                    "name": f"pixels (x{network.scale})",
+                    "name": f"pixels (x{scale})",
                     "kind": "pixels",
-                    "network": network.name,
+                    "network": network,
                     "layers": [layer.row for layer in measured],
                 }
             )
@@ -246,6 +249,15 @@ class Analysis:
         }
         embedding = pd.concat(self.embeddings, ignore_index=True)[list(EMBEDDING_COLUMNS)]
         return AnalysisResult(data, embedding, samples.thumbnails())
+
+
+def _told_apart(networks: list[Network], specs: Sequence[str]) -> list[Network]:
+    """The networks, those that share a name (`a/best.pth`, `b/best.pth`) named by what was typed."""
+    names = [network.name for network in networks]
+    return [
+        dataclasses.replace(network, name=spec) if names.count(network.name) > 1 else network
+        for network, spec in zip(networks, specs, strict=True)
+    ]
 
 
 def _entry(network: Network) -> dict[str, Any]:

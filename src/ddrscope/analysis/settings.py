@@ -35,6 +35,7 @@ class AnalysisSettings:
     views: tuple[str, ...] = ("flattened", "pooled")
     series: Mapping[str, str] = field(default_factory=dict)
     global_residual: bool | None = None
+    trust: bool = False
     crop: int = 128
     limit: int | None = None
     content: Content = "picture"

@@ -60,6 +60,7 @@ def command(
     content: Annotated[str, typer.Option("--content", help="What one content group is: picture or photo (all crops of one).")] = "picture",
     tsne_seeds: Annotated[int, typer.Option("--tsne-seeds", help="t-SNE planes for each layer.")] = 3,
     global_residual: common.GlobalResidual = None,
+    trust: common.Trust = False,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write.")] = Path("ddrscope-analysis"),
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
@@ -80,6 +81,7 @@ def command(
         views=tuple(view) if view else ("flattened", "pooled"),
         series=given_series,
         global_residual=global_residual,
+        trust=trust,
         crop=crop,
         limit=limit,
         content=content,  # type: ignore[arg-type]

@@ -34,6 +34,10 @@ GlobalResidual = Annotated[
     ),
 ]
 
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Read TorchScript archives, which hold programs: only from those you trust.")
+]
+
 
 def use_threads(count: int) -> int:
     """Let PyTorch use ``count`` threads (0: all that OMP_NUM_THREADS or the machine gives) and return their number."""

@@ -39,6 +39,7 @@ def command(
     view: Annotated[str, typer.Option("--view", help="flattened or pooled.")] = "flattened",
     crop: Annotated[int, typer.Option("--crop", help="Side of the centred crop in HR pixels, a multiple of the scale.")] = 128,
     global_residual: common.GlobalResidual = None,
+    trust: common.Trust = False,
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
     seed: common.Seed = 0,
@@ -51,7 +52,7 @@ def command(
     if view not in VIEWS:
         raise InputError(f"--view {view!r} is unknown: choose {' or '.join(VIEWS)}")
     common.use_threads(threads)
-    loaded = load_network(network, global_residual=global_residual)
+    loaded = load_network(network, global_residual=global_residual, trust=trust)
     loaded.module.to(common.check_device(device))
     if crop % loaded.scale:
         raise InputError(f"--crop {crop} is no multiple of the network's scale {loaded.scale}")

@@ -30,11 +30,11 @@ from __future__ import annotations
 import io
 import math
 import threading
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import tifffile
 from PIL import Image, ImageCms, UnidentifiedImageError
@@ -46,6 +46,9 @@ MAX_PIXELS = 200_000_000
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_TIFF_COMPRESSIONS = (
+    COMPRESSION.NONE, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.LZW, COMPRESSION.PACKBITS,
+)  # fmt: skip
 _PLAIN_MODE = {
     "1": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA", "RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB", "LAB": "RGB",
 }  # fmt: skip
@@ -123,7 +126,7 @@ def _decode_image(path: Path, head: bytes, max_pixels: int) -> tuple[np.ndarray,
         bit_depth, color_type = head[24:26] if image.format == "PNG" else (8, 0)
         # Pillow drops the low byte of 16-bit PNGs in colour or with alpha.
         if bit_depth == 16 and color_type != 0:
-            values = _decode_png16(path)
+            values = imagecodecs.png_decode(path.read_bytes())
             alpha = values.shape[2] in (2, 4)
         else:
             values, alpha = _image_values(image)
@@ -155,27 +158,18 @@ def _decode_tiff(path: Path, max_pixels: int) -> tuple[np.ndarray, bool]:
 
 
 def _check_tiff(page: tifffile.TiffPage, max_values: int) -> None:
-    """Raise ValueError unless this page is a flat picture that unpacks to what its header says."""
+    """Raise ValueError unless this page is a flat picture, packed in a common way."""
     if page.photometric not in (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB):
         raise ValueError(f"a TIFF of {page.bitspersample} bits in {page.photometric!s}: save it as grey or RGB")
     if page.axes not in ("YX", "YXS", "SYX"):
         raise ValueError(f"a TIFF with axes {page.axes}: only flat pictures with channels can be used")
     if EXTRASAMPLE.ASSOCALPHA in page.extrasamples:
         raise ValueError("a TIFF with premultiplied alpha: save it with straight alpha, or without")
-    if page.compression not in (COMPRESSION.NONE, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE):
-        raise ValueError(f"a TIFF of this depth packed as {page.compression!s}: save it with deflate or uncompressed")
+    if page.compression not in _TIFF_COMPRESSIONS:
+        raise ValueError(f"a TIFF of this depth packed as {page.compression!s}: save it with deflate, LZW or unpacked")
+    # A chunk (strip or tile) is unpacked whole, however little of it the picture needs; never beyond its own size.
     if math.prod(page.chunks) > max_values:
         raise ValueError(f"its strips or tiles of shape {page.chunks} are more than the limit of {max_values} values")
-    if page.compression != COMPRESSION.NONE:
-        # tifffile unpacks a strip to whatever length it has.
-        limit = math.prod(page.chunks) * page.bitspersample // 8
-        stream = page.parent.filehandle
-        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
-            stream.seek(offset)
-            unpacker = zlib.decompressobj()
-            unpacker.decompress(stream.read(count), limit)
-            if unpacker.decompress(unpacker.unconsumed_tail, 1):
-                raise ValueError("a TIFF whose strips unpack to more than its header says")
 
 
 def _open(path: Path) -> Image.Image:
@@ -233,15 +227,6 @@ def _cmyk_to_rgb(image: Image.Image) -> Image.Image:
         except (ImageCms.PyCMSError, OSError):
             pass  # A broken profile is no profile.
     return image.convert("RGB")
-
-
-def _decode_png16(path: Path) -> np.ndarray:
-    # Imported here: PyTorch takes seconds, and these files are rare.
-    import torch
-    from torchvision.io import ImageReadMode, decode_png
-
-    data = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)
-    return decode_png(data, mode=ImageReadMode.UNCHANGED).permute(1, 2, 0).numpy()
 
 
 def _orientation(image: Image.Image) -> int:

@@ -115,6 +115,8 @@ def _parse_layer(line: str) -> NcnnLayer:
     for text in rest[b:]:
         key, value = text.split("=")
         numbers = tuple(float(number) for number in value.split(","))
+        if not all(map(math.isfinite, numbers)):
+            raise ValueError(line)
         # An array's key is -23300 minus its number, and its length comes first.
         params[int(key) if int(key) >= 0 else -23300 - int(key)] = numbers if int(key) >= 0 else numbers[1:]
     return NcnnLayer(type_, name, tuple(rest[:a]), tuple(rest[a:b]), params)

@@ -27,7 +27,7 @@ _WRAPPERS = (
     "model", "network", "net",
 )  # fmt: skip
 _PREFIXES = ("module.", "_orig_mod.", "netG.", "net_g.", "generator.", "model.", "net.")
-_CONVERT = "safetensors.torch.save_file(torch.load(FILE)['KEY'], 'FILE.safetensors')"
+_CONVERT = "safetensors.torch.save_file(torch.load(FILE, weights_only=False)[KEY], 'FILE.safetensors')"
 
 
 class Weights(NamedTuple):
@@ -112,48 +112,50 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _read_torch(path: Path, trust: bool) -> Any:
-    if zipfile.is_zipfile(path):
-        archive = _zip_entries(path)
-        if any(entry.filename.endswith("constants.pkl") or "/code/" in entry.filename for entry in archive):
-            if not trust:
-                raise InputError(
-                    f"{path} is a TorchScript archive, which holds a program: save its state_dict() as .safetensors, "
-                    "or pass --trust if you trust its source"
-                )
-            return _read_torchscript(path)
+    if zipfile.is_zipfile(path) and _is_torchscript(path):
+        if not trust:
+            raise InputError(
+                f"{path} is a TorchScript archive, which holds a program: save its state_dict() as .safetensors, "
+                "or pass --trust if you trust its source"
+            )
+        return _read_torchscript(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if refused := re.search(r"GLOBAL (\S+)", str(error)):
-            what = f"holds more than weights ({refused[1]}), and reading that could run a program"
-        elif "Unsupported" in str(error) or "unsupported" in str(error):
-            what = "holds more than weights, and reading that could run a program"
-        else:
-            raise _damaged(path, "PyTorch checkpoint", error) from None
-        raise InputError(f"{path} {what}: refused; if you trust its source, convert it by {_CONVERT}") from None
+        # PyTorch's own message advises to load it unrestricted; that advice must not reach the user unasked.
+        refused = re.search(r"GLOBAL (\S+)", str(error))
+        if refused is None:
+            raise _damaged(path, "PyTorch checkpoint", "not what torch.save writes") from None
+        raise InputError(
+            f"{path} holds more than weights ({refused[1][:80]}), and reading that could run a program: refused; "
+            f"if you trust its source, convert it by {_CONVERT}"
+        ) from None
     # The unpickler may stumble over a hostile file in any way.
     except Exception as error:
         raise _damaged(path, "PyTorch checkpoint", error) from None
 
 
-def _zip_entries(path: Path) -> list[zipfile.ZipInfo]:
+def _is_torchscript(path: Path) -> bool:
+    """Whether a zip file is a TorchScript archive; raises `InputError` for one that unpacks to more than itself."""
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise _damaged(path, "PyTorch checkpoint", error) from None
-    # PyTorch stores entries uncompressed, so an honest file unpacks to no more than its own size.
+    if any(entry.filename.endswith("constants.pkl") for entry in entries):
+        return True
+    # torch.save stores entries uncompressed, so an honest file unpacks to no more than its own size.
     if sum(entry.file_size for entry in entries) > path.stat().st_size:
-        raise InputError(f"{path} would unpack to more than its own size, which PyTorch never writes: refused")
-    return entries
+        raise InputError(f"{path} would unpack to more than its own size, which torch.save never writes: refused")
+    return False
 
 
 def _read_torchscript(path: Path) -> dict[str, Tensor]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore", FutureWarning)
             return torch.jit.load(path, map_location="cpu").state_dict()
     except RuntimeError as error:
         raise _damaged(path, "TorchScript archive", error) from None
@@ -188,15 +190,14 @@ def _what_it_holds(content: Any) -> str:
 
 def _as_float32(path: Path, state: dict[str, Tensor]) -> dict[str, Tensor]:
     for key, tensor in state.items():
-        if tensor.layout != torch.strided or tensor.is_quantized:
-            raise InputError(f"{path}: {key[:80]!r} is a sparse or quantized tensor: save the weights as ordinary tensors")
+        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
+            raise InputError(f"{path}: {key[:80]!r} is a sparse, quantized or complex tensor: save the weights as ordinary ones")
         # A view of stride 0 would let a file of a few bytes ask for terabytes.
         if tensor.untyped_storage().nbytes() < tensor.numel() * tensor.element_size():
             raise InputError(f"{path}: {key[:80]!r} claims to be larger than the data behind it: refused")
     return {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
 
 
-def _damaged(path: Path, kind: str, error: Exception) -> InputError:
-    lines = str(error).strip().splitlines()
-    reason = lines[0][:160] if lines else type(error).__name__
-    return InputError(f"{path} is no readable {kind} ({reason}): it may be cut short, download or save it again")
+def _damaged(path: Path, kind: str, reason: Exception | str) -> InputError:
+    words = " ".join(str(reason).split())[:160] or type(reason).__name__
+    return InputError(f"{path} is no readable {kind} ({words}): it may be cut short, download or save it again")

@@ -2,12 +2,13 @@
 from ddrscope.separability.chi import calinski_harabasz, permutation_p_value
 from ddrscope.separability.design import Design
 from ddrscope.separability.jackknife import jackknife, jackknife_interval
-from ddrscope.separability.measures import measure, measure_planes
+from ddrscope.separability.measures import Content, measure, measure_planes
 from ddrscope.separability.neighbours import knn_accuracy
 from ddrscope.separability.path import path_spearman
 from ddrscope.separability.shares import VarianceShares, share_intervals, variance_shares
 
 __all__ = [
+    "Content",
     "Design",
     "VarianceShares",
     "calinski_harabasz",

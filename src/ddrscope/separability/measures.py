@@ -26,7 +26,7 @@ def measure(
     permutations: int = 999,
     seed: int = 0,
 ) -> dict[str, float]:
-    """The measures of one layer that need no plane; those estimated have `_low` and `_high` (95 %, reductions held fixed).
+    """The measures of one layer that need no plane, estimates with `_low` and `_high` (95 %, reductions held fixed).
 
     `scores` (n, r) are PCA scores, `gram` (n, n) the Gram matrix of the full features. Keys: chi_pca (by group),
     chi_content_pca (by picture or photograph), degradation_share, content_share, interaction_share, knn_accuracy,

@@ -11,7 +11,7 @@ from ddrscope.separability.design import encode
 def knn_accuracy(
     points: np.ndarray, labels: np.ndarray, photos: np.ndarray, neighbours: int = 5, folds: int = 5
 ) -> tuple[float, np.ndarray]:
-    """Cross-validated k-NN accuracy (chance 1/k in a balanced study) and whether each row was told right, (n,) of 1.0 or 0.0.
+    """Cross-validated k-NN accuracy (chance 1/k if balanced) and whether each row was told right, (n,) of 1.0 or 0.0.
 
     `points` (n, d); all rows of a photograph fall in one fold. Fewer photographs than folds leave one out at a time;
     with one photograph there is nothing to learn from and all is NaN.

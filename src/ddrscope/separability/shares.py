@@ -12,7 +12,7 @@ from ddrscope.separability.jackknife import jackknife_interval
 
 @dataclass(frozen=True)
 class VarianceShares:
-    """Shares of the total scatter, which sum to 1; in pure noise degradation and content are 0 on average, some below."""
+    """Shares of the total scatter, which sum to 1; in pure noise degradation and content are 0 on average."""
 
     degradation: float
     content: float
@@ -32,7 +32,7 @@ def variance_shares(gram: np.ndarray, pictures: np.ndarray, degradations: np.nda
 
 
 def share_intervals(gram: np.ndarray, design: Design) -> dict[str, tuple[float, float]]:
-    """95 % delete-one-photograph jackknife intervals (low, high) of the shares, keyed by the fields of VarianceShares."""
+    """95 % delete-one-photograph jackknife intervals (low, high), keyed by the fields of VarianceShares."""
     shares = _shares_and_replicates(gram, design.pictures, design.groups, design.photos)
     return {
         field.name: jackknife_interval(values[0], values[1:])

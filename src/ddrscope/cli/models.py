@@ -1,0 +1,81 @@
+"""`ddrscope models`"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ddrscope.cli import common
+from ddrscope.features import all_layers, default_layers
+from ddrscope.networks import Network, list_networks, load_network
+from ddrscope.networks.zoo import bundled_path
+
+app = typer.Typer(help="Networks that go by name, what is known of a network, its layers.", no_args_is_help=True, rich_markup_mode=None)
+
+# Small enough to be quick, large enough for every architecture's windows.
+SAMPLE_SIDE = 64
+
+
+@app.command("list")
+def list_(as_json: common.AsJson = False) -> None:
+    """List the networks that go by name."""
+    networks = list_networks()
+    if as_json:
+        common.print_json([network._asdict() for network in networks])
+        return
+    for network in networks:
+        state = "" if network.available else f" [not installed: {network.needs}]"
+        print(f"{network.name:<26}{network.about}{state}")
+
+
+@app.command()
+def show(
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help="Name, checkpoint or module:function.")],
+    global_residual: common.GlobalResidual = None,
+    trust: common.Trust = False,
+    as_json: common.AsJson = False,
+) -> None:
+    """Show what is known of a network: architecture, scale, global residual, origin; of a bundled one its card."""
+    loaded = load_network(network, global_residual=global_residual, trust=trust)
+    if as_json:
+        common.print_json(loaded.describe())
+        return
+    for key, value in loaded.describe().items():
+        print(f"{key:<24}{', '.join(value) if isinstance(value, list) else value}")
+    card = bundled_path(network).with_suffix(".md")
+    if card.is_file():
+        print("\n" + card.read_text(encoding="utf-8"))
+
+
+@app.command()
+def layers(
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help="Name, checkpoint or module:function.")],
+    trust: common.Trust = False,
+    as_json: common.AsJson = False,
+) -> None:
+    """List every layer of a network that --layers can name, those analysed by default marked by *."""
+    loaded = load_network(network, trust=trust)
+    sample = torch.full((1, loaded.channels, SAMPLE_SIDE, SAMPLE_SIDE), 0.5)
+    chosen = _default_layers(loaded, sample)
+    rows = [
+        {"layer": info.name, "type": info.type, "shape": info.shape, "calls": info.calls, "default": info.name in chosen}
+        for info in all_layers(loaded.module, sample, loaded)
+    ]
+    inputs = [layer for layer in chosen if layer.endswith(":input")]
+    if as_json:
+        common.print_json({"network": loaded.name, "layers": rows, "default": chosen})
+        return
+    table = Table("", "layer", "type", f"output for {SAMPLE_SIDE} x {SAMPLE_SIDE}", "calls", box=None)
+    for row in rows:
+        shape = " x ".join(map(str, row["shape"][1:])) if row["shape"] else "no tensor"
+        table.add_row("*" if row["default"] else "", row["layer"], row["type"], shape, str(row["calls"]))
+    Console(width=None if Console().is_terminal else 140).print(table)
+    print(f"Analysed by default as well: {', '.join(inputs)}" if inputs else "")
+
+
+def _default_layers(network: Network, sample: torch.Tensor) -> list[str]:
+    return list(network.layers) if network.layers else default_layers(network.module, sample, network).layers

@@ -1,0 +1,23 @@
+"""Networks: the SRResNet family, files of weights from anywhere, and those that have a name."""
+
+from ddrscope.networks.edsr import EDSR
+from ddrscope.networks.loading import load_network
+from ddrscope.networks.network import Network, random_twin
+from ddrscope.networks.residual import ResidualMeasurement, measure_global_residual
+from ddrscope.networks.srresnet import SRResNet
+from ddrscope.networks.weights import save_network
+from ddrscope.networks.zoo import ListedNetwork, list_networks, network_names
+
+__all__ = [
+    "EDSR",
+    "ListedNetwork",
+    "Network",
+    "ResidualMeasurement",
+    "SRResNet",
+    "list_networks",
+    "load_network",
+    "measure_global_residual",
+    "network_names",
+    "random_twin",
+    "save_network",
+]

@@ -1,0 +1,180 @@
+"""From what a user writes for a network to the network."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ddrscope.errors import InputError
+from ddrscope.networks.families import build_network
+from ddrscope.networks.ncnn import read_ncnn
+from ddrscope.networks.network import Network, weights_sha256
+from ddrscope.networks.weights import TORCH_SUFFIXES, read_weights
+from ddrscope.networks.zoo import PRETRAINED, bundled_names, bundled_path, network_names, pretrained_pair
+from ddrscope.store import sha256
+
+SUFFIXES = (".safetensors", *TORCH_SUFFIXES, ".param", ".bin")
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+# Large enough for most networks' windows and strides, small enough to be quick.
+_PROBE_SIDE = 64
+
+
+def load_network(
+    spec: str | Path, *, global_residual: bool | None = None, scale: int | None = None, trust: bool = False
+) -> Network:
+    """The network that ``spec`` names: a bundled or pretrained name, a file, or ``module:function``.
+
+    Files are `.safetensors`, `.pth`, `.pt`, `.ckpt`, or an ncnn pair `.param` and `.bin`, named by either. The function (found
+    from the working directory too) returns an ``nn.Module`` which may carry ``scale`` and ``channels``. ``global_residual``
+    says whether an SRResNet adds its enlarged input, where the file does not; None takes the file's word, else measures.
+    ``scale`` says by how much a function's network enlarges, when neither it nor a trial run tells. ``trust`` admits
+    TorchScript archives. Raises `InputError` for whatever cannot be found, read, or recognized.
+    """
+    text = str(spec)
+    if text in bundled_names():
+        network = _from_file(bundled_path(text), text, global_residual, trust)
+    elif text in PRETRAINED:
+        network = _from_ncnn(*pretrained_pair(text), text)
+    elif Path(text).suffix.lower() in SUFFIXES:
+        network = _from_path(Path(text), global_residual, trust)
+    elif _FUNCTION.fullmatch(text) and not Path(text).exists():
+        return _from_function(text, scale)
+    else:
+        raise _unknown_spec(text)
+    if scale not in (None, network.scale):
+        raise InputError(f"{text} enlarges by {network.scale}, not by {scale}: leave the scale out")
+    return network
+
+
+def _from_path(path: Path, global_residual: bool | None, trust: bool) -> Network:
+    if path.suffix.lower() in (".param", ".bin"):
+        return _from_ncnn(path.with_suffix(".param"), path.with_suffix(".bin"), path.stem)
+    return _from_file(path, path.stem, global_residual, trust)
+
+
+def _from_file(path: Path, name: str, global_residual: bool | None, trust: bool) -> Network:
+    weights = read_weights(path, trust)
+    network = build_network(weights.state, weights.metadata, str(path), global_residual)
+    return dataclasses.replace(network, name=name, source=str(path), sha256=weights.sha256)
+
+
+def _from_ncnn(param: Path, binary: Path, name: str) -> Network:
+    weights = read_ncnn(param, binary)
+    network = build_network(weights.state, {}, str(binary))
+    network = dataclasses.replace(network, name=name, source=str(binary), sha256=sha256(binary))
+    if weights.final_resize == 1.0:
+        return network
+    scale = round(network.scale * weights.final_resize)
+    note = f"The network enlarges by {network.scale}; its output is then shrunk to x{scale}, after all layers looked at."
+    shrink = _ThenShrink(network.module, scale / network.scale)
+    return dataclasses.replace(network, scale=scale, notes=(*network.notes, note), run=shrink)
+
+
+class _ThenShrink:
+    """Runs a module and shrinks its output by ``factor`` as ncnn's bicubic Interp does, without smoothing first."""
+
+    def __init__(self, module: nn.Module, factor: float) -> None:
+        self.module = module
+        self.factor = factor
+
+    def __call__(self, batch: Tensor) -> Tensor:
+        return functional.interpolate(self.module(batch), scale_factor=self.factor, mode="bicubic", align_corners=False)
+
+
+def _from_function(text: str, scale: int | None) -> Network:
+    module = _call_function(text)
+    channels = _whole_number(getattr(module, "channels", None)) or _input_channels(text, module)
+    module.eval().cpu()
+    stated = scale or _whole_number(getattr(module, "scale", None))
+    network = Network(
+        name=text,
+        module=module,
+        scale=stated or _measure_scale(text, module, channels),
+        channels=channels,
+        architecture=type(module).__name__,
+        source=text,
+        sha256=weights_sha256(module),
+    )
+    if stated is None:
+        note = f"{text} says no scale; a trial run of {_PROBE_SIDE} pixels gives x{network.scale}."
+        network = dataclasses.replace(network, notes=(note,))
+    return network
+
+
+def _call_function(text: str) -> nn.Module:
+    module_name, _, function_name = text.partition(":")
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        function = getattr(importlib.import_module(module_name), function_name, None)
+        if function is None:
+            names = [name for name in dir(sys.modules[module_name]) if not name.startswith("_")]
+            nearest = difflib.get_close_matches(function_name, names, n=3) or names[:3]
+            raise InputError(f"{text}: {module_name} has no {function_name!r}; it has {', '.join(nearest) or 'nothing'}")
+        module = function()
+    except InputError:
+        raise
+    except ModuleNotFoundError as error:
+        raise InputError(f"{text}: no module {error.name!r}; run from the folder that holds it, or install it") from None
+    # The user's own code: whatever it raises is told in one line.
+    except Exception as error:
+        raise InputError(f"{text} failed with {type(error).__name__}: {_one_line(error)}; mend the function") from error
+    finally:
+        if here in sys.path:
+            sys.path.remove(here)
+    if not isinstance(module, nn.Module):
+        raise InputError(f"{text} returned a {type(module).__name__}: it must return a torch.nn.Module")
+    return module
+
+
+def _whole_number(value: Any) -> int | None:
+    """A module's own ``scale`` or ``channels`` if it is a positive whole number; other uses of these names are not meant."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def _input_channels(text: str, module: nn.Module) -> int:
+    """The input channels of the first convolution, which is nearly always the one that sees the picture."""
+    for submodule in module.modules():
+        if isinstance(submodule, nn.Conv2d):
+            return submodule.in_channels
+    raise InputError(f"{text}: the module has no 2-D convolution that would tell its input channels; set module.channels")
+
+
+def _measure_scale(text: str, module: nn.Module, channels: int) -> int:
+    """Output side over input side; 1 for outputs that are no pictures, as a classifier's."""
+    try:
+        with torch.inference_mode():
+            output = module(torch.rand(1, channels, _PROBE_SIDE, _PROBE_SIDE))
+    except Exception as error:
+        raise InputError(
+            f"{text}: a trial run on {channels} channels of {_PROBE_SIDE} pixels failed ({_one_line(error)}); "
+            "set module.scale and module.channels"
+        ) from None
+    if not isinstance(output, Tensor) or output.ndim != 4 or output.shape[-1] % _PROBE_SIDE:
+        return 1
+    return output.shape[-1] // _PROBE_SIDE
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _unknown_spec(text: str) -> InputError:
+    path = Path(text)
+    if path.exists():
+        return InputError(f"{text} is no checkpoint by its name: its suffix must be one of {', '.join(SUFFIXES)}")
+    names = network_names()
+    nearest = difflib.get_close_matches(text, names, n=3, cutoff=0.4) or names
+    return InputError(
+        f"no network is called {text!r}; named ones are {', '.join(nearest)}; else give a file ({', '.join(SUFFIXES)}) "
+        "or module:function"
+    )

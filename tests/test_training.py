@@ -57,7 +57,9 @@ def test_a_training_broken_off_and_resumed_ends_bit_equal(photos: Path, tmp_path
     resumed = Training(recipe, pairs, pairs, tmp_path / "broken")
     assert resumed.step == 2
     resumed.run(lambda _: None, checkpoint_every=2, validate_every=3)
-    states = [torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["network"] for name in ("whole", "broken")]
+    states = [
+        torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["network"] for name in ("whole", "broken")
+    ]
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
     weights = load_file(tmp_path / "broken" / "weights.safetensors")
     assert weights["conv_first.weight"].dtype == torch.float16

@@ -7,6 +7,7 @@ contents of the Debian package lomiri-wallpapers-16.04 (`dpkg -x FILE.deb FOLDER
 so they are shrunk before cropping: coding artefacts would otherwise pass for clean detail. These photographs are
 never trained on. Only CC0, CC-BY and public-domain sources may be added here.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -60,8 +61,16 @@ SOURCES = (
     wallpaper("aitzgorri", BERASATEGI, "CC-BY-4.0", "aitzgorri_by_Aitzol_Berasategi.jpg", 4, (10, 90), (500, 140)),
     wallpaper("friends", BERASATEGI, "CC-BY-4.0", "friends_by_Aitzol_Berasategi.jpg", 4, (130, 190), (240, 490)),
     wallpaper("stream", BERASATEGI, "CC-BY-4.0", "life_by_Aitzol_Berasategi.jpg", 4, (0, 20), (258, 130), (516, 200)),
-    wallpaper("picosdeeuropa", BERASATEGI, "CC-BY-4.0", "picosdeeuropa_by_Aitzol_Berasategi.jpg", 4,
-              (20, 30), (400, 70), (150, 330)),
+    wallpaper(
+        "picosdeeuropa",
+        BERASATEGI,
+        "CC-BY-4.0",
+        "picosdeeuropa_by_Aitzol_Berasategi.jpg",
+        4,
+        (20, 30),
+        (400, 70),
+        (150, 330),
+    ),
     wallpaper("fig", 'Trevor "Freespace"', "CC-BY-4.0", "Picture_0B_by_freespace.jpg", 4, (0, 0), (256, 110)),
     wallpaper("brushes", 'Trevor "Freespace"', "CC-BY-4.0", "Picture_1A_by_freespace.jpg", 2, (5, 5), (266, 20)),
     wallpaper("dandelion", "Clemens Engelhardt", "CC0-1.0", "seeding_by_Clements_Engelhardt.jpg", 6, (135, 25)),
@@ -100,11 +109,18 @@ def write_crops(source: Source, path: Path, out: Path) -> list[dict[str, str]]:
         # A fresh picture: the source's metadata (colour profile, comments, software) has no business in the crop.
         crop = Image.frombytes("RGB", (CROP, CROP), picture.crop((left, top, left + CROP, top + CROP)).tobytes())
         crop.save(out / file, optimize=True)
-        rows.append({
-            "file": file, "photograph": source.photograph, "author": source.author, "licence": source.licence,
-            "licence_url": LICENCE_URLS[source.licence], "source_package": source.package, "source_file": source.file,
-            "changes": f"{how}cropped to {CROP} x {CROP} at ({left}, {top})",
-        })
+        rows.append(
+            {
+                "file": file,
+                "photograph": source.photograph,
+                "author": source.author,
+                "licence": source.licence,
+                "licence_url": LICENCE_URLS[source.licence],
+                "source_package": source.package,
+                "source_file": source.file,
+                "changes": f"{how}cropped to {CROP} x {CROP} at ({left}, {top})",
+            }
+        )
     return rows
 
 
@@ -115,8 +131,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=default)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    rows = [row for source in SOURCES
-            for row in write_crops(source, find_source(arguments.folders, source.file), arguments.out)]
+    rows = [
+        row
+        for source in SOURCES
+        for row in write_crops(source, find_source(arguments.folders, source.file), arguments.out)
+    ]
     with open(arguments.out / "credits.csv", "w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()

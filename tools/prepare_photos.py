@@ -71,7 +71,9 @@ def main(unpacked: Path, out: Path) -> None:
         for source in sources:
             found = [path for text, path in files.items() if text.endswith("/" + source)]
             if not found:
-                sys.exit(f"{source} is not below {unpacked}: download and unpack the packages named in this script's help")
+                sys.exit(
+                    f"{source} is not below {unpacked}: download and unpack the packages named in this script's help"
+                )
             with Image.open(found[0]) as picture:
                 picture = picture.convert("RGB")
             shrinking = max(SMALLEST_SHRINKING, round(max(picture.size) / TARGET_SIDE))

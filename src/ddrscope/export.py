@@ -100,7 +100,9 @@ def join_shards(folder: Path, out: Path) -> int:
 def check_format(out: Path) -> None:
     """Raise `InputError` unless ``out`` ends in a format that can be written."""
     if out.suffix not in FORMATS:
-        raise InputError(f"--out {out}: features are written as {' or '.join(FORMATS)}: give the file one of these endings")
+        raise InputError(
+            f"--out {out}: features are written as {' or '.join(FORMATS)}: give the file one of these endings"
+        )
 
 
 def describe(out: Path, names: int) -> dict[str, Any]:
@@ -128,7 +130,9 @@ def _write_parquet(out: Path, blocks: Iterator[np.ndarray], names: list[str]) ->
             table = pa.table(
                 {
                     "picture": names[start : start + len(block)],
-                    "features": pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(block).ravel()), block.shape[1]),
+                    "features": pa.FixedSizeListArray.from_arrays(
+                        pa.array(np.ascontiguousarray(block).ravel()), block.shape[1]
+                    ),
                 }
             )
             writer = writer or pq.ParquetWriter(temporary, table.schema)

@@ -75,7 +75,9 @@ class RunFolder:
     given, when it holds a run of other settings, or when a living process works in it.
     """
 
-    def __init__(self, path: str | Path, settings: Mapping[str, Any], resume: bool = False, overwrite: bool = False) -> None:
+    def __init__(
+        self, path: str | Path, settings: Mapping[str, Any], resume: bool = False, overwrite: bool = False
+    ) -> None:
         self.path = Path(path)
         self.parts = self.path / "parts"
         self.settings = json.loads(json.dumps(without_nan(settings)))
@@ -113,11 +115,15 @@ class RunFolder:
 
     def _check_same_run(self) -> None:
         if not self.resume:
-            raise InputError(f"{self.path} is not empty: give --resume to go on with it, --overwrite to replace it, or another --out")
+            raise InputError(
+                f"{self.path} is not empty: give --resume to go on with it, --overwrite to replace it, or another --out"
+            )
         try:
             before = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))["settings"]
         except (OSError, ValueError, KeyError, TypeError):
-            raise InputError(f"{self.path} holds no run that could be resumed: give --overwrite or another --out") from None
+            raise InputError(
+                f"{self.path} holds no run that could be resumed: give --overwrite or another --out"
+            ) from None
         differing = [key for key in self.settings if before.get(key) != self.settings[key]]
         if differing:
             key = differing[0]

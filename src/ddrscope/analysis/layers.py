@@ -94,7 +94,9 @@ def _families(samples: Samples) -> dict[str, np.ndarray]:
     Clean pictures stand at the family's neutral level, where it has one.
     """
     families: dict[str, np.ndarray] = {}
-    for family, neutral in {row.family: row.neutral for row in samples.rows if row.family not in (None, "clean")}.items():
+    for family, neutral in {
+        row.family: row.neutral for row in samples.rows if row.family not in (None, "clean")
+    }.items():
         levels = [
             row.level if row.family == family else neutral if row.family == "clean" else None for row in samples.rows
         ]

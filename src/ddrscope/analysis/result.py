@@ -79,7 +79,9 @@ class AnalysisResult:
             data = json.loads((folder / "analysis.json").read_text(encoding="utf-8"))
             frames = [pd.read_parquet(folder / f"{name}.parquet") for name in ("embedding", "thumbnails")]
         except (OSError, ValueError) as error:
-            raise InputError(f"{folder} holds no finished analysis ({error}): run `ddrscope analyze --out {folder}`") from None
+            raise InputError(
+                f"{folder} holds no finished analysis ({error}): run `ddrscope analyze --out {folder}`"
+            ) from None
         return cls(data, *frames)
 
     def plot(self) -> Any:

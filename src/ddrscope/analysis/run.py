@@ -301,7 +301,9 @@ def _nan_for_none(value: Any) -> Any:
     """JSON has null for NaN; the measures that are never null otherwise get their NaN back, so that comparing them works."""
     if isinstance(value, dict):
         return {
-            key: float("nan") if item is None and key.endswith(("_low", "_high", "_share", "p_value")) else _nan_for_none(item)
+            key: float("nan")
+            if item is None and key.endswith(("_low", "_high", "_share", "p_value"))
+            else _nan_for_none(item)
             for key, item in value.items()
         }
     return [_nan_for_none(item) for item in value] if isinstance(value, list) else value
@@ -312,4 +314,6 @@ def _checkpoints(pattern: str) -> list[Path]:
     paths = [Path(path) for path in glob(pattern, recursive=True) if Path(path).is_file()]
     if not paths:
         raise InputError(f"--series: no file matches {pattern}: check the path and quote the glob")
-    return sorted(paths, key=lambda path: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", str(path))])
+    return sorted(
+        paths, key=lambda path: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", str(path))]
+    )

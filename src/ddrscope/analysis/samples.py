@@ -16,7 +16,15 @@ from torch import Tensor
 from ddrscope.analysis.settings import AnalysisSettings
 from ddrscope.degradations import Pipeline
 from ddrscope.errors import InputError
-from ddrscope.images import Picture, PictureFile, UnreadablePicture, bundled_photos, center_crop, find_pictures, read_picture
+from ddrscope.images import (
+    Picture,
+    PictureFile,
+    UnreadablePicture,
+    bundled_photos,
+    center_crop,
+    find_pictures,
+    read_picture,
+)
 from ddrscope.separability import Design
 
 THUMBNAIL_SIDE = 64

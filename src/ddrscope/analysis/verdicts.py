@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 # A share whose whole interval lies below this is called nothing.
@@ -28,12 +29,19 @@ def verdicts(networks: list[dict[str, Any]], controls: list[dict[str, Any]], bal
                 for row in control["layers"]
                 if row["view"] == view
             ]
-            found.append(_verdict(network["name"], view, rows, random) if balanced else _sets_verdict(network["name"], view, rows))
+            found.append(
+                _verdict(network["name"], view, rows, random)
+                if balanced
+                else _sets_verdict(network["name"], view, rows)
+            )
     return found
 
 
 def answer(row: dict[str, Any]) -> str:
-    """``degradation`` or ``content`` when the interval of its share lies above the other's, else ``undecided``; ``neither`` when both are nothing."""
+    """Which share's interval lies above the other's: ``degradation`` or ``content``; ``undecided`` if they overlap.
+
+    ``neither`` when both lie wholly below `NOTHING`.
+    """
     if max(row["degradation_share_high"], row["content_share_high"]) < NOTHING:
         return "neither"
     if row["degradation_share_low"] > row["content_share_high"]:
@@ -67,8 +75,8 @@ def _sets_verdict(network: str, view: str, rows: list[dict[str, Any]]) -> dict[s
     apart = last["knn_accuracy_low"] > chance
     sentence = (
         f"{network} {'tells the sets apart' if apart else 'does not clearly tell the sets apart'} at its last HR layer: 5-NN on {view} "
-        f"features names the set of pictures held out right in {_percent(last['knn_accuracy'])} "
-        f"[{_percent(last['knn_accuracy_low'])}, {_percent(last['knn_accuracy_high'])}] of cases (chance {_percent(chance)}; "
+        f"features names the set of pictures held out right in {_with_interval(last, 'knn_accuracy')} "
+        f"of cases (chance {_percent(chance)}; "
         f"n = {last['n']}). The sets hold different pictures, so this may be damage or content; shares and p-values are left out."
     )
     return {
@@ -81,8 +89,14 @@ def _sets_verdict(network: str, view: str, rows: list[dict[str, Any]]) -> dict[s
 
 
 def _share(row: dict[str, Any], kind: str) -> str:
-    value, low, high = (row[f"{kind}_share{end}"] for end in ("", "_low", "_high"))
-    return f"{_percent(value)} [{_percent(low)}, {_percent(high)}]" if low == low else f"{_percent(value)} (too few photographs for an interval)"
+    return _with_interval(row, f"{kind}_share")
+
+
+def _with_interval(row: dict[str, Any], key: str) -> str:
+    value, low, high = (row[key + end] for end in ("", "_low", "_high"))
+    if math.isnan(low):
+        return f"{_percent(value)} (too few photographs for an interval)"
+    return f"{_percent(value)} [{_percent(low)}, {_percent(high)}]"
 
 
 def _percent(value: float) -> str:

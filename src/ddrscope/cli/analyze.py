@@ -29,35 +29,59 @@ Examples:
 
 
 def command(
-    networks: Annotated[list[str] | None, typer.Argument(metavar="[NETWORK]...", help=f"Default: {' '.join(DEFAULT_NETWORKS)}")] = None,
+    networks: Annotated[
+        list[str] | None, typer.Argument(metavar="[NETWORK]...", help=f"Default: {' '.join(DEFAULT_NETWORKS)}")
+    ] = None,
     images: Annotated[
-        list[str] | None, typer.Option("--images", metavar="DIR", help="Clean pictures: folders, globs, lists (.txt), files. Default: the bundled.")
+        list[str] | None,
+        typer.Option(
+            "--images", metavar="DIR", help="Clean pictures: folders, globs, lists (.txt), files. Default: the bundled."
+        ),
     ] = None,
     degrade: Annotated[
         list[str] | None,
         typer.Option(
             "--degrade",
             metavar="D ...",
-            help=f"Degradations, as blur:4 (sigma in HR pixels), noise:20 (sigma of 255), jpeg:30 (quality), a+b. Default: {' '.join(DEFAULT_DEGRADATIONS)}",
+            help="Degradations, as blur:4 (sigma in HR pixels), noise:20 (sigma of 255), jpeg:30 (quality), a+b. "
+            f"Default: {' '.join(DEFAULT_DEGRADATIONS)}",
         ),
     ] = None,
     sets: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=DIR", help="A folder of pictures degraded already, fed to the network as they are."),
+        typer.Option(
+            "--set", metavar="NAME=DIR", help="A folder of pictures degraded already, fed to the network as they are."
+        ),
     ] = None,
     layers: Annotated[
         list[str] | None,
-        typer.Option("--layers", metavar="L ...", help="Layer names or globs, as 'body.*' or conv_last:input. Default: every block and the last HR layer."),
+        typer.Option(
+            "--layers",
+            metavar="L ...",
+            help="Layer names or globs, as 'body.*' or conv_last:input. Default: every block and the last HR layer.",
+        ),
     ] = None,
     view: Annotated[
-        list[str] | None, typer.Option("--view", metavar="V", help="flattened (the paper's) or pooled (mean and std per channel). Default: both.")
+        list[str] | None,
+        typer.Option(
+            "--view", metavar="V", help="flattened (the paper's) or pooled (mean and std per channel). Default: both."
+        ),
     ] = None,
     series: Annotated[
-        list[str] | None, typer.Option("--series", metavar="NAME=GLOB", help="Your own checkpoints: draws the measures over them. Quote the glob.")
+        list[str] | None,
+        typer.Option(
+            "--series",
+            metavar="NAME=GLOB",
+            help="Your own checkpoints: draws the measures over them. Quote the glob.",
+        ),
     ] = None,
-    crop: Annotated[int, typer.Option("--crop", help="Side of the centred crop in HR pixels, a multiple of the scale.")] = 128,
+    crop: Annotated[
+        int, typer.Option("--crop", help="Side of the centred crop in HR pixels, a multiple of the scale.")
+    ] = 128,
     limit: Annotated[int | None, typer.Option("--limit", help="Use the first N pictures only.")] = None,
-    content: Annotated[str, typer.Option("--content", help="What one content group is: picture or photo (all crops of one).")] = "picture",
+    content: Annotated[
+        str, typer.Option("--content", help="What one content group is: picture or photo (all crops of one).")
+    ] = "picture",
     tsne_seeds: Annotated[int, typer.Option("--tsne-seeds", help="t-SNE planes for each layer.")] = 3,
     global_residual: common.GlobalResidual = None,
     trust: common.Trust = False,
@@ -119,4 +143,8 @@ def _summary(result: AnalysisResult, page: Path) -> dict[str, Any]:
         {"name": entry["name"], "layers": entry["layers"][-len({row["view"] for row in entry["layers"]}) :]}
         for entry in result.data["networks"]
     ]
-    return {"out": str(page.parent), "report": str(page)} | {key: result.data[key] for key in keys} | {"last_hr_layer": last}
+    return (
+        {"out": str(page.parent), "report": str(page)}
+        | {key: result.data[key] for key in keys}
+        | {"last_hr_layer": last}
+    )

@@ -51,7 +51,9 @@ def check_device(name: str) -> str:
     try:
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError) as error:
-        raise InputError(f"--device {name} is not to be had here ({str(error).splitlines()[0]}): use --device cpu") from None
+        raise InputError(
+            f"--device {name} is not to be had here ({str(error).splitlines()[0]}): use --device cpu"
+        ) from None
     return name
 
 
@@ -90,7 +92,13 @@ class TerminalProgress:
 def progress() -> Iterator[TerminalProgress]:
     """Progress bars with time left on stderr while the block runs."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
         yield TerminalProgress(bars)
 
@@ -101,7 +109,9 @@ def named_values(option: str, texts: list[str]) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not (name and equals and value):
-            raise InputError(f"{option} {text!r} is not of the form NAME=VALUE: write for instance {option} phone=photos/phone")
+            raise InputError(
+                f"{option} {text!r} is not of the form NAME=VALUE: write for instance {option} phone=photos/phone"
+            )
         if name in values:
             raise InputError(f"{option} names {name!r} twice: give each its own name")
         values[name] = value

@@ -15,7 +15,9 @@ from ddrscope.errors import InputError
 from ddrscope.images import UnreadablePicture, find_pictures, read_picture
 from ddrscope.store import atomic_write
 
-_FAMILIES = "\n".join(f"  {family.usage():<30} {family.describe()}: {family.level_range()}" for family in list_degradations())
+_FAMILIES = "\n".join(
+    f"  {family.usage():<30} {family.describe()}: {family.level_range()}" for family in list_degradations()
+)
 
 HELP = f"""Degrade pictures and write them as PNG.
 
@@ -33,7 +35,9 @@ Examples:
 
 
 def command(
-    sources: Annotated[list[str], typer.Argument(metavar="IN...", help="Pictures: folders, globs, lists (.txt), files.")],
+    sources: Annotated[
+        list[str], typer.Argument(metavar="IN...", help="Pictures: folders, globs, lists (.txt), files.")
+    ],
     degrade: Annotated[str, typer.Option("--degrade", metavar="D", help="As blur:4 or blur:2+noise:10.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write stem.png into, subfolders kept.")],
     scale: Annotated[int, typer.Option("--scale", help="Shrink too, bicubically, by this factor.", min=1)] = 1,
@@ -70,7 +74,9 @@ def command(
     if not written:
         raise InputError("no picture could be read: nothing is written")
     if as_json:
-        common.print_json({"out": str(out), "written": written, "degradation": pipeline.text, "scale": scale, "skipped": skipped})
+        common.print_json(
+            {"out": str(out), "written": written, "degradation": pipeline.text, "scale": scale, "skipped": skipped}
+        )
     common.say(f"{out}: {written} pictures, {pipeline.text}" + (f", shrunk by {scale}" if scale > 1 else ""))
 
 

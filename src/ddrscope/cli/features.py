@@ -33,11 +33,19 @@ Examples:
 def command(
     network: Annotated[str, typer.Argument(metavar="NETWORK", help="Name, checkpoint or module:function.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="FILE.npy or FILE.parquet.")],
-    images: Annotated[list[str] | None, typer.Option("--images", metavar="DIR", help="Clean pictures. Default: the bundled.")] = None,
-    degrade: Annotated[str, typer.Option("--degrade", metavar="D", help="A degradation, as blur:4 (sigma in HR pixels).")] = "clean",
-    layer: Annotated[str | None, typer.Option("--layer", metavar="L", help="Layer name. Default: the last HR layer.")] = None,
+    images: Annotated[
+        list[str] | None, typer.Option("--images", metavar="DIR", help="Clean pictures. Default: the bundled.")
+    ] = None,
+    degrade: Annotated[
+        str, typer.Option("--degrade", metavar="D", help="A degradation, as blur:4 (sigma in HR pixels).")
+    ] = "clean",
+    layer: Annotated[
+        str | None, typer.Option("--layer", metavar="L", help="Layer name. Default: the last HR layer.")
+    ] = None,
     view: Annotated[str, typer.Option("--view", help="flattened or pooled.")] = "flattened",
-    crop: Annotated[int, typer.Option("--crop", help="Side of the centred crop in HR pixels, a multiple of the scale.")] = 128,
+    crop: Annotated[
+        int, typer.Option("--crop", help="Side of the centred crop in HR pixels, a multiple of the scale.")
+    ] = 128,
     global_residual: common.GlobalResidual = None,
     trust: common.Trust = False,
     resume: common.Resume = False,
@@ -75,7 +83,9 @@ def command(
         common.say(f"{out} is there: nothing to do")
         return
     with RunFolder(out.with_name(out.name + ".parts"), settings, resume, overwrite) as parts:
-        chosen = choose_layers(loaded, (layer,) if layer else (), _sample(loaded.channels, crop // loaded.scale, device))
+        chosen = choose_layers(
+            loaded, (layer,) if layer else (), _sample(loaded.channels, crop // loaded.scale, device)
+        )
         if len(chosen) > 2:
             raise InputError(f"--layer {layer} names {len(chosen) - 1} layers ({', '.join(chosen[:3])} ...): name one")
         export = Export(loaded, chosen[0], view, pipeline, crop, seed, precision)  # type: ignore[arg-type]

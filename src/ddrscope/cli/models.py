@@ -14,7 +14,11 @@ from ddrscope.features import all_layers, default_layers
 from ddrscope.networks import Network, list_networks, load_network
 from ddrscope.networks.zoo import bundled_path
 
-app = typer.Typer(help="Networks that go by name, what is known of a network, its layers.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Networks that go by name, what is known of a network, its layers.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 # Small enough to be quick, large enough for every architecture's windows.
 SAMPLE_SIDE = 64
@@ -62,7 +66,13 @@ def layers(
     sample = torch.full((1, loaded.channels, SAMPLE_SIDE, SAMPLE_SIDE), 0.5)
     chosen = _default_layers(loaded, sample)
     rows = [
-        {"layer": info.name, "type": info.type, "shape": info.shape, "calls": info.calls, "default": info.name in chosen}
+        {
+            "layer": info.name,
+            "type": info.type,
+            "shape": info.shape,
+            "calls": info.calls,
+            "default": info.name in chosen,
+        }
         for info in all_layers(loaded.module, sample, loaded)
     ]
     inputs = [layer for layer in chosen if layer.endswith(":input")]

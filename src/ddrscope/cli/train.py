@@ -28,8 +28,12 @@ def command(
     images: Annotated[Path, typer.Option("--images", metavar="DIR", help="Clean photographs to train on.")],
     val: Annotated[Path, typer.Option("--val", metavar="DIR", help="Clean photographs for the quality in log.csv.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where checkpoint, log and weights go.")],
-    test: Annotated[Path | None, typer.Option("--test", metavar="DIR", help="Clean photographs to judge the result on.")] = None,
-    global_residual: Annotated[bool | None, typer.Option("--global-residual/--no-global-residual", help="Override the recipe.")] = None,
+    test: Annotated[
+        Path | None, typer.Option("--test", metavar="DIR", help="Clean photographs to judge the result on.")
+    ] = None,
+    global_residual: Annotated[
+        bool | None, typer.Option("--global-residual/--no-global-residual", help="Override the recipe.")
+    ] = None,
     scale: Annotated[int | None, typer.Option("--scale", help="Enlargement: 1, 2, 3 or 4.")] = None,
     channels: Annotated[int | None, typer.Option("--channels", help="Width of the network.", min=1)] = None,
     blocks: Annotated[int | None, typer.Option("--blocks", help="Number of residual blocks.", min=1)] = None,
@@ -65,7 +69,9 @@ def command(
         rows = training.judge(PhotoPairs(test, chosen.scale))
         gains = [row.psnr - row.psnr_bicubic for row in rows]
         summary["test"] = [dataclasses.asdict(row) for row in rows]
-        common.say(f"PSNR-Y over bicubic on {len(rows)} photographs: {np.mean(gains):+.2f} dB ({min(gains):+.2f} to {max(gains):+.2f})")
+        common.say(
+            f"PSNR-Y over bicubic on {len(rows)} photographs: {np.mean(gains):+.2f} dB ({min(gains):+.2f} to {max(gains):+.2f})"
+        )
     if as_json:
         common.print_json(summary)
     common.say(str(out / "weights.safetensors"))

@@ -49,7 +49,9 @@ class PhotoPairs:
         small, large = [], []
         for _ in range(batch):
             photo = int(random.integers(len(self.small)))
-            y, x = max((self._draw_place(random, photo, size) for _ in range(2)), key=lambda at: self._detail(photo, at, size))
+            y, x = max(
+                (self._draw_place(random, photo, size) for _ in range(2)), key=lambda at: self._detail(photo, at, size)
+            )
             turns, flip = int(random.integers(4)), bool(random.integers(2))
             for source, side, factor, into in (
                 (self.small[photo], size, 1, small),

@@ -1,0 +1,172 @@
+"""The page: one HTML file that holds everything and asks no network for anything."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from plotly.offline import get_plotlyjs
+
+from ddrscope.report.curves import depth_figure, path_figure, series_figure
+from ddrscope.report.maps import grid_figure
+from ddrscope.report.style import CONTROL_COLOR, MARKERS, MEASURE_NAMES, OKABE_ITO, with_interval
+from ddrscope.store import atomic_write, without_nan
+
+if TYPE_CHECKING:
+    from ddrscope.analysis.result import AnalysisResult
+
+PRINT_DPI, PAGE_DPI = 200, 110
+# Plotly's names for the markers of the printed figures.
+PLOTLY_MARKERS = {
+    "o": "circle", "^": "triangle-up", "s": "square", "D": "diamond", "v": "triangle-down", "P": "cross", "X": "x", "*": "star",
+}  # fmt: skip
+ANSWER_WORDS = {"degradation": "damage", "content": "content", "undecided": "undecided", "neither": "neither"}
+TABLE_MEASURES = tuple(MEASURE_NAMES)
+
+
+def write_report(result: AnalysisResult, folder: Path) -> Path:
+    """Write ``figures/*.png``, ``figures/*.pdf`` and ``report.html`` into ``folder``; return the page's path."""
+    for name, figure in _figures(result).items():
+        for kind in ("png", "pdf"):
+            with atomic_write(folder / "figures" / f"{name}.{kind}") as temporary:
+                figure.savefig(temporary, format=kind, dpi=PRINT_DPI)
+    page = folder / "report.html"
+    with atomic_write(page) as temporary:
+        temporary.write_text(report_html(result), encoding="utf-8")
+    return page
+
+
+def report_html(result: AnalysisResult) -> str:
+    """The page as text, about 5 MB, most of it the plotting library."""
+    room = files("ddrscope.report")
+    figures = _figures(result)
+    return Template((room / "page.html").read_text(encoding="utf-8")).substitute(
+        style=(room / "page.css").read_text(encoding="utf-8"),
+        plotly=get_plotlyjs(),
+        script=(room / "page.js").read_text(encoding="utf-8"),
+        payload=_script_safe(_payload(result)),
+        verdicts=_verdicts(result.data),
+        figures="\n".join(_picture(name, figure) for name, figure in figures.items()),
+        table=_table(result.data),
+        remarks=_remarks(result.data),
+        content={"picture": "one group per picture", "photo": "one group per photograph"}[result.data["content"]],
+        manifest=html.escape(json.dumps(without_nan(result.data["manifest"]), indent=1)),
+    )
+
+
+def _figures(result: AnalysisResult) -> dict[str, Figure]:
+    figures: dict[str, Figure | None] = {}
+    entries = result.data["networks"]
+    if entries:
+        for view in dict.fromkeys(row["view"] for row in entries[0]["layers"]):
+            figures[f"grid-{view}"] = grid_figure(result, view)
+        figures["depth"] = depth_figure(result)
+    figures["path"] = path_figure(result)
+    figures["series"] = series_figure(result)
+    return {name: figure for name, figure in figures.items() if figure is not None}
+
+
+def _payload(result: AnalysisResult) -> dict[str, Any]:
+    """What the page's script draws: measures, the planes of the first seed, the points, thumbnails."""
+    data, embedding = result.data, result.embedding
+    embedding = embedding[embedding["seed"] == embedding["seed"].min()] if len(embedding) else embedding
+    planes, points, known = [], [], {}
+    for (network, control, layer, view), plane in embedding.groupby(["network", "control", "layer", "view"], sort=False):
+        rows = []
+        columns = zip(plane["picture"], plane["photo"], plane["degradation"], plane["level"], strict=True)
+        for picture, photo, degradation, level in columns:
+            key = (picture, degradation)
+            if key not in known:
+                known[key] = len(points)
+                points.append([picture, photo, degradation, None if pd.isna(level) else level])
+            rows.append(known[key])
+        xs, ys = ([round(float(value), 2) for value in plane[axis]] for axis in ("x", "y"))
+        planes.append({"network": network, "control": control, "layer": layer, "view": view, "rows": rows, "x": xs, "y": ys})
+    thumbnails = {
+        f"{picture}\n{degradation}": base64.b64encode(jpeg).decode()
+        for picture, degradation, jpeg in result.thumbnails[["picture", "degradation", "jpeg"]].itertuples(index=False)
+    }
+    kept = {key: data[key] for key in ("groups", "networks", "controls", "balanced")}
+    style = {"colors": OKABE_ITO, "markers": [PLOTLY_MARKERS[marker] for marker in MARKERS], "control": CONTROL_COLOR}
+    measures = MEASURE_NAMES if data["balanced"] else {k: v for k, v in MEASURE_NAMES.items() if not k.endswith("share")}
+    return kept | {"planes": planes, "points": points, "thumbnails": thumbnails, "style": style, "measures": measures}
+
+
+def _script_safe(value: Any) -> str:
+    """JSON that cannot end the script element it stands in, whatever the pictures are called."""
+    text = json.dumps(without_nan(value), allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _verdicts(data: dict[str, Any]) -> str:
+    blocks = []
+    for name in dict.fromkeys(verdict["network"] for verdict in data["verdicts"]):
+        lines = [
+            f'<p><span class="answer {verdict["answer"]}">{html.escape(verdict["view"])}: '
+            f"{ANSWER_WORDS[verdict['answer']]}</span> {html.escape(verdict['sentence'])}</p>"
+            for verdict in data["verdicts"]
+            if verdict["network"] == name
+        ]
+        blocks.append(f'<section class="verdict"><h2>{html.escape(name)}</h2>{"".join(lines)}</section>')
+    return "\n".join(blocks)
+
+
+def _picture(name: str, figure: Figure) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=PAGE_DPI)
+    source = base64.b64encode(buffer.getvalue()).decode()
+    caption = {
+        "grid-flattened": "The paper's figure: each panel a layer, each point a picture under a degradation (flattened features).",
+        "grid-pooled": "The same for pooled features: mean and standard deviation of each channel.",
+        "depth": "Measures against depth. Solid: the networks; dashed: the same graphs with random weights.",
+        "path": "Where the levels of one degradation lie at the last HR layer, clean included where it has a level.",
+        "series": "The last HR layer over your checkpoints.",
+    }[name]
+    folded = "" if name == "grid-pooled" else " open"
+    return (
+        f'<details class="figure"{folded}><summary>{caption}</summary>'
+        f'<img alt="{caption}" src="data:image/png;base64,{source}"></details>'
+    )
+
+
+def _table(data: dict[str, Any]) -> str:
+    measures = [m for m in TABLE_MEASURES if data["balanced"] or not m.endswith("share")]
+    head = "".join(
+        f"<th>{html.escape(title)}</th>"
+        for title in ["network", "layer", "view", *(MEASURE_NAMES[m] for m in measures), "p-value", "n", "k"]
+    )
+    body = []
+    for entry in [*data["networks"], *data["controls"]]:
+        kind = entry.get("kind", "")
+        for row in entry["layers"]:
+            cells = [entry["name"], row["layer"], row["view"]]
+            values = "".join(
+                f'<td data-value="{_sort_key(row.get(m))}">{html.escape(with_interval(row, m))}</td>' for m in measures
+            )
+            p_value = with_interval(row, "p_value")
+            text = "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells)
+            body.append(
+                f'<tr class="{kind or "asked"}">{text}{values}<td data-value="{_sort_key(row.get("p_value"))}">{p_value}</td>'
+                f"<td>{row['n']}</td><td>{row['k']}</td></tr>"
+            )
+    return f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody>"
+
+
+def _sort_key(value: float | None) -> str:
+    return "" if value is None or value != value else repr(float(value))
+
+
+def _remarks(data: dict[str, Any]) -> str:
+    notes = list(data["notes"])
+    for entry in data["networks"]:
+        notes += [f"{entry['name']}: {note}" for note in entry["notes"]]
+    notes += [f"Left out: {skipped['path']}: {skipped['reason']}" for skipped in data["skipped"]]
+    return "".join(f"<li>{html.escape(note)}</li>" for note in notes) or "<li>Nothing was left out or adapted.</li>"

@@ -43,7 +43,8 @@ class Export:
         skipped: dict[str, str] = {}
         for number, start in enumerate(range(0, len(files), SHARD_PICTURES)):
             chosen = files[start : start + SHARD_PICTURES]
-            names, unreadable = folder / f"{number:05d}.json", {}
+            names = folder / f"{number:05d}.json"
+            unreadable: dict[str, str] = {}
             if not names.exists():
                 pictures = dict(self._pixels(chosen, unreadable))
                 rows = self._features(list(pictures.values())) if pictures else np.zeros((0, 0), np.float32)

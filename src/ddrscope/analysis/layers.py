@@ -70,7 +70,7 @@ def _measure_layer(
         tail: dict[str, Any] = {"perplexity": maps[0].perplexity_ if maps else None}
         rows = []
         for labels in (design, design.shuffled(seed)):
-            numbers = measure(scores, gram.value, labels, content, seed=seed)
+            numbers: dict[str, Any] = measure(scores, gram.value, labels, content, seed=seed)
             planes = [plane.embedding_ for plane in maps]
             numbers |= measure_planes(planes, labels, content) if maps else _no_planes()
             rows.append(head | numbers | tail)

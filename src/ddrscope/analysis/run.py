@@ -17,8 +17,8 @@ from ddrscope.analysis.grams import LayerGram, choose_layers, load_grams, networ
 from ddrscope.analysis.layers import MeasuredLayer, measure_layers
 from ddrscope.analysis.result import EMBEDDING_COLUMNS, AnalysisResult
 from ddrscope.analysis.samples import Samples, make_samples
-from ddrscope.analysis.settings import DEFAULT_NETWORKS, AnalysisSettings, as_texts
-from ddrscope.analysis.verdicts import verdicts
+from ddrscope.analysis.settings import DEFAULT_DEGRADATIONS, DEFAULT_NETWORKS, AnalysisSettings, as_texts
+from ddrscope.analysis.verdicts import comparisons, verdicts
 from ddrscope.errors import InputError
 from ddrscope.networks import Network, load_network, random_twin
 from ddrscope.store import atomic_write, manifest, write_json
@@ -62,12 +62,13 @@ def analyze(
     """
     given = [networks] if isinstance(networks, str | Path | Network) else list(networks)
     named = {network.name: network for network in given if isinstance(network, Network)}
-    defaults = {} if degradations is None and not sets else {"degradations": tuple(degradations or ())}
+    if degradations is None:
+        degradations = () if sets else DEFAULT_DEGRADATIONS
     settings = AnalysisSettings(
         networks=tuple(network.name if isinstance(network, Network) else str(network) for network in given),
         images=as_texts(images),  # type: ignore[arg-type]
         sets={name: str(folder) for name, folder in (sets or {}).items()},
-        **defaults,
+        degradations=tuple(degradations),
         **options,
     )
     with tempfile.TemporaryDirectory(prefix="ddrscope-") as parts:
@@ -244,6 +245,7 @@ class Analysis:
             "controls": controls,
             "series": series,
             "verdicts": verdicts(entries, controls, design.balanced),
+            "comparisons": comparisons(entries, design.balanced),
             "settings": settings,
             "manifest": manifest(settings) | {"networks": {entry["name"]: entry["sha256"] for entry in entries}},
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 # A share whose whole interval lies below this is called nothing.
@@ -34,6 +35,27 @@ def verdicts(networks: list[dict[str, Any]], controls: list[dict[str, Any]], bal
                 if balanced
                 else _sets_verdict(network["name"], view, rows)
             )
+    return found
+
+
+def comparisons(networks: list[dict[str, Any]], balanced: bool) -> list[dict[str, Any]]:
+    """One entry of ``comparisons[]`` for each view: the networks ranked by how much their last HR layer sorts by damage.
+
+    Neighbours in the ranking are told apart only when their intervals do not overlap.
+    """
+    if len(networks) < 2:
+        return []
+    key, what = ("degradation_share", "variance that follows the degradation") if balanced else ("knn_accuracy", "5-NN accuracy")
+    found = []
+    for view in dict.fromkeys(row["view"] for row in networks[0]["layers"]):
+        last = [(entry["name"], [row for row in entry["layers"] if row["view"] == view][-1]) for entry in networks]
+        ranked = sorted(last, key=lambda pair: -pair[1][key])
+        parts = [f"{ranked[0][0]} ({_with_interval(ranked[0][1], key)})"]
+        for (_, better), (name, row) in pairwise(ranked):
+            apart = better[f"{key}_low"] > row[f"{key}_high"]
+            parts.append(f"{'more than' if apart else 'not told apart from'} {name} ({_with_interval(row, key)})")
+        sentence = f"Ranked by damage at the last HR layer, {view} features ({what}): {', '.join(parts)}."
+        found.append({"view": view, "ranking": [name for name, _ in ranked], "sentence": sentence})
     return found
 
 
@@ -100,4 +122,6 @@ def _with_interval(row: dict[str, Any], key: str) -> str:
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:.0f} %"
+    # One decimal below one percent, so that a small share does not read as none; no minus before a zero.
+    digits = 0 if abs(value) >= 0.01 else 1
+    return f"{round(100 * value, digits) + 0.0:.{digits}f} %"

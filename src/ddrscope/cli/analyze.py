@@ -129,6 +129,8 @@ def command(
         common.print_json(_summary(result, page))
     for verdict in result.data["verdicts"]:
         common.say(f"[{verdict['view']}] {verdict['sentence']}")
+    for comparison in result.data["comparisons"]:
+        common.say(comparison["sentence"])
     for skipped in result.data["skipped"]:
         common.say(f"skipped {skipped['path']}: {skipped['reason']}")
     common.say(str(page.resolve()))
@@ -138,7 +140,7 @@ command.__doc__ = HELP
 
 
 def _summary(result: AnalysisResult, page: Path) -> dict[str, Any]:
-    keys = ("pictures", "photos", "groups", "balanced", "skipped", "notes", "verdicts")
+    keys = ("pictures", "photos", "groups", "balanced", "skipped", "notes", "verdicts", "comparisons")
     last = [
         {"name": entry["name"], "layers": entry["layers"][-len({row["view"] for row in entry["layers"]}) :]}
         for entry in result.data["networks"]

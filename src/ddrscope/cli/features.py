@@ -66,7 +66,7 @@ def command(
         raise InputError(f"--crop {crop} is no multiple of the network's scale {loaded.scale}")
     pipeline = parse_degradation(degrade)
     pipeline.check_scale(loaded.scale)
-    files = find_pictures([*(images or [bundled_photos()])])
+    files = find_pictures(images or [bundled_photos()])
     settings = {
         "network": loaded.sha256 or network,
         "images": [file.name for file in files],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -65,7 +65,7 @@ def layers(
     loaded = load_network(network, trust=trust)
     sample = torch.full((1, loaded.channels, SAMPLE_SIDE, SAMPLE_SIDE), 0.5)
     chosen = _default_layers(loaded, sample)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "layer": info.name,
             "type": info.type,
@@ -84,7 +84,8 @@ def layers(
         shape = " x ".join(map(str, row["shape"][1:])) if row["shape"] else "no tensor"
         table.add_row("*" if row["default"] else "", row["layer"], row["type"], shape, str(row["calls"]))
     Console(width=None if Console().is_terminal else 140).print(table)
-    print(f"Analysed by default as well: {', '.join(inputs)}" if inputs else "")
+    if inputs:
+        print(f"Analysed by default as well: {', '.join(inputs)}")
 
 
 def _default_layers(network: Network, sample: torch.Tensor) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -64,7 +64,7 @@ def command(
         bars.start(f"training {recipe}", chosen.steps)
         bars.advance(training.step)
         training.run(lambda _: bars.advance())
-    summary = {"weights": str(out / "weights.safetensors"), "recipe": dataclasses.asdict(chosen)}
+    summary: dict[str, Any] = {"weights": str(out / "weights.safetensors"), "recipe": dataclasses.asdict(chosen)}
     if test:
         rows = training.judge(PhotoPairs(test, chosen.scale))
         gains = [row.psnr - row.psnr_bicubic for row in rows]

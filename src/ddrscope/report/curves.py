@@ -127,8 +127,8 @@ def _network_style(index: int) -> tuple[str, str, str]:
 def _network_legend(figure: Figure, names: list[str], control: bool) -> None:
     handles = []
     for index, name in enumerate(names):
-        color, dashes, marker = _network_style(index)
-        handles.append(Line2D([], [], color=color, linestyle=dashes, marker=marker, label=name))
+        color, _, marker = _network_style(index)
+        handles.append(Line2D([], [], color=color, marker=marker, label=name))
     if control:
         handles.append(Line2D([], [], color=CONTROL_COLOR, linestyle="--", label="random weights"))
     figure.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), frameon=False)

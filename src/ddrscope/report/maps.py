@@ -22,8 +22,8 @@ COLUMNS = 4
 def grid_figure(result: AnalysisResult, view: str | None = None) -> Figure:
     """Layers by networks, points coloured by degradation, CHI by degradation (PCA-50, 95 % interval) above each plane.
 
-    ``view`` is ``flattened`` or ``pooled``, by default the first that was analysed. Of the layers of a network four are shown, evenly spaced, the
-    last HR layer at the right.
+    ``view`` is ``flattened`` or ``pooled``, by default the first that was analysed. Of the layers of a network four are
+    shown, evenly spaced, the last HR layer at the right.
     """
     networks, groups = result.data["networks"], result.data["groups"]
     view = view or networks[0]["layers"][0]["view"]

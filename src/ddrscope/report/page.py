@@ -78,7 +78,9 @@ def _payload(result: AnalysisResult) -> dict[str, Any]:
     """What the page's script draws: measures, the planes of the first seed, the points, thumbnails."""
     data, embedding = result.data, result.embedding
     embedding = embedding[embedding["seed"] == embedding["seed"].min()] if len(embedding) else embedding
-    planes, points, known = [], [], {}
+    planes: list[dict[str, Any]] = []
+    points: list[list[Any]] = []
+    known: dict[tuple[str, str], int] = {}
     for (network, control, layer, view), plane in embedding.groupby(["network", "control", "layer", "view"], sort=False):
         rows = []
         columns = zip(plane["picture"], plane["photo"], plane["degradation"], plane["level"], strict=True)
@@ -116,6 +118,9 @@ def _verdicts(data: dict[str, Any]) -> str:
             if verdict["network"] == name
         ]
         blocks.append(f'<section class="verdict"><h2>{html.escape(name)}</h2>{"".join(lines)}</section>')
+    if data["comparisons"]:
+        lines = [f"<p>{html.escape(comparison['sentence'])}</p>" for comparison in data["comparisons"]]
+        blocks.append(f'<section class="verdict"><h2>Side by side</h2>{"".join(lines)}</section>')
     return "\n".join(blocks)
 
 

@@ -38,7 +38,7 @@ def luma(pixels: NDArray[np.float32]) -> NDArray[np.float64]:
 def psnr_y(one: NDArray[np.float32], other: NDArray[np.float32], border: int) -> float:
     """Peak signal-to-noise ratio on Y in dB, peak 255, ``border`` pixels cropped on each side."""
     difference = _inside(luma(one) - luma(other), border)
-    return float(10 * np.log10(255**2 / max(np.mean(difference**2), 1e-10)))
+    return float(10 * np.log10(255**2 / max(float(np.mean(difference**2)), 1e-10)))
 
 
 def ssim_y(one: NDArray[np.float32], other: NDArray[np.float32], border: int) -> float:
@@ -65,7 +65,7 @@ def judge(module: nn.Module, photos: PhotoPairs, largest: int | None = None) -> 
             output = module(as_batch([small])).clamp(0, 1)[0].permute(1, 2, 0).numpy()
         truth = large.astype(np.float32) / 255
         bicubic = np.clip(resize(small.astype(np.float32) / 255, truth.shape[:2]), 0, 1)
-        output, bicubic = (np.rint(pixels * 255) / 255 for pixels in (output, bicubic))
+        output, bicubic = (_as_saved(pixels) for pixels in (output, bicubic))
         border = photos.scale
         rows.append(
             Quality(
@@ -77,6 +77,11 @@ def judge(module: nn.Module, photos: PhotoPairs, largest: int | None = None) -> 
             )
         )
     return rows
+
+
+def _as_saved(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rounded to 8 bits, as a file of the picture would be."""
+    return np.rint(pixels * 255) / np.float32(255)
 
 
 def _inside(plane: NDArray[np.float64], border: int) -> NDArray[np.float64]:

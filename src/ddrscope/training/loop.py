@@ -95,8 +95,10 @@ class Training:
 
     def metadata(self) -> dict[str, str]:
         """What the weights file says of itself: the graph, the residual, the recipe, the photographs, the time it took."""
+        residual = "with" if self.recipe.global_residual else "without"
         return {
             "architecture": "SRResNet",
+            "description": f"SRResNet x{self.recipe.scale} {residual} global residual, trained on clean pictures with a pixel loss",
             "global_residual": json.dumps(self.recipe.global_residual),
             "recipe": json.dumps(dataclasses.asdict(self.recipe)),
             "photographs": json.dumps(self.photos.names),

@@ -74,8 +74,8 @@ def main(unpacked: Path, out: Path) -> None:
                 sys.exit(
                     f"{source} is not below {unpacked}: download and unpack the packages named in this script's help"
                 )
-            with Image.open(found[0]) as picture:
-                picture = picture.convert("RGB")
+            with Image.open(found[0]) as file:
+                picture = file.convert("RGB")
             shrinking = max(SMALLEST_SHRINKING, round(max(picture.size) / TARGET_SIDE))
             size = (picture.width // shrinking, picture.height // shrinking)
             picture.resize(size, Image.Resampling.LANCZOS).save(folder / f"{photograph_name(source)}.png")

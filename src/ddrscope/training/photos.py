@@ -46,7 +46,8 @@ class PhotoPairs:
         a photograph the one with more detail is taken: sky and blurred backgrounds teach little. Flips and quarter turns are drawn too.
         """
         random = np.random.default_rng((seed, step))
-        small, large = [], []
+        small: list[NDArray[np.uint8]] = []
+        large: list[NDArray[np.uint8]] = []
         for _ in range(batch):
             photo = int(random.integers(len(self.small)))
             y, x = max(

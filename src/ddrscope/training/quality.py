@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -64,8 +65,8 @@ def judge(module: nn.Module, photos: PhotoPairs, largest: int | None = None) -> 
         with torch.inference_mode():
             output = module(as_batch([small])).clamp(0, 1)[0].permute(1, 2, 0).numpy()
         truth = large.astype(np.float32) / 255
-        bicubic = np.clip(resize(small.astype(np.float32) / 255, truth.shape[:2]), 0, 1)
-        output, bicubic = (_as_saved(pixels) for pixels in (output, bicubic))
+        bicubic = np.clip(resize(small.astype(np.float32) / np.float32(255), truth.shape[:2]), 0, 1)
+        output, bicubic = _as_saved(output), _as_saved(bicubic)
         border = photos.scale
         rows.append(
             Quality(
@@ -79,9 +80,9 @@ def judge(module: nn.Module, photos: PhotoPairs, largest: int | None = None) -> 
     return rows
 
 
-def _as_saved(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+def _as_saved(pixels: NDArray[Any]) -> NDArray[np.float32]:
     """Rounded to 8 bits, as a file of the picture would be."""
-    return np.rint(pixels * 255) / np.float32(255)
+    return (np.rint(pixels * 255) / 255).astype(np.float32)
 
 
 def _inside(plane: NDArray[np.float64], border: int) -> NDArray[np.float64]:

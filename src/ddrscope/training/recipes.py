@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from ddrscope.errors import InputError
 
@@ -35,7 +36,7 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-def make_recipe(name: str, **changes: object) -> Recipe:
+def make_recipe(name: str, **changes: Any) -> Recipe:
     """The named recipe with the given fields changed; ``None`` leaves a field as it is.
 
     Raises `InputError` for a name that is no recipe.

@@ -29,20 +29,20 @@ class Quality:
     ssim_bicubic: float
 
 
-def luma(pixels: NDArray[np.float32]) -> NDArray[np.float64]:
+def luma(pixels: NDArray[Any]) -> NDArray[np.float64]:
     """Y in 16..235 of RGB pixels (H, W, 3) in 0..1; a single channel is taken as it is, times 255."""
     if pixels.shape[2] == 1:
         return pixels[:, :, 0].astype(np.float64) * 255
     return 16 + pixels.astype(np.float64) @ LUMA * 255
 
 
-def psnr_y(one: NDArray[np.float32], other: NDArray[np.float32], border: int) -> float:
+def psnr_y(one: NDArray[Any], other: NDArray[Any], border: int) -> float:
     """Peak signal-to-noise ratio on Y in dB, peak 255, ``border`` pixels cropped on each side."""
     difference = _inside(luma(one) - luma(other), border)
     return float(10 * np.log10(255**2 / max(float(np.mean(difference**2)), 1e-10)))
 
 
-def ssim_y(one: NDArray[np.float32], other: NDArray[np.float32], border: int) -> float:
+def ssim_y(one: NDArray[Any], other: NDArray[Any], border: int) -> float:
     """Structural similarity on Y (Wang et al. 2004: Gaussian window of sigma 1.5), ``border`` pixels cropped on each side."""
     return float(
         structural_similarity(

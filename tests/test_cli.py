@@ -1,0 +1,241 @@
+"""The real command in a process of its own: contracts, bad input, interruption."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from ddrscope.analysis.result import EMBEDDING_COLUMNS
+from ddrscope.images import bundled_photos
+
+DDRSCOPE = [str(Path(sys.executable).with_name("ddrscope"))]
+QUICK = ["--limit", "6", "--crop", "64", "--layers", "body.15", "--tsne-seeds", "1"]
+
+
+def run(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run([*DDRSCOPE, *map(str, words)], capture_output=True, text=True, cwd=cwd, env=environment, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def analysis(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    out = tmp_path_factory.mktemp("analysis") / "out"
+    done = run("analyze", "srresnet-wogr", "srresnet-wgr", "--degrade", "clean", "blur:2", "blur:4", *QUICK, "--json", "--out", out)
+    return out, done
+
+
+def test_analyze_writes_what_the_contract_says(analysis: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    out, done = analysis
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["groups"] == ["clean", "blur:2", "blur:4"] and Path(summary["report"]).is_file()
+    data = json.loads((out / "analysis.json").read_text())
+    assert [network["name"] for network in data["networks"]] == ["srresnet-wogr", "srresnet-wgr"]
+    assert {control["kind"] for control in data["controls"]} == {"pixels", "random_weights", "shuffled_labels"}
+    layers = [(row["layer"], row["view"]) for row in data["networks"][0]["layers"]]
+    assert layers == [(layer, view) for layer in ("body.15", "conv_last:input") for view in ("flattened", "pooled")]
+    row = data["networks"][0]["layers"][-1]
+    for measure in ("chi_pca", "chi_tsne", "chi_content_pca", "degradation_share", "content_share", "interaction_share", "knn_accuracy"):
+        assert {measure, f"{measure}_low", f"{measure}_high"} <= row.keys()
+    assert row["n"] == 18 and row["k"] == 3 and 0 < row["p_value"] <= 1
+    assert row["degradation_share"] + row["content_share"] + row["interaction_share"] == pytest.approx(1)
+    assert row["paths"][0]["levels"] == [0, 2, 4]
+    embedding = pd.read_parquet(out / "embedding.parquet")
+    assert tuple(embedding.columns) == EMBEDDING_COLUMNS
+    assert len(embedding[embedding["control"] == ""]) == 18 * 2 * 2 * 2
+    for name in ("grid-flattened", "grid-pooled", "depth", "path"):
+        assert (out / "figures" / f"{name}.png").is_file() and (out / "figures" / f"{name}.pdf").is_file()
+
+
+def test_a_finished_run_is_refused_resumed_and_another_runs_folder_told_apart(
+    analysis: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    out, _ = analysis
+    same = ["analyze", "srresnet-wogr", "srresnet-wgr", "--degrade", "clean", "blur:2", "blur:4", *QUICK, "--out", out]
+    assert run(*same).returncode == 2
+    before = (out / "analysis.json").read_bytes()
+    assert run(*same, "--resume").returncode == 0
+    assert (out / "analysis.json").read_bytes() == before
+    other = run("analyze", "srresnet-wgr", *QUICK, "--out", out, "--resume")
+    assert other.returncode == 2 and "holds a run with" in other.stderr
+
+
+def test_global_residual_gathers_by_degradation_and_without_by_content(
+    analysis: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    rows = {
+        entry["name"]: {row["view"]: row for row in entry["layers"][-2:]}
+        for entry in json.loads((analysis[0] / "analysis.json").read_text())["networks"]
+    }
+    for view in ("flattened", "pooled"):
+        with_residual, without = rows["srresnet-wgr"][view], rows["srresnet-wogr"][view]
+        assert with_residual["degradation_share_low"] > without["degradation_share_high"]
+        assert with_residual["content_share_high"] < without["content_share_low"]
+
+
+def test_degrading_to_files_and_comparing_the_folders_gives_the_numbers_of_degrading_in_memory(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for path in sorted(bundled_photos().glob("*__1.png"))[:5]:
+        Image.open(path).save(photos / path.name)
+    for name, text in (("a", "clean"), ("b", "noise:20")):
+        assert run("degrade", photos, "--degrade", text, "--scale", 4, "--out", tmp_path / name).returncode == 0
+    common = ["analyze", "srresnet-wgr", "--crop", 64, "--layers", "body.15", "--tsne-seeds", 1, "--view", "flattened"]
+    memory = run(*common, "--images", photos, "--degrade", "clean", "noise:20", "--out", tmp_path / "memory")
+    files = run(*common, "--set", f"a={tmp_path / 'a'}", f"b={tmp_path / 'b'}", "--out", tmp_path / "files")
+    assert memory.returncode == files.returncode == 0, memory.stderr + files.stderr
+    one, other = (json.loads((tmp_path / name / "analysis.json").read_text())["networks"][0]["layers"] for name in ("memory", "files"))
+    for key in ("chi_pca", "degradation_share", "content_share"):
+        assert [row[key] for row in one] == pytest.approx([row[key] for row in other], rel=1e-6)
+
+
+def test_sets_of_different_pictures_have_no_shares(tmp_path: Path) -> None:
+    for index, path in enumerate(sorted(bundled_photos().glob("*__1.png"))[:8]):
+        folder = tmp_path / ("a" if index % 2 else "b")
+        folder.mkdir(exist_ok=True)
+        Image.open(path).resize((32, 32)).save(folder / path.name)
+    sets = ["--set", f"a={tmp_path / 'a'}", "--set", f"b={tmp_path / 'b'}"]
+    done = run("analyze", "srresnet-wgr", *sets, "--crop", 64, "--layers", "body.15", "--tsne-seeds", 1, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    data = json.loads((tmp_path / "out" / "analysis.json").read_text())
+    assert not data["balanced"] and data["networks"][0]["layers"][-1]["degradation_share"] is None
+    assert any("shares and p-values are left out" in note for note in data["notes"])
+
+
+def test_series_over_checkpoints(tmp_path: Path) -> None:
+    state = torch.load(_checkpoint(tmp_path / "step10.pth"), weights_only=True)
+    torch.save({key: tensor * 1.01 for key, tensor in state.items()}, tmp_path / "step9.pth")
+    series = ["--series", f"mine={tmp_path}/*.pth", "--global-residual"]
+    done = run("analyze", *series, "--limit", 5, "--crop", 64, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    checkpoints = json.loads((tmp_path / "out" / "analysis.json").read_text())["series"][0]["checkpoints"]
+    assert [checkpoint["label"] for checkpoint in checkpoints] == ["step9", "step10"]
+    assert (tmp_path / "out" / "figures" / "series.png").is_file()
+
+
+def _checkpoint(path: Path) -> Path:
+    from ddrscope.networks import SRResNet
+
+    torch.manual_seed(0)
+    torch.save(SRResNet(channels=8, blocks=2).state_dict(), path)
+    return path
+
+
+def test_features_for_other_tools(tmp_path: Path) -> None:
+    common = ["features", "srresnet-wgr", "--degrade", "blur:4", "--crop", 64, "--view", "pooled"]
+    assert run(*common, "--out", tmp_path / "f.npy").returncode == 0
+    rows = np.load(tmp_path / "f.npy")
+    names = (tmp_path / "f.txt").read_text().splitlines()
+    assert rows.dtype == np.float32 and rows.shape == (len(names), 64) and names == sorted(names)
+    assert not (tmp_path / "f.npy.parts").exists()
+    assert run(*common, "--out", tmp_path / "f.parquet").returncode == 0
+    table = pd.read_parquet(tmp_path / "f.parquet")
+    np.testing.assert_array_equal(np.stack(table["features"].to_list()), rows)
+    assert run(*common, "--out", tmp_path / "f.npy").returncode == 2
+    assert run(*common, "--out", tmp_path / "f.npy", "--resume").returncode == 0
+
+
+def test_an_interrupted_run_is_resumed(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ["analyze", "srresnet-wgr", "srresnet-wogr", *QUICK, "--out", str(out)]
+    process = subprocess.Popen([*DDRSCOPE, *words], stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    parts = out / "parts"
+    deadline = time.monotonic() + 240
+    while not (parts.is_dir() and list(parts.glob("network-0.json"))) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130 and "--resume" in errors
+    kept = parts / "network-0.json"
+    written = kept.stat().st_mtime_ns
+    assert not (out / "analysis.json").exists()
+    done = run(*words, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((out / "analysis.json").read_text())["networks"][1]["name"] == "srresnet-wogr"
+    assert not parts.exists() and written
+
+
+BAD = [
+    (["analyze", "--images", "nowhere"], "no such file or folder: nowhere"),
+    (["analyze", "--images", "empty"], "no pictures in empty"),
+    (["analyze", "--images", "broken"], "no picture can be read"),
+    (["analyze", "--images", "small"], "smaller than --crop 128"),
+    (["analyze", "--crop", "126"], "no multiple of the network's scale 4"),
+    (["analyze", "--layers", "bodi.15"], "body.15"),
+    (["analyze", "--degrade", "clean", "blurr:4"], "blur"),
+    (["analyze", "--degrade", "clean", "blur:400"], "0 to 50"),
+    (["analyze", "--degrade", "clean", "blur:x"], "not a number"),
+    (["analyze", "--degrade", "clean", "noise:10+blur:2"], "blur:2+noise:10"),
+    (["analyze", "--degrade", "clean"], "two or more"),
+    (["analyze", "--limit", "1"], "--limit 1"),
+    (["analyze", "srresnet-wgrr"], "srresnet-wgr"),
+    (["analyze", "none.pth"], "no such file"),
+    (["analyze", "text.pth"], "text.pth"),
+    (["analyze", "numbers.pth"], "is no network"),
+    (["analyze", "other.pth"], "architecture"),
+    (["analyze", "nan.pth", "--global-residual"], "NaN or infinite"),
+    (["analyze", "nomodule:build"], "nomodule"),
+    (["analyze", "--set", "a"], "NAME=VALUE"),
+    (["analyze", "--view", "flat"], "flattened or pooled"),
+    (["analyze", "--series", "a=none*.pth"], "no file matches"),
+    (["analyze", "--device", "quantum"], "--device quantum"),
+    (["analyze", "--sed", "1"], "No such option"),
+    (["analyze", "--seed", "x"], "--seed"),
+    (["analyse"], "No such command"),
+    (["features", "srresnet-wgr", "--out", "f.csv"], ".npy or .parquet"),
+    (["features", "srresnet-wgr", "--layer", "body.*", "--out", "f.npy"], "name one"),
+    (["degrade", "small", "--degrade", "blur", "--out", "o"], "blur:LEVEL"),
+    (["train", "compakt", "--images", "small", "--val", "small", "--out", "t"], "compact"),
+    (["train", "compact", "--images", "small", "--val", "small", "--out", "t"], "smaller than the training patch"),
+    (["models", "show", "nothing"], "no network is called"),
+]
+
+
+@pytest.fixture(scope="module")
+def bad_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bad")
+    for name in ("empty", "broken", "small"):
+        (folder / name).mkdir()
+    (folder / "broken" / "a.png").write_bytes(b"no picture")
+    Image.new("RGB", (40, 40)).save(folder / "small" / "a.png")
+    (folder / "text.pth").write_text("hello")
+    torch.save({"epoch": 3}, folder / "numbers.pth")
+    torch.save({"strange.weight": torch.zeros(3, 3)}, folder / "other.pth")
+    state = torch.load(_checkpoint(folder / "nan.pth"), weights_only=True)
+    state["conv_first.weight"][0] = float("nan")
+    torch.save(state, folder / "nan.pth")
+    return folder
+
+
+@pytest.mark.parametrize("words, hint", BAD, ids=[" ".join(words) for words, _ in BAD])
+def test_bad_input_gets_one_line_and_exit_2(
+    words: list[str], hint: str, bad_inputs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """In this process, through the command's own entry point: starting Python each time would take minutes."""
+    from ddrscope.cli import main
+
+    monkeypatch.chdir(bad_inputs)
+    words = [*words, "--out", "out", "--overwrite", "--limit", "5"] if words[0] == "analyze" and "--limit" not in words else words
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    errors = capfd.readouterr().err
+    assert stop.value.code == 2, errors
+    assert hint in errors and errors.count("\n") == 1 and "Traceback" not in errors
+
+
+def test_help_gives_units_and_examples() -> None:
+    done = run("analyze", "--help")
+    assert done.returncode == 0
+    for text in ("Examples:", "HR pixels", "sigma of 255", "ddrscope analyze mynet.pth"):
+        assert text in done.stdout

@@ -201,11 +201,6 @@ class Copy(nn.Module):
 def test_reused_memory_is_not_taken_for_the_same_tensor() -> None:
     picture = torch.rand(1, 3, 256, 256)
     chain = nn.Sequential(*[Copy() for _ in range(6)])
-    addresses: set[int] = set()
-    for copy in chain:
-        copy.register_forward_hook(lambda _module, _args, output: addresses.add(output.data_ptr()))
-    chain(picture)
-    assert len(addresses) < 6  # the allocator does give freed memory out again
     assert len(resolve_layers(chain, ["*"], picture)) == 6
 
 

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import copy
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
+
+from ddrscope.analysis import AnalysisResult
+from ddrscope.report import grid_figure, path_figure, report_html, series_figure
+from ddrscope.report.style import number, with_interval
+
+HOSTILE = "</script><img src=x onerror=alert(1)>"
+CHROMIUM = shutil.which("chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+@pytest.mark.parametrize(
+    "value, text", [(None, "–"), (float("nan"), "–"), (float("inf"), "∞"), (0, "0"), (0.12345, "0.123"), (19635.2, "19,635")]
+)
+def test_numbers_in_words(value: float | None, text: str) -> None:
+    assert number(value) == text
+
+
+def test_an_interval_stands_in_brackets_where_there_is_one() -> None:
+    assert with_interval({"a": 1.0, "a_low": 0.5, "a_high": 2.0}, "a") == "1 [0.5, 2]"
+    assert with_interval({"a": 1.0, "a_low": float("nan"), "a_high": None}, "a") == "1"
+
+
+def test_figures_name_every_group_network_and_sample_size(small_result: AnalysisResult) -> None:
+    figure = grid_figure(small_result, "pooled")
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["clean", "blur:2", "blur:4"]
+    assert [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()] == ["srresnet-wgr", "srresnet-wogr"]
+    assert "n = 18" in figure.get_suptitle()
+    assert path_figure(small_result) is not None and series_figure(small_result) is None
+
+
+def test_saved_and_loaded_again(small_result: AnalysisResult, tmp_path: Path) -> None:
+    page = small_result.save(tmp_path)
+    loaded = AnalysisResult.load(tmp_path)
+    assert loaded.data["verdicts"] == small_result.data["verdicts"]
+    pd.testing.assert_frame_equal(loaded.embedding, small_result.embedding, check_dtype=False)
+    for png in (tmp_path / "figures").glob("*.png"):
+        assert min(Image.open(png).size) > 300
+        assert png.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert small_result._repr_html_().startswith("<iframe")
+
+
+def test_the_page_holds_everything_itself(small_result: AnalysisResult) -> None:
+    page = _without_plotly(report_html(small_result))
+    assert not re.search(r"(src|href)=\"(?!data:)", page)
+    payload = json.loads(re.search(r'type="application/json">(.*?)</script>', page, re.S)[1])  # type: ignore[index]
+    assert payload["networks"][0]["layers"][-1]["n"] == 18
+    assert len(payload["thumbnails"]) == 18
+
+
+def test_without_shares_the_page_says_so_and_shows_no_nan(small_result: AnalysisResult) -> None:
+    data = copy.deepcopy(small_result.data)
+    data["balanced"] = False
+    data["notes"] = ["shares and p-values are left out"]
+    for entry in [*data["networks"], *data["controls"]]:
+        for row in entry["layers"]:
+            row |= {key: float("nan") for key in row if "share" in key or key == "p_value"}
+    page = _without_plotly(report_html(AnalysisResult(data, small_result.embedding, small_result.thumbnails)))
+    visible = re.sub(r"<script.*?</script>|<style.*?</style>|<[^>]+>", " ", page, flags=re.S)
+    assert "left out" in visible and not re.search(r"\bnan\b", visible, re.I)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_in_a_real_browser(browser: Browser, small_result: AnalysisResult, tmp_path: Path, width: int) -> None:
+    page, seen = _open(browser, small_result, tmp_path, width)
+    assert seen == {"console": [], "requests": [], "dialogs": []}
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    before = page.evaluate("document.getElementById('map').data[0].x")
+    page.select_option("#layer", "body.7")
+    page.wait_for_function("before => document.getElementById('map').data[0].x[0] !== before[0]", arg=before)
+    page.locator("#map").scroll_into_view_if_needed()
+    box = page.locator("#map .scatterlayer .point").nth(2).bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_function("document.getElementById('thumbnail').src.startsWith('data:image/jpeg')")
+    assert "astronaut" in page.inner_text("#caption") or "aitzgorri" in page.inner_text("#caption")
+    page.locator("#table th").nth(3).click()
+    cells = page.eval_on_selector_all("#table tr.asked td:nth-child(4)", "cells => cells.map(cell => cell.dataset.value)")
+    column = [float(cell) for cell in cells]
+    assert column == sorted(column)
+    assert seen == {"console": [], "requests": [], "dialogs": []}
+
+
+def test_hostile_names_are_only_text(browser: Browser, small_result: AnalysisResult, tmp_path: Path) -> None:
+    name = small_result.data["networks"][0]["name"]
+    hostile = json.loads(json.dumps(small_result.data).replace(name, HOSTILE))
+    embedding = small_result.embedding.replace({"network": name}, HOSTILE).assign(picture=HOSTILE)
+    result = AnalysisResult(hostile, embedding, small_result.thumbnails.assign(picture=HOSTILE))
+    page, seen = _open(browser, result, tmp_path, 1280)
+    assert seen == {"console": [], "requests": [], "dialogs": []}
+    assert page.locator("img[src=x]").count() == 0
+    assert HOSTILE in page.inner_text("header")
+
+
+def _open(browser: Browser, result: AnalysisResult, folder: Path, width: int) -> tuple[Any, dict[str, list[str]]]:
+    file = folder / "page.html"
+    file.write_text(report_html(result), encoding="utf-8")
+    seen: dict[str, list[str]] = {"console": [], "requests": [], "dialogs": []}
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.on("console", lambda message: seen["console"].append(message.text))
+    page.on("pageerror", lambda error: seen["console"].append(str(error)))
+    page.on("dialog", lambda dialog: (seen["dialogs"].append(dialog.message), dialog.dismiss()))
+    local = ("file:", "data:", "blob:")
+    page.on("request", lambda request: None if request.url.startswith(local) else seen["requests"].append(request.url))
+    page.goto(file.as_uri())
+    page.wait_for_selector("#map .scatterlayer .point")
+    return page, seen
+
+
+def _without_plotly(page: str) -> str:
+    return re.sub(r"<script>.*?</script>", "", page, count=1, flags=re.S)

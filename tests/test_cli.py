@@ -71,19 +71,6 @@ def test_a_finished_run_is_refused_resumed_and_another_runs_folder_told_apart(
     assert other.returncode == 2 and "holds a run with" in other.stderr
 
 
-def test_global_residual_gathers_by_degradation_and_without_by_content(
-    analysis: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
-    rows = {
-        entry["name"]: {row["view"]: row for row in entry["layers"][-2:]}
-        for entry in json.loads((analysis[0] / "analysis.json").read_text())["networks"]
-    }
-    for view in ("flattened", "pooled"):
-        with_residual, without = rows["srresnet-wgr"][view], rows["srresnet-wogr"][view]
-        assert with_residual["degradation_share_low"] > without["degradation_share_high"]
-        assert with_residual["content_share_high"] < without["content_share_low"]
-
-
 def test_degrading_to_files_and_comparing_the_folders_gives_the_numbers_of_degrading_in_memory(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()

@@ -111,8 +111,8 @@ class Analysis:
             twin = random_twin(network, settings.seed)
             twin_entry, _ = self._measure(twin, layers, f"network-{index}-random", network.name, "random_weights")
             controls += [twin_entry | {"network": network.name}, shuffled]
-        controls += self._pixel_controls()
         lines = [self._series(name, paths, index) for index, (name, paths) in enumerate(series.items())]
+        controls += self._pixel_controls()
         return self._result(entries, controls, lines)
 
     def _load(self, spec: str) -> Network:

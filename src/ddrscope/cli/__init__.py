@@ -12,6 +12,7 @@ import typer
 from ddrscope.errors import InputError
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+_INTERRUPTED = "interrupted: what was finished is kept; the same command with --resume goes on"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -27,7 +28,9 @@ def _run(words: list[str], debug: bool) -> int:
     from ddrscope.cli.app import app, repeat_options
 
     try:
-        return app(repeat_options(words), prog_name="ddrscope", standalone_mode=False) or 0
+        code = app(repeat_options(words), prog_name="ddrscope", standalone_mode=False) or 0
+        # Typer turns Ctrl-C into this code without a word.
+        return _say(_INTERRUPTED, INTERRUPTED) if code == INTERRUPTED else code
     except typer.TyperException as error:
         if debug:
             traceback.print_exc()
@@ -38,7 +41,7 @@ def _run(words: list[str], debug: bool) -> int:
             traceback.print_exc()
         return _say(str(error), BAD_INPUT)
     except (KeyboardInterrupt, typer.Abort):
-        return _say("interrupted: what was finished is kept; the same command with --resume goes on", INTERRUPTED)
+        return _say(_INTERRUPTED, INTERRUPTED)
     except BrokenPipeError:
         # The reader of a pipe has seen enough (`| head`); Python must not complain about it once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

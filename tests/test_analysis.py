@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from torch import Tensor, nn
+
+from ddrscope.analysis import AnalysisResult, analyze
+from ddrscope.analysis.verdicts import answer, comparisons
+from ddrscope.errors import InputError
+from ddrscope.networks import Network, load_network
+
+
+@pytest.fixture(scope="module")
+def whole() -> AnalysisResult:
+    """All bundled photographs, none of which was trained on; the last HR layer only."""
+    return analyze(crop=64, layers=(), tsne_seeds=1)
+
+
+def test_with_global_residual_features_gather_by_degradation_without_by_content(whole: AnalysisResult) -> None:
+    for view in ("flattened", "pooled"):
+        with_residual, without = whole.layer("srresnet-wgr", view), whole.layer("srresnet-wogr", view)
+        for measure in ("degradation_share", "chi_pca"):
+            assert with_residual[f"{measure}_low"] > without[f"{measure}_high"]
+        for measure in ("content_share", "chi_content_pca"):
+            assert with_residual[f"{measure}_high"] < without[f"{measure}_low"]
+
+
+def test_controls_show_nothing(whole: AnalysisResult) -> None:
+    frame = whole.to_frame()
+    asked = frame[(frame["network"] == "srresnet-wgr") & (frame["control"] == "")]["degradation_share_low"].min()
+    for kind in ("random_weights", "pixels", "shuffled_labels"):
+        assert (frame[frame["control"] == kind]["degradation_share"] < asked).all()
+    shuffled = frame[frame["control"] == "shuffled_labels"]
+    assert (shuffled["degradation_share"].abs() < 0.05).all() and (shuffled["p_value"] > 0.001).all()
+
+
+def test_the_same_settings_give_the_same_numbers_whatever_the_threads(small_result: AnalysisResult) -> None:
+    again = analyze(
+        degradations=["clean", "blur:2", "blur:4"], limit=6, crop=64, layers=("body.7", "body.15"), tsne_seeds=1, threads=2
+    )
+    assert _close(again.data["networks"], small_result.data["networks"])
+    np.testing.assert_array_equal(again.embedding[["x", "y"]], small_result.embedding[["x", "y"]])
+
+
+def _close(one: Any, other: Any) -> bool:
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_close(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_close, one, other))
+    return one == pytest.approx(other, nan_ok=True) if isinstance(one, float) else one == other
+
+
+class Poisoned(nn.Module):
+    """Gives NaN for dark pictures only."""
+
+    scale = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3, padding=1)
+        self.last = nn.Conv2d(4, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.first(x)
+        return self.last(features / (x.mean(dim=(1, 2, 3), keepdim=True) > 0.05))
+
+
+def test_nan_features_name_layer_picture_and_degradation() -> None:
+    network = network_from_poisoned()
+    with pytest.raises(InputError, match=r"last:input: the features of \S+ under brightness:-255"):
+        analyze(network, degradations=["clean", "brightness:-255"], limit=5, crop=64, layers=())
+
+
+def network_from_poisoned() -> Network:
+    return Network("poisoned", Poisoned(), scale=1, channels=3, architecture="Poisoned")
+
+
+@pytest.mark.parametrize(
+    "degradation, content, expected",
+    [
+        ((0.5, 0.6), (0.1, 0.2), "degradation"),
+        ((0.1, 0.2), (0.5, 0.6), "content"),
+        ((0.1, 0.5), (0.4, 0.6), "undecided"),
+        ((-0.01, 0.01), (-0.01, 0.01), "neither"),
+        ((float("nan"),) * 2, (float("nan"),) * 2, "undecided"),
+    ],
+)
+def test_the_rule_of_the_verdict(degradation: tuple[float, float], content: tuple[float, float], expected: str) -> None:
+    row = {
+        "degradation_share_low": degradation[0],
+        "degradation_share_high": degradation[1],
+        "content_share_low": content[0],
+        "content_share_high": content[1],
+    }
+    assert answer(row) == expected
+
+
+def test_networks_whose_intervals_overlap_are_not_told_apart() -> None:
+    def entry(name: str, value: float) -> dict[str, Any]:
+        row = {"view": "pooled", "degradation_share": value, "degradation_share_low": value - 0.1, "degradation_share_high": value + 0.1}
+        return {"name": name, "layers": [row]}
+
+    [found] = comparisons([entry("a", 0.3), entry("b", 0.8), entry("c", 0.75)], balanced=True)
+    assert found["ranking"] == ["b", "c", "a"]
+    assert "not told apart from c" in found["sentence"] and "more than a" in found["sentence"]
+
+
+def test_every_bundled_network_is_loaded_with_its_residual() -> None:
+    assert load_network("srresnet-wgr").global_residual is True
+    assert load_network("srresnet-wogr").global_residual is False

@@ -16,16 +16,6 @@ from ddrscope.store import atomic_write, write_json
 EMBEDDING_COLUMNS = (
     "network", "layer", "view", "control", "picture", "photo", "degradation", "level", "x", "y", "seed",
 )  # fmt: skip
-MEASURES = (
-    "chi_pca",
-    "chi_tsne",
-    "chi_content_pca",
-    "chi_content_tsne",
-    "degradation_share",
-    "content_share",
-    "interaction_share",
-    "knn_accuracy",
-)
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from glob import glob
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
 from ddrscope.analysis.grams import LayerGram, choose_layers, load_grams, network_grams, pixel_grams, save_grams
 from ddrscope.analysis.layers import MeasuredLayer, measure_layers
+from ddrscope.analysis.progress import Progress, Silent
 from ddrscope.analysis.result import EMBEDDING_COLUMNS, AnalysisResult
 from ddrscope.analysis.samples import Samples, make_samples
 from ddrscope.analysis.settings import DEFAULT_DEGRADATIONS, DEFAULT_NETWORKS, AnalysisSettings, as_texts
@@ -22,23 +23,6 @@ from ddrscope.analysis.verdicts import comparisons, verdicts
 from ddrscope.errors import InputError
 from ddrscope.networks import Network, load_network, random_twin
 from ddrscope.store import atomic_write, manifest, write_json
-
-
-class Progress(Protocol):
-    """Told what is being done; the command line draws bars from it."""
-
-    def start(self, task: str, total: int) -> None: ...
-    def advance(self, count: int = 1) -> None: ...
-
-
-class Silent:
-    """A `Progress` that says nothing."""
-
-    def start(self, task: str, total: int) -> None:
-        pass
-
-    def advance(self, count: int = 1) -> None:
-        pass
 
 
 def analyze(

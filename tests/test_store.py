@@ -50,13 +50,19 @@ def test_resume_with_nothing_begun_starts(tmp_path: Path) -> None:
         assert folder.parts.is_dir()
 
 
-def test_overwriting_spares_a_strangers_folder(tmp_path: Path) -> None:
-    stranger = tmp_path / "holiday" / "picture.png"
-    stranger.parent.mkdir()
-    stranger.write_bytes(b"precious")
-    with RunFolder(tmp_path, {}, overwrite=True):
+def test_overwriting_spares_a_strangers_files(tmp_path: Path) -> None:
+    stranger = tmp_path / "thesis.txt"
+    stranger.write_text("precious")
+    with pytest.raises(InputError, match="holds no earlier run"), RunFolder(tmp_path, {}, overwrite=True):
         pass
-    assert stranger.read_bytes() == b"precious"
+    out = tmp_path / "out"
+    with RunFolder(out, {}):
+        (out / "notes.txt").write_text("mine")
+        (out / "report.html").write_text("old")
+    with RunFolder(out, {}, overwrite=True):
+        pass
+    assert stranger.read_text() == "precious" and (out / "notes.txt").read_text() == "mine"
+    assert not (out / "report.html").exists()
 
 
 def test_the_lock_of_a_living_process_holds_and_that_of_a_dead_one_does_not(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from ddrscope.errors import InputError
 
 MANIFEST = "manifest.json"
 LOCK = ".lock"
+# What a run writes at the top of its folder; nothing else is ever removed.
+OURS = ("parts", "figures", "analysis.json", "embedding.parquet", "thumbnails.parquet", "report.html", MANIFEST)
 LIBRARIES = ("ddrscope", "torch", "numpy", "scipy", "scikit-learn", "openTSNE", "spandrel", "Pillow")
 
 
@@ -87,9 +89,12 @@ class RunFolder:
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"{self.path} is a file: --out needs a folder")
         self._take_lock_of_the_dead()
-        occupied = self.path.is_dir() and any(item.name != LOCK for item in self.path.iterdir())
+        occupied = self.path.is_dir() and any(item.name not in (LOCK, "parts") for item in self.path.iterdir())
         if occupied and not self.overwrite:
             self._check_same_run()
+        elif occupied and not (self.path / MANIFEST).is_file():
+            # A folder named by mistake must not lose a stranger's files.
+            raise InputError(f"{self.path} is not empty and holds no earlier run: nothing there is overwritten, choose another --out")
         self.parts.mkdir(parents=True, exist_ok=True)
         (self.path / LOCK).write_text(str(os.getpid()))
         if occupied and self.overwrite:
@@ -150,9 +155,5 @@ class RunFolder:
             if item.is_dir():
                 if not any(item.iterdir()) and item != self.parts:
                     item.rmdir()
-            elif self._is_ours(item):
+            elif item.relative_to(self.path).parts[0] in OURS:
                 item.unlink()
-
-    def _is_ours(self, item: Path) -> bool:
-        relative = item.relative_to(self.path)
-        return relative.parts[0] in ("parts", "figures") or len(relative.parts) == 1

@@ -178,6 +178,8 @@ BAD = [
     (["analyze", "--series", "a=none*.pth"], "no file matches"),
     (["analyze", "--device", "quantum"], "--device quantum"),
     (["analyze", "--sed", "1"], "No such option"),
+    (["analyze", "--degrade", "--crop", "64"], "--degrade needs a value"),
+    (["analyze", "--out", "o", "--layers"], "--layers needs a value"),
     (["analyze", "--seed", "x"], "--seed"),
     (["analyse"], "No such command"),
     (["features", "srresnet-wgr", "--out", "f.csv"], ".npy or .parquet"),
@@ -213,12 +215,27 @@ def test_bad_input_gets_one_line_and_exit_2(
     from ddrscope.cli import main
 
     monkeypatch.chdir(bad_inputs)
-    words = [*words, "--out", "out", "--overwrite", "--limit", "5"] if words[0] == "analyze" and "--limit" not in words else words
+    if words[0] == "analyze" and "--limit" not in words:
+        words = ["analyze", "--out", "out", "--overwrite", "--limit", "5", *words[1:]]
     with pytest.raises(SystemExit) as stop:
         main(words)
     errors = capfd.readouterr().err
     assert stop.value.code == 2, errors
     assert hint in errors and errors.count("\n") == 1 and "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        ("analyze a b --degrade x y --out o", "analyze a b --degrade x --degrade y --out o"),
+        ("analyze --degrade x --degrade y", "analyze --degrade x --degrade y"),
+        ("features a --degrade x y", "features a --degrade x y"),
+    ],
+)
+def test_options_of_several_words(words: str, expected: str) -> None:
+    from ddrscope.cli.app import repeat_options
+
+    assert repeat_options(words.split()) == expected.split()
 
 
 def test_help_gives_units_and_examples() -> None:

@@ -8,6 +8,7 @@ from importlib import metadata
 import typer
 
 from ddrscope.cli import analyze, degrade, features, models, train
+from ddrscope.errors import InputError
 
 # Options of `analyze` that take several words, as in `--degrade clean blur:4 noise:20`.
 SEVERAL = ("--degrade", "--images", "--layers", "--set", "--series", "--view")
@@ -41,21 +42,20 @@ def repeat_options(words: Sequence[str]) -> list[str]:
     if not words or words[0] != "analyze":
         return list(words)
     repeated: list[str] = []
-    option = ""
-    for word in words:
-        if word.startswith("-") and not _is_number(word):
-            option = word if word in SEVERAL else ""
-            pending = bool(option)
-            if not option:
+    option: str | None = ""
+    values = 0
+    for word in [*words, None]:
+        if word is None or (word.startswith("-") and not _is_number(word)):
+            if option and not values:
+                raise InputError(f"{words[0]}: {option} needs a value (see ddrscope {words[0]} --help)")
+            option, values = (word, 0) if word in SEVERAL else ("", 0)
+            if word is not None and not option:
                 repeated.append(word)
         elif option:
             repeated += [option, word]
-            pending = False
+            values += 1
         else:
             repeated.append(word)
-            pending = False
-    if option and pending:
-        repeated.append(option)
     return repeated
 
 

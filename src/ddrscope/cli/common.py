@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -67,18 +69,44 @@ def print_json(value: Any) -> None:
     print(json.dumps(without_nan(value), allow_nan=False))
 
 
+class Interrupts:
+    """Remembers Ctrl-C: compiled code that Python calls back may swallow a KeyboardInterrupt on its way up."""
+
+    seen = False
+
+    @classmethod
+    def watch(cls) -> None:
+        """From now on, raise KeyboardInterrupt at Ctrl-C as Python does, and remember it."""
+
+        def remember(*_: object) -> None:
+            cls.seen = True
+            raise KeyboardInterrupt
+
+        cls.seen = False
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, remember)
+
+    @classmethod
+    def check(cls) -> None:
+        """Raise KeyboardInterrupt again if one was seen."""
+        if cls.seen:
+            raise KeyboardInterrupt
+
+
 class TerminalProgress:
-    """Draws a bar for each task on a terminal, nothing in a pipe."""
+    """Draws a bar for each task on a terminal, nothing in a pipe; stops the work where a Ctrl-C was swallowed."""
 
     def __init__(self, bars: Bars) -> None:
         self.bars = bars
         self.task: TaskID | None = None
 
     def start(self, task: str, total: int) -> None:
+        Interrupts.check()
         self._close()
         self.task = self.bars.add_task(task, total=total or None)
 
     def advance(self, count: int = 1) -> None:
+        Interrupts.check()
         if self.task is not None:
             self.bars.advance(self.task, count)
 
@@ -92,6 +120,7 @@ class TerminalProgress:
 def progress() -> Iterator[TerminalProgress]:
     """Progress bars with time left on stderr while the block runs."""
     console = Console(stderr=True)
+    Interrupts.watch()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

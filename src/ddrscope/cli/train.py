@@ -10,71 +10,93 @@ import numpy as np
 import typer
 
 from ddrscope.cli import common
-from ddrscope.training import RECIPES, PhotoPairs, Training, make_recipe
+from ddrscope.errors import InputError
+from ddrscope.training import RECIPES, PhotoPairs, Progress, Quality, Training, as_toml, make_recipe, parse_changes
 
-HELP = f"""Train an SRResNet, with or without a global residual, on a folder of clean photographs.
+HELP = f"""Train an SRResNet on a folder of clean photographs, and make an SRGAN of it.
 
-RECIPE is one of: {", ".join(RECIPES)}. The folder --out keeps a checkpoint; the same command goes on with an interrupted training. At the
-end it holds weights.safetensors, which every command takes as NETWORK.
+RECIPE is one of {", ".join(RECIPES)}, or a .toml file with the keys that --show prints (base = "compact" takes the others from there).
+KEY=VALUE overrides one: channels=32, pixel.steps=2000, adversarial.steps=0 (no adversarial stage), adversarial.loss=vanilla.
+
+--out holds recipe.toml and a folder a stage, pixel/ and adversarial/, each with checkpoint.pt, log.csv, tensorboard/, previews/
+and, when it is done, weights.safetensors, which every command takes as NETWORK. The same command goes on with an interrupted training.
+Several devices: accelerate launch --num_processes 2 -m ddrscope train ... (batch is shared between them).
 
 \b
-Example:
+Examples:
   ddrscope train compact --images hr/train --val hr/val --test hr/test --no-global-residual --out runs/wogr
+  ddrscope train pilot seed=1 adversarial.steps=0 --images hr/train --val hr/val --out runs/pilot-1
+  ddrscope train compact --show > mine.toml
 """
 
 
 def command(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE")],
-    images: Annotated[Path, typer.Option("--images", metavar="DIR", help="Clean photographs to train on.")],
-    val: Annotated[Path, typer.Option("--val", metavar="DIR", help="Clean photographs for the quality in log.csv.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where checkpoint, log and weights go.")],
-    test: Annotated[
-        Path | None, typer.Option("--test", metavar="DIR", help="Clean photographs to judge the result on.")
-    ] = None,
+    changes: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE ...]")] = None,
+    images: Annotated[Path | None, typer.Option("--images", metavar="DIR", help="Clean photographs to train on.")] = None,
+    val: Annotated[Path | None, typer.Option("--val", metavar="DIR", help="Clean photographs for the quality in log.csv.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where checkpoints, logs and weights go.")] = None,
+    test: Annotated[Path | None, typer.Option("--test", metavar="DIR", help="Clean photographs to rate the result on.")] = None,
+    show: Annotated[bool, typer.Option("--show", help="Print the recipe as TOML and train nothing.")] = False,
     global_residual: Annotated[
-        bool | None, typer.Option("--global-residual/--no-global-residual", help="Override the recipe.")
+        bool | None, typer.Option("--global-residual/--no-global-residual", help="The same as global_residual=true or false.")
     ] = None,
-    scale: Annotated[int | None, typer.Option("--scale", help="Enlargement: 1, 2, 3 or 4.")] = None,
-    channels: Annotated[int | None, typer.Option("--channels", help="Width of the network.", min=1)] = None,
-    blocks: Annotated[int | None, typer.Option("--blocks", help="Number of residual blocks.", min=1)] = None,
-    steps: Annotated[int | None, typer.Option("--steps", help="Training steps.", min=1)] = None,
-    batch: Annotated[int | None, typer.Option("--batch", help="Patches in a step.", min=1)] = None,
-    patch: Annotated[int | None, typer.Option("--patch", help="Side of a patch in LR pixels.", min=8)] = None,
-    learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="At its highest.", min=0)] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Seed of weights and patches.")] = None,
+    keep_every: Annotated[
+        int, typer.Option("--keep-every", help="Keep the weights of every so many steps in snapshots/; 0: of none.", min=0)
+    ] = 0,
+    seed: Annotated[int | None, typer.Option("--seed", help="The same as seed=N: of weights and patches.", min=0)] = None,
+    precision: Annotated[str | None, typer.Option("--precision", help="The same as precision=P: auto, float32, bfloat16.")] = None,
+    device: common.Device = "cpu",
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
 ) -> None:
-    chosen = make_recipe(
-        recipe,
-        global_residual=global_residual,
-        scale=scale,
-        channels=channels,
-        blocks=blocks,
-        steps=steps,
-        batch=batch,
-        patch=patch,
-        learning_rate=learning_rate,
-        seed=seed,
-    )
+    short = {"global_residual": global_residual, "seed": seed, "precision": precision}
+    chosen = make_recipe(recipe, parse_changes(changes or []) | {key: value for key, value in short.items() if value is not None})
+    if show:
+        print(as_toml(chosen), end="")
+        return
+    if images is None or val is None or out is None:
+        missing = next(name for name, value in (("--images", images), ("--val", val), ("--out", out)) if value is None)
+        raise InputError(f"train needs {missing}: see ddrscope train --help")
     common.use_threads(threads)
-    photos = PhotoPairs(images, chosen.scale, chosen.patch)
-    training = Training(chosen, photos, PhotoPairs(val, chosen.scale), out)
+    photos, validation = PhotoPairs(images, chosen.scale, chosen.patch), PhotoPairs(val, chosen.scale)
+    tests = PhotoPairs(test, chosen.scale) if test else None
+    training = Training(chosen, photos, validation, out, common.check_device(device))
     with common.progress() as bars:
-        bars.start(f"training {recipe}", chosen.steps)
-        bars.advance(training.step)
-        training.run(lambda _: bars.advance())
-    summary: dict[str, Any] = {"weights": str(out / "weights.safetensors"), "recipe": dataclasses.asdict(chosen)}
-    if test:
-        rows = training.judge(PhotoPairs(test, chosen.scale))
-        gains = [row.psnr - row.psnr_bicubic for row in rows]
-        summary["test"] = [dataclasses.asdict(row) for row in rows]
-        common.say(
-            f"PSNR-Y over bicubic on {len(rows)} photographs: {np.mean(gains):+.2f} dB ({min(gains):+.2f} to {max(gains):+.2f})"
-        )
+        running = ""
+
+        def report(progress: Progress) -> None:
+            nonlocal running
+            if progress.stage != running:
+                running = progress.stage
+                bars.start(f"{running} stage", progress.steps)
+                bars.advance(progress.step - 1)
+            bars.advance()
+
+        longest = max(stage.settings.steps for stage in training.stages)
+        training.run(report, range(0, longest + 1, keep_every) if keep_every else ())
+    if not training.devices.first:
+        return
+    stages: dict[str, Any] = {}
+    for stage in training.stages:
+        stages[stage.name] = {"weights": str(stage.weights)}
+        if tests:
+            rows = stage.test(tests)
+            stages[stage.name]["test"] = [dataclasses.asdict(row) for row in rows]
+            common.say(f"{stage.name} stage on {len(rows)} photographs: {_describe(rows)}")
     if as_json:
-        common.print_json(summary)
-    common.say(str(out / "weights.safetensors"))
+        common.print_json({"recipe": dataclasses.asdict(training.recipe), "stages": stages})
+    for stage in training.stages:
+        common.say(str(stage.weights))
+
+
+def _describe(rows: list[Quality]) -> str:
+    gains = [row.psnr - row.psnr_bicubic for row in rows]
+    lpips, bicubic = (float(np.mean([getattr(row, name) for row in rows])) for name in ("lpips", "lpips_bicubic"))
+    return (
+        f"PSNR-Y over bicubic {np.mean(gains):+.2f} dB ({min(gains):+.2f} to {max(gains):+.2f}), "
+        f"LPIPS {lpips:.3f} (bicubic {bicubic:.3f}, smaller is better)"
+    )
 
 
 command.__doc__ = HELP

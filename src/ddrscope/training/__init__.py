@@ -1,8 +1,22 @@
-"""Training of the SRResNet family."""
+"""Training of the SRResNet family: a pixel stage, then an adversarial one."""
 
-from ddrscope.training.loop import Progress, Training
+from ddrscope.training.loop import Progress
 from ddrscope.training.photos import PhotoPairs
-from ddrscope.training.quality import Quality, judge
-from ddrscope.training.recipes import RECIPES, Recipe, make_recipe
+from ddrscope.training.quality import Judge, Quality
+from ddrscope.training.recipes import RECIPES, AdversarialStage, PixelStage, Recipe, as_toml, make_recipe, parse_changes
+from ddrscope.training.stages import Training
 
-__all__ = ["RECIPES", "PhotoPairs", "Progress", "Quality", "Recipe", "Training", "judge", "make_recipe"]
+__all__ = [
+    "RECIPES",
+    "AdversarialStage",
+    "Judge",
+    "PhotoPairs",
+    "PixelStage",
+    "Progress",
+    "Quality",
+    "Recipe",
+    "Training",
+    "as_toml",
+    "make_recipe",
+    "parse_changes",
+]

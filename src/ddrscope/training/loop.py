@@ -1,38 +1,42 @@
-"""The training loop: seeded, resumable at any step, its result a small file of averaged weights."""
+"""The training loop that both stages share: seeded, resumable at any step, its result a small file of averaged weights."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ddrscope.errors import InputError
 from ddrscope.networks import SRResNet, save_network
-from ddrscope.store import atomic_write
+from ddrscope.store import write_json
+from ddrscope.training.checkpoints import load_checkpoint, save_checkpoint
+from ddrscope.training.devices import Devices
+from ddrscope.training.logs import Log
 from ddrscope.training.photos import PhotoPairs
-from ddrscope.training.quality import Quality, judge
-from ddrscope.training.recipes import Recipe
+from ddrscope.training.quality import MEASURES, Judge, Quality
+from ddrscope.training.recipes import AdversarialStage, PixelStage, Recipe
 
-LOG_COLUMNS = ("step", "seconds", "loss", "learning_rate", "psnr", "psnr_bicubic", "ssim", "ssim_bicubic")
 # Validation pictures are cropped to so many LR pixels a side: a steady figure at a fraction of the time.
 VALIDATION_SIDE = 96
+VALIDATE_EVERY = 500
+CHECKPOINT_EVERY = 250
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What the loop reports after a step: ``loss`` is the mean since the last report."""
+    """What the loop reports after a step of a stage; ``loss`` is this step's."""
 
+    stage: str
     step: int
     steps: int
     loss: float
@@ -46,118 +50,176 @@ def build(recipe: Recipe) -> SRResNet:
     )
 
 
-def learning_rate(recipe: Recipe, step: int) -> float:
-    """The learning rate at ``step``: linear warm-up, then half a cosine down to zero at the last step."""
-    if step < recipe.warmup_steps:
-        return recipe.learning_rate * (step + 1) / recipe.warmup_steps
-    done = (step - recipe.warmup_steps) / max(recipe.steps - recipe.warmup_steps, 1)
-    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
-
-
-class Training:
-    """One training in its folder ``out``: ``checkpoint.pt``, ``log.csv``, and at the end ``weights.safetensors``.
+class Stage(ABC):
+    """One stage of a training in its folder: ``checkpoint.pt``, the log, and at the end ``weights.safetensors`` and ``quality.json``.
 
     The folder is resumed when it holds a checkpoint of the same recipe; another recipe's raises `InputError`.
     """
 
-    def __init__(self, recipe: Recipe, photos: PhotoPairs, validation: PhotoPairs, out: Path) -> None:
-        self.recipe, self.photos, self.validation, self.out = recipe, photos, validation, out
-        self.network = build(recipe)
-        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average))
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99))
+    name: ClassVar[str]
+    losses: ClassVar[tuple[str, ...]]
+
+    def __init__(self, recipe: Recipe, photos: PhotoPairs, judge: Judge, folder: Path, devices: Devices) -> None:
+        self.recipe, self.photos, self.judge, self.folder, self.devices = recipe, photos, judge, folder, devices
+        devices.check_batch(recipe.batch)
+        self.network = build(recipe).to(devices.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = self._averaging()
+        self.optimizer = self.adam(self.network.parameters(), self.settings.learning_rate)
         self.step = 0
         self.seconds = 0.0
-        out.mkdir(parents=True, exist_ok=True)
-        if self.checkpoint.exists():
-            self._resume()
+
+    @property
+    @abstractmethod
+    def settings(self) -> PixelStage | AdversarialStage:
+        """The stage's own part of the recipe."""
+
+    @abstractmethod
+    def train_on(self, small: Tensor, large: Tensor) -> dict[str, float]:
+        """One step on a batch in 0..1; returns the `losses`."""
+
+    def describe(self) -> dict[str, str]:
+        """What the weights file says of this stage."""
+        return {}
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step depends on."""
+        return {"network": self.network, "average": self.average, "optimizer": self.optimizer}
 
     @property
     def checkpoint(self) -> Path:
-        return self.out / "checkpoint.pt"
+        return self.folder / "checkpoint.pt"
 
-    def run(self, report: Callable[[Progress], None], checkpoint_every: int = 250, validate_every: int = 500) -> None:
-        """Train to the recipe's last step; ``report`` is called after each step."""
-        losses: list[float] = []
+    @property
+    def weights(self) -> Path:
+        return self.folder / "weights.safetensors"
+
+    def resume(self) -> None:
+        """Take up where the folder's checkpoint was written, if there is one."""
+        if not self.checkpoint.exists():
+            return
+        state = load_checkpoint(self.checkpoint, self._binding())
+        for key, part in self.state().items():
+            part.load_state_dict(state[key])
+        self.step, self.seconds = state["step"], state["seconds"]
+
+    def run(
+        self,
+        report: Callable[[Progress], None],
+        keep: Collection[int] = (),
+        checkpoint_every: int = CHECKPOINT_EVERY,
+        validate_every: int = VALIDATE_EVERY,
+    ) -> None:
+        """Train to the stage's last step; ``report`` is called after each.
+
+        At the steps in ``keep`` the weights are kept in ``snapshots/`` as they stand: the average lags behind by 1/(1 - decay) steps.
+        """
+        if self.step == self.settings.steps and self.weights.exists():
+            return
+        log = Log(self.folder, self.columns, self.step) if self.devices.first else None
+        losses: list[dict[str, float]] = []
         started = time.monotonic() - self.seconds
+        if self.step == 0 and 0 in keep:
+            self._keep_snapshot()
         self.network.train()
-        while self.step < self.recipe.steps:
+        while self.step < self.settings.steps:
             losses.append(self._one_step())
             self.step += 1
-            report(Progress(self.step, self.recipe.steps, losses[-1]))
             self.seconds = time.monotonic() - started
-            if self.step % validate_every == 0 or self.step == self.recipe.steps:
-                self._log(float(np.mean(losses)))
+            report(Progress(self.name, self.step, self.settings.steps, losses[-1][self.losses[0]]))
+            last = self.step == self.settings.steps
+            if self.step in keep:
+                self._keep_snapshot()
+            if self.step % validate_every == 0 or last:
+                self._validate(log, losses)
                 losses.clear()
-                self.network.train()
-            if self.step % checkpoint_every == 0 or self.step == self.recipe.steps:
+            if (self.step % checkpoint_every == 0 or last) and self.devices.first:
                 self._save()
-        save_network(self.out / "weights.safetensors", self.average.module, self.metadata())
+        if log:
+            log.close()
+            save_network(self.weights, self.average.module, self.metadata())
+        self.devices.wait()
+
+    def start_from(self, averaged: dict[str, Any]) -> None:
+        """Begin with the averaged weights of another stage instead of drawn ones."""
+        self.network.load_state_dict({key.removeprefix("module."): value for key, value in averaged.items() if key != "n_averaged"})
+        self.average = self._averaging()
 
     def metadata(self) -> dict[str, str]:
         """What the weights file says of itself: the graph, the residual, the recipe, the photographs, the time it took."""
-        residual = "with" if self.recipe.global_residual else "without"
         return {
             "architecture": "SRResNet",
-            "description": f"SRResNet x{self.recipe.scale} {residual} global residual, trained on clean pictures with a pixel loss",
             "global_residual": json.dumps(self.recipe.global_residual),
             "recipe": json.dumps(dataclasses.asdict(self.recipe)),
             "photographs": json.dumps(self.photos.names),
             "steps": str(self.step),
             "seconds": str(round(self.seconds)),
-        }
+        } | self.describe()
 
-    def judge(self, photos: PhotoPairs, largest: int | None = None) -> list[Quality]:
-        """The quality of the averaged weights on ``photos``."""
-        return judge(self.average.module, photos, largest)
+    def test(self, photos: PhotoPairs) -> list[Quality]:
+        """The quality of the averaged weights on whole ``photos``, also written to ``quality.json``."""
+        rows = self.judge.rate(self.average.module, photos)
+        write_json(self.folder / "quality.json", [dataclasses.asdict(row) for row in rows])
+        return rows
 
-    def _one_step(self) -> float:
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.recipe, self.step)
-        small, large = self.photos.patches(self.step, self.recipe.seed, self.recipe.batch, self.recipe.patch)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss = functional.l1_loss(self.network(small), large)
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the log after the step."""
+        return ("seconds", "learning_rate", *self.losses, *MEASURES)
+
+    def learning_rate(self, highest: float) -> float:
+        """The rate at this step: linear warm-up to ``highest``, then half a cosine down to zero at the last step."""
+        warmup, steps = self.settings.warmup_steps, self.settings.steps
+        if self.step < warmup:
+            return highest * (self.step + 1) / warmup
+        return highest * 0.5 * (1 + math.cos(math.pi * (self.step - warmup) / max(steps - warmup, 1)))
+
+    def adam(self, parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.Adam:
+        return torch.optim.Adam(parameters, lr=rate, betas=(0.9, 0.99))
+
+    def update(self, optimizer: torch.optim.Optimizer, loss: Tensor, highest: float) -> None:
+        """One step of an optimizer down the slope of ``loss``, its length cut at 1."""
+        optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
-        self.average.update_parameters(self.network)
-        return loss.item()
+        group = optimizer.param_groups[0]
+        group["lr"] = self.learning_rate(highest)
+        self.devices.average_gradients(group["params"])
+        nn.utils.clip_grad_norm_(group["params"], 1.0)
+        optimizer.step()
 
-    def _log(self, loss: float) -> None:
-        rows = self.judge(self.validation, VALIDATION_SIDE)
-        means = [float(np.mean([getattr(row, name) for row in rows])) for name in LOG_COLUMNS[4:]]
-        rate = learning_rate(self.recipe, self.step - 1)
-        row = [self.step, round(self.seconds, 1), f"{loss:.6f}", f"{rate:.3g}", *(f"{mean:.4f}" for mean in means)]
-        log = self.out / "log.csv"
-        new = not log.exists()
-        with log.open("a", newline="") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(LOG_COLUMNS)
-            writer.writerow(row)
+    def autocast(self) -> torch.autocast:
+        return torch.autocast(self.devices.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
+
+    def _one_step(self) -> dict[str, float]:
+        batch = self.photos.patches(self.step, self.recipe.seed, self.recipe.batch, self.recipe.patch)
+        losses = self.train_on(*(self.devices.share(part) for part in batch))
+        self.average.update_parameters(self.network)
+        return losses
+
+    def _validate(self, log: Log | None, losses: list[dict[str, float]]) -> None:
+        means = self.devices.mean({key: float(np.mean([row[key] for row in losses])) for key in self.losses})
+        if not log:
+            return
+        self.step -= 1  # the rate of the step just made
+        values = means | {"seconds": self.seconds, "learning_rate": self.learning_rate(self.settings.learning_rate)}
+        self.step += 1
+        rows = self.judge.validate(self.average.module, VALIDATION_SIDE)
+        values |= {name: float(np.mean([getattr(row, name) for row in rows])) for name in MEASURES}
+        log.write(self.step, values)
+        log.preview(self.step, self.judge.previews(self.average.module, VALIDATION_SIDE))
+        self.network.train()
+
+    def _averaging(self) -> AveragedModel:
+        return AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(self.recipe.average))
+
+    def _keep_snapshot(self) -> None:
+        if self.devices.first:
+            save_network(self.folder / "snapshots" / f"step-{self.step:06d}.safetensors", self.network, self.metadata())
+
+    def _binding(self) -> dict[str, Any]:
+        """The part of the recipe that this stage depends on: a pixel stage serves any adversarial one."""
+        settings = dataclasses.asdict(self.recipe)
+        return settings if self.name == "adversarial" else {key: value for key, value in settings.items() if key != "adversarial"}
 
     def _save(self) -> None:
-        state = {
-            "recipe": dataclasses.asdict(self.recipe),
-            "step": self.step,
-            "seconds": self.seconds,
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
-        with atomic_write(self.checkpoint) as temporary:
-            torch.save(state, temporary)
-
-    def _resume(self) -> None:
-        state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-        ours = dataclasses.asdict(self.recipe)
-        differing = [key for key in ours if state["recipe"].get(key) != ours[key]]
-        if differing:
-            key = differing[0]
-            raise InputError(
-                f"{self.checkpoint} was begun with {key} = {state['recipe'].get(key)}, not {ours[key]}: "
-                "give the same recipe or another --out"
-            )
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.seconds = state["step"], state["seconds"]
+        state = {key: part.state_dict() for key, part in self.state().items()}
+        save_checkpoint(self.checkpoint, state | {"recipe": self._binding(), "step": self.step, "seconds": self.seconds})

@@ -1,8 +1,9 @@
-"""How good an SR network is, as the field measures it: PSNR on Y, border cropped, beside bicubic enlargement."""
+"""How good an SR network is, as the field measures it: PSNR and SSIM on Y, border cropped, and LPIPS, beside bicubic enlargement."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -12,21 +13,29 @@ from skimage.metrics import structural_similarity
 from torch import nn
 
 from ddrscope.degradations import resize
+from ddrscope.networks.perceptual import ShiftTolerantLpips
 from ddrscope.training.photos import PhotoPairs, as_batch
 
+# HR pixels.
+LPIPS_SIDE = 384
 # Rec.601 luma in the studio range, as MATLAB's rgb2ycbcr gives it, which the field's PSNR tables use.
 LUMA = np.array([65.481, 128.553, 24.966]) / 255
 
 
 @dataclass(frozen=True)
 class Quality:
-    """PSNR (dB) and SSIM on Y of one photograph, by the network and by bicubic enlargement."""
+    """PSNR (dB) and SSIM on Y, and LPIPS (smaller is better) of one photograph, by the network and by bicubic enlargement."""
 
     photo: str
     psnr: float
-    ssim: float
     psnr_bicubic: float
+    ssim: float
     ssim_bicubic: float
+    lpips: float
+    lpips_bicubic: float
+
+
+MEASURES = tuple(field.name for field in fields(Quality))[1:]
 
 
 def luma(pixels: NDArray[Any]) -> NDArray[np.float64]:
@@ -56,28 +65,54 @@ def ssim_y(one: NDArray[Any], other: NDArray[Any], border: int) -> float:
     )
 
 
-def judge(module: nn.Module, photos: PhotoPairs, largest: int | None = None) -> list[Quality]:
-    """The quality of ``module`` on each photograph; ``largest`` crops the middle to so many LR pixels a side, for speed."""
-    module.eval()
-    rows = []
-    for name, small, large in zip(photos.names, photos.small, photos.large, strict=True):
-        small, large = _middle(small, large, photos.scale, largest)
+class Judge:
+    """Rates networks on photographs; ``validation`` are those it watches a training with.
+
+    LPIPS is ST-LPIPS with VGG-16, which no bundled network was trained with, of the middle `LPIPS_SIDE` pixels a side of each: it
+    costs a hundred times what the network does.
+    """
+
+    def __init__(self, validation: PhotoPairs) -> None:
+        self.validation = validation
+        self.perceptual = ShiftTolerantLpips("vgg").to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def rate(self, module: nn.Module, photos: PhotoPairs, largest: int | None = None) -> list[Quality]:
+        """The quality of ``module`` on each photograph; ``largest`` crops the middle to so many LR pixels a side, for speed."""
+        rows = []
+        for name, (bicubic, output, truth) in zip(photos.names, self._pictures(module, photos, largest), strict=True):
+            border = photos.scale
+            measures = {}
+            for key, pixels in (("", output), ("_bicubic", bicubic)):
+                measures[f"psnr{key}"] = psnr_y(pixels, truth, border)
+                measures[f"ssim{key}"] = ssim_y(pixels, truth, border)
+                measures[f"lpips{key}"] = self._lpips(pixels, truth)
+            rows.append(Quality(name, **measures))
+        return rows
+
+    def validate(self, module: nn.Module, largest: int) -> list[Quality]:
+        """The quality of ``module`` on the validation photographs."""
+        return self.rate(module, self.validation, largest)
+
+    def previews(self, module: nn.Module, largest: int) -> list[list[NDArray[np.uint8]]]:
+        """For each validation photograph: enlarged by bicubic, by ``module``, and itself, in 8 bits."""
+        pictures = self._pictures(module, self.validation, largest)
+        return [[np.rint(pixels * 255).astype(np.uint8) for pixels in row] for row in pictures]
+
+    def _pictures(self, module: nn.Module, photos: PhotoPairs, largest: int | None) -> Iterator[list[NDArray[np.float32]]]:
+        module.eval()
+        device = next(module.parameters()).device
+        for small, large in zip(photos.small, photos.large, strict=True):
+            small, large = _middle(small, large, photos.scale, largest)
+            with torch.inference_mode():
+                output = module(as_batch([small]).to(device)).clamp(0, 1)[0].permute(1, 2, 0).cpu().numpy()
+            truth = large.astype(np.float32) / np.float32(255)
+            bicubic = np.clip(resize(small.astype(np.float32) / np.float32(255), truth.shape[:2]), 0, 1)
+            yield [_as_saved(bicubic), _as_saved(output), truth]
+
+    def _lpips(self, one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
         with torch.inference_mode():
-            output = module(as_batch([small])).clamp(0, 1)[0].permute(1, 2, 0).numpy()
-        truth = large.astype(np.float32) / 255
-        bicubic = np.clip(resize(small.astype(np.float32) / np.float32(255), truth.shape[:2]), 0, 1)
-        output, bicubic = _as_saved(output), _as_saved(bicubic)
-        border = photos.scale
-        rows.append(
-            Quality(
-                name,
-                psnr_y(output, truth, border),
-                ssim_y(output, truth, border),
-                psnr_y(bicubic, truth, border),
-                ssim_y(bicubic, truth, border),
-            )
-        )
-    return rows
+            pair = (torch.from_numpy(_middle_of(pixels, LPIPS_SIDE)).permute(2, 0, 1)[None] for pixels in (one, other))
+            return self.perceptual(*pair).item()
 
 
 def _as_saved(pixels: NDArray[Any]) -> NDArray[np.float32]:
@@ -89,14 +124,16 @@ def _inside(plane: NDArray[np.float64], border: int) -> NDArray[np.float64]:
     return plane[border : plane.shape[0] - border, border : plane.shape[1] - border] if border else plane
 
 
+def _middle_of(pixels: NDArray[Any], side: int) -> NDArray[Any]:
+    top, left = (max(length - side, 0) // 2 for length in pixels.shape[:2])
+    return pixels[top : top + side, left : left + side]
+
+
 def _middle(
     small: NDArray[np.uint8], large: NDArray[np.uint8], scale: int, largest: int | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     if largest is None:
         return small, large
     top, left = (max(side - largest, 0) // 2 for side in small.shape[:2])
-    height, width = (min(side, largest) for side in small.shape[:2])
-    return (
-        small[top : top + height, left : left + width],
-        large[top * scale : (top + height) * scale, left * scale : (left + width) * scale],
-    )
+    inside = slice(top * scale, (top + largest) * scale), slice(left * scale, (left + largest) * scale)
+    return _middle_of(small, largest), large[inside]

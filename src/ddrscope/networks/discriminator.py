@@ -1,0 +1,32 @@
+"""The opponent of adversarial training."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+
+class PatchDiscriminator(nn.Module):
+    """Judges every place of a picture: real or made by a network.
+
+    Takes (B, 3, H, W) in 0..1 and returns logits (B, 1, H/8, W/8). ``spectral`` divides each weight but the last by its largest singular
+    value: the last one stays free to choose how sure the judgement is, without which small differences cannot be told. Source: the
+    patch discriminator of Isola et al. 2017; Miyato et al. 2018 (spectral normalization).
+    """
+
+    def __init__(self, channels: int = 32, spectral: bool = True) -> None:
+        super().__init__()
+
+        def normalized(layer: nn.Conv2d) -> nn.Module:
+            return spectral_norm(layer) if spectral else layer
+
+        layers: list[nn.Module] = [normalized(nn.Conv2d(3, channels, 3, 1, 1)), nn.LeakyReLU(0.2)]
+        for _ in range(3):
+            layers += [normalized(nn.Conv2d(channels, 2 * channels, 4, 2, 1)), nn.LeakyReLU(0.2)]
+            channels *= 2
+        layers += [normalized(nn.Conv2d(channels, channels, 3, 1, 1)), nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(channels, 1, 3, 1, 1))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        # Centred and spread: a picture's values crowd around their mean, its detail around 0.
+        return self.layers(4 * pictures - 2)

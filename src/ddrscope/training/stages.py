@@ -1,0 +1,162 @@
+"""The two stages of a training, and the training that is made of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ddrscope.features.execution import has_native_bfloat16
+from ddrscope.networks.discriminator import PatchDiscriminator
+from ddrscope.networks.perceptual import perceptual_network
+from ddrscope.store import atomic_write
+from ddrscope.training.checkpoints import load_checkpoint
+from ddrscope.training.devices import Devices
+from ddrscope.training.loop import Progress, Stage
+from ddrscope.training.losses import discriminator_loss, generator_loss, r1_penalty
+from ddrscope.training.photos import PhotoPairs
+from ddrscope.training.quality import Judge
+from ddrscope.training.recipes import AdversarialStage, PixelStage, Recipe, as_toml
+
+
+class Pixel(Stage):
+    """The first stage: the mean absolute difference of the pixels."""
+
+    name = "pixel"
+    losses = ("loss",)
+
+    @property
+    def settings(self) -> PixelStage:
+        return self.recipe.pixel
+
+    def describe(self) -> dict[str, str]:
+        return {"description": f"SRResNet x{self.recipe.scale} {_residual(self.recipe)}, trained on clean pictures with a pixel loss"}
+
+    def train_on(self, small: Tensor, large: Tensor) -> dict[str, float]:
+        with self.autocast():
+            output = self.network(small)
+        loss = functional.l1_loss(output.float(), large)
+        self.update(self.optimizer, loss, self.settings.learning_rate)
+        return {"loss": loss.item()}
+
+
+class Adversarial(Stage):
+    """The second stage: pixel, perceptual and adversarial loss against a discriminator that learns alongside.
+
+    ``real`` and ``made`` in the log are the shares of certainty the discriminator gives to real and to made patches as being real.
+    """
+
+    name = "adversarial"
+    losses = ("loss", "pixel_loss", "perceptual_loss", "adversarial_loss", "discriminator_loss", "real", "made")
+
+    def __init__(self, recipe: Recipe, photos: PhotoPairs, judge: Judge, folder: Path, devices: Devices) -> None:
+        super().__init__(recipe, photos, judge, folder, devices)
+        torch.manual_seed(recipe.seed)
+        discriminator = PatchDiscriminator(self.settings.discriminator_channels, self.settings.regularization == "spectral_norm")
+        self.discriminator = discriminator.to(devices.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.opponent = self.adam(self.discriminator.parameters(), self.settings.discriminator_learning_rate)
+        self.perceptual = perceptual_network(self.settings.perceptual if self.settings.perceptual_weight else "none")
+        if self.perceptual is not None:
+            self.perceptual.to(devices.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def settings(self) -> AdversarialStage:
+        return self.recipe.adversarial
+
+    def describe(self) -> dict[str, str]:
+        losses = f"pixel, perceptual ({self.settings.perceptual}) and {self.settings.loss} adversarial loss"
+        return {"description": f"SRGAN x{self.recipe.scale} {_residual(self.recipe)}, trained on clean pictures with {losses}"}
+
+    def state(self) -> dict[str, Any]:
+        return super().state() | {"discriminator": self.discriminator, "opponent": self.opponent}
+
+    def train_on(self, small: Tensor, large: Tensor) -> dict[str, float]:
+        settings = self.settings
+        with self.autocast():
+            output = self.network(small)
+        output = output.float()
+        real, opponent = self._teach_discriminator(large, output.detach())
+        self.discriminator.requires_grad_(False)
+        with self.autocast():
+            made = self.discriminator(output)
+            perceptual = self.perceptual(output, large).mean() if self.perceptual is not None else output.new_zeros(())
+        pixel = functional.l1_loss(output, large)
+        adversarial = generator_loss(settings.loss, real, made.float())
+        loss = (
+            settings.pixel_weight * pixel
+            + settings.perceptual_weight * perceptual
+            + settings.adversarial_weight * adversarial
+        )
+        self.update(self.optimizer, loss, settings.learning_rate)
+        values = (loss, pixel, perceptual, adversarial, opponent, real.sigmoid().mean(), made.float().sigmoid().mean())
+        return {name: float(value.detach()) for name, value in zip(self.losses, values, strict=True)}
+
+    def _teach_discriminator(self, large: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
+        """One step of the discriminator; returns its logits at the real patches, before the step, and its loss."""
+        settings = self.settings
+        self.discriminator.requires_grad_(True)
+        penalized = settings.regularization == "r1" and settings.r1_weight > 0
+        # A slope of a slope is too fine a thing for bfloat16.
+        with torch.autocast(self.devices.device.type, enabled=False) if penalized else self.autocast():
+            large = large.requires_grad_(penalized)
+            real, fake = self.discriminator(torch.cat([large, made])).float().chunk(2)
+        loss = discriminator_loss(settings.loss, real, fake)
+        total = loss + settings.r1_weight / 2 * r1_penalty(real, large) if penalized else loss
+        self.update(self.opponent, total, settings.discriminator_learning_rate)
+        large.requires_grad_(False)
+        return real.detach(), loss
+
+
+class Training:
+    """A whole training in its folder ``out``: ``recipe.toml``, and a folder for each stage, ``pixel/`` and ``adversarial/``.
+
+    Interrupted and given the same recipe again it goes on where it was. A recipe with another adversarial stage starts that
+    from the pixel stage that is there. The precision ``auto`` is settled here.
+    """
+
+    def __init__(self, recipe: Recipe, photos: PhotoPairs, validation: PhotoPairs, out: Path, device: str = "cpu") -> None:
+        self.devices = Devices(device)
+        self.recipe, self.photos, self.out = settle_precision(recipe, self.devices.device), photos, out
+        self.judge = Judge(validation)
+        out.mkdir(parents=True, exist_ok=True)
+        self.pixel = Pixel(self.recipe, photos, self.judge, out / "pixel", self.devices)
+        self.pixel.resume()
+        self.adversarial: Adversarial | None = None
+        if self.recipe.adversarial.steps:
+            self.adversarial = Adversarial(self.recipe, photos, self.judge, out / "adversarial", self.devices)
+            self.adversarial.resume()
+
+    @property
+    def stages(self) -> list[Stage]:
+        """The stages in the order in which they are run."""
+        return [self.pixel, *([self.adversarial] if self.adversarial else [])]
+
+    def run(self, report: Callable[[Progress], None], keep: Collection[int] = (), **every: int) -> None:
+        """Run what is left of the stages; ``keep`` and ``every`` as in `Stage.run`."""
+        if self.devices.first:
+            with atomic_write(self.out / "recipe.toml") as temporary:
+                temporary.write_text(as_toml(self.recipe), encoding="utf-8")
+        self.pixel.run(report, keep, **every)
+        if self.adversarial:
+            if self.adversarial.step == 0:
+                averaged = load_checkpoint(self.pixel.checkpoint, {})["average"]
+                self.adversarial.start_from(averaged)
+            self.adversarial.run(report, keep, **every)
+
+
+def settle_precision(recipe: Recipe, device: torch.device) -> Recipe:
+    """The recipe with ``auto`` replaced by what the device does natively."""
+    if recipe.precision != "auto":
+        return recipe
+    return dataclasses.replace(recipe, precision="bfloat16" if has_native_bfloat16(device) else "float32")
+
+
+def _residual(recipe: Recipe) -> str:
+    return f"{'with' if recipe.global_residual else 'without'} global residual"
+
+

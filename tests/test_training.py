@@ -1,21 +1,43 @@
 from __future__ import annotations
 
+import csv
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import load_file
+from skimage.metrics import structural_similarity
+from torch.nn import functional
 
 from ddrscope.degradations import shrink
 from ddrscope.errors import InputError
 from ddrscope.images import bundled_photos
-from ddrscope.training import PhotoPairs, Training, make_recipe
-from ddrscope.training.quality import psnr_y
+from ddrscope.networks import load_network
+from ddrscope.networks.discriminator import PatchDiscriminator
+from ddrscope.networks.perceptual import ShiftTolerantLpips, perceptual_network
+from ddrscope.training import RECIPES, Judge, PhotoPairs, Training, as_toml, make_recipe, parse_changes
+from ddrscope.training.losses import discriminator_loss, generator_loss, r1_penalty
+from ddrscope.training.quality import psnr_y, ssim_y
 
-TINY = {"channels": 4, "blocks": 1, "batch": 2, "patch": 8, "steps": 6}
+TINY = [
+    "channels=4", "blocks=1", "batch=2", "patch=8", "precision=float32", "pixel.steps=6", "pixel.warmup_steps=2",
+    "adversarial.steps=6", "adversarial.warmup_steps=2", "adversarial.perceptual=none", "adversarial.discriminator_channels=4",
+]  # fmt: skip
 
+
+def tiny(*changes: str):
+    return make_recipe("compact", parse_changes([*TINY, *changes]))
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -43,38 +65,258 @@ def test_photographs_smaller_than_the_patch_are_refused(photos: Path) -> None:
         PhotoPairs(photos, 4, smallest=40)
 
 
-def test_a_training_broken_off_and_resumed_ends_bit_equal(photos: Path, tmp_path: Path) -> None:
+def checkpoints(out: Path) -> dict[str, torch.Tensor]:
+    """Every tensor of both stages' checkpoints."""
+    found = {}
+    for stage in ("pixel", "adversarial"):
+        state = torch.load(out / stage / "checkpoint.pt", weights_only=True)
+        for part in ("network", "average", *(["discriminator"] if stage == "adversarial" else [])):
+            found |= {f"{stage}.{part}.{key}": value for key, value in state[part].items()}
+        for index, moments in state["optimizer"]["state"].items():
+            found |= {f"{stage}.optimizer.{index}.{key}": value for key, value in moments.items()}
+    return found
+
+
+def assert_bit_equal(one: Path, other: Path) -> None:
+    left, right = checkpoints(one), checkpoints(other)
+    assert left.keys() == right.keys() and len(left) > 50
+    assert all(torch.equal(left[key], right[key]) for key in left)
+
+
+@pytest.mark.parametrize("loss, regularization", [("vanilla", "spectral_norm"), ("relativistic", "r1")])
+def test_a_training_broken_off_and_resumed_ends_bit_equal(photos: Path, tmp_path: Path, loss: str, regularization: str) -> None:
     torch.set_num_threads(1)
-    recipe, pairs = make_recipe("compact", **TINY), PhotoPairs(photos, 4)
+    pairs = PhotoPairs(photos, 4)
+    recipe = tiny(f"adversarial.loss={loss}", f"adversarial.regularization={regularization}", "adversarial.perceptual=alex")
     Training(recipe, pairs, pairs, tmp_path / "whole").run(lambda _: None, checkpoint_every=1, validate_every=3)
 
-    def break_off(progress: object) -> None:
-        if getattr(progress, "step", 0) == 4:
+    for stage in ("pixel", "adversarial"):
+
+        def break_off(progress, stage=stage) -> None:
+            if (progress.stage, progress.step) == (stage, 4):
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            Training(recipe, pairs, pairs, tmp_path / "broken").run(break_off, checkpoint_every=2, validate_every=3)
+    resumed = Training(recipe, pairs, pairs, tmp_path / "broken")
+    assert [stage.step for stage in resumed.stages] == [6, 2]
+    resumed.run(lambda _: None, checkpoint_every=2, validate_every=3)
+    assert_bit_equal(tmp_path / "whole", tmp_path / "broken")
+    for stage in ("pixel", "adversarial"):
+        logs = [list(csv.DictReader((tmp_path / run / stage / "log.csv").open())) for run in ("whole", "broken")]
+        assert [row["step"] for row in logs[1]] == ["3", "6"]
+        timeless = [[{k: v for k, v in row.items() if k != "seconds"} for row in log] for log in logs]
+        assert timeless[0] == timeless[1]
+        assert sorted(p.name for p in (tmp_path / "broken" / stage / "previews").iterdir()) == ["step-000003.png", "step-000006.png"]
+    weights = load_file(tmp_path / "broken" / "adversarial" / "weights.safetensors")
+    assert weights["conv_first.weight"].dtype == torch.float16
+    assert load_network(tmp_path / "broken" / "adversarial" / "weights.safetensors").global_residual
+
+
+def command(photos: Path, out: Path, *changes: str) -> list[str]:
+    folders = ["--images", str(photos), "--val", str(photos), "--out", str(out), "--threads", "1"]
+    return [sys.executable, "-m", "ddrscope", "train", "compact", *TINY, *changes, *folders]
+
+
+def test_killed_three_times_and_resumed_ends_bit_equal(photos: Path, tmp_path: Path) -> None:
+    """With kill -9, at random, checkpoints every 250 steps: what was done since the last is done again, nothing else changes."""
+    longer = ["pixel.steps=600", "adversarial.steps=600"]
+    subprocess.run(command(photos, tmp_path / "whole", *longer), check=True, capture_output=True)
+    wait = random.Random(0)
+    killed = 0
+    for stage in ("pixel", "adversarial", "adversarial"):
+        process = subprocess.Popen(command(photos, tmp_path / "killed", *longer), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None and not (tmp_path / "killed" / stage).exists():
+            time.sleep(0.02)
+        time.sleep(wait.uniform(0, 1.5))
+        process.kill()
+        killed += process.wait() == -9
+    assert killed == 3
+    subprocess.run(command(photos, tmp_path / "killed", *longer), check=True, capture_output=True)
+    assert_bit_equal(tmp_path / "whole", tmp_path / "killed")
+
+
+def test_two_processes_learn_what_one_does(photos: Path, tmp_path: Path) -> None:
+    """Through accelerate with gloo: the batch is shared, so only the order of summation differs."""
+    changes = ["batch=4", "adversarial.regularization=r1"]
+    subprocess.run(command(photos, tmp_path / "one", *changes), check=True, capture_output=True)
+    _, _, *words = command(photos, tmp_path / "two", *changes)
+    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "0", "-m"]
+    done = subprocess.run([sys.executable, *launcher, *words], capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    one, two = checkpoints(tmp_path / "one"), checkpoints(tmp_path / "two")
+    for key in one:
+        assert torch.allclose(one[key].float(), two[key].float(), rtol=1e-3, atol=1e-5), key
+    assert any(not torch.equal(one[key], two[key]) for key in one), "the second process did not take part"
+    refused = subprocess.run([sys.executable, *launcher, *words, "batch=3"], capture_output=True, text=True)
+    assert refused.returncode and "cannot be shared by 2 processes" in refused.stderr
+
+
+def test_a_full_disk_leaves_the_checkpoint_intact(photos: Path, tmp_path: Path) -> None:
+    """A limit on the size of files stands for the disk: the system refuses the write in the same place."""
+    pairs = PhotoPairs(photos, 4)
+
+    def break_off(progress) -> None:
+        if progress.step == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Training(recipe, pairs, pairs, tmp_path / "broken").run(break_off, checkpoint_every=2, validate_every=3)
-    resumed = Training(recipe, pairs, pairs, tmp_path / "broken")
-    assert resumed.step == 2
-    resumed.run(lambda _: None, checkpoint_every=2, validate_every=3)
-    states = [
-        torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["network"] for name in ("whole", "broken")
-    ]
-    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
-    weights = load_file(tmp_path / "broken" / "weights.safetensors")
-    assert weights["conv_first.weight"].dtype == torch.float16
+        Training(tiny(), pairs, pairs, tmp_path).run(break_off, checkpoint_every=4)
+    kept = (tmp_path / "pixel" / "checkpoint.pt").read_bytes()
+
+    def small_disk() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    done = subprocess.run(command(photos, tmp_path), capture_output=True, text=True, preexec_fn=small_disk)
+    assert done.returncode == 1
+    assert "File too large" in done.stderr and "last checkpoint is intact" in done.stderr and "make room" in done.stderr
+    assert (tmp_path / "pixel" / "checkpoint.pt").read_bytes() == kept
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_another_recipe_is_refused_but_another_second_stage_is_not(photos: Path, tmp_path: Path) -> None:
+    pairs = PhotoPairs(photos, 4)
+    Training(tiny(), pairs, pairs, tmp_path).run(lambda _: None)
     with pytest.raises(InputError, match="begun with blocks = 1, not 2"):
-        Training(make_recipe("compact", **TINY | {"blocks": 2}), pairs, pairs, tmp_path / "broken")
+        Training(tiny("blocks=2"), pairs, pairs, tmp_path)
+    with pytest.raises(InputError, match="adversarial/checkpoint.pt was begun with adversarial"):
+        Training(tiny("adversarial.adversarial_weight=0.5"), pairs, pairs, tmp_path)
+    assert Training(tiny("adversarial.steps=0"), pairs, pairs, tmp_path).pixel.step == 6
+    (tmp_path / "pixel" / "checkpoint.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(InputError, match="not a checkpoint of a training"):
+        Training(tiny(), pairs, pairs, tmp_path)
 
 
 def test_a_training_learns(photos: Path, tmp_path: Path) -> None:
-    recipe = make_recipe("compact", **TINY | {"steps": 60, "warmup_steps": 5, "average": 0.9})
+    recipe = tiny("pixel.steps=60", "pixel.warmup_steps=5", "average=0.9", "adversarial.steps=0")
     pairs = PhotoPairs(photos, 4)
     training = Training(recipe, pairs, pairs, tmp_path)
-    before = np.mean([row.psnr for row in training.judge(pairs)])
-    training.run(lambda _: None)
-    after = np.mean([row.psnr for row in training.judge(pairs)])
+    before = np.mean([row.psnr for row in training.pixel.test(pairs)])
+    training.run(lambda _: None, keep={"pixel": [0, 60]})
+    after = np.mean([row.psnr for row in training.pixel.test(pairs)])
     assert after > before + 1
+    assert len(json.loads((tmp_path / "pixel" / "quality.json").read_text())) == len(pairs.names)
+    first, last = (load_file(tmp_path / "pixel" / "snapshots" / f"step-0000{step}.safetensors") for step in ("00", "60"))
+    assert not torch.equal(first["conv_last.weight"], last["conv_last.weight"])
+
+
+def test_the_discriminator_learns_to_tell_made_from_real(photos: Path, tmp_path: Path) -> None:
+    pairs = PhotoPairs(photos, 4)
+    recipe = tiny("adversarial.steps=60", "adversarial.discriminator_learning_rate=0.002", "adversarial.loss=vanilla")
+    Training(recipe, pairs, pairs, tmp_path).run(lambda _: None, validate_every=20)
+    rows = list(csv.DictReader((tmp_path / "adversarial" / "log.csv").open()))
+    assert float(rows[-1]["discriminator_loss"]) < 1.0 < 2 * np.log(2)
+    assert float(rows[-1]["real"]) > 0.6 > 0.4 > float(rows[-1]["made"])
+
+
+def test_bfloat16_stays_near_float32(photos: Path, tmp_path: Path) -> None:
+    pairs = PhotoPairs(photos, 4)
+    losses = []
+    for precision in ("float32", "bfloat16"):
+        seen: list[float] = []
+        Training(tiny(f"precision={precision}"), pairs, pairs, tmp_path / precision).run(lambda p, seen=seen: seen.append(p.loss))
+        losses.append(seen)
+    assert np.allclose(*losses, rtol=0.05) and losses[0] != losses[1]
+
+
+@given(st.lists(st.floats(-5, 5), min_size=2, max_size=6), st.lists(st.floats(-5, 5), min_size=2, max_size=6))
+def test_adversarial_losses_are_cross_entropies(real: list[float], made: list[float]) -> None:
+    one, other = torch.tensor(real), torch.tensor(made)
+
+    def entropy(logits: torch.Tensor, target: float) -> torch.Tensor:
+        return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
+
+    assert torch.isclose(discriminator_loss("vanilla", one, other), entropy(one, 1) + entropy(other, 0), atol=1e-5)
+    assert torch.isclose(generator_loss("vanilla", one, other), entropy(other, 1), atol=1e-5)
+    against = entropy(one - other.mean(), 1) + entropy(other - one.mean(), 0)
+    assert torch.isclose(discriminator_loss("relativistic", one, other), against, atol=1e-5)
+    for_it = entropy(one - other.mean(), 0) + entropy(other - one.mean(), 1)
+    assert torch.isclose(generator_loss("relativistic", one, other), for_it, atol=1e-5)
+
+
+def test_r1_of_a_linear_discriminator_is_its_squared_weight() -> None:
+    convolution = torch.nn.Conv2d(3, 1, 1)
+    pictures = torch.rand(4, 3, 5, 5, requires_grad=True)
+    penalty = r1_penalty(convolution(pictures), pictures)
+    assert penalty.item() == pytest.approx(convolution.weight.square().sum().item() / 25, rel=1e-5)
+    penalty.backward()
+    assert torch.allclose(convolution.weight.grad, 2 * convolution.weight / 25)
+
+
+def test_spectral_norm_bounds_every_convolution_but_the_last() -> None:
+    torch.manual_seed(0)
+    discriminator = PatchDiscriminator(4).train()
+    for _ in range(30):
+        assert discriminator(torch.rand(2, 3, 32, 32)).shape == (2, 1, 4, 4)
+    *inner, last = [m for m in discriminator.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert all(torch.linalg.matrix_norm(m.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.05) for m in inner)
+    assert not hasattr(last, "parametrizations")
+
+
+def test_perceptual_distances_are_those_of_the_original() -> None:
+    """Reference: stlpips-pytorch 0.0.2's own code, run once on the same pictures."""
+    names = ["aitzgorri__1", "aitzgorri__2", "astronaut__1"]
+    pixels = [np.asarray(Image.open(bundled_photos() / f"{name}.png").convert("RGB")) for name in names]
+    one = torch.stack([torch.from_numpy(p[:96, :128] / np.float32(255)).permute(2, 0, 1) for p in pixels])
+    other = (one + 0.1 * torch.randn(one.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
+    for backbone, expected in (("alex", [0.5625, 0.6513, 0.6381]), ("vgg", [0.6920, 0.6623, 0.6832])):
+        network = ShiftTolerantLpips(backbone)
+        assert network(one, other).tolist() == pytest.approx(expected, abs=1e-4)
+        assert network(one, one).tolist() == [0, 0, 0]
+
+
+def test_vgg19_is_read_where_torch_keeps_its_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchvision.models import vgg19
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(InputError, match="vgg19-dcbb9e9d.pth"):
+        perceptual_network("vgg19")
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    torch.save(vgg19(weights=None).state_dict(), tmp_path / "hub" / "checkpoints" / "vgg19-dcbb9e9d.pth")
+    network, picture = perceptual_network("vgg19"), torch.rand(2, 3, 32, 32)
+    assert network(picture, picture).tolist() == [0, 0] and network(picture, 1 - picture).min() > 0
+
+
+def test_recipes_from_files_and_words(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('base = "pilot"\nseed = 3\n[pixel]\nsteps = 5\n')
+    recipe = make_recipe(str(path), parse_changes(["pixel.learning_rate=1e-3", "adversarial.loss=vanilla"]))
+    assert (recipe.channels, recipe.seed, recipe.pixel.steps) == (RECIPES["pilot"].channels, 3, 5)
+    assert (recipe.pixel.learning_rate, recipe.adversarial.loss) == (1e-3, "vanilla")
+    path.write_text(as_toml(recipe))
+    assert make_recipe(str(path)) == recipe
+    for name, given_recipe in RECIPES.items():
+        path.write_text(as_toml(given_recipe))
+        assert make_recipe(str(path)) == make_recipe(name)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ("pixel.stpes=3", "no key 'pixel.stpes' .did you mean 'steps'"),
+        ("chanels=3", "no key 'chanels' .did you mean 'channels'"),
+        ("channels=many", "channels = 'many'"),
+        ("scale=7", "scale = 7: input should be 1, 2, 3 or 4"),
+        ("adversarial.loss=hinge", "'vanilla' or 'relativistic'"),
+        ("pixel=3", "pixel = 3"),
+        ("patch=2", "patch = 2"),
+    ],
+)
+def test_wrong_recipes_are_explained(change: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make_recipe("compact", parse_changes([change]))
+
+
+def test_unreadable_recipes(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="did you mean 'compact'"):
+        make_recipe("compct")
+    with pytest.raises(InputError, match="cannot be read"):
+        make_recipe(str(tmp_path / "none.toml"))
+    (tmp_path / "bad.toml").write_text("channels = = 3")
+    with pytest.raises(InputError, match="cannot be read"):
+        make_recipe(str(tmp_path / "bad.toml"))
+    with pytest.raises(InputError, match="KEY=VALUE"):
+        parse_changes(["channels"])
 
 
 def test_psnr_of_a_known_difference() -> None:
@@ -84,3 +326,19 @@ def test_psnr_of_a_known_difference() -> None:
     assert psnr_y(one, other, 0) == pytest.approx(20 * np.log10(255 / (219 / 255)), abs=1e-3)
     other[0] = 1
     assert psnr_y(one, other, 1) == pytest.approx(20 * np.log10(255 / (219 / 255)), abs=1e-3)
+
+
+def test_ssim_is_scikit_images_on_luma() -> None:
+    one = np.random.default_rng(0).random((40, 40, 3))
+    other = np.clip(one + 0.1, 0, 1)
+    y = [np.array([65.481, 128.553, 24.966]) @ np.moveaxis(p, 2, 0).reshape(3, -1) + 16 for p in (one, other)]
+    expected = structural_similarity(
+        *(plane.reshape(40, 40) for plane in y), data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+    )
+    assert ssim_y(one, other, 0) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_judge_prefers_the_photograph(photos: Path) -> None:
+    pairs = PhotoPairs(photos, 4)
+    rows = Judge(pairs).rate(load_network("srresnet-wgr").module, pairs)
+    assert all(row.lpips < row.lpips_bicubic and row.psnr > row.psnr_bicubic for row in rows)

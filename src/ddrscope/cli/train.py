@@ -20,7 +20,7 @@ KEY=VALUE overrides one: channels=32, pixel.steps=2000, adversarial.steps=0 (no 
 
 --out holds recipe.toml and a folder a stage, pixel/ and adversarial/, each with checkpoint.pt, log.csv, tensorboard/, previews/
 and, when it is done, weights.safetensors, which every command takes as NETWORK. The same command goes on with an interrupted training.
-Several devices: accelerate launch --num_processes 2 -m ddrscope train ... (batch is shared between them).
+Several devices: torchrun --nproc_per_node 2 -m ddrscope train ... (the batch is shared between them).
 
 \b
 Examples:
@@ -73,8 +73,8 @@ def command(
                 bars.advance(progress.step - 1)
             bars.advance()
 
-        longest = max(stage.settings.steps for stage in training.stages)
-        training.run(report, range(0, longest + 1, keep_every) if keep_every else ())
+        keep = {stage.name: range(0, stage.settings.steps + 1, keep_every) for stage in training.stages} if keep_every else {}
+        training.run(report, keep)
     if not training.devices.first:
         return
     stages: dict[str, Any] = {}

@@ -5,7 +5,7 @@ from ddrscope.separability.jackknife import jackknife, jackknife_interval
 from ddrscope.separability.measures import Content, measure, measure_planes
 from ddrscope.separability.neighbours import knn_accuracy
 from ddrscope.separability.path import path_spearman
-from ddrscope.separability.shares import VarianceShares, share_intervals, variance_shares
+from ddrscope.separability.shares import VarianceShares, photo_share, share_intervals, variance_shares
 
 __all__ = [
     "Content",
@@ -19,6 +19,7 @@ __all__ = [
     "measure_planes",
     "path_spearman",
     "permutation_p_value",
+    "photo_share",
     "share_intervals",
     "variance_shares",
 ]

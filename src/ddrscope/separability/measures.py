@@ -11,7 +11,7 @@ from ddrscope.separability.chi import calinski_harabasz, permutation_p_value
 from ddrscope.separability.design import Design, encode
 from ddrscope.separability.jackknife import jackknife
 from ddrscope.separability.neighbours import knn_accuracy
-from ddrscope.separability.shares import VarianceShares, share_intervals, variance_shares
+from ddrscope.separability.shares import VarianceShares, photo_share, share_intervals, variance_shares
 
 Content = Literal["picture", "photo"]
 NAN = float("nan")
@@ -30,7 +30,7 @@ def measure(
 
     `scores` (n, r) are PCA scores, `gram` (n, n) the Gram matrix of the full features. Keys: chi_pca (by group),
     chi_content_pca (by picture or photograph), degradation_share, content_share, interaction_share, knn_accuracy,
-    p_value, n, k. A design that is not balanced has NaN shares and p_value.
+    p_value, n, k; with `content` "photo" also photo_share. A design that is not balanced has NaN shares and p_value.
     """
     groups, photos = encode(design.groups), encode(design.photos)
     result: dict[str, float] = {}
@@ -43,6 +43,9 @@ def measure(
         intervals = share_intervals(gram, design)
     for name, share in asdict(shares).items():
         _put(result, f"{name}_share", share, intervals[name])
+    if content == "photo":
+        share, *interval = photo_share(gram, design) if design.balanced else (NAN, NAN, NAN)
+        _put(result, "photo_share", share, tuple(interval))
 
     accuracy, right = knn_accuracy(scores, groups, photos)
     low, high = np.clip(jackknife(lambda rows: right[rows].mean(), photos), 0, 1).tolist()
@@ -75,6 +78,6 @@ def _chi_interval(points: np.ndarray, labels: np.ndarray, photos: np.ndarray) ->
     return jackknife(lambda rows: calinski_harabasz(points[rows], labels[rows]), photos, log=True)
 
 
-def _put(result: dict[str, float], key: str, value: float, interval: tuple[float, float]) -> None:
+def _put(result: dict[str, float], key: str, value: float, interval: tuple[float, ...]) -> None:
     result[key] = value
     result[f"{key}_low"], result[f"{key}_high"] = interval

@@ -28,7 +28,7 @@ def variance_shares(gram: np.ndarray, pictures: np.ndarray, degradations: np.nda
 
     Raises InputError unless two or more pictures meet two or more degradations, each exactly once.
     """
-    return VarianceShares(*_shares_and_replicates(gram, pictures, degradations, pictures)[:, 0].tolist())
+    return VarianceShares(*_shares_and_replicates(gram, pictures, degradations, pictures)[:3, 0].tolist())
 
 
 def share_intervals(gram: np.ndarray, design: Design) -> dict[str, tuple[float, float]]:
@@ -36,14 +36,30 @@ def share_intervals(gram: np.ndarray, design: Design) -> dict[str, tuple[float, 
     shares = _shares_and_replicates(gram, design.pictures, design.groups, design.photos)
     return {
         field.name: jackknife_interval(values[0], values[1:])
-        for field, values in zip(fields(VarianceShares), shares, strict=True)
+        for field, values in zip(fields(VarianceShares), shares, strict=False)
     }
+
+
+def photo_share(gram: np.ndarray, design: Design) -> tuple[float, float, float]:
+    """How much of the scatter belongs to the photograph: (share, low, high), the interval as in `share_intervals`.
+
+    With SS_P the scatter between photographs, SS_C that between pictures, and MS_C = (SS_C - SS_P) / (N - P) for N pictures of P
+    photographs, it is (SS_P - (P-1) MS_C) / SS_T: 0 on average where crops of one photograph are no more alike than crops of
+    different ones. So what two crops that do not overlap have in common counts as content, and their pixels do not. NaN
+    unless some photograph has two pictures.
+    """
+    count, photos = len(np.unique(design.pictures)), len(np.unique(design.photos))
+    if count == photos or photos < 2:
+        return float("nan"), float("nan"), float("nan")
+    share = _shares_and_replicates(gram, design.pictures, design.groups, design.photos)[3]
+    low, high = jackknife_interval(share[0], share[1:])
+    return float(share[0]), low, high
 
 
 def _shares_and_replicates(
     gram: np.ndarray, pictures: np.ndarray, degradations: np.ndarray, photos: np.ndarray
 ) -> np.ndarray:
-    """Degradation, content and interaction share (3, 1 + P): of all rows, then without each of P photographs."""
+    """Degradation, content, interaction and photograph share (4, 1 + P): of all rows, then without each of P photographs."""
     _require_balance(pictures, degradations)
     order = np.lexsort((encode(degradations), encode(pictures)))
     k = len(np.unique(degradations))
@@ -67,7 +83,12 @@ def _shares_and_replicates(
         ms_interaction = (ss_total - ss_content - ss_degradation) / ((n - 1) * (k - 1))
         degradation = (ss_degradation - (k - 1) * ms_interaction) / ss_total
         content = (ss_content - (n - 1) * ms_interaction) / ss_total
-    return np.stack([degradation, content, 1 - degradation - content])
+        of_photos = np.diag(pairs.diagonal() / (by_photo.sum(axis=1) * k))
+        count = len(by_photo) - np.arange(len(by_photo) + 1).clip(0, 1)
+        ss_photo = _leave_one_out(of_photos) - of_mean
+        ms_crops = (ss_content - ss_photo) / (n - count)
+        photo = (ss_photo - (count - 1) * ms_crops) / ss_total
+    return np.stack([degradation, content, 1 - degradation - content, photo])
 
 
 def _leave_one_out(pairs: np.ndarray) -> np.ndarray:

@@ -18,16 +18,8 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     # Through memory: PyTorch's own writer does not say that the disk is full.
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
-    try:
-        with atomic_write(path) as temporary:
-            temporary.write_bytes(buffer.getbuffer())
-    except OSError as error:
-        kept = f"the one before it is intact at {path}" if path.exists() else "there is none before it"
-        raise OSError(
-            error.errno,
-            f"the checkpoint of {len(buffer.getbuffer()) >> 10} KiB could not be written ({error.strerror}), {kept}: "
-            "make room and give the same command again",
-        ) from None
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def load_checkpoint(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ddrscope.errors import InputError
 
 
 class Devices:
-    """One or several processes that train together, as `accelerate launch` starts them; alone without it.
+    """One or several processes that train together, as `torchrun` or `accelerate launch` starts them.
 
     Every process draws the whole batch and works on its share of it; gradients are averaged before a step, so the weights stay the same
     everywhere and one process alone learns the same up to rounding.

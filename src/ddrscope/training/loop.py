@@ -67,6 +67,7 @@ class Stage(ABC):
         self.optimizer = self.adam(self.network.parameters(), self.settings.learning_rate)
         self.step = 0
         self.seconds = 0.0
+        self.unlogged: list[dict[str, float]] = []
 
     @property
     @abstractmethod
@@ -93,6 +94,10 @@ class Stage(ABC):
     def weights(self) -> Path:
         return self.folder / "weights.safetensors"
 
+    def snapshot(self, step: int) -> Path:
+        """Where the weights of a kept step lie."""
+        return self.folder / "snapshots" / f"step-{step:06d}.safetensors"
+
     def resume(self) -> None:
         """Take up where the folder's checkpoint was written, if there is one."""
         if not self.checkpoint.exists():
@@ -100,12 +105,13 @@ class Stage(ABC):
         state = load_checkpoint(self.checkpoint, self._binding())
         for key, part in self.state().items():
             part.load_state_dict(state[key])
-        self.step, self.seconds = state["step"], state["seconds"]
+        self.step, self.seconds, self.unlogged = state["step"], state["seconds"], state["unlogged"]
 
     def run(
         self,
         report: Callable[[Progress], None],
         keep: Collection[int] = (),
+        *,
         checkpoint_every: int = CHECKPOINT_EVERY,
         validate_every: int = VALIDATE_EVERY,
     ) -> None:
@@ -115,23 +121,34 @@ class Stage(ABC):
         """
         if self.step == self.settings.steps and self.weights.exists():
             return
+        try:
+            self._run(report, keep, checkpoint_every, validate_every)
+        except OSError as error:
+            kept = f"the last checkpoint is intact at {self.checkpoint}" if self.checkpoint.exists() else "there is no checkpoint yet"
+            raise OSError(
+                error.errno, f"{error.strerror or error}: nothing more could be written to {self.folder}; {kept}: make room there and "
+                "give the same command again"
+            ) from error  # fmt: skip
+
+    def _run(
+        self, report: Callable[[Progress], None], keep: Collection[int], checkpoint_every: int, validate_every: int
+    ) -> None:
         log = Log(self.folder, self.columns, self.step) if self.devices.first else None
-        losses: list[dict[str, float]] = []
         started = time.monotonic() - self.seconds
         if self.step == 0 and 0 in keep:
             self._keep_snapshot()
         self.network.train()
         while self.step < self.settings.steps:
-            losses.append(self._one_step())
+            self.unlogged.append(self._one_step())
             self.step += 1
             self.seconds = time.monotonic() - started
-            report(Progress(self.name, self.step, self.settings.steps, losses[-1][self.losses[0]]))
+            report(Progress(self.name, self.step, self.settings.steps, self.unlogged[-1]["loss"]))
             last = self.step == self.settings.steps
             if self.step in keep:
                 self._keep_snapshot()
             if self.step % validate_every == 0 or last:
-                self._validate(log, losses)
-                losses.clear()
+                self._validate(log)
+                self.unlogged.clear()
             if (self.step % checkpoint_every == 0 or last) and self.devices.first:
                 self._save()
         if log:
@@ -195,8 +212,8 @@ class Stage(ABC):
         self.average.update_parameters(self.network)
         return losses
 
-    def _validate(self, log: Log | None, losses: list[dict[str, float]]) -> None:
-        means = self.devices.mean({key: float(np.mean([row[key] for row in losses])) for key in self.losses})
+    def _validate(self, log: Log | None) -> None:
+        means = self.devices.mean({key: float(np.mean([row[key] for row in self.unlogged])) for key in self.losses})
         if not log:
             return
         self.step -= 1  # the rate of the step just made
@@ -213,7 +230,7 @@ class Stage(ABC):
 
     def _keep_snapshot(self) -> None:
         if self.devices.first:
-            save_network(self.folder / "snapshots" / f"step-{self.step:06d}.safetensors", self.network, self.metadata())
+            save_network(self.snapshot(self.step), self.network, self.metadata())
 
     def _binding(self) -> dict[str, Any]:
         """The part of the recipe that this stage depends on: a pixel stage serves any adversarial one."""
@@ -222,4 +239,5 @@ class Stage(ABC):
 
     def _save(self) -> None:
         state = {key: part.state_dict() for key, part in self.state().items()}
-        save_checkpoint(self.checkpoint, state | {"recipe": self._binding(), "step": self.step, "seconds": self.seconds})
+        place = {"step": self.step, "seconds": self.seconds, "unlogged": self.unlogged}
+        save_checkpoint(self.checkpoint, state | {"recipe": self._binding()} | place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -136,17 +136,18 @@ class Training:
         """The stages in the order in which they are run."""
         return [self.pixel, *([self.adversarial] if self.adversarial else [])]
 
-    def run(self, report: Callable[[Progress], None], keep: Collection[int] = (), **every: int) -> None:
-        """Run what is left of the stages; ``keep`` and ``every`` as in `Stage.run`."""
+    def run(self, report: Callable[[Progress], None], keep: Mapping[str, Collection[int]] | None = None, **every: int) -> None:
+        """Run what is left of the stages; ``keep`` gives the steps to keep by stage; it and ``every`` are as in `Stage.run`."""
         if self.devices.first:
             with atomic_write(self.out / "recipe.toml") as temporary:
                 temporary.write_text(as_toml(self.recipe), encoding="utf-8")
-        self.pixel.run(report, keep, **every)
+        keep = keep or {}
+        self.pixel.run(report, keep.get("pixel", ()), **every)
         if self.adversarial:
             if self.adversarial.step == 0:
                 averaged = load_checkpoint(self.pixel.checkpoint, {})["average"]
                 self.adversarial.start_from(averaged)
-            self.adversarial.run(report, keep, **every)
+            self.adversarial.run(report, keep.get("adversarial", ()), **every)
 
 
 def settle_precision(recipe: Recipe, device: torch.device) -> Recipe:

@@ -1,0 +1,34 @@
+"""The pictures of the study: several crops of each photograph that was never trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ddrscope.errors import InputError
+from ddrscope.images import bundled_photos, find_pictures, grid_crops, read_picture
+from ddrscope.store import atomic_write
+
+
+def write_crops(test: str, folder: Path, crops: int, size: int) -> int:
+    """Cut ``crops`` crops of ``size`` pixels, without overlap, from every bundled and every ``test`` photograph into ``folder``.
+
+    They are called ``photograph__1.png`` and so on. Returns the number of photographs. Raises `InputError` for a photograph too small.
+    """
+    photos: dict[str, list[np.ndarray]] = {}
+    for source in (bundled_photos(), test):
+        for file in find_pictures([source]):
+            picture = read_picture(file)
+            photos.setdefault(picture.photo.replace("/", "-"), []).extend(grid_crops(picture.pixels, size, name=str(file.path)))
+    for photo, found in photos.items():
+        if len(found) < crops:
+            raise InputError(
+                f"{photo} has room for {len(found)} crops of {size} pixels, not for {crops}: leave it out or give fewer --crops"
+            )
+        chosen = [found[(2 * index + 1) * len(found) // (2 * crops)] for index in range(crops)]
+        for index, pixels in enumerate(chosen, 1):
+            with atomic_write(folder / f"{photo}__{index}.png") as temporary:
+                Image.fromarray(np.rint(pixels * 255).astype(np.uint8)).save(temporary, "PNG")
+    return len(photos)

@@ -1,0 +1,91 @@
+"""What the study is asked to do, and everything it trains and analyses, by name."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ddrscope.errors import InputError
+from ddrscope.training import Recipe, make_recipe
+
+KINDS = {True: "wgr", False: "wogr"}
+BUNDLED = ("srresnet-wgr", "srresnet-wogr", "srgan-wgr", "srgan-wogr")
+CLASSIFIER = "efficientnet-lite0"
+DEGRADATIONS = ("clean", "blur:4", "noise:20")
+# Six levels and more of each family; clean is each family's neutral level.
+LEVELS = {
+    "blur": (0.5, 1, 2, 3, 4, 6, 8),
+    "noise": (5, 10, 15, 20, 30, 40),
+    "jpeg": (90, 70, 50, 30, 20, 10),
+}
+# Steps at which the weights of a stage are kept, as fractions of its length: dense at first, where quality changes fast.
+KEPT = (0, 0.0125, 0.025, 0.0375, 0.05, 0.0625, 0.075, 0.1, 0.125, 0.15, 0.1875, 0.25, 0.375, 0.5, 0.75, 1)
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """The options of `Study`. ``images``, ``val`` and ``test`` are folders of clean photographs; ``seeds`` counts trainings of each kind.
+
+    ``recipe`` is what the seeds are trained by, with and without global residual. The analysed pictures are ``crops`` crops of ``crop`` HR
+    pixels, which do not overlap, of each bundled and each test photograph.
+    """
+
+    images: str
+    val: str
+    test: str
+    recipe: str = "pilot"
+    changes: tuple[str, ...] = ()
+    seeds: int = 3
+    crops: int = 4
+    crop: int = 128
+    tsne_seeds: int = 3
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise InputError(f"--seeds {self.seeds}: give 1 or more")
+        if self.crops < 2:
+            raise InputError(f"--crops {self.crops}: photographs can be told from degradations with 2 crops of each or more")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings in plain types."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training of the study: its name (``wgr-seed0``), recipe and folder."""
+
+    name: str
+    recipe: Recipe
+    folder: Path
+
+    @property
+    def kind(self) -> str:
+        return KINDS[self.recipe.global_residual]
+
+    def weights(self, stage: str) -> Path:
+        """Where a stage's averaged weights come to lie; ``stage`` is ``pixel`` or ``adversarial``."""
+        return self.folder / stage / "weights.safetensors"
+
+    def network(self, stage: str) -> str:
+        """The name of a stage's network in the results: ``srgan-wgr seed 0``."""
+        return f"{'srresnet' if stage == 'pixel' else 'srgan'}-{self.kind} seed {self.recipe.seed}"
+
+    def kept(self, stage: str) -> list[int]:
+        """The steps at which the weights of a stage are kept."""
+        steps = self.recipe.pixel.steps if stage == "pixel" else self.recipe.adversarial.steps
+        return sorted({round(steps * fraction) for fraction in KEPT})
+
+
+def jobs(settings: StudySettings, changes: dict[str, Any], folder: Path) -> list[Job]:
+    """The trainings of a study: each seed with and without global residual."""
+    found = []
+    for seed in range(settings.seeds):
+        for residual, kind in KINDS.items():
+            recipe = make_recipe(settings.recipe, changes | {"seed": seed, "global_residual": residual})
+            if not recipe.adversarial.steps:
+                raise InputError(f"recipe {settings.recipe} has no adversarial stage: claim C3 needs adversarial.steps of 1 or more")
+            found.append(Job(f"{kind}-seed{seed}", recipe, folder / f"{kind}-seed{seed}"))
+    return found

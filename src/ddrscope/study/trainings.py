@@ -1,0 +1,83 @@
+"""The trainings of the study: those that are missing, several beside each other, one thread each."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ddrscope.analysis.progress import Progress
+from ddrscope.networks import load_network
+from ddrscope.store import write_json
+from ddrscope.study.settings import Job, StudySettings
+from ddrscope.training import Judge, PhotoPairs, Training
+from ddrscope.training.loop import VALIDATION_SIDE
+
+# An adversarial step costs about so many pixel steps: only for the time that is left.
+ADVERSARIAL_COST = 5
+
+
+def run_trainings(jobs: Sequence[Job], settings: StudySettings, threads: int, progress: Progress) -> None:
+    """Run what is missing of the trainings, ``threads`` at a time; a broken one goes on from its checkpoint.
+
+    At the end each has ``snapshots.json``: the PSNR on the validation photographs at every kept step.
+    """
+    missing = [job for job in jobs if not (job.folder / "snapshots.json").exists()]
+    if not missing:
+        return
+    progress.start(f"trainings ({len(missing)} of {len(jobs)} to do)", sum(_cost(job) for job in missing))
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(max(1, threads), mp_context=context) as pool:
+        done: Any = manager.Queue()
+        futures = {pool.submit(_train, job, settings, done) for job in missing}
+        try:
+            while futures:
+                finished, futures = wait(futures, timeout=1, return_when=FIRST_EXCEPTION)
+                while not done.empty():
+                    progress.advance(done.get())
+                for future in finished:
+                    future.result()
+        except BaseException:
+            # Workers end with their checkpoints; the next run takes them up.
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
+
+
+def _cost(job: Job) -> int:
+    return job.recipe.pixel.steps + ADVERSARIAL_COST * job.recipe.adversarial.steps
+
+
+def _train(job: Job, settings: StudySettings, done: Any) -> None:
+    torch.set_num_threads(1)
+    photos = PhotoPairs(settings.images, job.recipe.scale, job.recipe.patch)
+    validation = PhotoPairs(settings.val, job.recipe.scale)
+    training = Training(job.recipe, photos, validation, job.folder)
+    done.put(training.pixel.step + ADVERSARIAL_COST * training.stages[-1].step)
+    keep = {stage.name: job.kept(stage.name) for stage in training.stages}
+    training.run(lambda step: done.put(1 if step.stage == "pixel" else ADVERSARIAL_COST), keep)
+    judge = Judge(validation)
+    rows = []
+    for stage in training.stages:
+        files = [(step, stage.snapshot(step)) for step in keep[stage.name]] + [(None, stage.weights)]
+        for step, path in files:
+            rows.append({"stage": stage.name, "step": step, "path": str(path.relative_to(job.folder))} | _quality(judge, path))
+    recipe = dataclasses.asdict(training.recipe)
+    write_json(job.folder / "snapshots.json", {"recipe": recipe, "seconds": [s.seconds for s in training.stages], "snapshots": rows})
+
+
+def _quality(judge: Judge, path: Path) -> dict[str, float]:
+    """The means over the validation photographs, cropped as in the log."""
+    rows = judge.validate(load_network(path).module, VALIDATION_SIDE)
+    return {name: sum(getattr(row, name) for row in rows) / len(rows) for name in ("psnr", "psnr_bicubic", "lpips", "lpips_bicubic")}
+
+
+def read_snapshots(job: Job) -> list[dict[str, Any]]:
+    """The kept weights of a training and their quality; ``step`` is None for the averaged weights at the end."""
+    return json.loads((job.folder / "snapshots.json").read_text(encoding="utf-8"))["snapshots"]

@@ -18,7 +18,10 @@ from ddrscope.errors import InputError
 MANIFEST = "manifest.json"
 LOCK = ".lock"
 # What a run writes at the top of its folder; nothing else is ever removed.
-OURS = ("parts", "figures", "analysis.json", "embedding.parquet", "thumbnails.parquet", "report.html", MANIFEST)
+OURS = (
+    "parts", "figures", "analysis.json", "embedding.parquet", "thumbnails.parquet", "report.html", MANIFEST,
+    "study.json", "claims.csv", "layers.csv", "checkpoints.csv", "paths.csv", "trainings", "pictures", "analyses",
+)  # fmt: skip
 LIBRARIES = ("ddrscope", "torch", "numpy", "scipy", "scikit-learn", "openTSNE", "spandrel", "Pillow")
 
 

@@ -7,7 +7,7 @@ from importlib import metadata
 
 import typer
 
-from ddrscope.cli import analyze, degrade, features, models, train
+from ddrscope.cli import analyze, degrade, features, models, study, train
 from ddrscope.errors import InputError
 
 # Options of `analyze` that take several words, as in `--degrade clean blur:4 noise:20`.
@@ -27,6 +27,7 @@ app.command("analyze")(analyze.command)
 app.command("features")(features.command)
 app.command("degrade")(degrade.command)
 app.command("train")(train.command)
+app.command("study")(study.command)
 app.add_typer(models.app, name="models")
 
 

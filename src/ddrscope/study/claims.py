@@ -23,7 +23,7 @@ MATCHED_WITHIN = 0.1
 # A rank correlation of at least so much counts as "the further, the more".
 CLEAR_ORDER = 0.7
 
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def _c5(evidence: Evidence, psnr: Mapping[str, float], view: str) -> list[Case]:
     for seed in _seeds(evidence):
         for family in ("srresnet", "srgan"):
             rows = layers[layers.network == f"{family}-wgr{seed}"]
-            first, last = rows.iloc[0], rows.iloc[-1]
+            first, last = (rows.iloc[index].to_dict() for index in (0, -1))
             order = float(spearmanr(rows.depth, rows.degradation_share).statistic)
             holds = above(last, first, "degradation_share") and order > CLEAR_ORDER
             shares = f"first block {percent(first, 'degradation_share')}, last HR layer {percent(last, 'degradation_share')}"
@@ -197,10 +197,10 @@ def _c6(evidence: Evidence, psnr: Mapping[str, float], view: str) -> list[Case]:
     kept = evidence.checkpoints[evidence.checkpoints.view == view]
     for seed in _seeds(evidence)[1:]:
         rows = kept[kept.network == f"srresnet-wgr{seed}"].sort_values("step")
-        first, last = rows.iloc[0], rows.iloc[-1]
+        first, last = (rows.iloc[index].to_dict() for index in (0, -1))
         order = float(spearmanr(rows.step, rows.degradation_share).statistic)
         holds = above(last, first, "degradation_share") and order > CLEAR_ORDER
-        shares = f"untrained {percent(first, 'degradation_share')}, step {last.step:.0f} {percent(last, 'degradation_share')}"
+        shares = f"untrained {percent(first, 'degradation_share')}, step {last['step']:.0f} {percent(last, 'degradation_share')}"
         what = f"last checkpoint above the untrained network, Spearman of share and step above {CLEAR_ORDER}"
         cases.append(Case(f"{_of(seed)}, srresnet-wgr: {what}", holds, f"{shares}; Spearman {order:.2f}, {len(rows)} checkpoints"))
     return cases

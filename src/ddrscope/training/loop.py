@@ -183,9 +183,9 @@ class Stage(ABC):
         """The columns of the log after the step."""
         return ("seconds", "learning_rate", *self.losses, *MEASURES)
 
-    def learning_rate(self, highest: float) -> float:
-        """The rate at this step: linear warm-up to ``highest``, then half a cosine down to zero at the last step."""
-        warmup, steps = self.settings.warmup_steps, self.settings.steps
+    def learning_rate(self, highest: float, warmup: int) -> float:
+        """The rate at this step: linear over ``warmup`` steps to ``highest``, then half a cosine down to zero at the last step."""
+        steps = self.settings.steps
         if self.step < warmup:
             return highest * (self.step + 1) / warmup
         return highest * 0.5 * (1 + math.cos(math.pi * (self.step - warmup) / max(steps - warmup, 1)))
@@ -193,12 +193,12 @@ class Stage(ABC):
     def adam(self, parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.Adam:
         return torch.optim.Adam(parameters, lr=rate, betas=(0.9, 0.99))
 
-    def update(self, optimizer: torch.optim.Optimizer, loss: Tensor, highest: float) -> None:
+    def update(self, optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
         """One step of an optimizer down the slope of ``loss``, its length cut at 1."""
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         group = optimizer.param_groups[0]
-        group["lr"] = self.learning_rate(highest)
+        group["lr"] = rate
         self.devices.average_gradients(group["params"])
         nn.utils.clip_grad_norm_(group["params"], 1.0)
         optimizer.step()
@@ -216,9 +216,7 @@ class Stage(ABC):
         means = self.devices.mean({key: float(np.mean([row[key] for row in self.unlogged])) for key in self.losses})
         if not log:
             return
-        self.step -= 1  # the rate of the step just made
-        values = means | {"seconds": self.seconds, "learning_rate": self.learning_rate(self.settings.learning_rate)}
-        self.step += 1
+        values = means | {"seconds": self.seconds, "learning_rate": self.optimizer.param_groups[0]["lr"]}
         rows = self.judge.validate(self.average.module, VALIDATION_SIDE)
         values |= {name: float(np.mean([getattr(row, name) for row in rows])) for name in MEASURES}
         log.write(self.step, values)

@@ -33,6 +33,8 @@ class PixelStage:
 class AdversarialStage:
     """The second stage, which makes of an SRResNet an SRGAN; it starts from the averaged weights of the first. 0 steps: none.
 
+    ``warmup_steps`` are the generator's; the discriminator learns at its full rate from the first step, to have a lead.
+
     The generator's loss is ``pixel_weight`` * mean absolute difference + ``perceptual_weight`` * distance of the ``perceptual`` network +
     ``adversarial_weight`` * adversarial loss. ``loss`` is ``vanilla`` (Goodfellow et al. 2014, the form that does not saturate) or
     ``relativistic`` (the average form of Jolicoeur-Martineau 2018, as in ESRGAN). The discriminator is held in check by
@@ -42,7 +44,7 @@ class AdversarialStage:
 
     steps: int = Field(default=0, ge=0)
     learning_rate: float = Field(default=1e-4, gt=0)
-    warmup_steps: int = Field(default=100, ge=0)
+    warmup_steps: int = Field(default=300, ge=0)
     loss: Literal["vanilla", "relativistic"] = "relativistic"
     regularization: Literal["spectral_norm", "r1"] = "spectral_norm"
     pixel_weight: float = Field(default=1.0, ge=0)

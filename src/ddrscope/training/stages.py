@@ -41,7 +41,7 @@ class Pixel(Stage):
         with self.autocast():
             output = self.network(small)
         loss = functional.l1_loss(output.float(), large)
-        self.update(self.optimizer, loss, self.settings.learning_rate)
+        self.update(self.optimizer, loss, self.learning_rate(self.settings.learning_rate, self.settings.warmup_steps))
         return {"loss": loss.item()}
 
 
@@ -92,7 +92,7 @@ class Adversarial(Stage):
             + settings.perceptual_weight * perceptual
             + settings.adversarial_weight * adversarial
         )
-        self.update(self.optimizer, loss, settings.learning_rate)
+        self.update(self.optimizer, loss, self.learning_rate(settings.learning_rate, settings.warmup_steps))
         values = (loss, pixel, perceptual, adversarial, opponent, real.sigmoid().mean(), made.float().sigmoid().mean())
         return {name: float(value.detach()) for name, value in zip(self.losses, values, strict=True)}
 
@@ -107,7 +107,7 @@ class Adversarial(Stage):
             real, fake = self.discriminator(torch.cat([large, made])).float().chunk(2)
         loss = discriminator_loss(settings.loss, real, fake)
         total = loss + settings.r1_weight / 2 * r1_penalty(real, large) if penalized else loss
-        self.update(self.opponent, total, settings.discriminator_learning_rate)
+        self.update(self.opponent, total, self.learning_rate(settings.discriminator_learning_rate, 0))
         large.requires_grad_(False)
         return real.detach(), loss
 

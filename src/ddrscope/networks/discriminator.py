@@ -16,8 +16,8 @@ class PatchDiscriminator(nn.Module):
 
     What both have in common, the small picture they stem from, is taken away first: shown whole pictures, the discriminator
     was still guessing after 600 steps, shown their detail it could tell within 50. Takes (B, 3, H, W) in 0..1, H and W multiples of
-    8, and returns logits (B, 1, H/8, W/8). ``spectral`` divides each weight but the last by its largest singular value: the last one
-    stays free to choose how sure the judgement is, without which small differences cannot be told. Source: the patch
+    8, and returns logits (B, 1, H/8, W/8). ``spectral`` divides each weight by its largest singular value, which bounds the slope
+    of the logits: with a last layer left free they grew without end and the generator with them. Source: the patch
     discriminator of Isola et al. 2017; Miyato et al. 2018 (spectral normalization).
     """
 
@@ -32,7 +32,7 @@ class PatchDiscriminator(nn.Module):
             layers += [normalized(nn.Conv2d(channels, 2 * channels, 4, 2, 1)), nn.LeakyReLU(0.2)]
             channels *= 2
         layers += [normalized(nn.Conv2d(channels, channels, 3, 1, 1)), nn.LeakyReLU(0.2)]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(channels, 1, 3, 1, 1))
+        self.layers = nn.Sequential(*layers, normalized(nn.Conv2d(channels, 1, 3, 1, 1)))
 
     def forward(self, pictures: Tensor) -> Tensor:
         coarse = functional.avg_pool2d(pictures, COARSE)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 from scipy.stats import spearmanr
 
 from ddrscope.study.evidence import Evidence
@@ -173,7 +174,8 @@ def _c4(evidence: Evidence, psnr: Mapping[str, float], view: str) -> list[Case]:
             path = paths[(paths.network == network) & (paths.family == family)].iloc[0]
             interval = f"Spearman {path.spearman:.2f} [{path.spearman_low:.2f}, {path.spearman_high:.2f}]"
             said = f"{interval} over {len(path.levels)} levels, n = {path.n}"
-            cases.append(Case(f"{network}, {family}: Spearman's interval above {CLEAR_ORDER}", path.spearman_low > CLEAR_ORDER, said))
+            holds = bool(path.spearman_low > CLEAR_ORDER) if path.spearman_low == path.spearman_low else None
+            cases.append(Case(f"{network}, {family}: Spearman's interval above {CLEAR_ORDER}", holds, said))
     return cases
 
 
@@ -184,7 +186,7 @@ def _c5(evidence: Evidence, psnr: Mapping[str, float], view: str) -> list[Case]:
         for family in ("srresnet", "srgan"):
             rows = layers[layers.network == f"{family}-wgr{seed}"]
             first, last = (rows.iloc[index].to_dict() for index in (0, -1))
-            order = float(spearmanr(rows.depth, rows.degradation_share).statistic)
+            order = _order(rows.depth, rows.degradation_share)
             holds = above(last, first, "degradation_share") and order > CLEAR_ORDER
             shares = f"first block {percent(first, 'degradation_share')}, last HR layer {percent(last, 'degradation_share')}"
             what = f"last HR layer above the first block, Spearman of share and depth above {CLEAR_ORDER}"
@@ -198,12 +200,17 @@ def _c6(evidence: Evidence, psnr: Mapping[str, float], view: str) -> list[Case]:
     for seed in _seeds(evidence)[1:]:
         rows = kept[kept.network == f"srresnet-wgr{seed}"].sort_values("step")
         first, last = (rows.iloc[index].to_dict() for index in (0, -1))
-        order = float(spearmanr(rows.step, rows.degradation_share).statistic)
+        order = _order(rows.step, rows.degradation_share)
         holds = above(last, first, "degradation_share") and order > CLEAR_ORDER
         shares = f"untrained {percent(first, 'degradation_share')}, step {last['step']:.0f} {percent(last, 'degradation_share')}"
         what = f"last checkpoint above the untrained network, Spearman of share and step above {CLEAR_ORDER}"
         cases.append(Case(f"{_of(seed)}, srresnet-wgr: {what}", holds, f"{shares}; Spearman {order:.2f}, {len(rows)} checkpoints"))
     return cases
+
+
+def _order(one: pd.Series, other: pd.Series) -> float:
+    """Spearman's correlation; 0 where one of them never changes."""
+    return float(spearmanr(one, other).statistic) if min(one.nunique(), other.nunique()) > 1 else 0.0
 
 
 def _of(seed: str) -> str:

@@ -58,6 +58,7 @@ class Stage(ABC):
 
     name: ClassVar[str]
     losses: ClassVar[tuple[str, ...]]
+    momentum: ClassVar[float] = 0.9
 
     def __init__(self, recipe: Recipe, photos: PhotoPairs, judge: Judge, folder: Path, devices: Devices) -> None:
         self.recipe, self.photos, self.judge, self.folder, self.devices = recipe, photos, judge, folder, devices
@@ -191,7 +192,7 @@ class Stage(ABC):
         return highest * 0.5 * (1 + math.cos(math.pi * (self.step - warmup) / max(steps - warmup, 1)))
 
     def adam(self, parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.Adam:
-        return torch.optim.Adam(parameters, lr=rate, betas=(0.9, 0.99))
+        return torch.optim.Adam(parameters, lr=rate, betas=(self.momentum, 0.99))
 
     def update(self, optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
         """One step of an optimizer down the slope of ``loss``, its length cut at 1."""

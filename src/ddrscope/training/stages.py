@@ -52,6 +52,8 @@ class Adversarial(Stage):
     """
 
     name = "adversarial"
+    # Opponents that chase each other swing with more.
+    momentum = 0.5
     losses = ("loss", "pixel_loss", "perceptual_loss", "adversarial_loss", "discriminator_loss", "real", "made")
 
     def __init__(self, recipe: Recipe, photos: PhotoPairs, judge: Judge, folder: Path, devices: Devices) -> None:

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ddrscope.errors import InputError
+from ddrscope.study import Case, StudySettings
+from ddrscope.study.claims import DOES_NOT_HOLD, HOLDS, NOT_DECIDED, above, judge_claims, verdict
+from ddrscope.study.evidence import Evidence
+from ddrscope.study.pictures import write_crops
+from ddrscope.study.settings import LEVELS, jobs
+
+VIEW = "flattened"
+
+
+def measures(degradation: float, content: float = 0.3, photo: float = 0.2, reach: float = 0.02) -> dict[str, float]:
+    """A row of measures whose intervals reach ``reach`` to both sides."""
+    row = {}
+    for name, value in {"degradation_share": degradation, "content_share": content, "photo_share": photo}.items():
+        row |= {name: value, f"{name}_low": value - reach, f"{name}_high": value + reach}
+    return row
+
+
+def layer(network: str, control: str = "", seed: str = "bundled", depth: float = 1, **numbers: float) -> dict[str, object]:
+    head = {"network": network, "control": control, "seed": seed, "view": VIEW, "layer": f"l{depth}", "depth": depth, "last": depth == 1}
+    return head | measures(**numbers)
+
+
+def evidence(**changes: float) -> Evidence:
+    """Evidence in which every claim holds, but for ``changes``: the degradation shares of last layers, by network."""
+    shares = {"srresnet_wgr": 0.5, "srresnet_wogr": 0.01, "srgan_wgr": 0.6, "srgan_wogr": 0.4} | changes
+    rows = []
+    for seed in ("bundled", "0", "1"):
+        ending = "" if seed == "bundled" else f" seed {seed}"
+        for name, share in shares.items():
+            network = name.replace("_", "-") + ending
+            content = 0.1 if name.startswith("srgan") else 0.4
+            for depth in (0.25, 0.5, 0.75, 1.0):
+                rows.append(layer(network, "", seed, depth, degradation=share * depth, content=content, photo=0.1))
+            rows.append(layer(network, "random_weights", seed, 1, degradation=0.0))
+    rows.append(layer("efficientnet-lite0", "", photo=0.4, degradation=0.1))
+    rows.append(layer("efficientnet-lite0", "random_weights", photo=0.2, degradation=0.1))
+    rows.append(layer("efficientnet-lite0", "pixels", photo=0.05, degradation=0.1))
+    kept = [
+        {"network": f"srresnet-wgr seed {seed}", "seed": seed, "view": VIEW, "step": step, "psnr": 25 + step / 100}
+        | measures(shares["srresnet_wgr"] * step / 400)
+        for seed in ("0", "1")
+        for step in (0, 100, 200, 300, 400)
+    ]
+    paths = [
+        {"network": network, "control": "", "view": VIEW, "family": family, "levels": [1, 2, 3], "n": 30, "spearman": 0.9,
+         "spearman_low": 0.8, "spearman_high": 1.0}
+        for network in ("srresnet-wgr", "srgan-wgr")
+        for family in LEVELS
+    ]  # fmt: skip
+    return Evidence(pd.DataFrame(rows), pd.DataFrame(kept), pd.DataFrame(paths))
+
+
+PSNR = {f"srresnet-wogr seed {seed}": 27.05 for seed in (0, 1)}
+
+
+def verdicts(found: Evidence, psnr: dict[str, float] = PSNR) -> dict[str, str]:
+    return {claim.key: claim.verdict for claim in judge_claims(found, psnr, [VIEW])}
+
+
+def test_every_claim_can_hold() -> None:
+    assert verdicts(evidence()) == dict.fromkeys(("C1", "C2", "C3", "C4", "C5", "C6"), HOLDS)
+
+
+def test_c1_fails_where_photographs_gather() -> None:
+    found = evidence()
+    rows = found.layers
+    rows.loc[rows.network.isin(["srresnet-wgr", "srgan-wgr"]), ["photo_share_high"]] = 0.9
+    assert verdicts(found)["C1"] == NOT_DECIDED
+    rows.loc[(rows.network == "efficientnet-lite0") & (rows.control == "random_weights"), "photo_share_high"] = 0.9
+    assert verdicts(found)["C1"] == DOES_NOT_HOLD
+
+
+def test_c2_needs_a_match_in_quality() -> None:
+    assert verdicts(evidence(srresnet_wogr=0.8))["C2"] == DOES_NOT_HOLD
+    assert verdicts(evidence(), dict.fromkeys(PSNR, 27.5))["C2"] == NOT_DECIDED
+    # At the matched checkpoint (step 200: half the final share) the network without is no worse.
+    assert verdicts(evidence(srresnet_wogr=0.24))["C2"] == NOT_DECIDED
+
+
+@pytest.mark.parametrize("changes", [{"srgan_wogr": 0.03}, {"srgan_wogr": 0.01}, {"srresnet_wogr": 0.45}])
+def test_c3_needs_the_adversarial_network_clearly_above(changes: dict[str, float]) -> None:
+    assert verdicts(evidence(**changes))["C3"] == NOT_DECIDED
+    assert verdicts(evidence(**changes, srgan_wgr=0.0))["C3"] == DOES_NOT_HOLD
+
+
+def test_c3_needs_content_to_fall() -> None:
+    found = evidence(srgan_wgr=0.0)
+    found.layers.loc[found.layers.network.str.startswith("srgan-wogr"), "content_share_high"] = 0.4
+    assert verdicts(found)["C3"] == DOES_NOT_HOLD
+
+
+def test_c4_c5_c6_can_fail() -> None:
+    found = evidence()
+    found.paths["spearman_low"] = 0.5
+    found.layers["depth"] = -found.layers["depth"]
+    found.checkpoints["degradation_share"] = -found.checkpoints["degradation_share"]
+    assert [verdicts(found)[key] for key in ("C4", "C5", "C6")] == [DOES_NOT_HOLD] * 3
+    found = evidence()
+    found.paths.loc[0, "spearman_low"] = float("nan")
+    assert verdicts(found)["C4"] == NOT_DECIDED
+
+
+def test_verdicts_never_round_up() -> None:
+    yes, no, open_ = (Case("", answer, "") for answer in (True, False, None))
+    assert verdict([yes, yes]) == HOLDS and verdict([no, no]) == DOES_NOT_HOLD
+    assert [verdict(cases) for cases in ([yes, no], [yes, open_], [no, open_], [])] == [NOT_DECIDED] * 4
+    touching = measures(0.5), measures(0.46)
+    assert not above(*touching, "degradation_share") and above(measures(0.5), measures(0.45), "degradation_share")
+
+
+def test_crops_do_not_overlap(tmp_path: Path) -> None:
+    from PIL import Image
+
+    (tmp_path / "test").mkdir()
+    Image.linear_gradient("L").resize((300, 200)).convert("RGB").save(tmp_path / "test" / "gradient.png")
+    photos = write_crops(str(tmp_path / "test"), tmp_path / "out", 2, 64)
+    crops = sorted((tmp_path / "out").glob("*.png"))
+    assert len(crops) == 2 * photos and photos == 17
+    assert {path.name for path in crops} >= {"gradient__1.png", "gradient__2.png", "astronaut__1.png"}
+    with pytest.raises(InputError, match="gradient has room for 2 crops of 128 pixels, not for 3"):
+        write_crops(str(tmp_path / "test"), tmp_path / "out", 3, 128)
+
+
+def test_a_study_needs_an_adversarial_stage(tmp_path: Path) -> None:
+    settings = StudySettings("a", "b", "c")
+    with pytest.raises(InputError, match="no adversarial stage"):
+        jobs(settings, {"adversarial.steps": 0}, tmp_path)
+    assert [job.name for job in jobs(settings, {}, tmp_path)][:3] == ["wgr-seed0", "wogr-seed0", "wgr-seed1"]
+
+
+def test_the_whole_study_runs_and_goes_on(tmp_path: Path) -> None:
+    """The real command at a tiny size: what it trains knows nothing, so no claim about the seeds may come out as held."""
+    from PIL import Image
+
+    from ddrscope.images import bundled_photos
+
+    for folder, names in {"train": ["astronaut__1", "wine__1"], "val": ["fig__1"], "test": ["stream__1"]}.items():
+        (tmp_path / folder).mkdir()
+        for name in names:
+            Image.open(bundled_photos() / f"{name}.png").save(tmp_path / folder / f"mine-{name.replace('__', '-')}.png")
+    words = [
+        "study", "channels=4", "blocks=1", "batch=2", "patch=8", "precision=float32", "pixel.steps=8", "adversarial.steps=4",
+        "adversarial.perceptual=none", "--seeds", "1", "--crops", "2", "--crop", "32", "--tsne-seeds", "1", "--threads", "2",
+        "--images", str(tmp_path / "train"), "--val", str(tmp_path / "val"), "--test", str(tmp_path / "test"),
+        "--out", str(tmp_path / "out"), "--json",
+    ]  # fmt: skip
+    command = [sys.executable, "-m", "ddrscope", *words]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    data = json.loads((tmp_path / "out" / "study.json").read_text())
+    assert json.loads(done.stdout)["claims"] == data["claims"]
+    assert [claim["claim"] for claim in data["claims"]] == [key for key in ("C1", "C2", "C3", "C4", "C5", "C6") for _ in range(2)]
+    c2 = data["claims"][2]
+    assert c2["verdict"] != HOLDS and {case["holds"] for case in c2["cases"] if "seed" in case["case"]} <= {False, None}
+    for name in ("claims.csv", "layers.csv", "checkpoints.csv", "paths.csv", "report.html", "figures/C1.png", "figures/C6.pdf"):
+        assert (tmp_path / "out" / name).stat().st_size > 500, name
+    layers = pd.read_csv(tmp_path / "out" / "layers.csv")
+    assert set(layers.control.fillna("")) == {"", "random_weights", "shuffled_labels", "pixels"}
+    refused = subprocess.run(command, capture_output=True, text=True)
+    assert refused.returncode == 2 and "--resume" in refused.stderr
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "trainings").rglob("*.*")}
+    again = subprocess.run([*command, "--resume"], capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert json.loads((tmp_path / "out" / "study.json").read_text())["claims"] == data["claims"]
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "trainings").rglob("*.*")}

@@ -15,11 +15,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ddrscope.errors import InputError
+from ddrscope.networks.efficientnet import EfficientNetLite0, layer_names, our_names
 from ddrscope.networks.families import build_network
 from ddrscope.networks.ncnn import read_ncnn
 from ddrscope.networks.network import Network, weights_sha256
 from ddrscope.networks.weights import TORCH_SUFFIXES, read_weights
-from ddrscope.networks.zoo import PRETRAINED, bundled_names, bundled_path, network_names, pretrained_pair
+from ddrscope.networks.zoo import (
+    CLASSIFIERS,
+    PRETRAINED,
+    bundled_names,
+    bundled_path,
+    classifier_file,
+    network_names,
+    pretrained_pair,
+)
 from ddrscope.store import sha256
 
 SUFFIXES = (".safetensors", *TORCH_SUFFIXES, ".param", ".bin")
@@ -44,6 +53,8 @@ def load_network(
         network = _from_file(bundled_path(text), text, global_residual, trust)
     elif text in PRETRAINED:
         network = _from_ncnn(*pretrained_pair(text), text)
+    elif text in CLASSIFIERS:
+        network = _classifier(classifier_file(text), text)
     elif Path(text).suffix.lower() in SUFFIXES:
         network = _from_path(Path(text), global_residual, trust)
     elif _FUNCTION.fullmatch(text) and not Path(text).exists():
@@ -77,6 +88,15 @@ def _from_ncnn(param: Path, binary: Path, name: str) -> Network:
     note = f"The network enlarges by {network.scale}; its output is then shrunk to x{scale}, after all layers looked at."
     shrink = _ThenShrink(network.module, scale / network.scale)
     return dataclasses.replace(network, scale=scale, notes=(*network.notes, note), run=shrink)
+
+
+def _classifier(path: Path, name: str) -> Network:
+    module, weights = EfficientNetLite0(), read_weights(path)
+    module.load_state_dict(our_names(weights.state))
+    layers = layer_names(module)
+    note = "A classification network: pictures are degraded at their own size and resized to 224 pixels; its last layer is a vector."
+    known = {"layers": layers, "last_hr_layer": layers[-1], "notes": (note,), "source": str(path), "sha256": weights.sha256}
+    return Network(name, module, scale=1, channels=3, architecture="EfficientNet-Lite0", **known)  # type: ignore[arg-type]
 
 
 class _ThenShrink:

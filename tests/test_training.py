@@ -228,10 +228,10 @@ def test_adversarial_losses_are_cross_entropies(real: list[float], made: list[fl
 
     assert torch.isclose(discriminator_loss("vanilla", one, other), entropy(one, 1) + entropy(other, 0), atol=1e-5)
     assert torch.isclose(generator_loss("vanilla", one, other), entropy(other, 1), atol=1e-5)
-    against = entropy(one - other.mean(), 1) + entropy(other - one.mean(), 0)
-    assert torch.isclose(discriminator_loss("relativistic", one, other), against, atol=1e-5)
-    for_it = entropy(one - other.mean(), 0) + entropy(other - one.mean(), 1)
-    assert torch.isclose(generator_loss("relativistic", one, other), for_it, atol=1e-5)
+    pairs = min(len(real), len(made))
+    one, other = one[:pairs], other[:pairs]
+    assert torch.isclose(discriminator_loss("relativistic", one, other), entropy(one - other, 1), atol=1e-5)
+    assert torch.isclose(generator_loss("relativistic", one, other), entropy(other - one, 1), atol=1e-5)
 
 
 def test_r1_of_a_linear_discriminator_is_its_squared_weight() -> None:

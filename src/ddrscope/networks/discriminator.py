@@ -6,9 +6,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-# Detail is what differs from the means of squares of so many pixels a side; spread to about -1..1.
+# Detail is what differs from the means of squares of so many pixels a side; spread a little.
 COARSE = 4
-SPREAD = 10
+SPREAD = 4
 
 
 class PatchDiscriminator(nn.Module):

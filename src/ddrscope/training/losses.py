@@ -8,18 +8,19 @@ from torch.nn import functional
 
 
 def discriminator_loss(kind: str, real: Tensor, made: Tensor) -> Tensor:
-    """What the discriminator minimizes, from its logits at real and at made pictures; 2 ln 2 where it cannot tell them apart.
+    """What the discriminator minimizes, from its logits at real and at made pictures of the same places.
 
-    ``vanilla``: cross-entropy of each (Goodfellow et al. 2014). ``relativistic``: each against the other's mean
-    (Jolicoeur-Martineau 2018).
+    ``vanilla``: cross-entropy of each (Goodfellow et al. 2014), 2 ln 2 where it cannot tell them apart. ``relativistic``:
+    cross-entropy of the real one's lead over the made one (Jolicoeur-Martineau 2018, the standard form), ln 2 where it cannot.
+    The pictures of a pair show the same, so that content drops out of the lead; in the average form it drowned the difference.
     """
     if kind == "relativistic":
-        real, made = real - made.mean(), made - real.mean()
+        return functional.softplus(made - real).mean()
     return functional.softplus(-real).mean() + functional.softplus(made).mean()
 
 
 def generator_loss(kind: str, real: Tensor, made: Tensor) -> Tensor:
-    """What the generator minimizes: the same with the parts exchanged; the vanilla form looks at ``made`` alone."""
+    """What the generator minimizes: the same with the parts exchanged; the vanilla form looks at ``made`` alone, so as not to saturate."""
     if kind == "relativistic":
         return discriminator_loss(kind, made, real)
     return functional.softplus(-made).mean()

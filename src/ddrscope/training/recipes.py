@@ -37,7 +37,7 @@ class AdversarialStage:
 
     The generator's loss is ``pixel_weight`` * mean absolute difference + ``perceptual_weight`` * distance of the ``perceptual`` network +
     ``adversarial_weight`` * adversarial loss. ``loss`` is ``vanilla`` (Goodfellow et al. 2014, the form that does not saturate) or
-    ``relativistic`` (the average form of Jolicoeur-Martineau 2018, as in ESRGAN). The discriminator is held in check by
+    ``relativistic`` (the paired form of Jolicoeur-Martineau 2018). The discriminator is held in check by
     ``spectral_norm`` or by ``r1``, a penalty of ``r1_weight``/2 on the squared slope at real pictures (Mescheder et al. 2018).
     ``perceptual``: ``alex`` or ``vgg`` (ST-LPIPS, come with stlpips-pytorch), ``vgg19`` (torchvision's weights), ``none``.
     """

@@ -187,6 +187,14 @@ BAD = [
     (["degrade", "small", "--degrade", "blur", "--out", "o"], "blur:LEVEL"),
     (["train", "compakt", "--images", "small", "--val", "small", "--out", "t"], "compact"),
     (["train", "compact", "--images", "small", "--val", "small", "--out", "t"], "smaller than the training patch"),
+    (["train", "compact", "pixel.stpes=3"], "did you mean 'steps'"),
+    (["train", "missing.toml"], "missing.toml cannot be read"),
+    (["train", "compact", "--images", "small", "--val", "small"], "train needs --out"),
+    (["train", "compact", "--images", "empty", "--val", "small", "--out", "t"], "no pictures in empty"),
+    (["train", "compact", "--images", "nowhere", "--val", "small", "--out", "t"], "no such file or folder: nowhere"),
+    (["train", "compact", "--images", "broken", "--val", "small", "--out", "t"], "a.png"),
+    (["study", "--images", "small", "--val", "small", "--test", "small", "--out", "s"], "smaller than the crop of 128"),
+    (["study", "adversarial.steps=0", "--images", "a", "--val", "b", "--test", "c", "--out", "s2"], "no adversarial stage"),
     (["models", "show", "nothing"], "no network is called"),
 ]
 

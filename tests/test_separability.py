@@ -23,6 +23,7 @@ from ddrscope.separability import (
     measure_planes,
     path_spearman,
     permutation_p_value,
+    photo_share,
     share_intervals,
     variance_shares,
 )
@@ -130,6 +131,46 @@ def test_pure_noise_has_no_share_on_average() -> None:
         repetitions.append((shares.degradation, shares.content))
     mean, error = np.mean(repetitions, axis=0), np.std(repetitions, axis=0) / np.sqrt(200)
     assert (np.abs(mean) < 3.5 * error).all() and (error < 0.005).all()
+
+
+def test_photo_share_counts_only_what_crops_of_a_photograph_share() -> None:
+    random = np.random.default_rng(0)
+    photos, crops, k, width = 30, 3, 3, 400
+    for of_photo, of_crop in ((0, 1), (1, 1), (1, 0)):
+        features = (
+            of_photo * random.normal(size=(photos, 1, 1, width))
+            + of_crop * random.normal(size=(photos, crops, 1, width))
+            + random.normal(size=(1, 1, k, width))
+            + random.normal(size=(photos, crops, k, width))
+        ).reshape(-1, width)
+        photo = np.repeat(np.arange(photos), crops * k)
+        design = Design(np.repeat(np.arange(photos * crops), k), photo, np.tile(np.arange(k), photos * crops))
+        share, low, high = photo_share(features @ features.T, design)
+        # The degradation's scatter is that of k means about their own: (k-1)/k of its variance.
+        expected = of_photo / (of_photo + of_crop + (k - 1) / k + 1)
+        assert share == pytest.approx(expected, abs=0.02) and low < share < high
+        # By explicit means, and without the first photograph by doing everything again.
+        kept = photo > 0
+        for rows, found in ((slice(None), share), (kept, photo_share((features[kept] @ features[kept].T), _only(design, kept))[0])):
+            assert found == pytest.approx(_photo_share_of(features[rows], _only(design, rows), crops, k))
+    assert np.isnan(photo_share(*_gram_and_design(study(photos=6))))[0]
+
+
+def _only(design: Design, rows: Any) -> Design:
+    return Design(design.pictures[rows], design.photos[rows], design.groups[rows])
+
+
+def _gram_and_design(made: tuple[np.ndarray, Design]) -> tuple[np.ndarray, Design]:
+    return made[0] @ made[0].T, made[1]
+
+
+def _photo_share_of(features: np.ndarray, design: Design, crops: int, k: int) -> float:
+    grand = features.mean(axis=0)
+    photos, pictures = np.unique(design.photos), np.unique(design.pictures)
+    between = crops * k * sum(((features[design.photos == p].mean(axis=0) - grand) ** 2).sum() for p in photos)
+    content = k * sum(((features[design.pictures == p].mean(axis=0) - grand) ** 2).sum() for p in pictures)
+    of_crops = (content - between) / (len(pictures) - len(photos))
+    return (between - (len(photos) - 1) * of_crops) / ((features - grand) ** 2).sum()
 
 
 def test_shares_need_a_balanced_design() -> None:

@@ -33,24 +33,24 @@ class PixelStage:
 class AdversarialStage:
     """The second stage, which makes of an SRResNet an SRGAN; it starts from the averaged weights of the first. 0 steps: none.
 
-    ``warmup_steps`` are the generator's; the discriminator learns at its full rate from the first step, to have a lead.
-
     The generator's loss is ``pixel_weight`` * mean absolute difference + ``perceptual_weight`` * distance of the ``perceptual`` network +
-    ``adversarial_weight`` * adversarial loss. ``loss`` is ``vanilla`` (Goodfellow et al. 2014, the form that does not saturate) or
-    ``relativistic`` (the paired form of Jolicoeur-Martineau 2018). The discriminator is held in check by
-    ``spectral_norm`` or by ``r1``, a penalty of ``r1_weight``/2 on the squared slope at real pictures (Mescheder et al. 2018).
-    ``perceptual``: ``alex`` or ``vgg`` (ST-LPIPS, come with stlpips-pytorch), ``vgg19`` (torchvision's weights), ``none``.
+    ``adversarial_weight`` * adversarial loss. At the output the slope of the adversarial loss is some thousand times that of the pixel
+    loss, that of the perceptual some twenty times: hence the weights. ``loss`` is ``vanilla`` (Goodfellow et al. 2014, the
+    form that does not saturate) or ``relativistic`` (the paired form of Jolicoeur-Martineau 2018). The discriminator is held in
+    check by ``spectral_norm`` or by ``r1``, a penalty of ``r1_weight``/2 on the squared slope at real pictures (Mescheder et al.
+    2018). ``perceptual``: ``alex`` or ``vgg`` (ST-LPIPS, come with stlpips-pytorch), ``vgg19`` (torchvision's weights), ``none``.
+    ``warmup_steps`` are the generator's; the discriminator learns at its full rate from the first step, to have a lead.
     """
 
     steps: int = Field(default=0, ge=0)
     learning_rate: float = Field(default=1e-4, gt=0)
-    warmup_steps: int = Field(default=300, ge=0)
+    warmup_steps: int = Field(default=200, ge=0)
     loss: Literal["vanilla", "relativistic"] = "relativistic"
     regularization: Literal["spectral_norm", "r1"] = "spectral_norm"
     pixel_weight: float = Field(default=1.0, ge=0)
     perceptual: Literal["alex", "vgg", "vgg19", "none"] = "alex"
     perceptual_weight: float = Field(default=0.1, ge=0)
-    adversarial_weight: float = Field(default=0.01, ge=0)
+    adversarial_weight: float = Field(default=0.004, ge=0)
     discriminator_channels: int = Field(default=32, ge=1)
     discriminator_learning_rate: float = Field(default=2e-4, gt=0)
     r1_weight: float = Field(default=1.0, ge=0)
@@ -80,9 +80,15 @@ class Recipe:
 
 RECIPES: dict[str, Recipe] = {
     # The paper's network, its steps cut to what one core with native bfloat16 does in about an hour a stage.
-    "compact": Recipe(adversarial=AdversarialStage(steps=4_000)),
-    # What the study trains several seeds of: a quarter of an hour a stage on one such core.
-    "pilot": Recipe(channels=32, blocks=8, pixel=PixelStage(steps=4_000), adversarial=AdversarialStage(steps=2_000)),
+    "compact": Recipe(adversarial=AdversarialStage(steps=3_000)),
+    # What the study trains several seeds of: some ten minutes a stage on one such core.
+    "pilot": Recipe(
+        channels=32,
+        blocks=8,
+        patch=20,
+        pixel=PixelStage(steps=4_000),
+        adversarial=AdversarialStage(steps=1_500, perceptual="none"),
+    ),
     # The paper's own lengths, for a GPU; the adversarial stage is SRGAN's with VGG-19.
     "paper": Recipe(
         batch=16,

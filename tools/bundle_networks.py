@@ -1,0 +1,136 @@
+"""Put trained networks into the package, each with its card.
+
+    python tools/bundle_networks.py RUNS ANALYSIS 'what it ran on'
+
+RUNS holds a folder of `ddrscope train compact` with global residual, ``wgr``, and one without, ``wogr``, both rated with ``--test``.
+ANALYSIS is the folder of `ddrscope analyze` on the four networks; where it does not exist yet, only the weights are copied.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import t as student_t
+
+ZOO = Path(__file__).parents[1] / "src" / "ddrscope" / "data" / "zoo"
+STAGES = {"srresnet": "pixel", "srgan": "adversarial"}
+RESIDUAL = {"wgr": "with", "wogr": "without"}
+
+
+def main(runs: Path, analysis: Path, machine: str) -> None:
+    for family, stage in STAGES.items():
+        for kind in RESIDUAL:
+            source = runs / kind / stage
+            shutil.copyfile(source / "weights.safetensors", ZOO / f"{family}-{kind}.safetensors")
+            if (analysis / "analysis.json").exists():
+                card = write_card(family, kind, runs, json.loads((analysis / "analysis.json").read_text()), machine)
+                (ZOO / f"{family}-{kind}.md").write_text(card)
+
+
+def write_card(family: str, kind: str, runs: Path, analysis: dict[str, Any], machine: str) -> str:
+    from ddrscope.networks.weights import read_metadata
+
+    name, stage = f"{family}-{kind}", STAGES[family]
+    known = read_metadata(runs / kind / stage / "weights.safetensors")
+    recipe = json.loads(known["recipe"])
+    quality = json.loads((runs / kind / stage / "quality.json").read_text())
+    before = json.loads((runs / kind / "pixel" / "quality.json").read_text())
+    photographs = [Path(photo).stem for photo in json.loads(known["photographs"])]
+    flag = "--global-residual" if kind == "wgr" else "--no-global-residual"
+    adversarial = "" if family == "srgan" else " The command also trains the adversarial stage; `adversarial.steps=0` leaves it out."
+    return f"""# {name}
+
+{known["description"]}: {recipe["channels"]} channels, {recipe["blocks"]} blocks, no batch normalization. It never saw a degraded picture.
+
+    make photos
+    ddrscope train compact {flag} --images hr/train --val hr/val --test hr/test --threads 1 --out runs/{kind}
+
+The weights are `runs/{kind}/{stage}/weights.safetensors`.{adversarial}
+
+| | |
+|---|---|
+| recipe | `{json.dumps({key: value for key, value in recipe.items() if not isinstance(value, dict)})}` |
+| {stage} stage | `{json.dumps(recipe[stage])}` |
+| perceptual loss | {_perceptual(recipe, family)} |
+| seed | {recipe["seed"]} |
+| steps, duration | {known["steps"]} steps, {int(known["seconds"]) // 60} minutes on {machine} |
+| weights | exponential moving average, float16 |
+| trained on | {len(photographs)} photographs: {", ".join(photographs)} |
+
+The photographs come from Debian's lomiri-wallpapers-16.04 and -20.04 (CC-BY-SA), mate-backgrounds and plasma-workspace-wallpapers
+(GPL-2+); they are not part of this package. None of the bundled photographs is among them.
+
+## Quality on {len(quality)} test photographs
+
+PSNR and SSIM on Y, border of 4 pixels cropped; LPIPS is ST-LPIPS with VGG-16 of the middle 384 pixels, smaller is
+better; no network here was trained with it.
+{_gains(quality, before, family)}
+
+| photograph | PSNR | bicubic | SSIM | bicubic | LPIPS | bicubic |
+|---|---|---|---|---|---|---|
+{_rows(quality)}
+
+## Separability at the last HR layer
+
+`ddrscope analyze` on {analysis["photos"]} photographs it was not trained on ({analysis["pictures"]} crops;
+{", ".join(analysis["groups"])}), content by {analysis["content"]}; 95 % jackknife over photographs.
+
+| view | CHI by degradation | CHI by content | degradation share | content share | 5-NN |
+|---|---|---|---|---|---|
+{_measures(analysis, name)}
+"""
+
+
+def _perceptual(recipe: dict[str, Any], family: str) -> str:
+    stage = recipe["adversarial"]
+    if family == "srresnet" or not stage["perceptual_weight"] or stage["perceptual"] == "none":
+        return "none"
+    named = {"alex": "ST-LPIPS, AlexNet (stlpips-pytorch)", "vgg": "ST-LPIPS, VGG-16 (stlpips-pytorch)", "vgg19": "VGG-19"}
+    return named[stage["perceptual"]]
+
+
+def _mean(values: list[float], unit: str) -> str:
+    reach = student_t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+    mean = np.mean(values)
+    return f"{mean:+.2f} {unit} (95 % interval of the mean {mean - reach:+.2f} to {mean + reach:+.2f}, n = {len(values)})"
+
+
+def _gains(quality: list[dict[str, Any]], before: list[dict[str, Any]], family: str) -> str:
+    text = f"PSNR over bicubic: {_mean([row['psnr'] - row['psnr_bicubic'] for row in quality], 'dB')}."
+    if family == "srgan":
+        pairs = list(zip(quality, before, strict=True))
+        text += f" Against its pixel stage: PSNR {_mean([a['psnr'] - b['psnr'] for a, b in pairs], 'dB')}, "
+        text += f"LPIPS {_mean([100 * (a['lpips'] / b['lpips'] - 1) for a, b in pairs], '%')}."
+    return text
+
+
+def _rows(quality: list[dict[str, Any]]) -> str:
+    return "\n".join(
+        f"| {row['photo'].removesuffix('.png')} | {row['psnr']:.2f} | {row['psnr_bicubic']:.2f} | {row['ssim']:.4f} | "
+        f"{row['ssim_bicubic']:.4f} | {row['lpips']:.3f} | {row['lpips_bicubic']:.3f} |"
+        for row in quality
+    )
+
+
+def _measures(analysis: dict[str, Any], name: str) -> str:
+    (entry,) = [entry for entry in analysis["networks"] if entry["name"] == name]
+    last = [row for row in entry["layers"] if row["layer"] == entry["layers"][-1]["layer"]]
+
+    def cell(row: dict[str, Any], key: str, digits: int) -> str:
+        value, low, high = (row[f"{key}{end}"] for end in ("", "_low", "_high"))
+        return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+    return "\n".join(
+        f"| {row['view']} | {cell(row, 'chi_pca', 2)} | {cell(row, 'chi_content_pca', 2)} | {cell(row, 'degradation_share', 3)} | "
+        f"{cell(row, 'content_share', 3)} | {row['knn_accuracy']:.2f} |"
+        for row in last
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])

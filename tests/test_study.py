@@ -151,7 +151,8 @@ def test_the_whole_study_runs_and_goes_on(tmp_path: Path) -> None:
             Image.open(bundled_photos() / f"{name}.png").save(tmp_path / folder / f"mine-{name.replace('__', '-')}.png")
     words = [
         "study", "channels=4", "blocks=1", "batch=2", "patch=8", "precision=float32", "pixel.steps=8", "adversarial.steps=4",
-        "adversarial.perceptual=none", "--seeds", "1", "--crops", "2", "--crop", "32", "--tsne-seeds", "1", "--threads", "2",
+        "adversarial.perceptual=none", "--seeds", "1", "--crops", "2", "--crop", "32", "--photos", "4",
+        "--tsne-seeds", "1", "--threads", "2",
         "--images", str(tmp_path / "train"), "--val", str(tmp_path / "val"), "--test", str(tmp_path / "test"),
         "--out", str(tmp_path / "out"), "--json",
     ]  # fmt: skip

@@ -37,6 +37,7 @@ def command(
     seeds: Annotated[int, typer.Option("--seeds", help="Trainings of each kind.", min=1)] = 3,
     crops: Annotated[int, typer.Option("--crops", help="Crops of each photograph, without overlap.", min=2)] = 4,
     crop: Annotated[int, typer.Option("--crop", help="Side of a crop in HR pixels.", min=8)] = 128,
+    photos: Annotated[int | None, typer.Option("--photos", help="Analyse only so many photographs, for a quick look.", min=3)] = None,
     tsne_seeds: Annotated[int, typer.Option("--tsne-seeds", help="t-SNE planes of each layer.", min=1, max=20)] = 3,
     threads: common.Threads = 0,
     resume: common.Resume = False,
@@ -44,12 +45,14 @@ def command(
     as_json: common.AsJson = False,
 ) -> None:
     folders = str(images), str(val), str(test)
-    settings = StudySettings(*folders, recipe, tuple(changes or ()), seeds, crops, crop, tsne_seeds)
+    settings = StudySettings(*folders, recipe, tuple(changes or ()), seeds, crops, crop, photos, tsne_seeds)
     count = common.use_threads(threads)
-    with RunFolder(out, settings.to_dict(), resume, overwrite) as folder, common.progress() as bars:
-        result = Study(settings, folder.path, count, bars).run()
-        page = result.save(folder.path)
-        folder.finish()
+    with common.progress() as bars:
+        study = Study(settings, out, count, bars)
+        with RunFolder(out, study.identity, resume, overwrite) as folder:
+            result = study.run()
+            page = result.save(out)
+            folder.finish()
     for claim in result.data["claims"]:
         common.say(f"{claim['claim']} {claim['view']}: {claim['verdict']}")
     if as_json:

@@ -47,7 +47,11 @@ def gather(
     plans: dict[str, Callable[[], tuple[AnalysisSettings, dict[str, Network]]]] = {
         "networks": lambda: (AnalysisSettings(BUNDLED, tsne_seeds=settings.tsne_seeds, **common), {}),
         "classifier": lambda: (AnalysisSettings((CLASSIFIER,), tsne_seeds=settings.tsne_seeds, **common), {}),
-        "levels": lambda: (AnalysisSettings(BUNDLED, degradations=paths, layers=(), tsne_seeds=1, **common), {}),
+        # One crop of each photograph: a score of levels of all of them would take an hour.
+        "levels": lambda: (
+            AnalysisSettings(BUNDLED, degradations=paths, layers=(), tsne_seeds=1, **common | {"images": (str(pictures / "*__1.png"),)}),
+            {},
+        ),
         "seeds": lambda: (
             AnalysisSettings(tuple(name for name, _ in seeds), tsne_seeds=1, **common),
             {name: replace(load_network(path), name=name) for name, path in seeds},

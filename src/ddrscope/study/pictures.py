@@ -12,17 +12,19 @@ from ddrscope.images import bundled_photos, find_pictures, grid_crops, read_pict
 from ddrscope.store import atomic_write
 
 
-def write_crops(test: str, folder: Path, crops: int, size: int) -> int:
+def write_crops(test: str, folder: Path, crops: int, size: int, limit: int | None = None) -> int:
     """Cut ``crops`` crops of ``size`` pixels, without overlap, from every bundled and every ``test`` photograph into ``folder``.
 
-    They are called ``photograph__1.png`` and so on. Returns the number of photographs. Raises `InputError` for a photograph too small.
+    ``limit`` takes only so many photographs, the ``test`` ones first. The crops
+    are called ``photograph__1.png`` and so on. Returns the number of photographs. Raises `InputError` for a photograph too small.
     """
     photos: dict[str, list[np.ndarray]] = {}
-    for source in (bundled_photos(), test):
+    for source in (test, bundled_photos()):
         for file in find_pictures([source]):
             picture = read_picture(file)
             photos.setdefault(picture.photo.replace("/", "-"), []).extend(grid_crops(picture.pixels, size, name=str(file.path)))
-    for photo, found in photos.items():
+    chosen_photos = list(photos.items())[:limit]
+    for photo, found in chosen_photos:
         if len(found) < crops:
             raise InputError(
                 f"{photo} has room for {len(found)} crops of {size} pixels, not for {crops}: leave it out or give fewer --crops"
@@ -31,4 +33,4 @@ def write_crops(test: str, folder: Path, crops: int, size: int) -> int:
         for index, pixels in enumerate(chosen, 1):
             with atomic_write(folder / f"{photo}__{index}.png") as temporary:
                 Image.fromarray(np.rint(pixels * 255).astype(np.uint8)).save(temporary, "PNG")
-    return len(photos)
+    return len(chosen_photos)

@@ -30,10 +30,15 @@ class Study:
         self.progress = progress or Silent()
         self.jobs = jobs(settings, parse_changes(settings.changes), out / "trainings")
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides whether a folder is this study's: the settings, and the bundled networks as they are."""
+        return self.settings.to_dict() | {"bundled": {name: sha256(bundled_path(name)) for name in BUNDLED}}
+
     def run(self) -> StudyResult:
         """Train what is missing, analyse what is missing, judge the claims."""
         pictures = self.out / "pictures"
-        photos = write_crops(self.settings.test, pictures, self.settings.crops, self.settings.crop)
+        photos = write_crops(self.settings.test, pictures, self.settings.crops, self.settings.crop, self.settings.photos)
         run_trainings(self.jobs, self.settings, self.threads, self.progress)
         evidence, analyses = gather(self.settings, self.jobs, pictures, self.out / "analyses", self.threads, self.progress)
         psnr = final_psnr(self.jobs)
@@ -55,7 +60,7 @@ class Study:
             "psnr": psnr,
             "trainings": [self._training(job.name, job.folder) for job in self.jobs],
             "settings": self.settings.to_dict(),
-            "manifest": manifest(self.settings.to_dict()) | {"networks": {name: sha256(bundled_path(name)) for name in BUNDLED}},
+            "manifest": manifest(self.identity),
         }
         embeddings = {name: analyses[name].embedding for name in ("networks", "classifier")}
         return StudyResult(data, evidence, embeddings)

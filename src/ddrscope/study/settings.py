@@ -29,7 +29,7 @@ class StudySettings:
     """The options of `Study`. ``images``, ``val`` and ``test`` are folders of clean photographs; ``seeds`` counts trainings of each kind.
 
     ``recipe`` is what the seeds are trained by, with and without global residual. The analysed pictures are ``crops`` crops of ``crop`` HR
-    pixels, which do not overlap, of each bundled and each test photograph.
+    pixels, which do not overlap, of each bundled and each test photograph, or of the first ``photos`` of them.
     """
 
     images: str
@@ -40,6 +40,7 @@ class StudySettings:
     seeds: int = 3
     crops: int = 4
     crop: int = 128
+    photos: int | None = None
     tsne_seeds: int = 3
 
     def __post_init__(self) -> None:
@@ -47,6 +48,8 @@ class StudySettings:
             raise InputError(f"--seeds {self.seeds}: give 1 or more")
         if self.crops < 2:
             raise InputError(f"--crops {self.crops}: photographs can be told from degradations with 2 crops of each or more")
+        if self.photos is not None and self.photos < 3:
+            raise InputError(f"--photos {self.photos}: intervals need 3 photographs or more")
 
     def to_dict(self) -> dict[str, Any]:
         """The settings in plain types."""

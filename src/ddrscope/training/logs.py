@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from torch.utils.tensorboard import SummaryWriter
 
 from ddrscope.store import atomic_write
 
-GAP = 8
+GAP, HEADING = 8, 30
+PREVIEWED = ("bicubic", "network", "photograph")
 
 
 class Log:
@@ -53,9 +54,13 @@ class Log:
     def preview(self, step: int, rows: Sequence[Sequence[NDArray[np.uint8]]]) -> None:
         """Keep a contact sheet, a row a photograph: enlarged by bicubic, by the network, and the photograph itself."""
         sheet = np.concatenate([_padded(np.concatenate([_padded(cell) for cell in row], axis=1)) for row in rows])
+        heading = Image.new("RGB", (sheet.shape[1], HEADING), "white")
+        for column, name in enumerate(PREVIEWED):
+            ImageDraw.Draw(heading).text((column * sheet.shape[1] // len(PREVIEWED) + GAP, GAP), name, "black", ImageFont.load_default(14))
+        sheet = np.concatenate([np.asarray(heading), sheet])
         with atomic_write(self.folder / "previews" / f"step-{step:06d}.png") as temporary:
             Image.fromarray(sheet).save(temporary, "PNG")
-        self.board.add_image("bicubic, network, photograph", sheet, step, dataformats="HWC")
+        self.board.add_image(", ".join(PREVIEWED), sheet, step, dataformats="HWC")
         self.board.flush()
 
     def close(self) -> None:

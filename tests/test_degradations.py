@@ -9,6 +9,7 @@ from typing import Annotated
 
 import numpy as np
 import pytest
+import skimage.color
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
@@ -36,18 +37,36 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "degradations.md"
 LADDERS = {
     "aniso_blur": ["aniso_blur:0.5,0.5,30", "aniso_blur:2,0.5,30", "aniso_blur:4,0.5,30", "aniso_blur:8,0.5,30"],
     "blur": ["blur:0.5", "blur:1", "blur:2", "blur:4", "blur:8"],
+    "brighten": ["brighten:0.1", "brighten:0.2", "brighten:0.4", "brighten:0.8"],
     "brightness": ["brightness:-10", "brightness:20", "brightness:-40", "brightness:80"],
+    "chroma": ["chroma:0.7", "chroma:0.2", "chroma:2", "chroma:4", "chroma:8"],
+    "color_block": ["color_block:6", "color_block:20", "color_block:40", "color_block:90"],
+    "color_diffusion": ["color_diffusion:1", "color_diffusion:3", "color_diffusion:6", "color_diffusion:12"],
+    "color_noise": ["color_noise:2", "color_noise:6", "color_noise:12", "color_noise:24"],
+    "color_shift": ["color_shift:1", "color_shift:3", "color_shift:6", "color_shift:12"],
     "contrast": ["contrast:0.9", "contrast:0.7", "contrast:0.4", "contrast:0"],
+    "contrast_curve": ["contrast_curve:-0.3", "contrast_curve:0", "contrast_curve:-0.5", "contrast_curve:0.3"],
+    "darken": ["darken:0.1", "darken:0.2", "darken:0.4", "darken:0.8"],
+    "hsv_saturation": ["hsv_saturation:0.8", "hsv_saturation:0.4", "hsv_saturation:0", "hsv_saturation:-0.5"],
     "impulse": ["impulse:0.5", "impulse:2", "impulse:10", "impulse:40"],
+    "jitter": ["jitter:0.2", "jitter:0.5", "jitter:1", "jitter:3"],
     "jpeg": ["jpeg:90", "jpeg:60", "jpeg:30", "jpeg:10"],
     "jpeg2000": ["jpeg2000:4", "jpeg2000:16", "jpeg2000:64", "jpeg2000:256"],
+    "lens_blur": ["lens_blur:1", "lens_blur:2", "lens_blur:4", "lens_blur:8"],
+    "motion_blur": ["motion_blur:2,30", "motion_blur:4,30", "motion_blur:8,30", "motion_blur:16,30"],
     "noise": ["noise:5", "noise:10", "noise:20", "noise:40"],
+    "patches": ["patches:2", "patches:10", "patches:30", "patches:90"],
+    "pixelate": ["pixelate:1.5", "pixelate:3", "pixelate:6", "pixelate:12"],
     "poisson": ["poisson:1000", "poisson:300", "poisson:100", "poisson:30"],
+    "quantize": ["quantize:64", "quantize:16", "quantize:8", "quantize:4"],
     "resample": ["resample:1.5", "resample:2", "resample:4", "resample:8"],
     "saturation": ["saturation:0.9", "saturation:0.6", "saturation:0.3", "saturation:0"],
+    "sharpen": ["sharpen:0.5", "sharpen:1", "sharpen:3", "sharpen:10"],
     "speckle": ["speckle:5", "speckle:20", "speckle:50", "speckle:100"],
+    "tonal_range": ["tonal_range:0.9", "tonal_range:0.6", "tonal_range:0.3", "tonal_range:0.1"],
     "webp": ["webp:90", "webp:60", "webp:30", "webp:5"],
 }
+COLOR_ONLY = ("saturation", "hsv_saturation", "chroma", "color_diffusion", "color_shift", "color_noise", "sharpen")
 PIPELINES = ["clean", *(ladder[2] for ladder in LADDERS.values()), "blur:2+noise:10+jpeg:40", "resample:3,lanczos"]
 
 
@@ -196,9 +215,140 @@ def test_brightness_is_an_offset(photo: np.ndarray) -> None:
     np.testing.assert_allclose(degrade("brightness:-51", photo), (photo - 0.2).clip(0, 1), atol=1e-6)
 
 
-def test_saturation_needs_colour() -> None:
-    with pytest.raises(InputError, match="'saturation:0.5' needs an RGB picture, not 1 channel"):
-        degrade("saturation:0.5", flat(0.5)[..., :1])
+@pytest.mark.parametrize("family", COLOR_ONLY)
+def test_damage_to_colour_needs_colour(family: str) -> None:
+    with pytest.raises(InputError, match=f"'{LADDERS[family][1]}' needs an RGB picture, not 1 channel"):
+        degrade(LADDERS[family][1], flat(0.5)[..., :1])
+
+
+def point(size: int = 41) -> np.ndarray:
+    pixels = np.zeros((size, size, 3), np.float32)
+    pixels[size // 2, size // 2] = 1
+    return pixels
+
+
+@pytest.mark.parametrize("radius", [1, 2.5, 8])
+def test_lens_blur_is_a_disc(radius: float) -> None:
+    spread = degrade(f"lens_blur:{radius}", point())[..., 0].astype(float)
+    y, x = np.mgrid[-20:21, -20:21]
+    assert spread.sum() == pytest.approx(1, abs=1e-4)
+    # A disc has the second moment r^2 / 4 along each axis; a pixel adds 1/12.
+    assert (spread * x**2).sum() == pytest.approx(radius**2 / 4 + 1 / 12, abs=0.07)
+    assert spread[np.hypot(x, y) > radius + 0.75].max() < 1e-6
+    inside = spread[np.hypot(x, y) < radius - 0.75]
+    assert inside.size == 0 or np.ptp(inside) < 1e-5
+
+
+@pytest.mark.parametrize(("length", "angle"), [(1, 0), (5, 0), (9, 90), (12, 30), (12, 150)])
+def test_motion_blur_is_a_line(length: int, angle: float) -> None:
+    spread = degrade(f"motion_blur:{length},{angle}", point())[..., 0].astype(float)
+    y, x = np.mgrid[20:-21:-1, -20:21]
+    along = x * np.cos(np.deg2rad(angle)) + y * np.sin(np.deg2rad(angle))
+    across = y * np.cos(np.deg2rad(angle)) - x * np.sin(np.deg2rad(angle))
+    assert spread.sum() == pytest.approx(1, abs=1e-4)
+    assert (spread * along**2).sum() == pytest.approx((length - 1) ** 2 / 12, abs=0.3)
+    assert (spread * across**2).sum() < 0.3
+
+
+def test_motion_in_a_random_direction(photo: np.ndarray) -> None:
+    assert not np.allclose(degrade("motion_blur:9", photo, seed=0), degrade("motion_blur:9", photo, seed=1))
+
+
+@pytest.mark.parametrize("factor", [-0.5, 0, 0.4, 1.7])
+def test_hsv_saturation_agrees_with_scikit_image(photo: np.ndarray, factor: float) -> None:
+    hsv = skimage.color.rgb2hsv(photo)
+    if factor >= 0:
+        hsv[..., 1] = np.minimum(hsv[..., 1] * factor, 1)
+        expected = skimage.color.hsv2rgb(hsv)
+    else:
+        value = hsv[..., 2:]
+        expected = value * (1 - factor) + factor * photo
+    assert np.allclose(degrade(f"hsv_saturation:{factor}", photo), expected.clip(0, 1), atol=1e-4)
+
+
+def test_chroma_and_color_diffusion_in_cielab(photo: np.ndarray) -> None:
+    paler = skimage.color.rgb2lab(degrade("chroma:0.5", photo))
+    before = skimage.color.rgb2lab(photo)
+    assert np.allclose(paler[..., 0], before[..., 0], atol=0.1) and np.allclose(paler[..., 1:], before[..., 1:] / 2, atol=0.2)
+    # Colours that are the same everywhere only get stronger.
+    tinted = np.tile(np.float32([0.5, 0.45, 0.4]), (64, 64, 1))
+    stronger = skimage.color.rgb2lab(degrade("color_diffusion:2", tinted))
+    assert np.allclose(stronger[..., 1:], 2 * skimage.color.rgb2lab(tinted)[..., 1:], atol=0.2)
+    diffused = skimage.color.rgb2lab(degrade("color_diffusion:1", photo))
+    assert diffused[..., 1].std() < 0.95 * before[..., 1].std()
+
+
+def test_color_shift_moves_green_only_and_only_at_edges(photo: np.ndarray) -> None:
+    shifted = degrade("color_shift:6", photo)
+    assert np.array_equal(shifted[..., [0, 2]], photo[..., [0, 2]]) and not np.array_equal(shifted[..., 1], photo[..., 1])
+    step = np.zeros((128, 128, 3), np.float32)
+    step[:, 64:] = 1
+    moved = np.abs(degrade("color_shift:6", step) - step)[..., 1].max(axis=0)
+    assert moved[:40].max() < 1e-3 and moved[90:].max() < 1e-3
+
+
+def test_color_noise_has_the_covariance_of_ycbcr() -> None:
+    noise = (degrade("color_noise:10", flat(0.5)) - 0.5).reshape(-1, 3) * 255
+    rgb_from_ycbcr = np.linalg.inv([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+    assert np.allclose(np.cov(noise.T), 100 * rgb_from_ycbcr @ rgb_from_ycbcr.T, rtol=0.03, atol=3)
+
+
+def test_sharpening_adds_detail_of_lightness(photo: np.ndarray) -> None:
+    grey = np.repeat(photo.mean(axis=2, keepdims=True), 3, axis=2) * 0.4 + 0.3
+    light = skimage.color.rgb2lab(grey)[..., 0]
+    x = np.arange(-6, 7)
+    weights = np.exp(-(x**2) / 72)
+    kernel = np.outer(weights, weights) / weights.sum() ** 2
+    expected = light + 0.5 * (light - convolve(light, kernel, mode="reflect"))
+    assert np.allclose(skimage.color.rgb2lab(degrade("sharpen:0.5", grey))[..., 0], expected, atol=0.05)
+
+
+@pytest.mark.parametrize("level", [0.1, 0.4, 0.8])
+def test_brighten_and_darken_are_parabolas(photo: np.ndarray, level: float) -> None:
+    # Through (0, 0), (1/2, 1/2 + L/2), (1, 1): x + 2 L x (1 - x).
+    bend = 2 * level * photo * (1 - photo)
+    assert np.allclose(degrade(f"brighten:{level}", photo), (photo + bend).clip(0, 1), atol=1e-5)
+    assert np.allclose(degrade(f"darken:{level}", photo), (photo - bend).clip(0, 1), atol=1e-5)
+
+
+def test_contrast_curve_goes_through_its_points_and_tonal_range_is_a_line() -> None:
+    for level in (-0.6, 0.3):
+        tones = np.float32([0, 0.3, 0.5, 0.7, 1])[None, :, None]
+        assert np.allclose(degrade(f"contrast_curve:{level}", tones).ravel(), [0, 0.25 - level / 4, 0.5, 0.75 + level / 4, 1], atol=1e-6)
+    assert np.allclose(degrade("tonal_range:0.2", np.float32([0, 0.5, 1])[None, :, None]).ravel(), [0.4, 0.5, 0.6])
+
+
+def test_jitter_displaces_by_the_sigma_it_says() -> None:
+    ramp = np.tile(np.linspace(0, 1, 513, dtype=np.float32)[None, :, None], (200, 1, 1))
+    moved = (degrade("jitter:2", ramp) - ramp)[:, 20:-20] * 512
+    assert moved.std() == pytest.approx(2, rel=0.02) and abs(moved.mean()) < 0.05
+
+
+def test_patches_come_from_nearby() -> None:
+    height, width = np.mgrid[:96, :96] / np.float32(96)
+    places = np.stack([height, width, 0 * width], axis=-1).astype(np.float32)
+    moved = np.abs(degrade("patches:30", places) - places) * 96
+    assert 0 < moved.max() <= 8.001
+    changed = (moved.max(axis=2) > 0.01).mean()
+    assert 0.1 < changed < 0.3
+
+
+def test_pixelation_leaves_squares_of_one_colour(photo: np.ndarray) -> None:
+    squares = degrade("pixelate:4", photo).reshape(64, 4, 64, 4, 3)
+    assert np.ptp(squares, axis=(1, 3)).max() == 0
+    assert np.isin(squares[:, 0, :, 0].reshape(-1, 3), photo.reshape(-1, 3)).all()
+
+
+@pytest.mark.parametrize("values", [2, 7, 64])
+def test_quantization_keeps_so_many_values(values: int) -> None:
+    ramp = np.linspace(0, 1, 4001, dtype=np.float32)[None, :, None]
+    quantized = degrade(f"quantize:{values}", ramp)
+    assert len(np.unique(quantized)) == values and np.abs(quantized - ramp).max() <= 0.5 / (values - 1) + 1e-6
+
+
+def test_color_blocks_cover_the_area_they_say() -> None:
+    covered = [(degrade("color_block:2", flat(0.5, 512), seed=seed) != 0.5).any(axis=2).mean() for seed in range(4)]
+    assert np.mean(covered) == pytest.approx(0.02, abs=0.002)
 
 
 # --- properties of all families ---
@@ -240,7 +390,7 @@ def test_the_distance_to_clean_rises_with_the_level(family: str, photos: list[np
 def test_same_picture_and_seed_same_pixels(
     text: str, height: int, width: int, channels: int, seed: int, bits: int
 ) -> None:
-    if text.startswith("saturation"):
+    if text.split(":")[0] in COLOR_ONLY:
         channels = 3
     pixels = np.random.default_rng(seed).random((height, width, channels), dtype=np.float32)
     kept = pixels.copy()
@@ -259,7 +409,7 @@ def test_same_picture_and_seed_same_pixels(
 def test_the_canonical_text_names_the_same_pipeline(family: str, fraction: float) -> None:
     limits = next(f for f in list_degradations() if f.family == family).level_range()
     level = limits.low + fraction * (limits.high - limits.low)
-    number = str(round(level)) if family in ("jpeg", "webp") else repr(level)
+    number = str(round(level)) if family in ("jpeg", "webp", "quantize") else repr(level)
     pipeline = parse_degradation(f"{family}:{number}{',1,2' if family == 'aniso_blur' else ''}")
     assert parse_degradation(pipeline.text) == pipeline
     assert parse_degradation(pipeline.text).text == pipeline.text

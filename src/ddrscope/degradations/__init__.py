@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import blur, compression, noise, resampling, tone  # noqa: F401  # importing a family registers it
+from . import blur, color, compression, noise, resampling, spatial, tone  # noqa: F401  # importing a family registers it
 from .base import Degradation, Range, Stage
 from .pipeline import Pipeline, parse_degradation
 from .registry import list_degradations, register

@@ -1,4 +1,4 @@
-"""Tone: brightness, contrast, saturation."""
+"""Tone: brightness, contrast, saturation, curves."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from ..errors import InputError
 from .base import Degradation, Range
@@ -77,3 +78,73 @@ class Saturation(Degradation):
     @property
     def severity(self) -> float:
         return abs(self.level - 1)
+
+
+def _curved(pixels: np.ndarray, inputs: tuple[float, ...], outputs: tuple[float, ...]) -> np.ndarray:
+    """Every value sent through the smooth curve through the given points and (0, 0) and (1, 1)."""
+    curve = CubicSpline((0, *inputs, 1), (0, *outputs, 1))
+    return curve(pixels.clip(0, 1)).astype(np.float32)
+
+
+@register
+@dataclass(frozen=True)
+class Brightening(Degradation):
+    """Brightening by a curve that lifts the middle tones; black and white stay."""
+
+    family = "brighten"
+    stage = "after"
+    neutral_level = 0
+    level: Annotated[float, Range(0, 1.2, "mid grey rises by half of it")]
+
+    def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return _curved(pixels, (0.5,), (0.5 + self.level / 2,))
+
+
+@register
+@dataclass(frozen=True)
+class Darkening(Degradation):
+    """Darkening by a curve that lowers the middle tones; black and white stay."""
+
+    family = "darken"
+    stage = "after"
+    neutral_level = 0
+    level: Annotated[float, Range(0, 1.2, "mid grey falls by half of it")]
+
+    def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return _curved(pixels, (0.5,), (0.5 - self.level / 2,))
+
+
+@register
+@dataclass(frozen=True)
+class ContrastCurve(Degradation):
+    """Contrast by a curve about mid grey: below 0 flatter, above 0 harsher; black and white stay."""
+
+    family = "contrast_curve"
+    stage = "after"
+    neutral_level = -0.2
+    level: Annotated[float, Range(-1, 1, "tones 0.3 and 0.7 move to 0.25 - LEVEL/4 and 0.75 + LEVEL/4")]
+
+    def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return _curved(pixels, (0.3, 0.5, 0.7), (0.25 - self.level / 4, 0.5, 0.75 + self.level / 4))
+
+    @property
+    def severity(self) -> float:
+        return abs(self.level + 0.2)
+
+
+@register
+@dataclass(frozen=True)
+class TonalRange(Degradation):
+    """Tonal range compressed about mid grey: black turns grey, white too."""
+
+    family = "tonal_range"
+    stage = "after"
+    neutral_level = 1
+    level: Annotated[float, Range(0, 1, "width of the range that is left")]
+
+    def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return np.float32(0.5) + np.float32(self.level) * (pixels.clip(0, 1) - np.float32(0.5))
+
+    @property
+    def severity(self) -> float:
+        return -self.level

@@ -1,0 +1,159 @@
+"""Damage to colour: diffused, displaced, too gaudy or too pale; RGB pictures only."""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, shift
+from skimage import color
+
+from ..errors import InputError
+from .base import Degradation, Range
+from .registry import register
+
+# Edges are looked for at this scale (sigma in pixels), and shown wholly at their 99th percentile.
+EDGE_SIGMA, EDGE_PERCENTILE = 4.0, 99
+
+
+class _ColorDegradation(Degradation):
+    """A degradation of three channels."""
+
+    def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        if pixels.shape[2] != 3:
+            raise InputError(f"'{self.text}' needs an RGB picture, not {pixels.shape[2]} channel(s): leave {self.family} out")
+        return self.apply_to_rgb(pixels.clip(0, 1), rng).astype(np.float32)
+
+    @abstractmethod
+    def apply_to_rgb(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Damage a float32 (H, W, 3) picture in 0..1."""
+
+
+@register
+@dataclass(frozen=True)
+class ColorDiffusion(_ColorDegradation):
+    """Colour diffusion: the colours (CIELAB a, b) are blurred far and strengthened."""
+
+    family = "color_diffusion"
+    stage = "after"
+    level: Annotated[float, Range(1, 12, "factor of the colours; sigma 1.5 LEVEL + 2 pixels")]
+
+    def apply_to_rgb(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        lab = color.rgb2lab(pixels)
+        sigma = 1.5 * self.level + 2
+        lab[..., 1:] = self.level * gaussian_filter(lab[..., 1:], (sigma, sigma, 0), mode="reflect")
+        return _rgb(lab)
+
+
+@register
+@dataclass(frozen=True)
+class ColorShift(_ColorDegradation):
+    """Colour shift: the green channel is displaced in a random direction, as far as there are edges."""
+
+    family = "color_shift"
+    stage = "after"
+    neutral_level = 0
+    level: Annotated[float, Range(0, 50, "displacement in pixels")]
+
+    def apply_to_rgb(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        angle = rng.uniform(0, 2 * np.pi)
+        moved = shift(pixels[..., 1], (self.level * np.sin(angle), self.level * np.cos(angle)), order=1, mode="nearest")
+        slopes = np.hypot(*np.gradient(color.rgb2gray(pixels))) if min(pixels.shape[:2]) > 1 else np.zeros(pixels.shape[:2])
+        edges = gaussian_filter(slopes, EDGE_SIGMA, mode="reflect")
+        edges = (edges / max(np.percentile(edges, EDGE_PERCENTILE), 1e-12)).clip(0, 1)
+        result = pixels.copy()
+        result[..., 1] += edges * (moved - pixels[..., 1])
+        return result
+
+
+@register
+@dataclass(frozen=True)
+class HsvSaturation(_ColorDegradation):
+    """Saturation in HSV: below 1 paler, 0 grey, below 0 the opposite hue."""
+
+    family = "hsv_saturation"
+    stage = "after"
+    neutral_level = 1
+    level: Annotated[float, Range(-1, 10, "factor")]
+
+    def apply_to_rgb(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        # The value is the largest channel; the others lie below it in proportion to the saturation, which ends at 1.
+        value = pixels.max(axis=2, keepdims=True)
+        span = value - pixels.min(axis=2, keepdims=True)
+        most = np.divide(value, span, out=np.zeros_like(value), where=span > 0)
+        return value - (value - pixels) * np.minimum(np.float32(self.level), most)
+
+    @property
+    def severity(self) -> float:
+        return abs(self.level - 1)
+
+
+@register
+@dataclass(frozen=True)
+class Chroma(_ColorDegradation):
+    """Chroma (CIELAB a, b): below 1 paler, above 1 gaudier."""
+
+    family = "chroma"
+    stage = "after"
+    neutral_level = 1
+    level: Annotated[float, Range(0, 20, "factor")]
+
+    def apply_to_rgb(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        if self.level == 1:
+            return pixels
+        lab = color.rgb2lab(pixels)
+        lab[..., 1:] *= self.level
+        return _rgb(lab)
+
+    @property
+    def severity(self) -> float:
+        return abs(self.level - 1)
+
+
+@register
+@dataclass(frozen=True)
+class ColorNoise(_ColorDegradation):
+    """White Gaussian noise added in YCbCr, so that it is coloured."""
+
+    family = "color_noise"
+    stage = "after"
+    neutral_level = 0
+    level: Annotated[float, Range(0, 255, "sigma in 0..255 units")]
+
+    def apply_to_rgb(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        noise = np.float32(self.level / 255) * rng.standard_normal(pixels.shape, dtype=np.float32)
+        return pixels + noise @ _FROM_YCBCR.T
+
+
+# ITU-R BT.601, full range: R, G, B from Y, Cb, Cr.
+_FROM_YCBCR = np.array([[1, 0, 1.402], [1, -0.344136, -0.714136], [1, 1.772, 0]], np.float32)
+
+
+@register
+@dataclass(frozen=True)
+class Sharpening(_ColorDegradation):
+    """Too much sharpening: the lightness (CIELAB L) gets its detail, finer than 6 pixels, several times over."""
+
+    family = "sharpen"
+    stage = "after"
+    neutral_level = 0
+    level: Annotated[float, Range(0, 50, "times the detail is added")]
+
+    def apply_to_rgb(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        if self.level == 0:
+            return pixels
+        lab = color.rgb2lab(pixels)
+        light = lab[..., 0]
+        lab[..., 0] = light + self.level * (light - gaussian_filter(light, 6, mode="reflect", truncate=1))
+        return _rgb(lab)
+
+
+def _rgb(lab: np.ndarray) -> np.ndarray:
+    """RGB in 0..1 of CIELAB; colours that RGB has not are cut off."""
+    lab[..., 0] = lab[..., 0].clip(0, 100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that colours were cut off
+        return color.lab2rgb(lab)

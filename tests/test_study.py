@@ -77,7 +77,7 @@ def test_c1_fails_where_photographs_gather() -> None:
     rows = found.layers
     rows.loc[rows.network.isin(["srresnet-wgr", "srgan-wgr"]), ["photo_share_high"]] = 0.9
     assert verdicts(found)["C1"] == NOT_DECIDED
-    rows.loc[(rows.network == "efficientnet-lite0") & (rows.control == "random_weights"), "photo_share_high"] = 0.9
+    rows.loc[(rows.network == "efficientnet-lite0") & (rows.control == "pixels"), "photo_share_high"] = 0.9
     assert verdicts(found)["C1"] == DOES_NOT_HOLD
 
 

@@ -49,7 +49,7 @@ def _page(result: StudyResult, figures: dict[str, Figure]) -> str:
         by_claim.setdefault(claim["claim"], []).append(claim)
     sample = (
         f"{data['photos']} photographs that no network was trained on, {data['crops']} crops of each; "
-        f"{data['settings']['seeds']} seeds of each training, beside the bundled networks."
+        f"{data['settings']['seeds']} seed(s) of each training, beside the bundled networks."
     )
     return Template((room / "study.html").read_text(encoding="utf-8")).substitute(
         style=(room / "page.css").read_text(encoding="utf-8"),
@@ -85,7 +85,7 @@ def _claim(key: str, views: list[dict[str, Any]], figure: Figure) -> str:
         f'<section id="{key}"><h2>{key}: {html.escape(views[0]["text"])}</h2><p>{verdicts}</p>'
         f'<p class="hint">Rule: {html.escape(views[0]["rule"])}</p>'
         f'<img class="wide" alt="Figure of claim {key}" src="data:image/png;base64,{source}">'
-        f'<details><summary>{len(views[0]["cases"])} cases in each view</summary><div class="scroll"><table><thead><tr><th>view</th>'
+        f'<details><summary>{len(views[0]["cases"])} cases in each view</summary><div class="scroll"><table class="words"><thead><tr><th>view</th>'
         f"<th>case</th><th>answer</th><th>evidence</th></tr></thead><tbody>{rows}</tbody></table></div></details></section>"
     )
 

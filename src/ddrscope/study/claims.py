@@ -107,12 +107,12 @@ def _c1(evidence: Evidence, psnr: Mapping[str, float], view: str) -> list[Case]:
         shares = f"degradation {percent(row, 'degradation_share')}, photograph {percent(row, 'photo_share')}"
         cases.append(Case(f"{network}: degradation above photograph", holds, shares))
     row, random, pixels = (_last(evidence, CLASSIFIER, view, control) for control in ("", "random_weights", "pixels"))
-    holds = above(row, row, "photo_share", "degradation_share") and above(row, random, "photo_share")
+    holds = above(row, row, "photo_share", "degradation_share") and above(row, pixels, "photo_share")
     shares = (
         f"photograph {percent(row, 'photo_share')}, degradation {percent(row, 'degradation_share')}; "
-        f"photograph with random weights {percent(random, 'photo_share')}, in the pixels {percent(pixels, 'photo_share')}"
+        f"photograph in the pixels {percent(pixels, 'photo_share')}, with random weights {percent(random, 'photo_share')}"
     )
-    return [*cases, Case(f"{CLASSIFIER}: photograph above degradation, and above its random weights", holds, shares)]
+    return [*cases, Case(f"{CLASSIFIER}: photograph above degradation, and above the pixels' photograph", holds, shares)]
 
 
 def _c2(evidence: Evidence, psnr: Mapping[str, float], view: str) -> list[Case]:
@@ -221,7 +221,7 @@ CLAIMS = {
     "C1": Statement(
         "SR features gather by degradation; classification features by content.",
         "SR networks with global residual: degradation share above the photograph's; the classifier: the reverse, and its "
-        "photograph share above that of its random weights.",
+        "photograph share above that of the pixels.",
         _c1,
     ),
     "C2": Statement(

@@ -85,7 +85,8 @@ def _claim(key: str, views: list[dict[str, Any]], figure: Figure) -> str:
         f'<section id="{key}"><h2>{key}: {html.escape(views[0]["text"])}</h2><p>{verdicts}</p>'
         f'<p class="hint">Rule: {html.escape(views[0]["rule"])}</p>'
         f'<img class="wide" alt="Figure of claim {key}" src="data:image/png;base64,{source}">'
-        f'<details><summary>{len(views[0]["cases"])} cases in each view</summary><div class="scroll"><table class="words"><thead><tr><th>view</th>'
+        f"<details><summary>{len(views[0]['cases'])} cases in each view</summary>"
+        f'<div class="scroll"><table class="words"><thead><tr><th>view</th>'
         f"<th>case</th><th>answer</th><th>evidence</th></tr></thead><tbody>{rows}</tbody></table></div></details></section>"
     )
 

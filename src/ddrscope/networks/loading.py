@@ -95,8 +95,18 @@ def _classifier(path: Path, name: str) -> Network:
     module.load_state_dict(our_names(weights.state))
     layers = layer_names(module)
     note = "A classification network: pictures are degraded at their own size and resized to 224 pixels; its last layer is a vector."
-    known = {"layers": layers, "last_hr_layer": layers[-1], "notes": (note,), "source": str(path), "sha256": weights.sha256}
-    return Network(name, module, scale=1, channels=3, architecture="EfficientNet-Lite0", **known)  # type: ignore[arg-type]
+    return Network(
+        name=name,
+        module=module,
+        scale=1,
+        channels=3,
+        architecture="EfficientNet-Lite0",
+        layers=layers,
+        last_hr_layer=layers[-1],
+        notes=(note,),
+        source=str(path),
+        sha256=weights.sha256,
+    )
 
 
 class _ThenShrink:

@@ -20,7 +20,8 @@ class Network:
     """A module in evaluation mode with its scale, channels, layers and origin.
 
     Calling it takes and gives float32 (B, channels, H, W) batches in 0..1, whatever range the module itself wants; the output
-    may leave 0..1 a little. ``layers`` are the default ones in forward order, the last of them ``last_hr_layer``; empty and
+    may leave 0..1 a little. A classification network has scale 1 and gives logits (B, classes); in the place of its last HR layer
+    stands the input of its classifier. ``layers`` are the default ones in forward order, the last of them ``last_hr_layer``; empty and
     None where the architecture is not known by heart. ``global_residual`` is None where unknown; ``global_residual_source``
     says who told: ``option``, ``metadata``, ``measured`` or ``architecture``. ``run`` calls the module where that takes more
     than ``module(batch)``; it must hold the module as an attribute, so that a deep copy calls the copied module.

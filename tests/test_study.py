@@ -58,6 +58,7 @@ def evidence(**changes: float) -> Evidence:
         for network in ("srresnet-wgr", "srgan-wgr")
         for family in LEVELS
     ]  # fmt: skip
+    paths += [path | {"control": "pixels"} for path in paths]
     return Evidence(pd.DataFrame(rows), pd.DataFrame(kept), pd.DataFrame(paths))
 
 

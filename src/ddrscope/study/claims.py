@@ -168,12 +168,14 @@ def _c3(evidence: Evidence, psnr: Mapping[str, float], view: str) -> list[Case]:
 
 def _c4(evidence: Evidence, psnr: Mapping[str, float], view: str) -> list[Case]:
     cases = []
-    paths = evidence.paths[(evidence.paths.view == view) & (evidence.paths.control == "")]
+    paths = evidence.paths[(evidence.paths["view"] == view) & (evidence.paths.control == "")]
+    pixels = evidence.paths[(evidence.paths["view"] == view) & (evidence.paths.control == "pixels")]
     for network in ("srresnet-wgr", "srgan-wgr"):
         for family in LEVELS:
             path = paths[(paths.network == network) & (paths.family == family)].iloc[0]
             interval = f"Spearman {path.spearman:.2f} [{path.spearman_low:.2f}, {path.spearman_high:.2f}]"
-            said = f"{interval} over {len(path.levels)} levels, n = {path.n}"
+            in_pixels = pixels[pixels.family == family].iloc[0].spearman
+            said = f"{interval} over {len(path.levels)} levels, n = {path.n}; in the pixels {in_pixels:.2f}"
             holds = bool(path.spearman_low > CLEAR_ORDER) if path.spearman_low == path.spearman_low else None
             cases.append(Case(f"{network}, {family}: Spearman's interval above {CLEAR_ORDER}", holds, said))
     return cases

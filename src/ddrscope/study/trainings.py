@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import multiprocessing
+import os
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from pathlib import Path
@@ -17,6 +18,7 @@ from ddrscope.networks import load_network
 from ddrscope.store import write_json
 from ddrscope.study.settings import Job, StudySettings
 from ddrscope.training import Judge, PhotoPairs, Training
+from ddrscope.training import Progress as Step
 from ddrscope.training.loop import VALIDATION_SIDE
 
 # An adversarial step costs about so many pixel steps: only for the time that is left.
@@ -61,7 +63,14 @@ def _train(job: Job, settings: StudySettings, done: Any) -> None:
     training = Training(job.recipe, photos, validation, job.folder)
     done.put(training.pixel.step + ADVERSARIAL_COST * training.stages[-1].step)
     keep = {stage.name: job.kept(stage.name) for stage in training.stages}
-    training.run(lambda step: done.put(1 if step.stage == "pixel" else ADVERSARIAL_COST), keep)
+    parent = os.getppid()
+
+    def report(step: Step) -> None:
+        if os.getppid() != parent:
+            raise SystemExit("the study that asked for this training is gone")  # its checkpoint is taken up by the next one
+        done.put(1 if step.stage == "pixel" else ADVERSARIAL_COST)
+
+    training.run(report, keep)
     judge = Judge(validation)
     rows = []
     for stage in training.stages:

@@ -94,18 +94,21 @@ def _perceptual(recipe: dict[str, Any], family: str) -> str:
     return named[stage["perceptual"]]
 
 
-def _mean(values: list[float], unit: str) -> str:
+def _mean(values: list[float], unit: str, digits: int = 2) -> str:
     reach = student_t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
     mean = np.mean(values)
-    return f"{mean:+.2f} {unit} (95 % interval of the mean {mean - reach:+.2f} to {mean + reach:+.2f}, n = {len(values)})"
+    interval = f"{mean - reach:+.{digits}f} to {mean + reach:+.{digits}f}"
+    return f"{mean:+.{digits}f}{unit} (95 % interval of the mean {interval}, n = {len(values)})"
 
 
 def _gains(quality: list[dict[str, Any]], before: list[dict[str, Any]], family: str) -> str:
-    text = f"PSNR over bicubic: {_mean([row['psnr'] - row['psnr_bicubic'] for row in quality], 'dB')}."
+    text = f"PSNR over bicubic: {_mean([row['psnr'] - row['psnr_bicubic'] for row in quality], ' dB')}."
     if family == "srgan":
         pairs = list(zip(quality, before, strict=True))
-        text += f" Against its pixel stage: PSNR {_mean([a['psnr'] - b['psnr'] for a, b in pairs], 'dB')}, "
-        text += f"LPIPS {_mean([100 * (a['lpips'] / b['lpips'] - 1) for a, b in pairs], '%')}."
+        means = [np.mean([row["lpips"] for row in rows]) for rows in (before, quality)]
+        text += f" Against its pixel stage: PSNR {_mean([a['psnr'] - b['psnr'] for a, b in pairs], ' dB')}, mean LPIPS "
+        text += f"{means[0]:.3f} to {means[1]:.3f} ({100 * (means[1] / means[0] - 1):+.0f} %), by photograph "
+        text += f"{_mean([a['lpips'] - b['lpips'] for a, b in pairs], '', 3)}."
     return text
 
 

@@ -124,7 +124,7 @@ def test_features_for_other_tools(tmp_path: Path) -> None:
     assert run(*common, "--out", tmp_path / "f.npy").returncode == 0
     rows = np.load(tmp_path / "f.npy")
     names = (tmp_path / "f.txt").read_text().splitlines()
-    assert rows.dtype == np.float32 and rows.shape == (len(names), 64) and names == sorted(names)
+    assert rows.dtype == np.float32 and rows.shape == (len(names), 128) and names == sorted(names)
     assert not (tmp_path / "f.npy.parts").exists()
     assert run(*common, "--out", tmp_path / "f.parquet").returncode == 0
     table = pd.read_parquet(tmp_path / "f.parquet")

@@ -138,17 +138,19 @@ def test_killed_three_times_and_resumed_ends_bit_equal(photos: Path, tmp_path: P
 
 def test_two_processes_learn_what_one_does(photos: Path, tmp_path: Path) -> None:
     """Through accelerate with gloo: the batch is shared, so only the order of summation differs."""
-    changes = ["batch=4", "adversarial.regularization=r1"]
+    # Not the relativistic loss: the last bias drops out of it, and its slope is rounding alone.
+    changes = ["batch=4", "adversarial.regularization=r1", "adversarial.loss=vanilla"]
     subprocess.run(command(photos, tmp_path / "one", *changes), check=True, capture_output=True)
     _, _, *words = command(photos, tmp_path / "two", *changes)
-    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "0", "-m"]
-    done = subprocess.run([sys.executable, *launcher, *words], capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m"]
+    alone = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, *launcher, *words], capture_output=True, text=True, env=alone, timeout=300)
     assert done.returncode == 0, done.stderr
     one, two = checkpoints(tmp_path / "one"), checkpoints(tmp_path / "two")
     for key in one:
         assert torch.allclose(one[key].float(), two[key].float(), rtol=1e-3, atol=1e-5), key
     assert any(not torch.equal(one[key], two[key]) for key in one), "the second process did not take part"
-    refused = subprocess.run([sys.executable, *launcher, *words, "batch=3"], capture_output=True, text=True)
+    refused = subprocess.run([sys.executable, *launcher, *words, "batch=3"], capture_output=True, text=True, timeout=300)
     assert refused.returncode and "cannot be shared by 2 processes" in refused.stderr
 
 
@@ -243,14 +245,14 @@ def test_r1_of_a_linear_discriminator_is_its_squared_weight() -> None:
     assert torch.allclose(convolution.weight.grad, 2 * convolution.weight / 25)
 
 
-def test_spectral_norm_bounds_every_convolution_but_the_last() -> None:
+def test_spectral_norm_bounds_every_convolution() -> None:
     torch.manual_seed(0)
     discriminator = PatchDiscriminator(4).train()
     for _ in range(30):
         assert discriminator(torch.rand(2, 3, 32, 32)).shape == (2, 1, 4, 4)
-    *inner, last = [m for m in discriminator.modules() if isinstance(m, torch.nn.Conv2d)]
-    assert all(torch.linalg.matrix_norm(m.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.05) for m in inner)
-    assert not hasattr(last, "parametrizations")
+    layers = [m for m in discriminator.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert len(layers) == 6
+    assert all(torch.linalg.matrix_norm(m.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.05) for m in layers)
 
 
 def test_perceptual_distances_are_those_of_the_original() -> None:

@@ -20,7 +20,7 @@ KEY=VALUE overrides one: channels=32, pixel.steps=2000, adversarial.steps=0 (no 
 
 --out holds recipe.toml and a folder a stage, pixel/ and adversarial/, each with checkpoint.pt, log.csv, tensorboard/, previews/
 and, when it is done, weights.safetensors, which every command takes as NETWORK. The same command goes on with an interrupted training.
-Several devices: torchrun --nproc_per_node 2 -m ddrscope train ... (the batch is shared between them).
+Several devices: torchrun --standalone --nproc_per_node 2 -m ddrscope train ... (the batch is shared between them).
 
 \b
 Examples:

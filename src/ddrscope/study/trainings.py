@@ -63,11 +63,12 @@ def _train(job: Job, settings: StudySettings, done: Any) -> None:
     training = Training(job.recipe, photos, validation, job.folder)
     done.put(training.pixel.step + ADVERSARIAL_COST * training.stages[-1].step)
     keep = {stage.name: job.kept(stage.name) for stage in training.stages}
-    parent = os.getppid()
+    study = multiprocessing.parent_process()
 
     def report(step: Step) -> None:
-        if os.getppid() != parent:
-            raise SystemExit("the study that asked for this training is gone")  # its checkpoint is taken up by the next one
+        if study and not study.is_alive():
+            # Not by an exception: the pool's worker would go on with the next training. The next study takes up the checkpoint.
+            os._exit(1)
         done.put(1 if step.stage == "pixel" else ADVERSARIAL_COST)
 
     training.run(report, keep)

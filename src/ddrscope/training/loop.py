@@ -87,6 +87,10 @@ class Stage(ABC):
         """Everything that the next step depends on."""
         return {"network": self.network, "average": self.average, "optimizer": self.optimizer}
 
+    def result(self) -> nn.Module:
+        """The network this stage makes: the averaged weights."""
+        return self.average.module
+
     @property
     def checkpoint(self) -> Path:
         return self.folder / "checkpoint.pt"
@@ -154,7 +158,7 @@ class Stage(ABC):
                 self._save()
         if log:
             log.close()
-            save_network(self.weights, self.average.module, self.metadata())
+            save_network(self.weights, self.result(), self.metadata())
         self.devices.wait()
 
     def start_from(self, averaged: dict[str, Any]) -> None:
@@ -175,7 +179,7 @@ class Stage(ABC):
 
     def test(self, photos: PhotoPairs) -> list[Quality]:
         """The quality of the averaged weights on whole ``photos``, also written to ``quality.json``."""
-        rows = self.judge.rate(self.average.module, photos)
+        rows = self.judge.rate(self.result(), photos)
         write_json(self.folder / "quality.json", [dataclasses.asdict(row) for row in rows])
         return rows
 
@@ -218,10 +222,10 @@ class Stage(ABC):
         if not log:
             return
         values = means | {"seconds": self.seconds, "learning_rate": self.optimizer.param_groups[0]["lr"]}
-        rows = self.judge.validate(self.average.module, VALIDATION_SIDE)
+        rows = self.judge.validate(self.result(), VALIDATION_SIDE)
         values |= {name: float(np.mean([getattr(row, name) for row in rows])) for name in MEASURES}
         log.write(self.step, values)
-        log.preview(self.step, self.judge.previews(self.average.module, VALIDATION_SIDE))
+        log.preview(self.step, self.judge.previews(self.result(), VALIDATION_SIDE))
         self.network.train()
 
     def _averaging(self) -> AveragedModel:

@@ -39,7 +39,9 @@ class AdversarialStage:
     form that does not saturate) or ``relativistic`` (the paired form of Jolicoeur-Martineau 2018). The discriminator is held in
     check by ``spectral_norm`` or by ``r1``, a penalty of ``r1_weight``/2 on the squared slope at real pictures (Mescheder et al.
     2018). ``perceptual``: ``alex`` or ``vgg`` (ST-LPIPS, come with stlpips-pytorch), ``vgg19`` (torchvision's weights), ``none``.
-    ``warmup_steps`` are the generator's; the discriminator learns at its full rate from the first step, to have a lead.
+    ``warmup_steps`` are the generator's; the discriminator learns at its full rate from the first step, to have a lead. ``share`` is the
+    part that this stage has in the weights that are kept, the rest is the pixel stage's: network interpolation (Wang et al. 2018,
+    ESRGAN), which trades perceptual distance for PSNR.
     """
 
     steps: int = Field(default=0, ge=0)
@@ -54,6 +56,7 @@ class AdversarialStage:
     discriminator_channels: int = Field(default=32, ge=1)
     discriminator_learning_rate: float = Field(default=2e-4, gt=0)
     r1_weight: float = Field(default=1.0, ge=0)
+    share: float = Field(default=1.0, gt=0, le=1)
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -80,14 +83,14 @@ class Recipe:
 
 RECIPES: dict[str, Recipe] = {
     # The paper's network, its steps cut to what one core with native bfloat16 does in about an hour a stage.
-    "compact": Recipe(adversarial=AdversarialStage(steps=3_000)),
+    "compact": Recipe(adversarial=AdversarialStage(steps=3_000, share=0.9)),
     # What the study trains several seeds of: some ten minutes a stage on one such core.
     "pilot": Recipe(
         channels=32,
         blocks=8,
         patch=20,
         pixel=PixelStage(steps=4_000),
-        adversarial=AdversarialStage(steps=1_500, perceptual="none"),
+        adversarial=AdversarialStage(steps=1_500),
     ),
     # The paper's own lengths, for a GPU; the adversarial stage is SRGAN's with VGG-19.
     "paper": Recipe(

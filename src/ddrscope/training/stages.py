@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from ddrscope.features.execution import has_native_bfloat16
@@ -62,6 +63,7 @@ class Adversarial(Stage):
         discriminator = PatchDiscriminator(self.settings.discriminator_channels, self.settings.regularization == "spectral_norm")
         self.discriminator = discriminator.to(devices.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.opponent = self.adam(self.discriminator.parameters(), self.settings.discriminator_learning_rate)
+        self.pixel_result = copy.deepcopy(self.network)
         self.perceptual = perceptual_network(self.settings.perceptual if self.settings.perceptual_weight else "none")
         if self.perceptual is not None:
             self.perceptual.to(devices.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -75,7 +77,19 @@ class Adversarial(Stage):
         return {"description": f"SRGAN x{self.recipe.scale} {_residual(self.recipe)}, trained on clean pictures with {losses}"}
 
     def state(self) -> dict[str, Any]:
-        return super().state() | {"discriminator": self.discriminator, "opponent": self.opponent}
+        return super().state() | {"discriminator": self.discriminator, "opponent": self.opponent, "pixel_result": self.pixel_result}
+
+    def start_from(self, averaged: dict[str, Any]) -> None:
+        super().start_from(averaged)
+        self.pixel_result = copy.deepcopy(self.network)
+
+    def result(self) -> nn.Module:
+        """The averaged weights, interpolated with the pixel stage's."""
+        made = copy.deepcopy(self.average.module)
+        with torch.no_grad():
+            for weight, before in zip(made.parameters(), self.pixel_result.parameters(), strict=True):
+                weight.copy_(torch.lerp(before, weight, self.settings.share))
+        return made
 
     def train_on(self, small: Tensor, large: Tensor) -> dict[str, float]:
         settings = self.settings

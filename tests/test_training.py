@@ -113,6 +113,20 @@ def test_a_training_broken_off_and_resumed_ends_bit_equal(photos: Path, tmp_path
     assert load_network(tmp_path / "broken" / "adversarial" / "weights.safetensors").global_residual
 
 
+def test_the_kept_weights_lie_between_the_stages(photos: Path, tmp_path: Path) -> None:
+    pairs = PhotoPairs(photos, 4)
+    stages = ["adversarial.learning_rate=0.05", "average=0.5"]
+    for share in ("0.25", "1"):
+        Training(tiny(*stages, f"adversarial.share={share}"), pairs, pairs, tmp_path / share).run(lambda _: None)
+    before, after, between = (
+        load_file(tmp_path / run / stage / "weights.safetensors")
+        for run, stage in (("1", "pixel"), ("1", "adversarial"), ("0.25", "adversarial"))
+    )
+    assert max((after[key] - before[key]).abs().max() for key in before) > 0.01
+    for key, value in between.items():
+        assert torch.allclose(value.float(), 0.75 * before[key].float() + 0.25 * after[key].float(), rtol=2e-3, atol=1e-4), key
+
+
 def command(photos: Path, out: Path, *changes: str) -> list[str]:
     folders = ["--images", str(photos), "--val", str(photos), "--out", str(out), "--threads", "1"]
     return [sys.executable, "-m", "ddrscope", "train", "compact", *TINY, *changes, *folders]

@@ -77,15 +77,16 @@ def _train(job: Job, settings: StudySettings, done: Any) -> None:
     for stage in training.stages:
         files = [(step, stage.snapshot(step)) for step in keep[stage.name]] + [(None, stage.weights)]
         for step, path in files:
-            rows.append({"stage": stage.name, "step": step, "path": str(path.relative_to(job.folder))} | _quality(judge, path))
+            rows.append({"stage": stage.name, "step": step, "path": str(path.relative_to(job.folder))} | _quality(judge, path, step is None))
     recipe = dataclasses.asdict(training.recipe)
     write_json(job.folder / "snapshots.json", {"recipe": recipe, "seconds": [s.seconds for s in training.stages], "snapshots": rows})
 
 
-def _quality(judge: Judge, path: Path) -> dict[str, float]:
-    """The means over the validation photographs, cropped as in the log."""
-    rows = judge.validate(load_network(path).module, VALIDATION_SIDE)
-    return {name: sum(getattr(row, name) for row in rows) / len(rows) for name in ("psnr", "psnr_bicubic", "lpips", "lpips_bicubic")}
+def _quality(judge: Judge, path: Path, perceptual: bool) -> dict[str, float]:
+    """The means over the validation photographs, cropped as in the log; LPIPS, which costs most, where asked."""
+    rows = judge.validate(load_network(path).module, VALIDATION_SIDE, perceptual)
+    names = ("psnr", "psnr_bicubic", *(("lpips", "lpips_bicubic") if perceptual else ()))
+    return {name: sum(getattr(row, name) for row in rows) / len(rows) for name in names}
 
 
 def read_snapshots(job: Job) -> list[dict[str, Any]]:

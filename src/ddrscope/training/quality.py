@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
@@ -76,8 +77,13 @@ class Judge:
         self.validation = validation
         self.perceptual = ShiftTolerantLpips("vgg").to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def rate(self, module: nn.Module, photos: PhotoPairs, largest: int | None = None) -> list[Quality]:
-        """The quality of ``module`` on each photograph; ``largest`` crops the middle to so many LR pixels a side, for speed."""
+    def rate(
+        self, module: nn.Module, photos: PhotoPairs, largest: int | None = None, perceptual: bool = True
+    ) -> list[Quality]:
+        """The quality of ``module`` on each photograph.
+
+        For speed ``largest`` crops the middle to so many LR pixels a side, and without ``perceptual`` LPIPS is not a number.
+        """
         rows = []
         for name, (bicubic, output, truth) in zip(photos.names, self._pictures(module, photos, largest), strict=True):
             border = photos.scale
@@ -85,13 +91,13 @@ class Judge:
             for key, pixels in (("", output), ("_bicubic", bicubic)):
                 measures[f"psnr{key}"] = psnr_y(pixels, truth, border)
                 measures[f"ssim{key}"] = ssim_y(pixels, truth, border)
-                measures[f"lpips{key}"] = self._lpips(pixels, truth)
+                measures[f"lpips{key}"] = self._lpips(pixels, truth) if perceptual else math.nan
             rows.append(Quality(name, **measures))
         return rows
 
-    def validate(self, module: nn.Module, largest: int) -> list[Quality]:
-        """The quality of ``module`` on the validation photographs."""
-        return self.rate(module, self.validation, largest)
+    def validate(self, module: nn.Module, largest: int, perceptual: bool = True) -> list[Quality]:
+        """The quality of ``module`` on the validation photographs, as in `rate`."""
+        return self.rate(module, self.validation, largest, perceptual)
 
     def previews(self, module: nn.Module, largest: int) -> list[list[NDArray[np.uint8]]]:
         """For each validation photograph: enlarged by bicubic, by ``module``, and itself, in 8 bits."""

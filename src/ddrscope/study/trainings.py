@@ -24,6 +24,9 @@ from ddrscope.training.loop import VALIDATION_SIDE
 # An adversarial step costs about so many pixel steps: only for the time that is left.
 ADVERSARIAL_COST = 5
 
+# In a worker process: the queue on which the study hears of steps.
+_done: Any = None
+
 
 def run_trainings(jobs: Sequence[Job], settings: StudySettings, threads: int, progress: Progress) -> None:
     """Run what is missing of the trainings, ``threads`` at a time; a broken one goes on from its checkpoint.
@@ -35,9 +38,9 @@ def run_trainings(jobs: Sequence[Job], settings: StudySettings, threads: int, pr
         return
     progress.start(f"trainings ({len(missing)} of {len(jobs)} to do)", sum(_cost(job) for job in missing))
     context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager, ProcessPoolExecutor(max(1, threads), mp_context=context) as pool:
-        done: Any = manager.Queue()
-        futures = {pool.submit(_train, job, settings, done) for job in missing}
+    done = context.SimpleQueue()
+    with ProcessPoolExecutor(max(1, threads), context, _begin, (done,)) as pool:
+        futures = {pool.submit(_train, job, settings) for job in missing}
         try:
             while futures:
                 finished, futures = wait(futures, timeout=1, return_when=FIRST_EXCEPTION)
@@ -56,20 +59,23 @@ def _cost(job: Job) -> int:
     return job.recipe.pixel.steps + ADVERSARIAL_COST * job.recipe.adversarial.steps
 
 
-def _train(job: Job, settings: StudySettings, done: Any) -> None:
+def _begin(done: Any) -> None:
+    """Start a worker process, which tells ``done`` the steps it did."""
+    global _done
+    _done = done
     torch.set_num_threads(1)
+
+
+def _train(job: Job, settings: StudySettings) -> None:
     photos = PhotoPairs(settings.images, job.recipe.scale, job.recipe.patch)
     validation = PhotoPairs(settings.val, job.recipe.scale)
     training = Training(job.recipe, photos, validation, job.folder)
-    done.put(training.pixel.step + ADVERSARIAL_COST * training.stages[-1].step)
+    _done.put(training.pixel.step + ADVERSARIAL_COST * training.stages[-1].step)
     keep = {stage.name: job.kept(stage.name) for stage in training.stages}
-    study = multiprocessing.parent_process()
 
     def report(step: Step) -> None:
-        if study and not study.is_alive():
-            # Not by an exception: the pool's worker would go on with the next training. The next study takes up the checkpoint.
-            os._exit(1)
-        done.put(1 if step.stage == "pixel" else ADVERSARIAL_COST)
+        _end_with_the_study()
+        _done.put(1 if step.stage == "pixel" else ADVERSARIAL_COST)
 
     training.run(report, keep)
     judge = Judge(validation)
@@ -77,9 +83,19 @@ def _train(job: Job, settings: StudySettings, done: Any) -> None:
     for stage in training.stages:
         files = [(step, stage.snapshot(step)) for step in keep[stage.name]] + [(None, stage.weights)]
         for step, path in files:
-            rows.append({"stage": stage.name, "step": step, "path": str(path.relative_to(job.folder))} | _quality(judge, path, step is None))
+            _end_with_the_study()
+            kept = {"stage": stage.name, "step": step, "path": str(path.relative_to(job.folder))}
+            rows.append(kept | _quality(judge, path, step is None))
     recipe = dataclasses.asdict(training.recipe)
     write_json(job.folder / "snapshots.json", {"recipe": recipe, "seconds": [s.seconds for s in training.stages], "snapshots": rows})
+
+
+def _end_with_the_study() -> None:
+    """Exit when the study that asked for this training is gone; the next one takes up the checkpoint."""
+    study = multiprocessing.parent_process()
+    if study and not study.is_alive():
+        # Not by an exception: the pool's worker would go on with the next training.
+        os._exit(1)
 
 
 def _quality(judge: Judge, path: Path, perceptual: bool) -> dict[str, float]:

@@ -7,7 +7,7 @@ from importlib import metadata
 
 import typer
 
-from ddrscope.cli import analyze, degrade, features, models, study, train
+from ddrscope.cli import analyze, degrade, features, fit_identifier, identify, models, study, train
 from ddrscope.errors import InputError
 
 # Options of `analyze` that take several words, as in `--degrade clean blur:4 noise:20`.
@@ -26,6 +26,8 @@ app = typer.Typer(
 app.command("analyze")(analyze.command)
 app.command("features")(features.command)
 app.command("degrade")(degrade.command)
+app.command("identify")(identify.command)
+app.command("fit-identifier")(fit_identifier.command)
 app.command("train")(train.command)
 app.command("study")(study.command)
 app.add_typer(models.app, name="models")

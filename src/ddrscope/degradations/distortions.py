@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
+from ..errors import InputError
 from .pipeline import Pipeline, parse_degradation
 
 LEVELS = 5
@@ -64,3 +67,29 @@ DISTORTIONS = (
     Distortion("nonlinear_contrast", "sharpness_contrast", _ladder("tonal_range", 0.8, 0.6, 0.4, 0.2, 0.1)),
 )
 GROUPS = tuple(dict.fromkeys(distortion.group for distortion in DISTORTIONS))
+
+
+def read_distortions(path: Path) -> tuple[Distortion, ...]:
+    """The distortions of a TOML file: tables ``[[distortion]]`` with ``name``, ``group`` and five ``levels``, as in `DISTORTIONS`.
+
+    A level is a degradation's text or a list of several that count alike. Raises `InputError` for anything else.
+    """
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))["distortion"]
+        found = tuple(Distortion(str(entry["name"]), str(entry["group"]), _levels(entry["levels"])) for entry in entries)
+    except FileNotFoundError:
+        raise InputError(f"no such file: {path}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path} is no list of distortions ({type(error).__name__}: {error}): write tables [[distortion]] with name, group and levels"
+        ) from None
+    for distortion in found:
+        if len(distortion.levels) != LEVELS:
+            raise InputError(f"{path}: {distortion.name} has {len(distortion.levels)} levels: give {LEVELS}, slight to strong")
+        for level in range(1, LEVELS + 1):
+            distortion.pipelines(level)
+    return found
+
+
+def _levels(entries: list[str | list[str]]) -> tuple[tuple[str, ...], ...]:
+    return tuple((level,) if isinstance(level, str) else tuple(level) for level in entries)

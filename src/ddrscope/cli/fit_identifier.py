@@ -1,0 +1,111 @@
+"""`ddrscope fit-identifier`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ddrscope.cli import common
+from ddrscope.degradations.distortions import DISTORTIONS, Distortion, read_distortions
+from ddrscope.errors import InputError
+from ddrscope.identification import Descriptor, save_identifier
+from ddrscope.identification.descriptor import default_poolings
+from ddrscope.identification.fit import describe_samples, fit_identifier
+from ddrscope.identification.samples import Distorter, Sample, labelled_samples
+from ddrscope.networks import load_network
+from ddrscope.store import RunFolder
+
+HELP = """Fit an identifier to your own photographs, distortions or labelled pictures.
+
+Clean photographs (--images) are distorted by the suite of 24 distortions, or by those of --distortions, a TOML file:
+
+\b
+  [[distortion]]
+  name = "scanner"
+  group = "blur"
+  levels = ["blur:1", "blur:1.5", "blur:2", "blur:3", "blur:4+noise:5"]     # 1 slight to 5 strong
+
+--labelled takes pictures as they are, from folders DIR/TYPE/ or DIR/TYPE/LEVEL/, with undamaged ones in DIR/clean/.
+--out FILE.safetensors is what `ddrscope identify --identifier FILE` reads.
+
+\b
+Examples:
+  ddrscope fit-identifier --images photos --out mine.safetensors
+  ddrscope fit-identifier --labelled scans --out scans.safetensors
+  ddrscope fit-identifier --images photos --distortions mine.toml --labelled more --out mine.safetensors --resume
+"""
+
+
+def command(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="FILE.safetensors.")],
+    images: Annotated[
+        list[str] | None, typer.Option("--images", metavar="DIR", help="Clean photographs, no smaller than --side.")
+    ] = None,
+    labelled: Annotated[
+        Path | None, typer.Option("--labelled", metavar="DIR", help="Pictures in folders that name their damage.")
+    ] = None,
+    distortions: Annotated[
+        Path | None, typer.Option("--distortions", metavar="FILE", help="Distortions as TOML. Default: the suite of 24.")
+    ] = None,
+    network: Annotated[str, typer.Option("--network", help="Whose features describe the pictures.")] = "srgan-wgr",
+    side: Annotated[int, typer.Option("--side", help="Side of the regions of the photographs in pixels.", min=64)] = 240,
+    repeats: Annotated[int, typer.Option("--repeats", help="Regions of each photograph for each level.", min=1)] = 2,
+    pairs: Annotated[int, typer.Option("--pairs", help="Regions of each photograph with two distortions.", min=0)] = 40,
+    resume: common.Resume = False,
+    overwrite: common.Overwrite = False,
+    seed: common.Seed = 0,
+    device: common.Device = "cpu",
+    precision: common.Precision = "auto",
+    threads: common.Threads = 0,
+    as_json: common.AsJson = False,
+) -> None:
+    if out.suffix != ".safetensors":
+        raise InputError(f"--out {out}: identifiers are written as .safetensors")
+    if not images and not labelled:
+        raise InputError("nothing to fit to: give --images (clean photographs), --labelled, or both")
+    if out.exists() and not overwrite:
+        raise InputError(f"{out} exists: give --overwrite to replace it or another --out")
+    common.use_threads(threads)
+    known = read_distortions(distortions) if distortions else DISTORTIONS
+    samples, groups = _samples(images or [], labelled, known, side, repeats, pairs, seed)
+    loaded = load_network(network)
+    loaded.module.to(common.check_device(device))
+    descriptor = Descriptor(loaded, default_poolings(loaded), precision)  # type: ignore[arg-type]
+    settings = {"network": loaded.sha256, "samples": [sample.text for sample in samples], "precision": precision, "seed": seed}
+    with RunFolder(out.with_name(out.name + ".parts"), settings, resume, overwrite) as parts:
+        with common.progress() as bars:
+            bars.start("describing pictures", len(samples))
+            table = describe_samples(samples, descriptor.describe, parts.parts, bars.advance)
+        photographs = sorted({sample.photo for sample in samples})
+        about = {"photographs": photographs, "pictures": len(samples), "tiles": len(table.pictures), "seed": seed}
+        fitted = fit_identifier(samples, table, descriptor, groups, about, seed=seed)
+        save_identifier(out, fitted)
+        parts.discard()
+    if as_json:
+        common.print_json({"out": str(out), "types": list(groups)} | about)
+    common.say(f"{out}: {len(groups)} types, fitted to {len(samples)} pictures of {len(photographs)} photographs")
+
+
+command.__doc__ = HELP
+
+
+def _samples(
+    images: list[str], labelled: Path | None, known: tuple[Distortion, ...], side: int, repeats: int, pairs: int, seed: int
+) -> tuple[list[Sample], dict[str, str]]:
+    samples: list[Sample] = []
+    groups: dict[str, str] = {}
+    if images:
+        distorter = Distorter(images, side, known, seed)
+        samples += [*distorter.every_level(repeats), *distorter.pairs(pairs)]
+        groups = {distortion.name: distortion.group for distortion in known}
+    if labelled:
+        found = labelled_samples(labelled)
+        named = {distortion.name: distortion.group for distortion in DISTORTIONS}
+        for sample in found:
+            groups |= {name: groups.get(name, named.get(name, name)) for name in sample.levels}
+        samples += found
+    if not any(not sample.levels for sample in samples):
+        raise InputError(f"{labelled} has no undamaged pictures: put some into {labelled}/clean, or give --images")
+    return samples, groups

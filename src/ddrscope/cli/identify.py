@@ -1,0 +1,118 @@
+"""`ddrscope identify`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ddrscope.cli import common
+from ddrscope.errors import InputError
+from ddrscope.identification import IdentificationRun, load_identifier
+from ddrscope.identification.run import check_format, join_shards
+from ddrscope.identification.tiles import MAX_TILES
+from ddrscope.images import find_pictures
+from ddrscope.store import RunFolder, sha256
+
+HELP = """Name the damage in pictures: type, level, whether it is like anything known, and where.
+
+Each picture gives a row: path, type (the likeliest of 24 distortions and clean), group, probability, level (1 slight to 5 strong; 0 for
+clean) with the ends of its 80 % interval, novelty (0 to 1: the share of pictures with known distortions that are more ordinary), unseen
+(novelty above 0.95), error (why a file could not be read), and p_TYPE, the probability that TYPE is present, for every type.
+--heatmap draws where, a PNG for each picture. Without --out the findings are printed.
+
+\b
+Examples:
+  ddrscope identify photo.jpg
+  ddrscope identify photos --out findings.parquet --heatmap maps
+  ddrscope identify photos --out findings.csv --identifier mine.safetensors --resume
+"""
+
+
+def command(
+    sources: Annotated[list[str], typer.Argument(metavar="PATH...", help="Pictures: folders, globs, lists (.txt), files.")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="FILE.parquet, .csv or .jsonl.")] = None,
+    heatmap: Annotated[Path | None, typer.Option("--heatmap", metavar="DIR", help="Folder for the maps, stem.png each.")] = None,
+    tiles: Annotated[
+        str, typer.Option("--tiles", metavar="N", help="Tiles of 128 x 128 pixels read of a picture, spread evenly; or all.")
+    ] = str(MAX_TILES),
+    identifier: Annotated[
+        Path | None, typer.Option("--identifier", metavar="FILE", help="Of ddrscope fit-identifier. Default: the bundled one.")
+    ] = None,
+    resume: common.Resume = False,
+    overwrite: common.Overwrite = False,
+    device: common.Device = "cpu",
+    precision: common.Precision = "auto",
+    threads: common.Threads = 0,
+    as_json: common.AsJson = False,
+) -> None:
+    if out:
+        check_format(out)
+    limit = _tile_limit(tiles)
+    common.use_threads(threads)
+    fitted = load_identifier(identifier, common.check_device(device), precision)
+    files = find_pictures(list(sources))
+    run = IdentificationRun(fitted, files, limit, heatmap)
+    if out is None:
+        _print(run, as_json)
+        return
+    if out.exists() and not overwrite:
+        if not resume:
+            raise InputError(f"{out} exists: give --overwrite to replace it, --resume to keep it, or another --out")
+        common.say(f"{out} is there: nothing to do")
+        return
+    settings = {
+        "identifier": dict(fitted.about), "files": [str(file.path) for file in files], "tiles": limit, "precision": precision,
+        "heatmap": str(heatmap) if heatmap else None,
+    }  # fmt: skip
+    with RunFolder(out.with_name(out.name + ".parts"), settings, resume, overwrite) as parts:
+        with common.progress() as bars:
+            bars.start("identifying", len(files))
+            run.write_shards(parts.parts, bars.advance)
+        table = join_shards(parts.parts, out)
+        parts.discard()
+    bad = table[table["error"].notna()]
+    for path, reason in zip(bad["path"], bad["error"], strict=True):
+        common.say(f"{path}: {reason}")
+    if as_json:
+        groups = table["group"].value_counts().to_dict()
+        common.print_json(
+            {"out": str(out), "rows": len(table), "errors": len(bad), "unseen": int(table["unseen"].sum()), "groups": groups}
+            | {"sha256": sha256(out)}
+        )
+    common.say(f"{out}: {len(table)} pictures, {len(bad)} of them unreadable or too small")
+
+
+command.__doc__ = HELP
+
+
+def _tile_limit(text: str) -> int | None:
+    if text == "all":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise InputError(f"--tiles {text}: give a number from 1 on, or all")
+    return int(text)
+
+
+def _print(run: IdentificationRun, as_json: bool) -> None:
+    rows = []
+    for file in run.files:
+        row = run.row(file)
+        rows.append(row)
+        if as_json:
+            continue
+        if row["error"]:
+            print(f"{file.name}: {row['error']}")
+            continue
+        level = "" if row["type"] == "clean" else f", level {row['level']:.1f} ({row['level_low']:.1f} to {row['level_high']:.1f})"
+        unseen = "; unlike anything known" if row["unseen"] else ""
+        also = sorted(((p, n) for n, p in _others(row) if p > 0.3), reverse=True)
+        more = "; also " + ", ".join(f"{name} {p:.2f}" for p, name in also) if also else ""
+        print(f"{file.name}: {row['type']} (probability {row['probability']:.2f}){level}{unseen}{more}")
+    if as_json:
+        common.print_json(rows)
+
+
+def _others(row: dict) -> list[tuple[str, float]]:
+    return [(key[2:], value) for key, value in row.items() if key.startswith("p_") and key[2:] != row["type"]]

@@ -1,0 +1,67 @@
+"""The descriptor of a picture: pooled features of a network off the shelf, whatever the picture's size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ddrscope.errors import InputError
+from ddrscope.features import Precision, capture, to_channels_first
+from ddrscope.features.execution import autocast
+from ddrscope.identification.pooling import POOLINGS
+from ddrscope.networks import Network
+
+# A network of 3 x 3 kernels sees nothing but its own padding in less.
+SMALLEST_SIDE = 16
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """Which statistics of which layers of ``network`` describe a picture: ``poolings`` by layer, names as in `POOLINGS`."""
+
+    network: Network
+    poolings: Mapping[str, Sequence[str]]
+    precision: Precision = "auto"
+
+    def __post_init__(self) -> None:
+        unknown = {name for names in self.poolings.values() for name in names} - POOLINGS.keys()
+        if unknown:
+            raise InputError(f"pooling {min(unknown)!r} is unknown: choose from {', '.join(POOLINGS)}")
+
+    def describe(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The descriptors (N, D) of pictures (N, H, W, C) in 0..1; each row is that of its picture alone."""
+        parts = self.describe_parts(pictures)
+        return np.concatenate([parts[layer, name] for layer, names in self.poolings.items() for name in names], axis=1)
+
+    def describe_parts(self, pictures: NDArray[np.float32]) -> dict[tuple[str, str], NDArray[np.float32]]:
+        """The same, by layer and pooling."""
+        batch = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)
+        device = next(self.network.module.parameters()).device
+        batch = batch.to(device).contiguous(memory_format=torch.channels_last)
+        rows: dict[tuple[str, str], list[NDArray[np.float32]]] = {}
+
+        def reduce(layer: str, tensor: Tensor) -> None:
+            with torch.autocast(device.type, enabled=False):
+                channels = to_channels_first(tensor, one)[0].float()
+                for name in self.poolings[layer]:
+                    rows.setdefault((layer, name), []).append(POOLINGS[name](channels).cpu().numpy())
+
+        for index in range(len(batch)):
+            one = batch[index : index + 1]
+            with autocast(self.precision, device):
+                capture(self.network.module, one, list(self.poolings), reduce, run=self.network)
+        return {key: np.stack(found) for key, found in rows.items()}
+
+
+def default_poolings(network: Network) -> dict[str, tuple[str, ...]]:
+    """What was found best on validation photographs: the trunk's end and the last HR layer."""
+    layers = [layer for layer in network.layers if layer != network.last_hr_layer]
+    chosen = [*layers[-1:], *([network.last_hr_layer] if network.last_hr_layer else [])]
+    if not chosen:
+        raise InputError(f"{network.name}: its layers are not known by heart, so what describes a picture cannot be chosen")
+    return dict.fromkeys(chosen, ("moments", "correlation"))

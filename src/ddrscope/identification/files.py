@@ -1,0 +1,109 @@
+"""Identifiers on disk: one safetensors file, its settings in the metadata; nothing in it is ever run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ddrscope.errors import InputError
+from ddrscope.identification.descriptor import Descriptor
+from ddrscope.identification.head import Head, HeadSettings
+from ddrscope.identification.identifier import DistortionIdentifier
+from ddrscope.identification.novelty import NoveltyMeasure
+from ddrscope.identification.picture import PictureIdentifier
+from ddrscope.networks import load_network
+from ddrscope.store import atomic_write
+
+FORMAT = "ddrscope identifier 1"
+# Read once a picture and small; float16 would move them.
+EXACT = ("calibration", "widening", "center", "novelty.known")
+
+
+def bundled_identifier() -> Path:
+    """The identifier that comes with the package."""
+    return Path(__file__).resolve().parents[1] / "data" / "identifier.safetensors"
+
+
+def save_identifier(path: Path, fitted: PictureIdentifier) -> None:
+    """Write a fitted identifier, atomically; weights in float16."""
+    one, network = fitted.identifier, fitted.descriptor.network
+    tensors = {
+        "center": one.center_,
+        "basis": one.basis_,
+        "calibration": one.calibration_,
+        "widening": one.widening_,
+        "novelty.known": one.novelty_.known_,
+        "novelty.spread": one.novelty_.spread_,
+        "novelty.centers": one.novelty_.centers_,
+    }
+    for index, head in enumerate(one.heads_):
+        tensors |= {f"heads.{index}.{key}": value for key, value in head.state_dict().items()}
+    settings = {
+        "network": network.source if Path(network.source).is_file() and not _is_bundled(network.source) else network.name,
+        "sha256": network.sha256,
+        "poolings": {layer: list(names) for layer, names in fitted.descriptor.poolings.items()},
+        "types": list(one.types),
+        "groups": dict(fitted.groups),
+        "components": one.components,
+        "folds": one.folds,
+        "seed": one.seed,
+        "head": dataclasses.asdict(one.head or HeadSettings()),
+        "about": dict(fitted.about),
+    }
+    kept = {key: (value.float() if key in EXACT else value.half()).contiguous() for key, value in tensors.items()}
+    with atomic_write(path) as temporary:
+        save_file(kept, temporary, {"format": FORMAT, "settings": json.dumps(settings)})
+
+
+def load_identifier(path: Path | None = None, device: str = "cpu", precision: str = "auto") -> PictureIdentifier:
+    """Read an identifier, by default the bundled one; `InputError` for any other file, or where its network is not to be had."""
+    path = path or bundled_identifier()
+    tensors, settings = _read(path)
+    network = load_network(settings["network"])
+    if network.sha256 != settings["sha256"]:
+        raise InputError(f"{path} was fitted to another {settings['network']} than the one here: fit it anew (ddrscope fit-identifier)")
+    network.module.to(device)
+    one = DistortionIdentifier(
+        settings["types"],
+        components=settings["components"],
+        folds=settings["folds"],
+        head=HeadSettings(**settings["head"]),
+        seed=settings["seed"],
+    )
+    one.center_, one.basis_ = tensors["center"], tensors["basis"]
+    one.calibration_, one.widening_ = tensors["calibration"], tensors["widening"]
+    one.heads_ = [_head(tensors, index, one) for index in range(one.folds)]
+    novelty = NoveltyMeasure()
+    novelty.known_, novelty.spread_, novelty.centers_ = (tensors[f"novelty.{part}"] for part in ("known", "spread", "centers"))
+    one.novelty_ = novelty
+    descriptor = Descriptor(network, settings["poolings"], precision)  # type: ignore[arg-type]
+    return PictureIdentifier(descriptor, one, settings["groups"], settings["about"])
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise InputError(f"{path} holds no identifier: make one with ddrscope fit-identifier")
+            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118  (no mapping)
+            return tensors, json.loads(metadata["settings"])
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise InputError(f"{path} cannot be read as an identifier: {' '.join(str(error).split())}") from None
+
+
+def _head(tensors: dict[str, Tensor], index: int, one: DistortionIdentifier) -> Head:
+    prefix = f"heads.{index}."
+    head = Head(tensors["basis"].shape[1], len(one.types), one.head or HeadSettings())
+    head.load_state_dict({key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)})
+    return head.eval()
+
+
+def _is_bundled(source: str) -> bool:
+    return Path(source).resolve().is_relative_to(Path(__file__).resolve().parents[1])

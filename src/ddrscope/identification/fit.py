@@ -1,0 +1,76 @@
+"""Fitting an identifier: pictures with known damage, their tiles' descriptors kept shard by shard, and the fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddrscope.identification.descriptor import Descriptor
+from ddrscope.identification.head import HeadSettings
+from ddrscope.identification.identifier import DistortionIdentifier
+from ddrscope.identification.picture import PictureIdentifier
+from ddrscope.identification.samples import Sample
+from ddrscope.identification.tiles import MAX_TILES, TILE, cut_tiles, place_tiles
+from ddrscope.store import atomic_write
+
+SHARD_PICTURES = 50
+
+
+@dataclass(frozen=True)
+class TileTable:
+    """Descriptors (N, D) of tiles, and the number of the picture each is of; picture by picture in order."""
+
+    descriptors: NDArray[np.float32]
+    pictures: NDArray[np.int64]
+
+
+def describe_samples(
+    samples: Sequence[Sample],
+    describe: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    folder: Path,
+    step: Callable[[int], None] = lambda _: None,
+) -> TileTable:
+    """The descriptors of the samples' tiles by ``describe``, tiles (N, H, W, 3) to (N, D); shards in ``folder`` are not done again."""
+    rows, pictures = [], []
+    for start in range(0, len(samples), SHARD_PICTURES):
+        some = samples[start : start + SHARD_PICTURES]
+        shard = folder / f"{start // SHARD_PICTURES:05d}.npz"
+        if not shard.exists():
+            described = [describe(_tiles(sample.load())) for sample in some]
+            with atomic_write(shard) as temporary, temporary.open("wb") as file:
+                np.savez(file, rows=np.concatenate(described), tiles=[len(part) for part in described])
+        with np.load(shard) as kept:
+            rows.append(kept["rows"])
+            pictures.append(np.repeat(np.arange(start, start + len(some)), kept["tiles"]))
+        step(len(some))
+    return TileTable(np.concatenate(rows), np.concatenate(pictures))
+
+
+def _tiles(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    height, width = pixels.shape[:2]
+    return cut_tiles(pixels, place_tiles(height, width, TILE, MAX_TILES))
+
+
+def fit_identifier(
+    samples: Sequence[Sample],
+    table: TileTable,
+    descriptor: Descriptor,
+    groups: Mapping[str, str],
+    about: Mapping[str, Any],
+    *,
+    components: int = 256,
+    folds: int = 4,
+    head: HeadSettings | None = None,
+    seed: int = 0,
+) -> PictureIdentifier:
+    """An identifier of the types in ``groups`` fitted to the samples, whose tiles' descriptors are ``table``."""
+    levels = np.array([[sample.levels.get(name, 0) for name in groups] for sample in samples], dtype=np.float32)
+    photos = np.array([sample.photo for sample in samples])
+    identifier = DistortionIdentifier(tuple(groups), components=components, folds=folds, head=head, seed=seed)
+    identifier.fit(table.descriptors, levels[table.pictures], table.pictures, photos[table.pictures])
+    return PictureIdentifier(descriptor, identifier, groups, about)

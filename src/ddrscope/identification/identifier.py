@@ -1,0 +1,144 @@
+"""The identifier: from descriptors to the probability of each distortion, its level, and how unlike anything known a picture is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize
+from sklearn.base import BaseEstimator
+from sklearn.decomposition import PCA
+from sklearn.model_selection import GroupKFold
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+from torch.nn import functional
+
+from ddrscope.errors import InputError
+from ddrscope.identification.head import QUANTILES, Head, HeadSettings, fit_head, presence_of
+from ddrscope.identification.novelty import NoveltyMeasure
+
+CLEAN = "clean"
+# Components beyond so many standard deviations say no more: a picture unlike all others must not upset the head.
+FARTHEST = 6.0
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is found in N pictures.
+
+    ``probabilities`` (N, 1 + T): that each type is present, clean first; they need not sum to 1. ``levels`` (N, T, 3): the middle
+    between the ends of the 80 % interval, 1 to 5. ``novelty`` (N,): the share of pictures of known distortions that are more ordinary.
+    """
+
+    probabilities: NDArray[np.float64]
+    levels: NDArray[np.float64]
+    novelty: NDArray[np.float64]
+
+
+class DistortionIdentifier(BaseEstimator):
+    """Names distortions by descriptors, several descriptors (tiles) to a picture; fitted, predicts as scikit-learn's classifiers do.
+
+    ``types`` are the names of the distortions, without clean. As many heads as ``folds`` are fitted, each without the photographs of one
+    fold, on which it is then calibrated; what they say is averaged. Whitened principal components (at most ``components``) are what
+    the heads see.
+    """
+
+    def __init__(
+        self,
+        types: Sequence[str],
+        *,
+        components: int = 256,
+        folds: int = 4,
+        head: HeadSettings | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.types, self.components, self.folds, self.head, self.seed = types, components, folds, head, seed
+
+    def fit(self, descriptors: ArrayLike, levels: ArrayLike, pictures: ArrayLike, photos: ArrayLike) -> DistortionIdentifier:
+        """Fit to tiles' descriptors (N, D), the levels (N, T) of each type in them (0: absent), and what picture and photograph each is of.
+
+        Raises `InputError` with fewer photographs than folds.
+        """
+        rows = np.asarray(descriptors, dtype=np.float32)
+        graded = torch.as_tensor(np.asarray(levels), dtype=torch.float32)
+        pictures, photos = np.unique(np.asarray(pictures), return_inverse=True)[1], np.asarray(photos)
+        if len(np.unique(photos)) < self.folds:
+            raise InputError(f"{len(np.unique(photos))} photographs are too few to hold out {self.folds} folds of them: give more")
+        self._fit_reduction(rows)
+        reduced = self._reduce(rows)
+        self.heads_: list[Head] = []
+        logits = torch.zeros(len(rows), 1 + len(self.types))
+        quantiles = torch.zeros(len(rows), len(self.types), len(QUANTILES))
+        for fold, (kept, held_out) in enumerate(GroupKFold(self.folds).split(rows, groups=photos)):
+            head = fit_head(reduced[kept], graded[kept], self.head or HeadSettings(), self.seed + fold)
+            with torch.inference_mode():
+                logits[held_out], quantiles[held_out] = head(reduced[held_out])
+            self.heads_.append(head)
+        self._calibrate(_by_picture(logits, pictures), _by_picture(quantiles, pictures), _by_picture(graded, pictures))
+        self.novelty_ = NoveltyMeasure().fit(reduced, graded, pictures, photos, self.folds)
+        return self
+
+    def find(self, descriptors: ArrayLike, pictures: ArrayLike | None = None) -> Findings:
+        """What is found in the pictures whose tiles have these descriptors (N, D); without ``pictures`` each row is a picture."""
+        reduced = self._reduce(np.asarray(descriptors, dtype=np.float32))
+        members = np.arange(len(reduced)) if pictures is None else np.unique(np.asarray(pictures), return_inverse=True)[1]
+        with torch.inference_mode():
+            said = [head(reduced) for head in self.heads_]
+            logits = _by_picture(torch.stack([one for one, _ in said]).mean(0), members)
+            quantiles = _by_picture(torch.stack([other for _, other in said]).mean(0), members)
+        ends = quantiles.double() + torch.tensor([-1.0, 0.0, 1.0]) * self.widening_
+        return Findings(
+            self._probabilities(logits).numpy(), ends.clamp(1, 5).numpy(), self.novelty_.score(reduced, members)
+        )
+
+    def predict_proba(self, descriptors: ArrayLike, pictures: ArrayLike | None = None) -> NDArray[np.float64]:
+        """The probability that each of clean and the types is present: (N, 1 + T)."""
+        return self.find(descriptors, pictures).probabilities
+
+    def predict(self, descriptors: ArrayLike, pictures: ArrayLike | None = None) -> NDArray[np.str_]:
+        """The likeliest of clean and the types."""
+        return np.array([CLEAN, *self.types])[self.predict_proba(descriptors, pictures).argmax(1)]
+
+    def _fit_reduction(self, rows: NDArray[np.float32]) -> None:
+        scaler = StandardScaler().fit(rows)
+        count = min(self.components, *rows.shape)
+        pca = PCA(count, svd_solver="randomized", random_state=self.seed).fit(scaler.transform(rows))
+        # Small components are mostly noise: lifted to a hundredth of the mean before whitening.
+        lengths = np.sqrt(pca.explained_variance_ + 0.01 * pca.explained_variance_.mean())
+        basis = pca.components_.T / scaler.scale_[:, None] / lengths
+        self.center_ = torch.from_numpy(scaler.mean_).float()
+        self.basis_ = torch.from_numpy(basis).float()
+
+    def _reduce(self, rows: NDArray[np.float32]) -> Tensor:
+        if rows.ndim != 2 or rows.shape[1] != len(self.center_):
+            raise InputError(f"descriptors of shape {rows.shape} do not fit: (N, {len(self.center_)}) are needed")
+        return ((torch.from_numpy(rows) - self.center_) @ self.basis_).clamp(-FARTHEST, FARTHEST)
+
+    def _calibrate(self, logits: Tensor, quantiles: Tensor, levels: Tensor) -> None:
+        """Slope and offset of the logits (Platt), widening of the intervals (conformal), on pictures no head was fitted to."""
+        present = presence_of(levels).double()
+
+        def cross_entropy(parameters: NDArray[np.float64]) -> float:
+            slope, offset = parameters
+            return float(functional.binary_cross_entropy_with_logits(logits.double() * slope + offset, present))
+
+        slope, offset = minimize(cross_entropy, [1.0, 0.0], method="Nelder-Mead").x
+        self.calibration_ = torch.tensor([slope, offset])
+        known = present[:, 1:] > 0
+        low, _, high = quantiles.unbind(2)
+        outside = torch.maximum(low - levels, levels - high)[known].double()
+        self.widening_ = torch.quantile(outside, QUANTILES[2] - QUANTILES[0])
+
+    def _probabilities(self, logits: Tensor) -> Tensor:
+        slope, offset = self.calibration_
+        return (logits.double() * slope + offset).sigmoid()
+
+
+def _by_picture(values: Tensor, pictures: NDArray[np.int64]) -> Tensor:
+    """The means over each picture's tiles."""
+    index = torch.from_numpy(np.ascontiguousarray(pictures))
+    sums = values.new_zeros((int(index.max()) + 1, *values.shape[1:])).index_add_(0, index, values)
+    return sums / torch.bincount(index).reshape(-1, *[1] * (values.ndim - 1))

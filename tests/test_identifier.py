@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from ddrscope.degradations import parse_degradation
+from ddrscope.degradations.distortions import DISTORTIONS
+from ddrscope.errors import InputError
+from ddrscope.identification import Descriptor, DistortionIdentifier, load_identifier, save_identifier
+from ddrscope.identification.evaluation import Evaluation, unseen_auroc
+from ddrscope.identification.fit import describe_samples, fit_identifier
+from ddrscope.identification.head import HeadSettings
+from ddrscope.identification.heatmap import group_map
+from ddrscope.identification.samples import Distorter
+from ddrscope.images import bundled_photos, find_pictures, read_picture
+from ddrscope.networks import SRResNet, load_network, save_network
+
+FEW = tuple(d for d in DISTORTIONS if d.name in ("gaussian_blur", "white_noise", "impulse_noise"))
+GROUPS = {distortion.name: distortion.group for distortion in FEW}
+QUICK = HeadSettings(width=64, dropout=0.1, passes=30, batch=32)
+TYPES = ("one", "two", "three")
+
+
+def table(pictures: int, seed: int = 0, tiles: int = 3) -> dict[str, np.ndarray]:
+    """Made descriptors: a direction for each type, as long as its level, in noise; the fourth kind has two types."""
+    random = np.random.default_rng(seed)
+    directions = np.linalg.qr(np.random.default_rng(9).normal(size=(20, 4)))[0].T * 1.5
+    kind = random.integers(0, 5, pictures)
+    graded = np.zeros((pictures, 3))
+    for row, number in enumerate(kind):
+        for index in (0, 2) if number == 4 else (number - 1,) if number else ():
+            graded[row, index] = random.integers(1, 6)
+    rows = np.repeat(graded @ directions[:3], tiles, axis=0)
+    index = np.repeat(np.arange(pictures), tiles)
+    noisy = rows + random.normal(size=rows.shape) * 0.4
+    return {"descriptors": noisy, "levels": graded[index], "pictures": index, "photos": index % 8, "foreign": directions[3]}
+
+
+@pytest.fixture(scope="module")
+def fitted() -> DistortionIdentifier:
+    known = table(600)
+    identifier = DistortionIdentifier(TYPES, components=12, head=QUICK)
+    return identifier.fit(known["descriptors"], known["levels"], known["pictures"], known["photos"])
+
+
+def test_types_levels_and_probabilities_are_found(fitted: DistortionIdentifier) -> None:
+    new = table(300, seed=1)
+    found = fitted.find(new["descriptors"], new["pictures"])
+    levels = new["levels"][::3]
+    present = np.column_stack([levels.sum(1) == 0, levels > 0])
+    assert ((found.probabilities > 0.5) == present).mean() > 0.97
+    assert np.abs(found.probabilities.mean(0) - present.mean(0)).max() < 0.05
+    where = levels > 0
+    low, middle, high = np.moveaxis(found.levels[where], -1, 0)
+    assert np.corrcoef(middle, levels[where])[0, 1] > 0.9 and (low <= middle).all() and (middle <= high).all()
+    assert 0.7 < ((low <= levels[where]) & (levels[where] <= high)).mean() < 0.95
+
+
+def test_foreign_pictures_are_novel(fitted: DistortionIdentifier) -> None:
+    new = table(300, seed=2)
+    known = fitted.find(new["descriptors"], new["pictures"]).novelty
+    assert 0.01 < (known > 0.95).mean() < 0.12
+    foreign = fitted.find(new["descriptors"] + 4 * new["foreign"], new["pictures"]).novelty
+    assert unseen_auroc(known, foreign) > 0.95
+
+
+def test_shuffled_labels_teach_nothing() -> None:
+    known = table(600)
+    order = np.random.default_rng(3).permutation(600)
+    shuffled = known["levels"][::3][order][known["pictures"]]
+    identifier = DistortionIdentifier(TYPES, components=12, head=QUICK)
+    identifier.fit(known["descriptors"], shuffled, known["pictures"], known["photos"])
+    new = table(300, seed=1)
+    levels = new["levels"][::3]
+    said = identifier.predict_proba(new["descriptors"], new["pictures"])[:, 1:]
+    assert np.abs(said - (levels > 0).mean(0)).mean() < 0.12
+
+
+def test_a_picture_is_identified_alone_as_among_others(fitted: DistortionIdentifier) -> None:
+    new = table(40, seed=4)
+    together = fitted.find(new["descriptors"], new["pictures"])
+    for picture in (0, 17, 39):
+        rows = new["pictures"] == picture
+        alone = fitted.find(new["descriptors"][rows], new["pictures"][rows])
+        assert np.allclose(alone.probabilities[0], together.probabilities[picture], atol=1e-5)
+        assert np.allclose(alone.levels[0], together.levels[picture], atol=1e-4)
+        assert np.allclose(alone.novelty[0], together.novelty[picture], atol=1e-4)
+
+
+def test_too_few_photographs_and_strange_descriptors_are_refused(fitted: DistortionIdentifier) -> None:
+    known = table(60)
+    with pytest.raises(InputError, match="too few to hold out"):
+        DistortionIdentifier(TYPES).fit(known["descriptors"], known["levels"], known["pictures"], known["photos"] % 2)
+    with pytest.raises(InputError, match="do not fit"):
+        fitted.find(np.zeros((2, 7)))
+
+
+@pytest.fixture(scope="module")
+def on_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An identifier of three distortions, fitted to a few crops by a small network, in a file beside the network's."""
+    folder = tmp_path_factory.mktemp("identifier")
+    torch.manual_seed(0)
+    save_network(folder / "small.safetensors", SRResNet(channels=16, blocks=2), {"architecture": "SRResNet", "global_residual": "true"})
+    network = load_network(str(folder / "small.safetensors"))
+    descriptor = Descriptor(network, {"body.1": ("moments",)}, "float32")
+    files = {file.photo: file.path for file in find_pictures([bundled_photos()])}
+    samples = list(Distorter(sorted(files.values())[:8], 96, FEW).every_level())
+    (folder / "parts").mkdir()
+    known = describe_samples(samples, descriptor.describe, folder / "parts")
+    again = describe_samples(samples, lambda _: pytest.fail("shards are there"), folder / "parts")
+    assert np.array_equal(known.descriptors, again.descriptors) and np.array_equal(known.pictures, again.pictures)
+    one = fit_identifier(samples, known, descriptor, GROUPS, {"photographs": sorted(files)[:8]}, components=40, head=QUICK)
+    found = one.identifier.find(known.descriptors, known.pictures)
+    assert Evaluation(samples, found, GROUPS).measures()["group_accuracy"].value > 0.7
+    save_identifier(folder / "few.safetensors", one)
+    return folder / "few.safetensors"
+
+
+def test_an_identifier_is_read_back(on_disk: Path, tmp_path: Path) -> None:
+    one = load_identifier(on_disk, precision="float32")
+    pixels = read_picture(bundled_photos() / "camera__1.png").pixels
+    finding = one.identify(parse_degradation("noise:25").apply(pixels))
+    assert finding.group == "noise" and finding.probability > 0.5 and 1 <= finding.level_low <= finding.level <= finding.level_high <= 5
+    assert set(finding.probabilities) == {"clean", *GROUPS}
+    with pytest.raises(InputError, match="at least 16"):
+        one.identify(pixels[:5, :5])
+    foreign = tmp_path / "weights.safetensors"
+    save_file({"x": torch.zeros(1)}, foreign)
+    with pytest.raises(InputError, match="holds no identifier"):
+        load_identifier(foreign)
+    foreign.write_bytes(b"nonsense")
+    with pytest.raises(InputError, match="cannot be read"):
+        load_identifier(foreign)
+
+
+def test_the_map_shows_the_damaged_half(on_disk: Path) -> None:
+    one = load_identifier(on_disk, precision="float32")
+    pixels = read_picture(bundled_photos() / "camera__1.png").pixels
+    wide = np.concatenate([pixels, parse_degradation("noise:30").apply(pixels)], axis=1)
+    noise = group_map(one.map_damage(wide), GROUPS, *wide.shape[:2])["noise"]
+    assert noise.shape == wide.shape[:2] and 0 <= noise.min() <= noise.max() <= 1
+    assert noise[:, 320:].mean() > noise[:, :192].mean() + 0.3
+
+
+def run(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "ddrscope", *map(str, words)], capture_output=True, text=True)
+
+
+def test_a_folder_of_everything(on_disk: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    clean = Image.open(bundled_photos() / "astronaut__1.png")
+    clean.save(folder / "fine.png")
+    clean.convert("CMYK").save(folder / "print.jpg")
+    clean.save(folder / "moving.webp", save_all=True, append_images=[clean.rotate(90)])
+    clean.crop((0, 0, 5, 5)).save(folder / "tiny.png")
+    clean.crop((0, 0, 200, 40)).save(folder / "strip.png")
+    (folder / "broken.png").write_bytes((folder / "fine.png").read_bytes()[:900])
+    (folder / "empty.jpg").touch()
+    out, maps = tmp_path / "x.parquet", tmp_path / "maps"
+    done = run("identify", folder, "--out", out, "--heatmap", maps, "--identifier", on_disk, "--json", "--precision", "float32")
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_parquet(out).set_index("path")
+    assert len(rows) == 7 and not out.with_name("x.parquet.parts").exists()
+    assert list(rows.columns[:9]) == "type group probability level level_low level_high novelty unseen error".split()
+    assert set(rows.columns[9:]) == {f"p_{name}" for name in ("clean", *GROUPS)}
+    bad = {Path(path).name: error for path, error in rows.error.items() if pd.notna(error)}
+    assert bad.keys() == {"broken.png", "empty.jpg", "tiny.png"} and "5 x 5 pixels" in bad["tiny.png"]
+    assert json.loads(done.stdout)["errors"] == 3 and "empty" in done.stderr
+    good = rows[rows.error.isna()]
+    best = good[[f"p_{name}" for name in ("clean", *GROUPS)]].astype(float).idxmax(axis=1).str.removeprefix("p_")
+    assert (best == good.type).all() and ((good.level > 0) == (good.type != "clean")).all()
+    assert {path.stem for path in maps.iterdir()} == {"fine", "print", "moving", "strip"}
+    for ending in ("csv", "jsonl"):
+        assert run("identify", folder, "--out", tmp_path / f"x.{ending}", "--identifier", on_disk, "--precision", "float32").returncode == 0
+    table = pd.read_csv(tmp_path / "x.csv").set_index("path")
+    lines = pd.read_json(tmp_path / "x.jsonl", lines=True).set_index("path")
+    for other in (table, lines):
+        assert other.loc[good.index, "type"].tolist() == good.type.tolist()
+        assert np.allclose(other.loc[good.index, "probability"], good.probability.astype(float), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "words, reason",
+    [
+        (["x.png", "--out", "x.xlsx"], "tables are written as .parquet, .csv, .jsonl"),
+        (["x.png", "--tiles", "0"], "give a number from 1 on, or all"),
+        (["nowhere"], "no such file or folder"),
+    ],
+)
+def test_wrong_words(on_disk: Path, words: list[str], reason: str) -> None:
+    done = run("identify", *words, "--identifier", on_disk)
+    assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr

@@ -14,6 +14,7 @@ from ddrscope.study.claims import DOES_NOT_HOLD, HOLDS, NOT_DECIDED, above, judg
 from ddrscope.study.evidence import Evidence
 from ddrscope.study.pictures import write_crops
 from ddrscope.study.settings import LEVELS, jobs
+from ddrscope.study.trainings import keep_matched
 
 VIEW = "flattened"
 
@@ -176,3 +177,20 @@ def test_the_whole_study_runs_and_goes_on(tmp_path: Path) -> None:
     assert again.returncode == 0, again.stderr
     assert json.loads((tmp_path / "out" / "study.json").read_text())["claims"] == data["claims"]
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "trainings").rglob("*.*")}
+
+
+def test_of_the_tried_steps_the_nearest_in_quality_stays(tmp_path: Path) -> None:
+    pair = jobs(StudySettings("a", "b", "c", seeds=1), {}, tmp_path)
+    quality = {"wgr": lambda step: 30 + step / 1000, "wogr": lambda step: 30.42}
+    for job in pair:
+        steps = [*job.kept("pixel"), *job.tried("pixel"), None]
+        rows = [{"stage": "pixel", "step": step, "path": f"{step}.safetensors", "psnr": quality[job.kind](step or 9000)} for step in steps]
+        job.folder.mkdir()
+        for row in rows:
+            (job.folder / row["path"]).touch()
+        (job.folder / "snapshots.json").write_text(json.dumps({"snapshots": rows}))
+    for _ in range(2):
+        keep_matched(pair)
+        left = {path.stem for path in (tmp_path / "wgr-seed0").glob("*.safetensors")}
+        assert left == {"None", "425", *(str(step) for step in pair[0].kept("pixel"))}
+    assert not pair[1].tried("pixel")

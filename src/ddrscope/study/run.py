@@ -15,7 +15,7 @@ from ddrscope.study.evidence import final_psnr, gather
 from ddrscope.study.pictures import write_crops
 from ddrscope.study.result import StudyResult
 from ddrscope.study.settings import BUNDLED, StudySettings, jobs
-from ddrscope.study.trainings import run_trainings
+from ddrscope.study.trainings import keep_matched, run_trainings
 from ddrscope.training import parse_changes
 
 
@@ -40,6 +40,7 @@ class Study:
         pictures = self.out / "pictures"
         photos = write_crops(self.settings.test, pictures, self.settings.crops, self.settings.crop, self.settings.photos)
         run_trainings(self.jobs, self.settings, self.threads, self.progress)
+        keep_matched(self.jobs)
         evidence, analyses = gather(self.settings, self.jobs, pictures, self.out / "analyses", self.threads, self.progress)
         psnr = final_psnr(self.jobs)
         claims = judge_claims(evidence, psnr)

@@ -71,7 +71,7 @@ def _train(job: Job, settings: StudySettings) -> None:
     validation = PhotoPairs(settings.val, job.recipe.scale)
     training = Training(job.recipe, photos, validation, job.folder)
     _done.put(training.pixel.step + ADVERSARIAL_COST * training.stages[-1].step)
-    keep = {stage.name: job.kept(stage.name) for stage in training.stages}
+    keep = {stage.name: sorted([*job.kept(stage.name), *job.tried(stage.name)]) for stage in training.stages}
 
     def report(step: Step) -> None:
         _end_with_the_study()
@@ -103,6 +103,22 @@ def _quality(judge: Judge, path: Path, perceptual: bool) -> dict[str, float]:
     rows = judge.validate(load_network(path).module, VALIDATION_SIDE, perceptual)
     names = ("psnr", "psnr_bicubic", *(("lpips", "lpips_bicubic") if perceptual else ()))
     return {name: sum(getattr(row, name) for row in rows) / len(rows) for name in names}
+
+
+def keep_matched(jobs: Sequence[Job]) -> None:
+    """Of the steps tried with global residual keep the one nearest in PSNR to the final network without; by quality alone, before any analysis."""
+    target = {job.recipe.seed: _final(job, "pixel") for job in jobs if not job.recipe.global_residual}
+    for job in jobs:
+        rows = [row for row in read_snapshots(job) if row["step"] in job.tried("pixel") and row["stage"] == "pixel"]
+        if rows:
+            nearest = min(rows, key=lambda row: abs(row["psnr"] - target[job.recipe.seed]))
+            for row in rows:
+                if row is not nearest:
+                    (job.folder / row["path"]).unlink(missing_ok=True)
+
+
+def _final(job: Job, stage: str) -> float:
+    return next(row["psnr"] for row in read_snapshots(job) if row["step"] is None and row["stage"] == stage)
 
 
 def read_snapshots(job: Job) -> list[dict[str, Any]]:

@@ -106,7 +106,10 @@ def _quality(judge: Judge, path: Path, perceptual: bool) -> dict[str, float]:
 
 
 def keep_matched(jobs: Sequence[Job]) -> None:
-    """Of the steps tried with global residual keep the one nearest in PSNR to the final network without; by quality alone, before any analysis."""
+    """Of the steps tried with global residual keep the one nearest in PSNR to the final network without.
+
+    By quality alone, before any analysis.
+    """
     target = {job.recipe.seed: _final(job, "pixel") for job in jobs if not job.recipe.global_residual}
     for job in jobs:
         rows = [row for row in read_snapshots(job) if row["step"] in job.tried("pixel") and row["stage"] == "pixel"]

@@ -59,7 +59,7 @@ The weights are `runs/{kind}/{stage}/weights.safetensors`.{adversarial}
 | perceptual loss | {_perceptual(recipe, family)} |
 | seed | {recipe["seed"]} |
 | steps, duration | {known["steps"]} steps, {int(known["seconds"]) // 60} minutes on {machine} |
-| weights | exponential moving average, float16 |
+| weights | {_weights(recipe[stage])}, float16 |
 | trained on | {len(photographs)} photographs: {", ".join(photographs)} |
 
 The photographs come from Debian's lomiri-wallpapers-16.04 and -20.04 (CC-BY-SA), mate-backgrounds and plasma-workspace-wallpapers
@@ -84,6 +84,12 @@ better; no network here was trained with it.
 |---|---|---|---|---|---|
 {_measures(analysis, name)}
 """
+
+
+def _weights(stage: dict[str, Any]) -> str:
+    share = stage.get("share", 1)
+    mixed = "" if share == 1 else f", {share:g} of it and {1 - share:.2g} of the pixel stage's weights"
+    return f"exponential moving average{mixed}"
 
 
 def _perceptual(recipe: dict[str, Any], family: str) -> str:

@@ -18,7 +18,7 @@ Trains an SRResNet and an SRGAN from it for each of --seeds seeds, with and with
 ({", ".join(RECIPES)}, or a .toml file; KEY=VALUE overrides), and takes the four bundled networks beside them. The pictures
 analysed are crops of the bundled and of the --test photographs. --out receives study.json, claims.csv, the evidence as CSV, figures/
 and report.html; its folders trainings/, pictures/ and analyses/ keep what is done: with --resume the study goes on there.
-Three seeds of the recipe `pilot` take two to four hours on two cores with native bfloat16.
+Three seeds of the recipe `pilot` took an hour and a half on two cores with native bfloat16.
 
 \b
 Examples:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,9 +106,22 @@ def _draw_band(
 def _draw_path(panel: Axes, path: dict[str, Any]) -> None:
     points = np.array(path["centroids"])
     panel.plot(points[:, 0], points[:, 1], color=OKABE_ITO[0], marker="o")
-    for level, (x, y) in zip(path["levels"], points, strict=True):
-        panel.annotate(f"{level:g}", (x, y), textcoords="offset points", xytext=(6, 5))
+    label_levels(panel, points, path["levels"], fontsize=10)
     panel.margins(0.15)
+
+
+def label_levels(panel: Axes, points: np.ndarray, levels: Sequence[float], fontsize: float) -> None:
+    """Write the levels beside the (L, 2) points of a path; neighbours too close for two labels share one, "0-5"."""
+    near = 0.06 * np.ptp(points, axis=0).max()
+    groups: list[list[int]] = []
+    for index, point in enumerate(points):
+        if groups and np.linalg.norm(point - points[groups[-1][-1]]) < near:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    for group in groups:
+        text = "\u2013".join(f"{levels[index]:g}" for index in dict.fromkeys((group[0], group[-1])))
+        panel.annotate(text, tuple(points[group].mean(axis=0)), textcoords="offset points", xytext=(6, 5), fontsize=fontsize)
 
 
 def _finish(panel: Axes, measure: str, title: str) -> None:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ddrscope.report.curves import label_levels
 from ddrscope.report.style import CONTROL_COLOR, OKABE_ITO, group_style
 
 if TYPE_CHECKING:
@@ -113,16 +114,15 @@ def path_figure(result: StudyResult) -> Figure:
             path = rows.iloc[0]
             points, levels = np.array(path.centroids), path.levels
             panel.plot(points[:, 0], points[:, 1], color=OKABE_ITO[0], marker="o", markersize=4)
-            for level, (x, y) in zip(levels, points, strict=True):
-                panel.annotate(f"{level:g}", (x, y), textcoords="offset points", xytext=(5, 4), fontsize=8)
+            label_levels(panel, points, levels, fontsize=8)
             panel.margins(0.18)
             panel.set_xticks([])
             panel.set_yticks([])
             interval = f"{path.spearman:.2f} [{path.spearman_low:.2f}, {path.spearman_high:.2f}]"
             panel.set_title(f"{network}, {family}\nSpearman {interval}", fontsize=9)
     figure.suptitle(
-        "Centroids of the levels at the last HR layer (flattened), each panel on its own scale; numbers: blur width in HR pixels, "
-        f"noise in 0..255, JPEG quality; n = {paths.n.iloc[0]}",
+        "Centroids of the levels at the last HR layer (flattened), in the plane of their own largest spread, each panel on its own scale;\n"
+        f"numbers: blur width in HR pixels, noise in 0..255, JPEG quality; n = {paths.n.iloc[0]}",
         fontsize=9,
     )
     return figure

@@ -112,10 +112,10 @@ def _draw_path(panel: Axes, path: dict[str, Any]) -> None:
 
 def label_levels(panel: Axes, points: np.ndarray, levels: Sequence[float], fontsize: float) -> None:
     """Write the levels beside the (L, 2) points of a path; neighbours too close for two labels share one, "0-5"."""
-    near = 0.06 * np.ptp(points, axis=0).max()
+    on_panel = points / (np.ptp(points, axis=0) + 1e-12)  # as it looks: the axes are scaled apart
     groups: list[list[int]] = []
-    for index, point in enumerate(points):
-        if groups and np.linalg.norm(point - points[groups[-1][-1]]) < near:
+    for index, point in enumerate(on_panel):
+        if groups and np.linalg.norm(point - on_panel[groups[-1][-1]]) < 0.06:
             groups[-1].append(index)
         else:
             groups.append([index])

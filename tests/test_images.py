@@ -342,6 +342,9 @@ def test_the_first_of_several_frames(tmp_path: Path) -> None:
     for name in ("x.png", "x.webp", "x.tif"):
         frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], lossless=True)
         np.testing.assert_array_equal(np.rint(read_picture(tmp_path / name).pixels * 255), RGB8)
+    coarse = [frame.quantize(64, dither=Image.Dither.NONE) for frame in frames]
+    coarse[0].save(tmp_path / "x.gif", save_all=True, append_images=coarse[1:])
+    np.testing.assert_array_equal(np.rint(read_picture(tmp_path / "x.gif").pixels * 255), np.asarray(coarse[0].convert("RGB")))
 
 
 # Hostile files
@@ -351,8 +354,8 @@ def test_content_decides_not_the_suffix(tmp_path: Path) -> None:
     Image.fromarray(RGB8).save(tmp_path / "x.png")
     os.rename(tmp_path / "x.png", tmp_path / "x.jpg")
     np.testing.assert_array_equal(np.rint(read_picture(tmp_path / "x.jpg").pixels * 255), RGB8)
-    Image.fromarray(RGB8).save(tmp_path / "other.gif")
-    os.rename(tmp_path / "other.gif", tmp_path / "other.png")
+    Image.fromarray(RGB8).save(tmp_path / "other.ppm")
+    os.rename(tmp_path / "other.ppm", tmp_path / "other.png")
     assert "not a PNG, JPEG" in reason(tmp_path / "other.png")
 
 
@@ -361,7 +364,7 @@ def test_empty_text_folder_and_truncated_files(tmp_path: Path) -> None:
     assert "not a PNG, JPEG" in reason(write(tmp_path / "text.png", b"I am no picture\n" * 20))
     assert reason(tmp_path) == "is not a file"
     noise = RANDOM.integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    for name in ("x.png", "x.jpg", "x.webp", "x.tif", "x.bmp"):
+    for name in ("x.png", "x.jpg", "x.webp", "x.tif", "x.bmp", "x.gif"):
         Image.fromarray(noise).save(tmp_path / name)
         whole = (tmp_path / name).read_bytes()
         for share in (0.02, 0.5, 0.9):

@@ -1,6 +1,6 @@
 """From the bytes of a file that nobody vouches for to numbers in 0..1.
 
-The content decides what a file is, not its suffix; PNG, JPEG, WebP, TIFF, BMP and .npy are decoded, nothing else. The
+The content decides what a file is, not its suffix; PNG, JPEG, WebP, TIFF, BMP, GIF and .npy are decoded, nothing else. The
 size in the header is checked before anything is decoded.
 
 | source                                  | becomes                                                                    |
@@ -44,7 +44,7 @@ from ddrscope.errors import InputError
 
 MAX_PIXELS = 200_000_000
 
-_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
+_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _TIFF_COMPRESSIONS = (
     COMPRESSION.NONE, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.LZW, COMPRESSION.PACKBITS,
@@ -179,7 +179,7 @@ def _open(path: Path) -> Image.Image:
         try:
             return Image.open(path, formats=_FORMATS)
         except UnidentifiedImageError:
-            raise UnidentifiedImageError("not a PNG, JPEG, WebP, TIFF, BMP or .npy file, or a damaged one") from None
+            raise UnidentifiedImageError("not a PNG, JPEG, WebP, TIFF, BMP, GIF or .npy file, or a damaged one") from None
         finally:
             Image.MAX_IMAGE_PIXELS = limit
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 
 from ddrscope.errors import InputError
 
-PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".npy"})
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".npy"})
 LIST_SUFFIXES = frozenset({".txt", ".lst"})
 
 
@@ -43,7 +43,7 @@ def find_pictures(sources: Sequence[str | Path]) -> list[PictureFile]:
       `#` are skipped. A listed file that does not exist is found unreadable when it is read.
     - Any other file is taken as it is.
 
-    Folders and globs give the files with a picture's suffix (PNG, JPEG, WebP, TIFF, BMP, .npy; in any case). Names are
+    Folders and globs give the files with a picture's suffix (PNG, JPEG, WebP, TIFF, BMP, GIF, .npy; in any case). Names are
     relative to the source; where two sources give the same name, folders are put before it until the names differ.
     Raises InputError when a source does not exist or holds no picture.
     """

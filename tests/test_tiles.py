@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kurtosis, skew
 
-from ddrscope.identification.pooling import POOLINGS
+from ddrscope.identification.pooling import POOLINGS, Channels
 from ddrscope.identification.tiles import ALIGNED, place_tiles
 
 sides = st.integers(1, 900)
@@ -40,7 +40,7 @@ def test_poolings_against_numpy_and_scipy() -> None:
     channels = torch.randn(5, 3000, generator=generator).exp() * torch.arange(1, 6)[:, None]
     values = channels.numpy().astype(np.float64)
     averages, spreads = values.mean(1), values.std(1)
-    said = {name: pooling(channels).numpy() for name, pooling in POOLINGS.items()}
+    said = {name: pooling(Channels(channels)).numpy() for name, pooling in POOLINGS.items()}
     assert np.allclose(said["mean"], averages, rtol=1e-5)
     assert np.allclose(said["mean_std"], [*averages, *np.log(spreads)], rtol=1e-3)
     skewness, tails = skew(values, axis=1), kurtosis(values, axis=1, fisher=False)
@@ -52,4 +52,4 @@ def test_poolings_against_numpy_and_scipy() -> None:
 
 
 def test_a_constant_channel_has_finite_statistics() -> None:
-    assert all(torch.isfinite(pooling(torch.full((3, 100), 0.25))).all() for pooling in POOLINGS.values())
+    assert all(torch.isfinite(pooling(Channels(torch.full((3, 100), 0.25)))).all() for pooling in POOLINGS.values())

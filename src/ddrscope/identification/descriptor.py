@@ -13,7 +13,7 @@ from torch import Tensor
 from ddrscope.errors import InputError
 from ddrscope.features import Precision, capture, to_channels_first
 from ddrscope.features.execution import autocast
-from ddrscope.identification.pooling import POOLINGS
+from ddrscope.identification.pooling import POOLINGS, Channels
 from ddrscope.networks import Network
 
 # A network of 3 x 3 kernels sees nothing but its own padding in less.
@@ -47,7 +47,7 @@ class Descriptor:
 
         def reduce(layer: str, tensor: Tensor) -> None:
             with torch.autocast(device.type, enabled=False):
-                channels = to_channels_first(tensor, one)[0].float()
+                channels = Channels(to_channels_first(tensor, one)[0].float())
                 for name in self.poolings[layer]:
                     rows.setdefault((layer, name), []).append(POOLINGS[name](channels).cpu().numpy())
 

@@ -3,59 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 # Below the rounding of a picture's 8 bits in any channel worth looking at.
 TINY = 1e-4
+# More positions say the same and take their time: a last HR layer has a quarter of a million in a tile.
+POSITIONS = 65_536
 
 
-def mean(channels: Tensor) -> Tensor:
-    """The mean of each channel: (C, P) to (C,)."""
-    return channels.mean(dim=1)
+class Channels:
+    """A layer's channels (C, P) over at most `POSITIONS` positions, spread evenly, with what several poolings need of them."""
+
+    def __init__(self, values: Tensor) -> None:
+        # An odd stride meets every phase of a pixel shuffle.
+        stride = -(-values.shape[1] // POSITIONS) // 2 * 2 + 1
+        self.values = values[:, ::stride]
+
+    @cached_property
+    def average(self) -> Tensor:
+        return self.values.mean(dim=1)
+
+    @cached_property
+    def spread(self) -> Tensor:
+        return self.values.std(dim=1, correction=0) + TINY
+
+    @cached_property
+    def unit(self) -> Tensor:
+        """The channels with mean 0 and standard deviation 1; a constant channel becomes 0."""
+        return (self.values - self.average[:, None]).div_(self.spread[:, None])
 
 
-def mean_std(channels: Tensor) -> Tensor:
-    """Mean and log standard deviation of each channel: (C, P) to (2C,)."""
-    average, spread = _centred(channels)[1:]
-    return torch.cat([average, spread.log()])
+def mean(channels: Channels) -> Tensor:
+    """The mean of each channel: (C,)."""
+    return channels.average
 
 
-def moments(channels: Tensor) -> Tensor:
-    """Mean, log standard deviation, skewness and log kurtosis of each channel: (C, P) to (4C,)."""
-    unit, average, spread = _centred(channels)
-    squares = unit * unit
-    return torch.cat([average, spread.log(), _tamed((squares * unit).mean(dim=1)), ((squares * squares).mean(dim=1) + TINY).log()])
+def mean_std(channels: Channels) -> Tensor:
+    """Mean and log standard deviation of each channel: (2C,)."""
+    return torch.cat([channels.average, channels.spread.log()])
 
 
-def percentiles(channels: Tensor) -> Tensor:
-    """The 1st, 10th, 50th, 90th and 99th percentile of each channel: (C, P) to (5C,)."""
+def moments(channels: Channels) -> Tensor:
+    """Mean, log standard deviation, skewness and log kurtosis of each channel: (4C,)."""
+    squares = channels.unit.square()
+    positions = squares.shape[1]
+    skewness = torch.linalg.vecdot(squares, channels.unit) / positions
+    kurtosis = torch.linalg.vecdot(squares, squares) / positions
+    return torch.cat([mean_std(channels), _tamed(skewness), (kurtosis + TINY).log()])
+
+
+def percentiles(channels: Channels) -> Tensor:
+    """The 1st, 10th, 50th, 90th and 99th percentile of each channel: (5C,)."""
     # Kth values of a few thousand positions say the same as of all of them, at a tenth of the time.
-    seen = channels[:, :: max(1, channels.shape[1] // 4096)]
+    seen = channels.values[:, :: max(1, channels.values.shape[1] // 4096)]
     ranks = torch.tensor([0.01, 0.1, 0.5, 0.9, 0.99])
     return torch.quantile(seen, ranks, dim=1).flatten()
 
 
-def correlation(channels: Tensor) -> Tensor:
-    """`mean_std` and the correlation of each two channels, the Gram matrix of the standardized channels: (C, P) to (2C + C(C-1)/2,)."""
-    unit, average, spread = _centred(channels)
-    together = unit @ unit.T / unit.shape[1]
-    row, column = torch.triu_indices(len(unit), len(unit), offset=1)
-    return torch.cat([average, spread.log(), together[row, column]])
+def correlation(channels: Channels) -> Tensor:
+    """`mean_std` and the correlation of each two channels, the Gram matrix of the standardized channels: (2C + C(C-1)/2,)."""
+    together = channels.unit @ channels.unit.T / channels.unit.shape[1]
+    row, column = torch.triu_indices(len(together), len(together), offset=1)
+    return torch.cat([mean_std(channels), together[row, column]])
 
 
-POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {
+POOLINGS: dict[str, Callable[[Channels], Tensor]] = {
     pooling.__name__: pooling for pooling in (mean, mean_std, moments, percentiles, correlation)
 }
-
-
-def _centred(channels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The channels with mean 0 and standard deviation 1, their means and standard deviations; a constant channel becomes 0."""
-    average = channels.mean(dim=1)
-    unit = channels - average[:, None]
-    spread = unit.square().mean(dim=1).sqrt() + TINY
-    return unit / spread[:, None], average, spread
 
 
 def _tamed(value: Tensor) -> Tensor:

@@ -1,9 +1,11 @@
 """Fit the bundled identifier and measure it beside baselines, on photographs that neither fitting nor any network saw.
 
-    python tools/bench_identify.py HR OUT [DESCRIPTOR ...]
+    python tools/bench_identify.py HR OUT [ROW ...]
 
-HR holds the folders of `tools/prepare_photos.py`; OUT keeps tiles' descriptors (a killed run goes on) and receives
-``benchmark.json`` and ``confusion.csv``. DESCRIPTOR names some of the rows only; ``ddr`` is also written to OUT/identifier.safetensors.
+HR holds the folders of `tools/prepare_photos.py` (train, val: for fitting; test) and may hold `more`, further photographs for fitting.
+OUT keeps tiles' descriptors (a killed run goes on) and receives ``benchmark.json`` and ``confusion.csv``. ROW names some of the
+descriptors only; ``ddr`` is also written to OUT/identifier.safetensors. Networks that cost as much as ours are compared with it at a
+reduced setting, ``[reduced]``: one region of a photograph for each level to fit to, the first tile of each test picture.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -27,21 +31,32 @@ from ddrscope.identification.descriptor import default_poolings
 from ddrscope.identification.evaluation import STRONG, Evaluation, unseen_auroc
 from ddrscope.identification.fit import TileTable, describe_samples, fit_identifier
 from ddrscope.identification.samples import Distorter, Sample
+from ddrscope.identification.tiles import TILE
 from ddrscope.images import bundled_photos, find_pictures
 from ddrscope.networks import load_network, random_twin
 from ddrscope.store import write_json
 
-# With its margin, a bundled photograph.
-SIDE = 240
-REPEATS = 1
-PAIRS = 20
+# One tile to fit to, because another region says more than another tile of the same; test pictures are, with their margin, as
+# large as the bundled photographs.
+FIT_SIDE, TEST_SIDE = TILE, 240
+# Regions of a photograph for each type and level, and with two types.
+REPEATS, PAIRS = 2, 16
+FOLDERS = ("train", "val", "more")
 TYPES = {distortion.name: distortion.group for distortion in DISTORTIONS}
 Describe = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+REDUCED = " [reduced]"
 
 
 def network_descriptor(name: str, untrained: bool = False) -> Descriptor:
     network = load_network(name)
     return Descriptor(random_twin(network) if untrained else network, default_poolings(network))
+
+
+def imagenet_descriptor() -> Descriptor:
+    """All blocks' moments: the last alone know little of damage, and their few positions have no correlations."""
+    network = load_network("efficientnet-lite0")
+    poolings: dict[str, tuple[str, ...]] = dict.fromkeys(network.layers[:-1], ("moments",))
+    return Descriptor(network, poolings | {network.layers[-1]: ("mean",)})
 
 
 def raw_pixels(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -59,55 +74,94 @@ def scene_statistics(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 DESCRIPTORS: dict[str, Callable[[], Descriptor | Describe]] = {
-    "ddr": lambda: network_descriptor("srgan-wgr"),
-    "without global residual": lambda: network_descriptor("srresnet-wogr"),
-    "untrained": lambda: network_descriptor("srgan-wgr", untrained=True),
-    "ImageNet features": lambda: network_descriptor("efficientnet-lite0"),
+    "ddr": partial(network_descriptor, "srgan-wgr"),
+    "ImageNet features": imagenet_descriptor,
     "scene statistics": lambda: scene_statistics,
     "pixels": lambda: raw_pixels,
+    f"without global residual{REDUCED}": partial(network_descriptor, "srresnet-wogr"),
+    f"untrained{REDUCED}": partial(network_descriptor, "srgan-wgr", untrained=True),
 }
 
 
-def main(photos: Path, out: Path, wanted: list[str]) -> None:
-    fitted = list(_fit_samples([photos / "train", photos / "val"]))
-    bundled = {file.photo: file.path for file in reversed(find_pictures([bundled_photos()]))}
-    tested = list(Distorter([photos / "test", *bundled.values()], SIDE, seed=1).every_level())
+def main(hr: Path, out: Path, wanted: list[str]) -> None:
+    fitted, tested = fit_samples(hr), test_samples(hr)
     results = out / "benchmark.json"
     known: dict[str, Any] = json.loads(results.read_text()) if results.exists() else {}
     for name in wanted or list(DESCRIPTORS):
         made = DESCRIPTORS[name]()
-        describe: Describe = made.describe if isinstance(made, Descriptor) else made
-        folder = out / "tiles" / name.replace(" ", "-")
-        started = time.monotonic()
-        fit_table = describe_samples(fitted, describe, folder / "fit", _progress(f"{name}: fit", len(fitted)))
-        test_table = describe_samples(tested, describe, folder / "test", _progress(f"{name}: test", len(tested)))
-        print(f"{name}: described in {time.monotonic() - started:.0f} s", flush=True)
-        known[name] = evaluate(name, made, fitted, fit_table, tested, test_table, out)
+        few = reduce_samples(fitted) if name.endswith(REDUCED) else fitted
+        fit_table = describe(name, "fit", made, few, out)
+        test_table = describe(name, "test", made, tested, out, only_first=name.endswith(REDUCED))
+        known[name] = evaluate(made, few, fit_table, tested, test_table, out if name == "ddr" else None)
+        if not name.endswith(REDUCED):
+            few = reduce_samples(fitted)
+            known[name + REDUCED] = evaluate(made, few, _of(fit_table, fitted, few), tested, _first_tiles(test_table), None)
         write_json(results, known)
-        print(json.dumps(known[name]["measures"], indent=1), flush=True)
+        for key in (name, name + REDUCED):
+            if key in known:
+                print(key, {measure: round(estimate["value"], 3) for measure, estimate in known[key]["measures"].items()}, flush=True)
+
+
+def fit_samples(hr: Path) -> list[Sample]:
+    """The samples to fit to, photograph by photograph."""
+    found = []
+    for folder in FOLDERS:
+        if (hr / folder).is_dir():
+            distorter = Distorter([hr / folder], FIT_SIDE)
+            found += [*distorter.every_level(REPEATS), *distorter.pairs(PAIRS)]
+    return sorted(found, key=lambda sample: sample.photo)
+
+
+def test_samples(hr: Path) -> list[Sample]:
+    bundled = {file.photo: file.path for file in reversed(find_pictures([bundled_photos()]))}
+    return sorted(Distorter([hr / "test", *bundled.values()], TEST_SIDE, seed=1).every_level(), key=lambda sample: sample.photo)
+
+
+def reduce_samples(samples: list[Sample]) -> list[Sample]:
+    """The first of each photograph with each type and level, without pairs."""
+    firsts: dict[tuple[Any, ...], list[Sample]] = {}
+    for sample in samples:
+        if len(sample.levels) < 2:
+            # Clean comes five times, as often as any type.
+            key = (sample.photo, tuple(sample.levels.items()))
+            firsts.setdefault(key, []).append(sample)
+    return [sample for key, found in firsts.items() for sample in found[: 1 if key[1] else 5]]
+
+
+def describe(name: str, part: str, made: Descriptor | Describe, samples: list[Sample], out: Path, only_first: bool = False) -> TileTable:
+    """The descriptors of the samples, kept photograph by photograph, so that another photograph costs no more than itself."""
+    run: Describe = made.describe if isinstance(made, Descriptor) else made
+    some: Describe = (lambda tiles: run(tiles[:1])) if only_first else run
+    tables, before, started = [], 0, time.monotonic()
+    for photo, group in groupby(samples, key=lambda sample: sample.photo):
+        of_photo = list(group)
+        table = describe_samples(of_photo, some, out / "tiles" / name.replace(" ", "-") / part / photo)
+        tables.append(TileTable(table.descriptors, table.pictures + before))
+        before += len(of_photo)
+        print(f"{name}: {part} {before}/{len(samples)} {time.monotonic() - started:.0f} s", flush=True)
+    return TileTable(np.concatenate([table.descriptors for table in tables]), np.concatenate([table.pictures for table in tables]))
 
 
 def evaluate(
-    name: str,
     made: Descriptor | Describe,
     fitted: list[Sample],
     fit_table: TileTable,
     tested: list[Sample],
     test_table: TileTable,
-    out: Path,
+    out: Path | None,
 ) -> dict[str, Any]:
     descriptor = made if isinstance(made, Descriptor) else network_descriptor("srgan-wgr")
     about = {"photographs": sorted({sample.photo for sample in fitted}), "pictures": len(fitted), "tiles": len(fit_table.pictures)}
     one = fit_identifier(fitted, fit_table, descriptor, TYPES, about)
     found = one.identifier.find(test_table.descriptors, test_table.pictures)
     evaluation = Evaluation(tested, found, TYPES)
-    if name == "ddr":
+    if out:
         save_identifier(out / "identifier.safetensors", one)
         names = ["clean", *TYPES]
         pd.DataFrame(evaluation.confusion(), index=names, columns=names).to_csv(out / "confusion.csv")
     measures = {key: dataclasses.asdict(value) for key, value in evaluation.measures().items()}
     foreign = unseen(fitted, fit_table, tested, test_table, descriptor)
-    return {"size": fit_table.descriptors.shape[1], "measures": measures, "unseen": foreign}
+    return {"size": fit_table.descriptors.shape[1], "fitted": about, "measures": measures, "unseen": foreign}
 
 
 def unseen(
@@ -117,8 +171,8 @@ def unseen(
     said = {}
     for group in GROUPS:
         kept = {name: other for name, other in TYPES.items() if other != group}
-        some, table = _without(fitted, fit_table, kept)
-        one = fit_identifier(some, table, descriptor, kept, {})
+        some = [sample for sample in fitted if all(name in kept for name in sample.levels)]
+        one = fit_identifier(some, _of(fit_table, fitted, some), descriptor, kept, {})
         novelty = one.identifier.find(test_table.descriptors, test_table.pictures).novelty
         foreign = np.array([any(name not in kept for name in sample.levels) for sample in tested])
         strong = np.array([max(sample.levels.values(), default=0) >= STRONG for sample in tested])
@@ -126,27 +180,17 @@ def unseen(
     return said
 
 
-def _without(samples: list[Sample], table: TileTable, kept: Mapping[str, str]) -> tuple[list[Sample], TileTable]:
-    index = [i for i, sample in enumerate(samples) if all(name in kept for name in sample.levels)]
-    number = np.full(len(samples), -1)
-    number[index] = np.arange(len(index))
+def _of(table: TileTable, samples: list[Sample], some: list[Sample]) -> TileTable:
+    """The part of a table that belongs to some of its samples."""
+    wanted: Mapping[int, int] = {id(sample): index for index, sample in enumerate(some)}
+    number = np.array([wanted.get(id(sample), -1) for sample in samples])
     rows = number[table.pictures] >= 0
-    return [samples[i] for i in index], TileTable(table.descriptors[rows], number[table.pictures[rows]])
+    return TileTable(table.descriptors[rows], number[table.pictures[rows]])
 
 
-def _fit_samples(folders: list[Path]) -> list[Sample]:
-    distorter = Distorter(folders, SIDE)
-    return [*distorter.every_level(REPEATS), *distorter.pairs(PAIRS)]
-
-
-def _progress(what: str, total: int) -> Callable[[int], None]:
-    done, started = [0], time.monotonic()
-
-    def step(count: int) -> None:
-        done[0] += count
-        print(f"{what} {done[0]}/{total} {time.monotonic() - started:.0f} s", flush=True)
-
-    return step
+def _first_tiles(table: TileTable) -> TileTable:
+    firsts = np.unique(table.pictures, return_index=True)[1]
+    return TileTable(table.descriptors[firsts], table.pictures[firsts])
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def fit_identifier(
     groups: Mapping[str, str],
     about: Mapping[str, Any],
     *,
-    components: int = 256,
+    components: int = 512,
     folds: int = 4,
     head: HeadSettings | None = None,
     seed: int = 0,

@@ -25,7 +25,7 @@ class HeadSettings:
 
 
 class Head(nn.Module):
-    """Whitened descriptors (N, K) to presence logits (N, 1 + T), clean first, and level quantiles (N, T, 3), for T types."""
+    """Reduced descriptors (N, K) to presence logits (N, 1 + T), clean first, and level quantiles (N, T, 3), for T types."""
 
     def __init__(self, size: int, types: int, settings: HeadSettings) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Head(nn.Module):
 
 
 def fit_head(descriptors: Tensor, levels: Tensor, settings: HeadSettings, seed: int) -> Head:
-    """Fit a head to whitened descriptors (N, K) and levels (N, T), 0 where a type is absent; on the CPU, the same for the same seed."""
+    """Fit a head to reduced descriptors (N, K) and levels (N, T), 0 where a type is absent; on the CPU, the same for the same seed."""
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -21,6 +21,8 @@ from ddrscope.identification.head import QUANTILES, Head, HeadSettings, fit_head
 from ddrscope.identification.novelty import NoveltyMeasure
 
 CLEAN = "clean"
+# Whitening lifts components that are mostly noise: they are only scaled alike, but for the very largest.
+UNEVEN = 30.0
 # Components beyond so many standard deviations say no more: a picture unlike all others must not upset the head.
 FARTHEST = 6.0
 
@@ -42,15 +44,15 @@ class DistortionIdentifier(BaseEstimator):
     """Names distortions by descriptors, several descriptors (tiles) to a picture; fitted, predicts as scikit-learn's classifiers do.
 
     ``types`` are the names of the distortions, without clean. As many heads as ``folds`` are fitted, each without the photographs of one
-    fold, on which it is then calibrated; what they say is averaged. Whitened principal components (at most ``components``) are what
-    the heads see.
+    fold, on which it is then calibrated; what they say is averaged. The heads see principal components (at most ``components``),
+    hardly whitened.
     """
 
     def __init__(
         self,
         types: Sequence[str],
         *,
-        components: int = 256,
+        components: int = 512,
         folds: int = 4,
         head: HeadSettings | None = None,
         seed: int = 0,
@@ -106,8 +108,7 @@ class DistortionIdentifier(BaseEstimator):
         scaler = StandardScaler().fit(rows)
         count = min(self.components, *rows.shape)
         pca = PCA(count, svd_solver="randomized", random_state=self.seed).fit(scaler.transform(rows))
-        # Small components are mostly noise: lifted to a hundredth of the mean before whitening.
-        lengths = np.sqrt(pca.explained_variance_ + 0.01 * pca.explained_variance_.mean())
+        lengths = np.sqrt(pca.explained_variance_ + UNEVEN * pca.explained_variance_.mean())
         basis = pca.components_.T / scaler.scale_[:, None] / lengths
         self.center_ = torch.from_numpy(scaler.mean_).float()
         self.basis_ = torch.from_numpy(basis).float()

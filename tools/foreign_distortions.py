@@ -1,0 +1,176 @@
+"""Distortions made by other people's code, at levels between those the identifier was fitted to.
+
+    python tools/foreign_distortions.py HR OUT [IDENTIFIER]
+
+Test photographs (HR/test and the bundled ones) go through OpenCV, scikit-image, ImageMagick (convert-im6), ffmpeg and
+libjpeg-turbo's cjpeg; what the identifier says is written to OUT/foreign.json and foreign.csv.
+Needs opencv-contrib-python-headless, and Debian's imagemagick, ffmpeg and libjpeg-turbo-progs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from skimage import color, morphology, util
+
+from bench_identify import TEST_SIDE
+from ddrscope.degradations.distortions import DISTORTIONS
+from ddrscope.identification import load_identifier
+from ddrscope.identification.evaluation import jackknife
+from ddrscope.identification.samples import Distorter
+from ddrscope.images import bundled_photos, find_pictures
+from ddrscope.store import write_json
+
+Bytes = NDArray[np.uint8]
+GROUPS = {distortion.name: distortion.group for distortion in DISTORTIONS}
+
+
+def pipe(command: str, picture: Bytes) -> Bytes:
+    """A picture through a command that reads and writes PNG."""
+    written = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+    done = subprocess.run(command.split(), input=written, capture_output=True, check=True)
+    return opened(done.stdout)
+
+
+def opened(encoded: bytes | NDArray[np.uint8]) -> Bytes:
+    return np.asarray(cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
+
+
+def magick(options: str) -> Callable[[Bytes], Bytes]:
+    return partial(pipe, f"convert-im6 png:- {options} png24:-")
+
+
+def ffmpeg(filters: str) -> Callable[[Bytes], Bytes]:
+    return partial(pipe, f"ffmpeg -loglevel error -f png_pipe -i - -vf {filters} -f image2pipe -c:v png -pix_fmt rgb24 -")
+
+
+def encoded(extension: str, *settings: int) -> Callable[[Bytes], Bytes]:
+    return lambda picture: opened(cv2.imencode(extension, picture[..., ::-1], list(settings))[1])
+
+
+def cjpeg(quality: int) -> Callable[[Bytes], Bytes]:
+    def run(picture: Bytes) -> Bytes:
+        written = cv2.imencode(".ppm", picture[..., ::-1])[1].tobytes()
+        return opened(subprocess.run(["cjpeg", "-quality", str(quality)], input=written, capture_output=True, check=True).stdout)
+
+    return run
+
+
+def mjpeg(scale: int) -> Callable[[Bytes], Bytes]:
+    command = f"ffmpeg -loglevel error -f png_pipe -i - -c:v mjpeg -q:v {scale} -pix_fmt yuvj420p -f image2pipe -"
+    return partial(pipe, command)
+
+
+def noisy(mode: str, **settings: float) -> Callable[[Bytes], Bytes]:
+    return lambda picture: util.img_as_ubyte(util.random_noise(picture, mode, rng=int(picture.sum()) % 2**31, **settings))
+
+
+def disk_blurred(radius: int) -> Callable[[Bytes], Bytes]:
+    kernel = morphology.disk(radius).astype(np.float32)
+    return lambda picture: np.asarray(cv2.filter2D(picture, -1, kernel / kernel.sum()), np.uint8)
+
+
+def gaussian_blurred(sigma: float) -> Callable[[Bytes], Bytes]:
+    return lambda picture: np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.uint8)
+
+
+def recoloured(factor: float) -> Callable[[Bytes], Bytes]:
+    def run(picture: Bytes) -> Bytes:
+        lab = color.rgb2lab(picture)
+        lab[..., 1:] *= factor
+        return np.rint(color.lab2rgb(lab).clip(0, 1) * 255).astype(np.uint8)
+
+    return run
+
+
+def shifted(offset: int) -> Callable[[Bytes], Bytes]:
+    return lambda picture: np.asarray(cv2.add(picture, (offset,) * 3 + (0,)), np.uint8)  # type: ignore[call-overload]
+
+
+def blocks(count: int) -> Callable[[Bytes], Bytes]:
+    def run(picture: Bytes) -> Bytes:
+        random, painted = np.random.default_rng(int(picture.sum())), picture.copy()
+        for _ in range(count):
+            x, y = (int(at) for at in random.integers(0, TEST_SIDE - 32, 2))
+            cv2.rectangle(painted, (x, y), (x + 31, y + 31), tuple(map(int, random.integers(0, 256, 3))), -1)
+        return painted
+
+    return run
+
+
+# By type: what made it, and how.
+FOREIGN: dict[str, list[tuple[str, Callable[[Bytes], Bytes]]]] = {
+    "clean": [("nothing", lambda picture: picture)],
+    "gaussian_blur": [(f"OpenCV GaussianBlur sigma {s}", gaussian_blurred(s)) for s in (0.75, 1.25, 2, 3.5)]
+    + [(f"ImageMagick -blur 0x{s}", magick(f"-blur 0x{s}")) for s in (1.25, 2)],
+    "lens_blur": [(f"scikit-image disk {r}, OpenCV filter2D", disk_blurred(r)) for r in (3, 5, 7)],
+    "motion_blur": [(f"ImageMagick -motion-blur 0x{s}+{a}", magick(f"-motion-blur 0x{s}+{a}")) for s, a in ((2, 30), (4, 120))],
+    "color_diffusion": [
+        (f"ImageMagick Lab -blur 0x{s}", magick(f"-colorspace Lab -channel GB -blur 0x{s} +channel -colorspace sRGB")) for s in (6, 12)
+    ],
+    "color_shift": [(f"ffmpeg rgbashift {p}", ffmpeg(f"rgbashift=gh={p}:gv={p // 2}")) for p in (2, 4)],
+    "hsv_saturation": [(f"ImageMagick -modulate 100,{p}", magick(f"-modulate 100,{p}")) for p in (30, 15)],
+    "lab_saturation": [(f"scikit-image Lab x {f}", recoloured(f)) for f in (2.5, 4.5)],
+    "jpeg2000": [(f"OpenCV .jp2 ratio {r}", encoded(".jp2", cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000 // r)) for r in (24, 38, 80)],
+    "jpeg": [(f"cjpeg -quality {q}", cjpeg(q)) for q in (40, 15)]
+    + [(f"OpenCV .jpg {q}", encoded(".jpg", cv2.IMWRITE_JPEG_QUALITY, q)) for q in (30, 12)]
+    + [(f"ffmpeg mjpeg -q:v {q}", mjpeg(q)) for q in (15, 28)],
+    "white_noise": [(f"scikit-image gaussian sigma {s}", noisy("gaussian", var=(s / 255) ** 2)) for s in (10, 16, 22)],
+    "color_noise": [(f"ffmpeg noise=alls={s}", ffmpeg(f"format=yuv444p,noise=alls={s}:allf=t")) for s in (10, 20)],
+    "impulse_noise": [(f"scikit-image s&p {a}", noisy("s&p", amount=a)) for a in (0.003, 0.015, 0.025)],
+    "multiplicative_noise": [(f"scikit-image speckle sigma {s}", noisy("speckle", var=(s / 255) ** 2)) for s in (22, 45)],
+    "brighten": [(f"ImageMagick -gamma {g}", magick(f"-gamma {g}")) for g in (1.3, 1.8)],
+    "darken": [(f"ImageMagick -gamma {g}", magick(f"-gamma {g}")) for g in (0.75, 0.5)],
+    "mean_shift": [(f"OpenCV {o:+d}", shifted(o)) for o in (19, -27)],
+    "jitter": [(f"ImageMagick -spread {r}", magick(f"-spread {r}")) for r in (1, 2)],
+    "pixelate": [(f"ImageMagick -scale {p}%", magick(f"-scale {p}% -scale {TEST_SIDE}x{TEST_SIDE}!")) for p in (65, 40)],
+    "quantization": [(f"ImageMagick -posterize {n}", magick(f"+dither -posterize {n}")) for n in (15, 8)],
+    "color_block": [(f"OpenCV rectangle x {n}", blocks(n)) for n in (2, 4)],
+    "sharpen": [(f"ImageMagick -unsharp 0x1+{a}", magick(f"-unsharp 0x1+{a}+0")) for a in (2, 5)],
+    "linear_contrast": [(f"ImageMagick -sigmoidal-contrast {a}", magick(f"-sigmoidal-contrast {a},50%")) for a in (4, 7)],
+    "nonlinear_contrast": [(f"ImageMagick +level {a}%", magick(f"+level {a}%,{100 - a}%")) for a in (15, 35)],
+}
+
+
+def main(hr: Path, out: Path, identifier: Path | None) -> None:
+    fitted = load_identifier(identifier)
+    bundled = {file.photo: file.path for file in reversed(find_pictures([bundled_photos()]))}
+    distorter = Distorter([hr / "test", *bundled.values()], TEST_SIDE, seed=2)
+    rows = []
+    for photo in range(len(distorter.files)):
+        for number, (kind, makers) in enumerate(FOREIGN.items()):
+            for index, (tool, make) in enumerate(makers):
+                clean = distorter.draw(photo, (number, index), [])
+                distorted = make(np.rint(clean.load() * 255).astype(np.uint8))
+                finding = fitted.identify(np.ascontiguousarray(distorted, np.float32) / np.float32(255))
+                rows.append({"photo": clean.photo, "type": kind, "tool": tool, "said": finding.type, "level": finding.level})
+        print(f"{photo + 1}/{len(distorter.files)}", flush=True)
+    table = pd.DataFrame(rows)
+    table.to_csv(out / "foreign.csv", index=False)
+    groups = GROUPS | {"clean": "clean"}
+    right = {"type": table.said == table.type, "group": table.said.map(groups) == table.type.map(groups)}
+    photos, everything = table.photo.to_numpy(), np.ones(len(table), bool)
+    measures = {}
+    for name, hits in right.items():
+        share = partial(_mean_of, hits.to_numpy().astype(float))
+        measures[f"{name}_accuracy"] = dataclasses.asdict(jackknife(share, photos, everything))
+    write_json(out / "foreign.json", {"measures": measures, "pictures": len(table)})
+    print(table.assign(right_type=right["type"], right_group=right["group"]).groupby("type")[["right_type", "right_group"]].mean())
+    print({name: f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]" for name, value in measures.items()})
+
+
+def _mean_of(values: NDArray[np.float64], rows: NDArray[np.bool_]) -> float:
+    return float(values[rows].mean())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else None)

@@ -1,0 +1,77 @@
+"""Draw what `tools/bench_identify.py` measured.
+
+    python tools/identify_figures.py OUT docs/figures
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bench_identify import REDUCED, TYPES
+from ddrscope.report.style import OKABE_ITO
+
+MEASURES = {
+    "type_accuracy": "25 types, all levels",
+    "type_accuracy_strong": "25 types, levels 3 to 5",
+    "group_accuracy": "7 groups and clean, all levels",
+    "group_accuracy_strong": "7 groups, levels 3 to 5",
+}
+MARKS = "osD^vPX*"
+
+
+def confusion_figure(table: pd.DataFrame) -> Figure:
+    """Shares of pictures with the type of the row said to have the type of the column, groups parted by lines."""
+    figure = Figure(figsize=(11.5, 10), layout="constrained")
+    panel = figure.subplots()
+    image = panel.imshow(table.to_numpy(), cmap="cividis", vmin=0, vmax=1)
+    names = [str(name).replace("_", " ") for name in table.columns]
+    panel.set_xticks(range(len(names)), names, rotation=90)
+    panel.set_yticks(range(len(names)), names)
+    groups = ["clean", *TYPES.values()]
+    for index in range(1, len(groups)):
+        if groups[index] != groups[index - 1]:
+            panel.axhline(index - 0.5, color="white", linewidth=0.8)
+            panel.axvline(index - 0.5, color="white", linewidth=0.8)
+    for row, column in zip(*np.nonzero(table.to_numpy() >= 0.1), strict=True):
+        share = table.iat[int(row), int(column)]
+        panel.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7, color="black" if share > 0.55 else "white")
+    panel.set_xlabel("said")
+    panel.set_ylabel("true")
+    panel.set_title("Test pictures by true and said type, percent of the row (all levels; 10 % and more written out)", fontsize=10)
+    figure.colorbar(image, ax=panel, shrink=0.6, label="share of the row")
+    return figure
+
+
+def comparison_figure(known: dict) -> Figure:
+    """Accuracies of the descriptors with their intervals, at the full and at the reduced setting."""
+    figure = Figure(figsize=(11, 4.8), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    for panel, reduced in zip(panels, (False, True), strict=True):
+        rows = {name: row for name, row in known.items() if name.endswith(REDUCED) == reduced}
+        for index, (name, row) in enumerate(rows.items()):
+            at = np.arange(len(MEASURES)) + (index - len(rows) / 2) * 0.1
+            found = [row["measures"][measure] for measure in MEASURES]
+            values = np.array([one["value"] for one in found])
+            ends = np.array([[one["value"] - one["low"], one["high"] - one["value"]] for one in found]).T
+            color = OKABE_ITO[index % len(OKABE_ITO)]
+            panel.errorbar(at, values, ends, fmt=MARKS[index], color=color, capsize=2, label=name.removesuffix(REDUCED))
+        panel.set_xticks(range(len(MEASURES)), [text.replace(", ", ",\n") for text in MEASURES.values()], fontsize=8)
+        panel.set_ylim(0, 1)
+        panel.grid(axis="y", alpha=0.3)
+        panel.set_title("reduced: fewer pictures to fit to, one tile to test" if reduced else "full", fontsize=10)
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.legend(fontsize=8, frameon=False, loc="upper left", ncols=2)
+    panels[0].set_ylabel("accuracy (95 % jackknife over photographs)")
+    return figure
+
+
+if __name__ == "__main__":
+    source, target = Path(sys.argv[1]), Path(sys.argv[2])
+    confusion_figure(pd.read_csv(source / "confusion.csv", index_col=0)).savefig(target / "identification-confusion.png", dpi=110)
+    comparison_figure(json.loads((source / "benchmark.json").read_text())).savefig(target / "identification-descriptors.png", dpi=110)

@@ -29,7 +29,8 @@ def confusion_figure(table: pd.DataFrame) -> Figure:
     """Shares of pictures with the type of the row said to have the type of the column, groups parted by lines."""
     figure = Figure(figsize=(11.5, 10), layout="constrained")
     panel = figure.subplots()
-    image = panel.imshow(table.to_numpy(), cmap="cividis", vmin=0, vmax=1)
+    shares = table.to_numpy(dtype=float)
+    image = panel.imshow(shares, cmap="cividis", vmin=0, vmax=1)
     names = [str(name).replace("_", " ") for name in table.columns]
     panel.set_xticks(range(len(names)), names, rotation=90)
     panel.set_yticks(range(len(names)), names)
@@ -38,8 +39,8 @@ def confusion_figure(table: pd.DataFrame) -> Figure:
         if groups[index] != groups[index - 1]:
             panel.axhline(index - 0.5, color="white", linewidth=0.8)
             panel.axvline(index - 0.5, color="white", linewidth=0.8)
-    for row, column in zip(*np.nonzero(table.to_numpy() >= 0.1), strict=True):
-        share = table.iat[int(row), int(column)]
+    for row, column in np.argwhere(shares >= 0.1):
+        share = shares[row, column]
         panel.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7, color="black" if share > 0.55 else "white")
     panel.set_xlabel("said")
     panel.set_ylabel("true")

@@ -2,7 +2,7 @@
 
     python tools/bench_identify.py HR OUT [ROW ...]
 
-HR holds the folders of `tools/prepare_photos.py` (train, val: for fitting; test) and may hold `more`, further photographs for fitting.
+HR holds the folders of `tools/prepare_photos.py`: train and val to fit to, test, which the bundled photographs join.
 OUT keeps tiles' descriptors (a killed run goes on) and receives ``benchmark.json`` and ``confusion.csv``. ROW names some of the
 descriptors only; ``ddr`` is also written to OUT/identifier.safetensors. Networks that cost as much as ours are compared with it at a
 reduced setting, ``[reduced]``: one region of a photograph for each level to fit to, the first tile of each test picture.
@@ -41,7 +41,7 @@ from ddrscope.store import write_json
 FIT_SIDE, TEST_SIDE = TILE, 240
 # Regions of a photograph for each type and level, and with two types.
 REPEATS, PAIRS = 2, 16
-FOLDERS = ("train", "val", "more")
+FOLDERS = ("train", "val")
 TYPES = {distortion.name: distortion.group for distortion in DISTORTIONS}
 Describe = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 REDUCED = " [reduced]"
@@ -106,9 +106,8 @@ def fit_samples(hr: Path) -> list[Sample]:
     """The samples to fit to, photograph by photograph."""
     found = []
     for folder in FOLDERS:
-        if (hr / folder).is_dir():
-            distorter = Distorter([hr / folder], FIT_SIDE)
-            found += [*distorter.every_level(REPEATS), *distorter.pairs(PAIRS)]
+        distorter = Distorter([hr / folder], FIT_SIDE)
+        found += [*distorter.every_level(REPEATS), *distorter.pairs(PAIRS)]
     return sorted(found, key=lambda sample: sample.photo)
 
 

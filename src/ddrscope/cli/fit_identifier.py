@@ -14,6 +14,7 @@ from ddrscope.identification import Descriptor, save_identifier
 from ddrscope.identification.descriptor import default_poolings
 from ddrscope.identification.fit import describe_samples, fit_identifier
 from ddrscope.identification.samples import Distorter, Sample, labelled_samples
+from ddrscope.identification.tiles import TILE
 from ddrscope.networks import load_network
 from ddrscope.store import RunFolder
 
@@ -50,9 +51,9 @@ def command(
         Path | None, typer.Option("--distortions", metavar="FILE", help="Distortions as TOML. Default: the suite of 24.")
     ] = None,
     network: Annotated[str, typer.Option("--network", help="Whose features describe the pictures.")] = "srgan-wgr",
-    side: Annotated[int, typer.Option("--side", help="Side of the regions of the photographs in pixels.", min=64)] = 240,
+    side: Annotated[int, typer.Option("--side", help="Side of the regions of the photographs in pixels.", min=64)] = TILE,
     repeats: Annotated[int, typer.Option("--repeats", help="Regions of each photograph for each level.", min=1)] = 2,
-    pairs: Annotated[int, typer.Option("--pairs", help="Regions of each photograph with two distortions.", min=0)] = 40,
+    pairs: Annotated[int, typer.Option("--pairs", help="Regions of each photograph with two distortions.", min=0)] = 16,
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
     seed: common.Seed = 0,

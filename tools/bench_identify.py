@@ -159,8 +159,8 @@ def evaluate(
         names = ["clean", *TYPES]
         pd.DataFrame(evaluation.confusion(), index=names, columns=names).to_csv(out / "confusion.csv")
     measures = {key: dataclasses.asdict(value) for key, value in evaluation.measures().items()}
-    foreign = unseen(fitted, fit_table, tested, test_table, descriptor)
-    return {"size": fit_table.descriptors.shape[1], "fitted": about, "measures": measures, "unseen": foreign}
+    said: dict[str, Any] = {"size": fit_table.descriptors.shape[1], "fitted": about, "measures": measures}
+    return said | ({"unseen": unseen(fitted, fit_table, tested, test_table, descriptor)} if out else {})
 
 
 def unseen(

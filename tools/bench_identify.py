@@ -5,7 +5,7 @@
 HR holds the folders of `tools/prepare_photos.py`: train and val to fit to, test, which the bundled photographs join.
 OUT keeps tiles' descriptors (a killed run goes on) and receives ``benchmark.json`` and ``confusion.csv``. ROW names some of the
 descriptors only; ``ddr`` is also written to OUT/identifier.safetensors. Networks that cost as much as ours are compared with it at a
-reduced setting, ``[reduced]``: one region of a photograph for each level to fit to, the first tile of each test picture.
+reduced setting, ``[reduced]``: levels 2 and 4 only, one region of a photograph for each to fit to, one tile of each test picture.
 """
 
 from __future__ import annotations
@@ -13,10 +13,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -29,21 +27,23 @@ from ddrscope.degradations.distortions import DISTORTIONS, GROUPS
 from ddrscope.identification import Descriptor, save_identifier
 from ddrscope.identification.descriptor import default_poolings
 from ddrscope.identification.evaluation import STRONG, Evaluation, unseen_auroc
-from ddrscope.identification.fit import TileTable, describe_samples, fit_identifier
+from ddrscope.identification.fit import TileTable, fit_identifier
+from ddrscope.identification.head import HeadSettings
 from ddrscope.identification.samples import Distorter, Sample
 from ddrscope.identification.tiles import TILE
 from ddrscope.images import bundled_photos, find_pictures
 from ddrscope.networks import load_network, random_twin
 from ddrscope.store import write_json
+from described import Describe, describe_by_photo
 
 # One tile to fit to, because another region says more than another tile of the same; test pictures are, with their margin, as
-# large as the bundled photographs.
+# large as the bundled photographs, and two tiles of them are read, at opposite corners.
 FIT_SIDE, TEST_SIDE = TILE, 240
 # Regions of a photograph for each type and level, and with two types.
 REPEATS, PAIRS = 2, 16
+REDUCED_LEVELS = {0, 2, 4}
 FOLDERS = ("train", "val")
 TYPES = {distortion.name: distortion.group for distortion in DISTORTIONS}
-Describe = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 REDUCED = " [reduced]"
 
 
@@ -84,61 +84,62 @@ DESCRIPTORS: dict[str, Callable[[], Descriptor | Describe]] = {
 
 
 def main(hr: Path, out: Path, wanted: list[str]) -> None:
-    fitted, tested = fit_samples(hr), test_samples(hr)
+    first, more, tested = first_samples(hr), more_samples(hr), test_samples(hr)
     results = out / "benchmark.json"
     known: dict[str, Any] = json.loads(results.read_text()) if results.exists() else {}
     for name in wanted or list(DESCRIPTORS):
-        made = DESCRIPTORS[name]()
-        few = reduce_samples(fitted) if name.endswith(REDUCED) else fitted
-        fit_table = describe(name, "fit", made, few, out)
-        test_table = describe(name, "test", made, tested, out, only_first=name.endswith(REDUCED))
-        known[name] = evaluate(made, few, fit_table, tested, test_table, out if name == "ddr" else None)
-        if not name.endswith(REDUCED):
-            few = reduce_samples(fitted)
-            known[name + REDUCED] = evaluate(made, few, _of(fit_table, fitted, few), tested, _first_tiles(test_table), None)
+        make, folder = DESCRIPTORS[name], out / "tiles" / name.replace(" ", "-")
+        if name.endswith(REDUCED):
+            few, few_tested = reduce_samples(first), reduce_samples(tested)
+            fit_table = describe_by_photo(make, few, folder / "fit", name)
+            test_table = describe_by_photo(partial(some_tiles, make, 1), few_tested, folder / "test", name)
+            known[name] = evaluate(make(), few, fit_table, few_tested, test_table)
+        else:
+            tables = [describe_by_photo(make, samples, folder / part, name) for part, samples in (("fit", first), ("more", more))]
+            fit_table = TileTable(
+                np.concatenate([table.descriptors for table in tables]),
+                np.concatenate([tables[0].pictures, tables[1].pictures + len(first)]),
+            )
+            test_table = describe_by_photo(partial(some_tiles, make, 2), tested, folder / "test", name)
+            known[name] = evaluate(make(), first + more, fit_table, tested, test_table, out if name == "ddr" else None)
+            few, few_tested = reduce_samples(first), reduce_samples(tested)
+            few_table, one_tile = _of(fit_table, first + more, few), _of(_first_tiles(test_table), tested, few_tested)
+            known[name + REDUCED] = evaluate(make(), few, few_table, few_tested, one_tile)
         write_json(results, known)
         for key in (name, name + REDUCED):
             if key in known:
                 print(key, {measure: round(estimate["value"], 3) for measure, estimate in known[key]["measures"].items()}, flush=True)
 
 
-def fit_samples(hr: Path) -> list[Sample]:
-    """The samples to fit to, photograph by photograph."""
-    found = []
-    for folder in FOLDERS:
-        distorter = Distorter([hr / folder], FIT_SIDE)
-        found += [*distorter.every_level(REPEATS), *distorter.pairs(PAIRS)]
-    return sorted(found, key=lambda sample: sample.photo)
+def first_samples(hr: Path) -> list[Sample]:
+    """One region of each photograph to fit to for each type and level, photograph by photograph."""
+    return _by_photo(sample for folder in FOLDERS for sample in Distorter([hr / folder], FIT_SIDE).every_level())
+
+
+def more_samples(hr: Path) -> list[Sample]:
+    """The other regions, and those with two types."""
+    distorters = [Distorter([hr / folder], FIT_SIDE) for folder in FOLDERS]
+    return _by_photo(sample for one in distorters for sample in (*one.every_level(REPEATS, first=1), *one.pairs(PAIRS)))
 
 
 def test_samples(hr: Path) -> list[Sample]:
     bundled = {file.photo: file.path for file in reversed(find_pictures([bundled_photos()]))}
-    return sorted(Distorter([hr / "test", *bundled.values()], TEST_SIDE, seed=1).every_level(), key=lambda sample: sample.photo)
+    return _by_photo(Distorter([hr / "test", *bundled.values()], TEST_SIDE, seed=1).every_level())
 
 
 def reduce_samples(samples: list[Sample]) -> list[Sample]:
-    """The first of each photograph with each type and level, without pairs."""
-    firsts: dict[tuple[Any, ...], list[Sample]] = {}
-    for sample in samples:
-        if len(sample.levels) < 2:
-            # Clean comes five times, as often as any type.
-            key = (sample.photo, tuple(sample.levels.items()))
-            firsts.setdefault(key, []).append(sample)
-    return [sample for key, found in firsts.items() for sample in found[: 1 if key[1] else 5]]
+    return [sample for sample in samples if max(sample.levels.values(), default=0) in REDUCED_LEVELS]
 
 
-def describe(name: str, part: str, made: Descriptor | Describe, samples: list[Sample], out: Path, only_first: bool = False) -> TileTable:
-    """The descriptors of the samples, kept photograph by photograph, so that another photograph costs no more than itself."""
-    run: Describe = made.describe if isinstance(made, Descriptor) else made
-    some: Describe = (lambda tiles: run(tiles[:1])) if only_first else run
-    tables, before, started = [], 0, time.monotonic()
-    for photo, group in groupby(samples, key=lambda sample: sample.photo):
-        of_photo = list(group)
-        table = describe_samples(of_photo, some, out / "tiles" / name.replace(" ", "-") / part / photo)
-        tables.append(TileTable(table.descriptors, table.pictures + before))
-        before += len(of_photo)
-        print(f"{name}: {part} {before}/{len(samples)} {time.monotonic() - started:.0f} s", flush=True)
-    return TileTable(np.concatenate([table.descriptors for table in tables]), np.concatenate([table.pictures for table in tables]))
+def some_tiles(make: Callable[[], Descriptor | Describe], count: int) -> Describe:
+    """A description of the first tile, or of the first and the last."""
+    made = make()
+    describe = made.describe if isinstance(made, Descriptor) else made
+    return lambda tiles: describe(tiles[[0, -1][:count]])
+
+
+def _by_photo(samples: Iterable[Sample]) -> list[Sample]:
+    return sorted(samples, key=lambda sample: sample.photo)
 
 
 def evaluate(
@@ -147,7 +148,7 @@ def evaluate(
     fit_table: TileTable,
     tested: list[Sample],
     test_table: TileTable,
-    out: Path | None,
+    out: Path | None = None,
 ) -> dict[str, Any]:
     descriptor = made if isinstance(made, Descriptor) else network_descriptor("srgan-wgr")
     about = {"photographs": sorted({sample.photo for sample in fitted}), "pictures": len(fitted), "tiles": len(fit_table.pictures)}
@@ -171,7 +172,8 @@ def unseen(
     for group in GROUPS:
         kept = {name: other for name, other in TYPES.items() if other != group}
         some = [sample for sample in fitted if all(name in kept for name in sample.levels)]
-        one = fit_identifier(some, _of(fit_table, fitted, some), descriptor, kept, {})
+        # Novelty does not ask the heads.
+        one = fit_identifier(some, _of(fit_table, fitted, some), descriptor, kept, {}, head=HeadSettings(passes=1))
         novelty = one.identifier.find(test_table.descriptors, test_table.pictures).novelty
         foreign = np.array([any(name not in kept for name in sample.levels) for sample in tested])
         strong = np.array([max(sample.levels.values(), default=0) >= STRONG for sample in tested])

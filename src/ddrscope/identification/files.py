@@ -22,7 +22,7 @@ from ddrscope.store import atomic_write
 
 FORMAT = "ddrscope identifier 1"
 # Read once a picture and small; float16 would move them.
-EXACT = ("calibration", "widening", "center", "novelty.known")
+EXACT = ("calibration", "widening", "center", "reach", "novelty.known")
 
 
 def bundled_identifier() -> Path:
@@ -36,6 +36,7 @@ def save_identifier(path: Path, fitted: PictureIdentifier) -> None:
     tensors = {
         "center": one.center_,
         "basis": one.basis_,
+        "reach": one.reach_,
         "calibration": one.calibration_,
         "widening": one.widening_,
         "novelty.known": one.novelty_.known_,
@@ -76,7 +77,7 @@ def load_identifier(path: Path | None = None, device: str = "cpu", precision: st
         head=HeadSettings(**settings["head"]),
         seed=settings["seed"],
     )
-    one.center_, one.basis_ = tensors["center"], tensors["basis"]
+    one.center_, one.basis_, one.reach_ = tensors["center"], tensors["basis"], tensors["reach"]
     one.calibration_, one.widening_ = tensors["calibration"], tensors["widening"]
     one.heads_ = [_head(tensors, index, one) for index in range(one.folds)]
     novelty = NoveltyMeasure()

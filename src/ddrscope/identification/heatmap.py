@@ -27,16 +27,19 @@ COLORS = {
     "sharpness_contrast": "#E69F00",
 }
 OTHER = "#000000"
+# Probabilities at which a group's colour begins to show, and shows in full.
+UNLIKELY, LIKELY = 0.25, 0.75
 # Drawn no larger than this: a heatmap is for looking at.
 LARGEST_SIDE = 1024
 
 
 def group_map(damage: DamageMap, groups: Mapping[str, str], height: int, width: int) -> dict[str, NDArray[np.float64]]:
-    """The likelihood (H, W) of each group: that of its likeliest type, averaged over the tiles at a pixel, near centers counting more."""
-    names = dict.fromkeys(groups[name] for name in damage.names if name != CLEAN)
+    """The likelihood (H, W) of clean and each group, that of its likeliest type, averaged over tiles, near centers counting more."""
+    of_type = {CLEAN: CLEAN, **groups}
+    names = dict.fromkeys(of_type[name] for name in damage.names)
     weight = np.zeros((height, width))
     sums = {group: np.zeros((height, width)) for group in names}
-    columns = {group: [i for i, name in enumerate(damage.names) if groups.get(name) == group] for group in names}
+    columns = {group: [i for i, name in enumerate(damage.names) if of_type[name] == group] for group in names}
     for (top, left), said in zip(damage.corners, damage.probabilities, strict=True):
         rows, cols = slice(top, min(top + damage.side, height)), slice(left, min(left + damage.side, width))
         window = np.outer(_bump(rows.stop - rows.start), _bump(cols.stop - cols.start))
@@ -56,7 +59,10 @@ def write_heatmap(path: Path, pixels: NDArray[np.float32], damage: DamageMap, gr
     grey = np.repeat(shown.mean(axis=2, keepdims=True), 3, axis=2) * 0.75 + 0.25 * shown
     small = {group: resize(plane.astype(np.float32)[..., None], size)[..., 0] for group, plane in maps.items()}
     likeliest = np.stack(list(small.values())).argmax(axis=0)
-    strength = np.clip(np.stack(list(small.values())).max(axis=0), 0, 1)[..., None]
+    # Nothing to show where clean is likeliest, and little where nothing is likely.
+    undamaged = likeliest == list(small).index(CLEAN)
+    sure = np.stack(list(small.values())).max(axis=0)
+    strength = np.where(undamaged, 0, np.clip((sure - UNLIKELY) / (LIKELY - UNLIKELY), 0, 1))[..., None]
     palette = np.array([to_rgb(COLORS.get(group, OTHER)) for group in small])
     overlay = grey * (1 - 0.65 * strength) + palette[likeliest] * 0.65 * strength
 
@@ -67,7 +73,7 @@ def write_heatmap(path: Path, pixels: NDArray[np.float32], damage: DamageMap, gr
         panel.imshow(np.clip(image, 0, 1), interpolation="nearest" if factor == 1 else "auto")
         panel.set_title(title, fontsize=10)
         panel.axis("off")
-    seen = [group for index, group in enumerate(small) if (strength[..., 0] * (likeliest == index) > 0.3).mean() > 0.005]
+    seen = [group for index, group in enumerate(small) if (strength[..., 0] * (likeliest == index) > 0.1).mean() > 0.005]
     handles = [Patch(color=COLORS.get(group, OTHER), label=group.replace("_", ", ")) for group in seen]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)

@@ -50,7 +50,7 @@ def table(pictures: int, seed: int = 0, tiles: int = 3) -> dict[str, np.ndarray]
 @pytest.fixture(scope="module")
 def fitted() -> DistortionIdentifier:
     known = table(600)
-    identifier = DistortionIdentifier(TYPES, components=12, head=QUICK)
+    identifier = DistortionIdentifier(TYPES, components=12, clean_share=0.2, head=QUICK)
     return identifier.fit(known["descriptors"], known["levels"], known["pictures"], known["photos"])
 
 
@@ -67,6 +67,16 @@ def test_types_levels_and_probabilities_are_found(fitted: DistortionIdentifier) 
     assert 0.7 < ((low <= levels[where]) & (levels[where] <= high)).mean() < 0.95
 
 
+def test_more_is_called_clean_where_more_is_expected(fitted: DistortionIdentifier) -> None:
+    new = table(300, seed=1)
+    shares = []
+    for expected in (0.05, 0.2, 0.8):
+        fitted.set_params(clean_share=expected)
+        shares.append(fitted.predict_proba(new["descriptors"], new["pictures"])[:, 0].mean())
+    fitted.set_params(clean_share=0.2)
+    assert shares[0] < shares[1] < shares[2]
+
+
 def test_foreign_pictures_are_novel(fitted: DistortionIdentifier) -> None:
     new = table(300, seed=2)
     known = fitted.find(new["descriptors"], new["pictures"]).novelty
@@ -79,7 +89,7 @@ def test_shuffled_labels_teach_nothing() -> None:
     known = table(600)
     order = np.random.default_rng(3).permutation(600)
     shuffled = known["levels"][::3][order][known["pictures"]]
-    identifier = DistortionIdentifier(TYPES, components=12, head=QUICK)
+    identifier = DistortionIdentifier(TYPES, components=12, clean_share=0.2, head=QUICK)
     identifier.fit(known["descriptors"], shuffled, known["pictures"], known["photos"])
     new = table(300, seed=1)
     levels = new["levels"][::3]

@@ -23,7 +23,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from ddrscope.degradations.distortions import DISTORTIONS, GROUPS
+from ddrscope.degradations.distortions import DISTORTIONS, GROUPS, LEVELS
 from ddrscope.identification import Descriptor, save_identifier
 from ddrscope.identification.descriptor import default_poolings
 from ddrscope.identification.evaluation import STRONG, Evaluation, unseen_auroc
@@ -41,6 +41,8 @@ from described import Describe, describe_by_photo
 FIT_SIDE, TEST_SIDE = TILE, 240
 # Regions of a photograph for each type and level, and with two types.
 REPEATS, PAIRS = 2, 16
+# What the bundled identifier expects in use: even odds.
+CLEAN_SHARE = 0.5
 REDUCED_LEVELS = {0, 2, 4}
 FOLDERS = ("train", "val")
 TYPES = {distortion.name: distortion.group for distortion in DISTORTIONS}
@@ -153,15 +155,23 @@ def evaluate(
     descriptor = made if isinstance(made, Descriptor) else network_descriptor("srgan-wgr")
     about = {"photographs": sorted({sample.photo for sample in fitted}), "pictures": len(fitted), "tiles": len(fit_table.pictures)}
     one = fit_identifier(fitted, fit_table, descriptor, TYPES, about)
-    found = one.identifier.find(test_table.descriptors, test_table.pictures)
-    evaluation = Evaluation(tested, found, TYPES)
+    # Every type and clean are equally frequent among the test pictures.
+    one.identifier.set_params(clean_share=1 / (1 + len(TYPES)))
+    evaluation = Evaluation(tested, one.identifier.find(test_table.descriptors, test_table.pictures), TYPES)
     if out:
+        one.identifier.set_params(clean_share=CLEAN_SHARE)
         save_identifier(out / "identifier.safetensors", one)
         names = ["clean", *TYPES]
         pd.DataFrame(evaluation.confusion(), index=names, columns=names).to_csv(out / "confusion.csv")
     measures = {key: dataclasses.asdict(value) for key, value in evaluation.measures().items()}
     said: dict[str, Any] = {"size": fit_table.descriptors.shape[1], "fitted": about, "measures": measures}
-    return said | ({"unseen": unseen(fitted, fit_table, tested, test_table, descriptor)} if out else {})
+    if not out:
+        return said
+    shipped = Evaluation(tested, one.identifier.find(test_table.descriptors, test_table.pictures), TYPES)
+    said["as_bundled"] = {key: dataclasses.asdict(value) for key, value in shipped.measures().items()}
+    clean = shipped.said == 0
+    said["as_bundled"]["called_clean_by_level"] = [float(clean[shipped.levels == level].mean()) for level in range(LEVELS + 1)]
+    return said | {"unseen": unseen(fitted, fit_table, tested, test_table, descriptor)}
 
 
 def unseen(

@@ -54,6 +54,9 @@ def command(
     side: Annotated[int, typer.Option("--side", help="Side of the regions of the photographs in pixels.", min=64)] = TILE,
     repeats: Annotated[int, typer.Option("--repeats", help="Regions of each photograph for each level.", min=1)] = 2,
     pairs: Annotated[int, typer.Option("--pairs", help="Regions of each photograph with two distortions.", min=0)] = 16,
+    clean_share: Annotated[
+        float, typer.Option("--clean-share", help="Share of undamaged pictures to expect when identifying.", min=0.01, max=0.99)
+    ] = 0.5,
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
     seed: common.Seed = 0,
@@ -81,7 +84,7 @@ def command(
             table = describe_samples(samples, descriptor.describe, parts.parts, bars.advance)
         photographs = sorted({sample.photo for sample in samples})
         about = {"photographs": photographs, "pictures": len(samples), "tiles": len(table.pictures), "seed": seed}
-        fitted = fit_identifier(samples, table, descriptor, groups, about, seed=seed)
+        fitted = fit_identifier(samples, table, descriptor, groups, about, clean_share=clean_share, seed=seed)
         save_identifier(out, fitted)
         parts.discard()
     if as_json:

@@ -22,7 +22,7 @@ from ddrscope.store import atomic_write
 
 FORMAT = "ddrscope identifier 1"
 # Read once a picture and small; float16 would move them.
-EXACT = ("calibration", "widening", "center", "reach", "novelty.known")
+EXACT = ("calibration", "widening", "fitted_clean_share", "center", "reach", "novelty.known")
 
 
 def bundled_identifier() -> Path:
@@ -39,6 +39,7 @@ def save_identifier(path: Path, fitted: PictureIdentifier) -> None:
         "reach": one.reach_,
         "calibration": one.calibration_,
         "widening": one.widening_,
+        "fitted_clean_share": one.fitted_clean_share_,
         "novelty.known": one.novelty_.known_,
         "novelty.spread": one.novelty_.spread_,
         "novelty.centers": one.novelty_.centers_,
@@ -53,6 +54,7 @@ def save_identifier(path: Path, fitted: PictureIdentifier) -> None:
         "groups": dict(fitted.groups),
         "components": one.components,
         "folds": one.folds,
+        "clean_share": one.clean_share,
         "seed": one.seed,
         "head": dataclasses.asdict(one.head or HeadSettings()),
         "about": dict(fitted.about),
@@ -74,11 +76,13 @@ def load_identifier(path: Path | None = None, device: str = "cpu", precision: st
         settings["types"],
         components=settings["components"],
         folds=settings["folds"],
+        clean_share=settings["clean_share"],
         head=HeadSettings(**settings["head"]),
         seed=settings["seed"],
     )
     one.center_, one.basis_, one.reach_ = tensors["center"], tensors["basis"], tensors["reach"]
     one.calibration_, one.widening_ = tensors["calibration"], tensors["widening"]
+    one.fitted_clean_share_ = tensors["fitted_clean_share"]
     one.heads_ = [_head(tensors, index, one) for index in range(one.folds)]
     novelty = NoveltyMeasure()
     novelty.known_, novelty.spread_, novelty.centers_ = (tensors[f"novelty.{part}"] for part in ("known", "spread", "centers"))

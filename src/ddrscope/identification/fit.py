@@ -65,12 +65,13 @@ def fit_identifier(
     *,
     components: int = 512,
     folds: int = 4,
+    clean_share: float = 0.5,
     head: HeadSettings | None = None,
     seed: int = 0,
 ) -> PictureIdentifier:
     """An identifier of the types in ``groups`` fitted to the samples, whose tiles' descriptors are ``table``."""
     levels = np.array([[sample.levels.get(name, 0) for name in groups] for sample in samples], dtype=np.float32)
     photos = np.array([sample.photo for sample in samples])
-    identifier = DistortionIdentifier(tuple(groups), components=components, folds=folds, head=head, seed=seed)
+    identifier = DistortionIdentifier(tuple(groups), components=components, folds=folds, clean_share=clean_share, head=head, seed=seed)
     identifier.fit(table.descriptors, levels[table.pictures], table.pictures, photos[table.pictures])
     return PictureIdentifier(descriptor, identifier, groups, about)

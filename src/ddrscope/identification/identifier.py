@@ -45,7 +45,7 @@ class DistortionIdentifier(BaseEstimator):
 
     ``types`` are the names of the distortions, without clean. As many heads as ``folds`` are fitted, each without the photographs of one
     fold, on which it is then calibrated; what they say is averaged. The heads see principal components (at most ``components``),
-    hardly whitened.
+    hardly whitened. ``clean_share`` is the share of undamaged pictures to expect, since it is not that of the pictures fitted to.
     """
 
     def __init__(
@@ -54,10 +54,12 @@ class DistortionIdentifier(BaseEstimator):
         *,
         components: int = 512,
         folds: int = 4,
+        clean_share: float = 0.5,
         head: HeadSettings | None = None,
         seed: int = 0,
     ) -> None:
         self.types, self.components, self.folds, self.head, self.seed = types, components, folds, head, seed
+        self.clean_share = clean_share
 
     def fit(self, descriptors: ArrayLike, levels: ArrayLike, pictures: ArrayLike, photos: ArrayLike) -> DistortionIdentifier:
         """Fit to tiles' descriptors (N, D), the levels (N, T) of each type in them (0: absent), and what picture and photograph each is of.
@@ -130,13 +132,17 @@ class DistortionIdentifier(BaseEstimator):
             return float(functional.binary_cross_entropy_with_logits(own * weights[0] + rivals * weights[1] + weights[2], present))
 
         self.calibration_ = torch.from_numpy(minimize(cross_entropy, [1.0, -1.0, 0.0], method="Nelder-Mead").x)
+        self.fitted_clean_share_ = present[:, 0].mean().clamp(0.001, 0.999)
         known = present[:, 1:] > 0
         low, _, high = quantiles.unbind(2)
         outside = torch.maximum(low - levels, levels - high)[known].double()
         self.widening_ = torch.quantile(outside, QUANTILES[2] - QUANTILES[0])
 
     def _probabilities(self, logits: Tensor) -> Tensor:
-        own, rivals = _against_rivals(logits)
+        expected = torch.tensor(self.clean_share, dtype=torch.float64)
+        own = logits.double().clone()
+        own[:, 0] += expected.logit() - self.fitted_clean_share_.double().logit()
+        own, rivals = _against_rivals(own)
         weights = self.calibration_.double()
         return (own * weights[0] + rivals * weights[1] + weights[2]).sigmoid()
 

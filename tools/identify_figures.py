@@ -22,6 +22,7 @@ MEASURES = {
     "group_accuracy": "7 groups and clean, all levels",
     "group_accuracy_strong": "7 groups, levels 3 to 5",
 }
+NAMES = {"ddr": "DDR (srgan-wgr)", "without global residual": "without global residual (srresnet-wogr)"}
 MARKS = "osD^vPX*"
 
 
@@ -61,11 +62,12 @@ def comparison_figure(known: dict) -> Figure:
             values = np.array([one["value"] for one in found])
             ends = np.array([[one["value"] - one["low"], one["high"] - one["value"]] for one in found]).T
             color = OKABE_ITO[index % len(OKABE_ITO)]
-            panel.errorbar(at, values, ends, fmt=MARKS[index], color=color, capsize=2, label=name.removesuffix(REDUCED))
+            label = NAMES.get(name.removesuffix(REDUCED), name.removesuffix(REDUCED))
+            panel.errorbar(at, values, ends, fmt=MARKS[index], color=color, capsize=2, label=label)
         panel.set_xticks(range(len(MEASURES)), [text.replace(", ", ",\n") for text in MEASURES.values()], fontsize=8)
         panel.set_ylim(0, 1)
         panel.grid(axis="y", alpha=0.3)
-        panel.set_title("reduced: fewer pictures to fit to, one tile to test" if reduced else "full", fontsize=10)
+        panel.set_title("reduced: levels 2 and 4, fewer pictures to fit to, one tile to test" if reduced else "full", fontsize=10)
         panel.spines[["top", "right"]].set_visible(False)
         panel.legend(fontsize=8, frameon=False, loc="upper left", ncols=2)
     panels[0].set_ylabel("accuracy (95 % jackknife over photographs)")

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kurtosis, skew
 
-from ddrscope.identification.pooling import POOLINGS, Channels
+from ddrscope.errors import InputError
+from ddrscope.identification.pooling import LAGS, POOLINGS, Channels, autocorrelation
 from ddrscope.identification.tiles import ALIGNED, place_tiles
 
 sides = st.integers(1, 900)
@@ -40,7 +42,7 @@ def test_poolings_against_numpy_and_scipy() -> None:
     channels = torch.randn(5, 3000, generator=generator).exp() * torch.arange(1, 6)[:, None]
     values = channels.numpy().astype(np.float64)
     averages, spreads = values.mean(1), values.std(1)
-    said = {name: pooling(Channels(channels)).numpy() for name, pooling in POOLINGS.items()}
+    said = {name: pooling(Channels(channels, 50, 60)).numpy() for name, pooling in POOLINGS.items()}
     assert np.allclose(said["mean"], averages, rtol=1e-5)
     assert np.allclose(said["mean_std"], [*averages, *np.log(spreads)], rtol=1e-3)
     skewness, tails = skew(values, axis=1), kurtosis(values, axis=1, fisher=False)
@@ -49,7 +51,19 @@ def test_poolings_against_numpy_and_scipy() -> None:
     percentiles = np.percentile(values, [1, 10, 50, 90, 99], axis=1).ravel()
     assert np.allclose(said["percentiles"], percentiles, rtol=1e-4)
     assert np.allclose(said["correlation"][10:], np.corrcoef(values)[np.triu_indices(5, 1)], atol=1e-3)
+    image = (values - averages[:, None]).reshape(5, 50, 60) / spreads[:, None, None]
+    alike = said["autocorrelation"].reshape(len(LAGS), 5)
+    for lag, expected in {(0, 4): image[:, :, :-4] * image[:, :, 4:], (2, -2): image[:, :-2, 2:] * image[:, 2:, :-2]}.items():
+        assert np.allclose(alike[LAGS.index(lag)], expected.mean((1, 2)), atol=1e-3)
+    cells = image[:, :48, :56].reshape(5, 6, 8, 7, 8).std((2, 4)).reshape(5, -1)
+    assert np.allclose(said["local_spread"].reshape(5, 5)[2], np.log(np.median(cells, axis=1)), atol=1e-3)
+
+
+def test_positions_in_no_rows_are_said_to_have_no_neighbours() -> None:
+    with pytest.raises(InputError, match="rows and columns"):
+        autocorrelation(Channels(torch.rand(3, 101), 10, 10))
 
 
 def test_a_constant_channel_has_finite_statistics() -> None:
-    assert all(torch.isfinite(pooling(Channels(torch.full((3, 100), 0.25)))).all() for pooling in POOLINGS.values())
+    flat = torch.full((3, 100), 0.25)
+    assert all(torch.isfinite(pooling(Channels(flat, 10, 10))).all() for pooling in POOLINGS.values())

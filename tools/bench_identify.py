@@ -2,7 +2,7 @@
 
     python tools/bench_identify.py HR OUT [ROW ...]
 
-HR holds the folders of `tools/prepare_photos.py`: train and val to fit to, test, which the bundled photographs join.
+HR holds the folders of `tools/prepare_photos.py`: train, val and snapshots to fit to, test, which the bundled photographs join.
 OUT keeps tiles' descriptors (a killed run goes on) and receives ``benchmark.json`` and ``confusion.csv``. ROW names some of the
 descriptors only; ``ddr`` is also written to OUT/identifier.safetensors. Networks that cost as much as ours are compared with it at a
 reduced setting, ``[reduced]``: levels 2 and 4 only, one region of a photograph for each to fit to, one tile of each test picture.
@@ -34,7 +34,7 @@ from ddrscope.identification.tiles import TILE
 from ddrscope.images import bundled_photos, find_pictures
 from ddrscope.networks import load_network, random_twin
 from ddrscope.store import write_json
-from described import Describe, describe_by_photo
+from described import FIT_FOLDERS, Describe, describe_by_photo
 
 # One tile to fit to, because another region says more than another tile of the same; test pictures are, with their margin, as
 # large as the bundled photographs, and two tiles of them are read, at opposite corners.
@@ -44,7 +44,6 @@ REPEATS, PAIRS = 2, 16
 # What the bundled identifier expects in use: even odds.
 CLEAN_SHARE = 0.5
 REDUCED_LEVELS = {0, 2, 4}
-FOLDERS = ("train", "val")
 TYPES = {distortion.name: distortion.group for distortion in DISTORTIONS}
 REDUCED = " [reduced]"
 
@@ -115,12 +114,12 @@ def main(hr: Path, out: Path, wanted: list[str]) -> None:
 
 def first_samples(hr: Path) -> list[Sample]:
     """One region of each photograph to fit to for each type and level, photograph by photograph."""
-    return _by_photo(sample for folder in FOLDERS for sample in Distorter([hr / folder], FIT_SIDE).every_level())
+    return _by_photo(sample for folder in FIT_FOLDERS for sample in Distorter([hr / folder], FIT_SIDE).every_level())
 
 
 def more_samples(hr: Path) -> list[Sample]:
     """The other regions, and those with two types."""
-    distorters = [Distorter([hr / folder], FIT_SIDE) for folder in FOLDERS]
+    distorters = [Distorter([hr / folder], FIT_SIDE) for folder in FIT_FOLDERS]
     return _by_photo(sample for one in distorters for sample in (*one.every_level(REPEATS, first=1), *one.pairs(PAIRS)))
 
 

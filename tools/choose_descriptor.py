@@ -2,7 +2,7 @@
 
     python tools/choose_descriptor.py HR OUT [NETWORK]
 
-HR holds the folders of `tools/prepare_photos.py`; train and val are used, test is not touched. Writes OUT/descriptors.csv.
+HR holds the folders of `tools/prepare_photos.py`; its photographs to fit to are used, test is not touched. Writes OUT/descriptors.csv.
 """
 
 from __future__ import annotations
@@ -27,12 +27,11 @@ from ddrscope.identification.identifier import CLEAN
 from ddrscope.identification.samples import Distorter, Sample
 from ddrscope.identification.tiles import TILE
 from ddrscope.networks import load_network
-from described import describe_by_photo
+from described import FIT_FOLDERS, describe_by_photo
 
-FOLDERS = ("train", "val")
-LAYERS = ("body.3", "body.7", "body.11", "body.15")
+LAYERS = ("body.0", "body.7", "body.15")
 # Every other pooling is part of these.
-POOLINGS = ("moments", "percentiles", "correlation")
+POOLINGS = ("moments", "correlation", "autocorrelation", "local_spread")
 TYPES = {distortion.name: distortion.group for distortion in DISTORTIONS}
 FOLDS, COMPONENTS = 7, 512
 
@@ -60,7 +59,7 @@ def column_sets(channels: int) -> dict[str, NDArray[np.int64]]:
 
 def fit_samples(hr: Path) -> list[Sample]:
     """One region of every photograph for each type and level, photograph by photograph."""
-    found = [sample for folder in FOLDERS for sample in Distorter([hr / folder], TILE).every_level()]
+    found = [sample for folder in FIT_FOLDERS for sample in Distorter([hr / folder], TILE).every_level()]
     return sorted(found, key=lambda sample: sample.photo)
 
 

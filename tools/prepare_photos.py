@@ -2,12 +2,13 @@
 
     python tools/prepare_photos.py UNPACKED OUT
 
-UNPACKED holds the Debian packages lomiri-wallpapers-16.04, lomiri-wallpapers-20.04, mate-backgrounds and
-plasma-workspace-wallpapers, unpacked without installation:
+UNPACKED holds the Debian packages lomiri-wallpapers-16.04, lomiri-wallpapers-20.04, mate-backgrounds,
+plasma-workspace-wallpapers, kphotoalbum and opencv-doc, unpacked without installation:
 
     apt-get download NAME && dpkg -x NAME_*.deb UNPACKED
 
-OUT receives ``train/``, ``val/`` and ``test/`` with one PNG a photograph. The photographs are under the GPL or share-alike terms: they are
+OUT receives ``train/``, ``val/`` and ``test/`` with one PNG a photograph, and ``snapshots/``: small everyday pictures, to which the
+identifier is fitted beside train and val, and which no network sees. The photographs are under the GPL or share-alike terms: they are
 used to train and to measure, and never copied into the package. None of the bundled photographs is among them. They are JPEG
 files: shrinking them by two or more removes the traces of compression, so that they count as clean.
 """
@@ -52,6 +53,22 @@ SPLIT = {
         "EveningGlow/contents/images/2560x1600.jpg",
         "Grey/contents/images/2560x1600.jpg",
     ),
+    "snapshots": tuple(
+        f"kphotoalbum/demo/{name}.jpg"
+        for name in (
+            "anne_helene", "bar55", "bar55_2", "blackie", "cold_water", "donna", "donna_2", "grand_canyon_1", "grand_canyon_2",
+            "grand_canyon_3", "jesper", "jesper_2", "new_wave_1", "new_wave_2", "pool", "pool_2", "qt-logo", "skagen", "skagen_2",
+            "snow", "spiff", "spiff_2", "sunset", "wayne",
+        )
+    )
+    + tuple(
+        f"opencv-doc/examples/{name}"
+        for name in (
+            "alphamat/input_images/plant.jpg", "data/aloeL.jpg", "data/baboon.jpg", "data/board.jpg", "data/building.jpg",
+            "data/butterfly.jpg", "data/fruits.jpg", "data/graf1.png", "data/leuvenA.jpg", "data/messi5.jpg", "data/rubberwhale1.png",
+            "data/squirrel_cls.jpg",
+        )
+    ),
 }
 TARGET_SIDE = 1280
 SMALLEST_SHRINKING = 2
@@ -64,7 +81,7 @@ def photograph_name(source: str) -> str:
 
 
 def main(unpacked: Path, out: Path) -> None:
-    files = {path.as_posix(): path for path in sorted(unpacked.rglob("*.jpg"))}
+    files = {path.as_posix(): path for path in sorted(unpacked.rglob("*.[jp][pn]g"))}
     for part, sources in SPLIT.items():
         folder = out / part
         folder.mkdir(parents=True, exist_ok=True)

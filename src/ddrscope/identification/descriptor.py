@@ -47,7 +47,7 @@ class Descriptor:
 
         def reduce(layer: str, tensor: Tensor) -> None:
             with torch.autocast(device.type, enabled=False):
-                channels = Channels(to_channels_first(tensor, one)[0].float())
+                channels = Channels(to_channels_first(tensor, one)[0].float(), *one.shape[2:])
                 for name in self.poolings[layer]:
                     rows.setdefault((layer, name), []).append(POOLINGS[name](channels).cpu().numpy())
 
@@ -63,4 +63,4 @@ def default_poolings(network: Network) -> dict[str, tuple[str, ...]]:
     layers = [layer for layer in network.layers if layer != network.last_hr_layer] or list(network.layers)
     if not layers:
         raise InputError(f"{network.name}: its layers are not known by heart, so what describes a picture cannot be chosen")
-    return {layers[-1]: ("moments", "correlation")}
+    return {layers[-1]: ("moments", "correlation", "autocorrelation", "local_spread")}

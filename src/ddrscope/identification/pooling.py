@@ -7,20 +7,32 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from ddrscope.errors import InputError
 
 # Below the rounding of a picture's 8 bits in any channel worth looking at.
 TINY = 1e-4
 # More positions say the same and take their time: a last HR layer has a quarter of a million in a tile.
 POSITIONS = 65_536
+# Rows and columns from one position to the other: what blur, blocks and interpolation leave alike lies at these distances.
+LAGS = tuple((rows, columns) for step in (1, 2, 4, 8) for rows, columns in ((0, step), (step, 0), (step, step), (step, -step)))
+# Positions a side of the cells whose spreads are compared.
+CELL = 8
+RANKS = (0.01, 0.1, 0.5, 0.9, 0.99)
 
 
 class Channels:
-    """A layer's channels (C, P) over at most `POSITIONS` positions, spread evenly, with what several poolings need of them."""
+    """A layer's channels (C, P) over at most `POSITIONS` positions, spread evenly, with what several poolings need of them.
 
-    def __init__(self, values: Tensor) -> None:
+    ``height`` and ``width`` are those of the picture at the network's input; positions are taken to lie in rows of its shape.
+    """
+
+    def __init__(self, values: Tensor, height: int, width: int) -> None:
         # An odd stride meets every phase of a pixel shuffle.
         stride = -(-values.shape[1] // POSITIONS) // 2 * 2 + 1
         self.values = values[:, ::stride]
+        self._all, self._ratio = values, height / width
 
     @cached_property
     def average(self) -> Tensor:
@@ -34,6 +46,14 @@ class Channels:
     def unit(self) -> Tensor:
         """The channels with mean 0 and standard deviation 1; a constant channel becomes 0."""
         return (self.values - self.average[:, None]).div_(self.spread[:, None])
+
+    @cached_property
+    def image(self) -> Tensor:
+        """All positions as an image (C, rows, columns), each channel with mean 0 and standard deviation 1."""
+        rows = round((self._all.shape[1] * self._ratio) ** 0.5)
+        if rows == 0 or self._all.shape[1] % rows:
+            raise InputError(f"{self._all.shape[1]} positions do not lie in rows and columns: choose poolings that need no neighbours")
+        return ((self._all - self.average[:, None]) / self.spread[:, None]).unflatten(1, (rows, -1))
 
 
 def mean(channels: Channels) -> Tensor:
@@ -59,8 +79,7 @@ def percentiles(channels: Channels) -> Tensor:
     """The 1st, 10th, 50th, 90th and 99th percentile of each channel: (5C,)."""
     # Kth values of a few thousand positions say the same as of all of them, at a tenth of the time.
     seen = channels.values[:, :: max(1, channels.values.shape[1] // 4096)]
-    ranks = torch.tensor([0.01, 0.1, 0.5, 0.9, 0.99])
-    return torch.quantile(seen, ranks, dim=1).flatten()
+    return torch.quantile(seen, torch.tensor(RANKS), dim=1).flatten()
 
 
 def correlation(channels: Channels) -> Tensor:
@@ -70,8 +89,35 @@ def correlation(channels: Channels) -> Tensor:
     return torch.cat([mean_std(channels), together[row, column]])
 
 
+def autocorrelation(channels: Channels) -> Tensor:
+    """How alike each channel is to itself at `LAGS`: (C times lags,); a lag that leaves the image is 0."""
+    image = channels.image
+    _, height, width = image.shape
+    alike = []
+    for down, right in LAGS:
+        if down >= height or abs(right) >= width:
+            alike.append(image.new_zeros(len(image)))
+            continue
+        first = image[:, : height - down, max(0, -right) : width - max(0, right)]
+        second = image[:, down:, max(0, right) : width - max(0, -right)]
+        alike.append((first * second).mean((1, 2)))
+    return torch.cat(alike)
+
+
+def local_spread(channels: Channels) -> Tensor:
+    """Percentiles over cells of the log standard deviation of each channel within a cell: (5C,).
+
+    Noise fills the quietest cells, blur empties the liveliest, whatever the picture shows.
+    """
+    image = channels.image[None]
+    side = min(CELL, *image.shape[2:])
+    average, square = functional.avg_pool2d(image, side), functional.avg_pool2d(image.square(), side)
+    spread = ((square - average.square()).clamp(min=0).sqrt() + TINY).log()
+    return torch.quantile(spread[0].flatten(1), torch.tensor(RANKS), dim=1).flatten()
+
+
 POOLINGS: dict[str, Callable[[Channels], Tensor]] = {
-    pooling.__name__: pooling for pooling in (mean, mean_std, moments, percentiles, correlation)
+    pooling.__name__: pooling for pooling in (mean, mean_std, moments, percentiles, correlation, autocorrelation, local_spread)
 }
 
 

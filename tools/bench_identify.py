@@ -13,8 +13,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,10 @@ import torch
 from numpy.typing import NDArray
 
 from ddrscope.degradations.distortions import DISTORTIONS, GROUPS, LEVELS
-from ddrscope.identification import Descriptor, save_identifier
+from ddrscope.identification import Descriptor, DistortionIdentifier, PictureIdentifier, save_identifier
 from ddrscope.identification.descriptor import default_poolings
 from ddrscope.identification.evaluation import STRONG, Evaluation, unseen_auroc
-from ddrscope.identification.fit import TileTable, fit_identifier
+from ddrscope.identification.fit import TileTable, fit_to_samples
 from ddrscope.identification.head import HeadSettings
 from ddrscope.identification.samples import Distorter, Sample
 from ddrscope.identification.tiles import TILE
@@ -39,10 +40,12 @@ from described import FIT_FOLDERS, Describe, describe_by_photo
 # One tile to fit to, because another region says more than another tile of the same; test pictures are, with their margin, as
 # large as the bundled photographs, and two tiles of them are read, at opposite corners.
 FIT_SIDE, TEST_SIDE = TILE, 240
-# Regions of a photograph for each type and level, and with two types.
-REPEATS, PAIRS = 2, 16
+# Regions of each photograph with two types.
+PAIRS = 16
 # What the bundled identifier expects in use: even odds.
 CLEAN_SHARE = 0.5
+# As many as our descriptor has.
+PARTS = 3
 REDUCED_LEVELS = {0, 2, 4}
 TYPES = {distortion.name: distortion.group for distortion in DISTORTIONS}
 REDUCED = " [reduced]"
@@ -85,7 +88,8 @@ DESCRIPTORS: dict[str, Callable[[], Descriptor | Describe]] = {
 
 
 def main(hr: Path, out: Path, wanted: list[str]) -> None:
-    first, more, tested = first_samples(hr), more_samples(hr), test_samples(hr)
+    fitted, tested = fit_samples(hr), test_samples(hr)
+    first, every = fitted["first"], [sample for part in fitted.values() for sample in part]
     results = out / "benchmark.json"
     known: dict[str, Any] = json.loads(results.read_text()) if results.exists() else {}
     for name in wanted or list(DESCRIPTORS):
@@ -96,15 +100,16 @@ def main(hr: Path, out: Path, wanted: list[str]) -> None:
             test_table = describe_by_photo(partial(some_tiles, make, 1), few_tested, folder / "test", name)
             known[name] = evaluate(make(), few, fit_table, few_tested, test_table)
         else:
-            tables = [describe_by_photo(make, samples, folder / part, name) for part, samples in (("fit", first), ("more", more))]
+            tables = [describe_by_photo(make, samples, folder / part, f"{name}, {part}") for part, samples in fitted.items()]
+            starts = np.cumsum([0, *map(len, fitted.values())])
             fit_table = TileTable(
                 np.concatenate([table.descriptors for table in tables]),
-                np.concatenate([tables[0].pictures, tables[1].pictures + len(first)]),
+                np.concatenate([table.pictures + start for table, start in zip(tables, starts, strict=False)]),
             )
             test_table = describe_by_photo(partial(some_tiles, make, 2), tested, folder / "test", name)
-            known[name] = evaluate(make(), first + more, fit_table, tested, test_table, out if name == "ddr" else None)
+            known[name] = evaluate(make(), every, fit_table, tested, test_table, out if name == "ddr" else None)
             few, few_tested = reduce_samples(first), reduce_samples(tested)
-            few_table, one_tile = _of(fit_table, first + more, few), _of(_first_tiles(test_table), tested, few_tested)
+            few_table, one_tile = _of(fit_table, every, few), _of(_first_tiles(test_table), tested, few_tested)
             known[name + REDUCED] = evaluate(make(), few, few_table, few_tested, one_tile)
         write_json(results, known)
         for key in (name, name + REDUCED):
@@ -112,20 +117,20 @@ def main(hr: Path, out: Path, wanted: list[str]) -> None:
                 print(key, {measure: round(estimate["value"], 3) for measure, estimate in known[key]["measures"].items()}, flush=True)
 
 
-def first_samples(hr: Path) -> list[Sample]:
-    """One region of each photograph to fit to for each type and level, photograph by photograph."""
-    return _by_photo(sample for folder in FIT_FOLDERS for sample in Distorter([hr / folder], FIT_SIDE).every_level())
-
-
-def more_samples(hr: Path) -> list[Sample]:
-    """The other regions, and those with two types."""
+def fit_samples(hr: Path) -> dict[str, list[Sample]]:
+    """By part, each photograph by photograph: a region of each photograph for each type and level, and those with two types."""
     distorters = [Distorter([hr / folder], FIT_SIDE) for folder in FIT_FOLDERS]
-    return _by_photo(sample for one in distorters for sample in (*one.every_level(REPEATS, first=1), *one.pairs(PAIRS)))
+    parts: dict[str, list[Iterator[Sample]]] = {
+        "first": [one.every_level() for one in distorters],
+        "pairs": [one.pairs(PAIRS) for one in distorters],
+    }
+    return {part: sorted(chain(*found), key=lambda sample: sample.photo) for part, found in parts.items()}
 
 
 def test_samples(hr: Path) -> list[Sample]:
     bundled = {file.photo: file.path for file in reversed(find_pictures([bundled_photos()]))}
-    return _by_photo(Distorter([hr / "test", *bundled.values()], TEST_SIDE, seed=1).every_level())
+    found = Distorter([hr / "test", *bundled.values()], TEST_SIDE, seed=1).every_level()
+    return sorted(found, key=lambda sample: sample.photo)
 
 
 def reduce_samples(samples: list[Sample]) -> list[Sample]:
@@ -139,10 +144,6 @@ def some_tiles(make: Callable[[], Descriptor | Describe], count: int) -> Describ
     return lambda tiles: describe(tiles[[0, -1][:count]])
 
 
-def _by_photo(samples: Iterable[Sample]) -> list[Sample]:
-    return sorted(samples, key=lambda sample: sample.photo)
-
-
 def evaluate(
     made: Descriptor | Describe,
     fitted: list[Sample],
@@ -151,30 +152,36 @@ def evaluate(
     test_table: TileTable,
     out: Path | None = None,
 ) -> dict[str, Any]:
-    descriptor = made if isinstance(made, Descriptor) else network_descriptor("srgan-wgr")
     about = {"photographs": sorted({sample.photo for sample in fitted}), "pictures": len(fitted), "tiles": len(fit_table.pictures)}
-    one = fit_identifier(fitted, fit_table, descriptor, TYPES, about)
     # Every type and clean are equally frequent among the test pictures.
-    one.identifier.set_params(clean_share=1 / (1 + len(TYPES)))
-    evaluation = Evaluation(tested, one.identifier.find(test_table.descriptors, test_table.pictures), TYPES)
-    if out:
-        one.identifier.set_params(clean_share=CLEAN_SHARE)
-        save_identifier(out / "identifier.safetensors", one)
+    one = fit_to_samples(_identifier(made, TYPES, clean_share=1 / (1 + len(TYPES))), fitted, fit_table)
+    evaluation = Evaluation(tested, one.find(test_table.descriptors, test_table.pictures), TYPES)
+    if out and isinstance(made, Descriptor):
+        one.set_params(clean_share=CLEAN_SHARE)
+        save_identifier(out / "identifier.safetensors", PictureIdentifier(made, one, TYPES, about))
         names = ["clean", *TYPES]
         pd.DataFrame(evaluation.confusion(), index=names, columns=names).to_csv(out / "confusion.csv")
     measures = {key: dataclasses.asdict(value) for key, value in evaluation.measures().items()}
     said: dict[str, Any] = {"size": fit_table.descriptors.shape[1], "fitted": about, "measures": measures}
     if not out:
         return said
-    shipped = Evaluation(tested, one.identifier.find(test_table.descriptors, test_table.pictures), TYPES)
+    shipped = Evaluation(tested, one.find(test_table.descriptors, test_table.pictures), TYPES)
     said["as_bundled"] = {key: dataclasses.asdict(value) for key, value in shipped.measures().items()}
     clean = shipped.said == 0
     said["as_bundled"]["called_clean_by_level"] = [float(clean[shipped.levels == level].mean()) for level in range(LEVELS + 1)]
-    return said | {"unseen": unseen(fitted, fit_table, tested, test_table, descriptor)}
+    return said | {"unseen": unseen(fitted, fit_table, tested, test_table, made)}
+
+
+def _identifier(made: Descriptor | Describe, types: Mapping[str, str], **settings: Any) -> DistortionIdentifier:
+    """Parts are reduced each on its own where there are few; ImageNet features have a part a block."""
+    parts = made.widths() if isinstance(made, Descriptor) else []
+    if len(parts) <= PARTS:
+        return DistortionIdentifier(tuple(types), parts=parts or None, **settings)
+    return DistortionIdentifier(tuple(types), components=PARTS * DistortionIdentifier(()).components, **settings)
 
 
 def unseen(
-    fitted: list[Sample], fit_table: TileTable, tested: list[Sample], test_table: TileTable, descriptor: Descriptor
+    fitted: list[Sample], fit_table: TileTable, tested: list[Sample], test_table: TileTable, made: Descriptor | Describe
 ) -> dict[str, float]:
     """AUROC of novelty for each group left out of the fit, at levels 3 to 5, against pictures with known distortions or none."""
     said = {}
@@ -182,8 +189,8 @@ def unseen(
         kept = {name: other for name, other in TYPES.items() if other != group}
         some = [sample for sample in fitted if all(name in kept for name in sample.levels)]
         # Novelty does not ask the heads.
-        one = fit_identifier(some, _of(fit_table, fitted, some), descriptor, kept, {}, head=HeadSettings(passes=1))
-        novelty = one.identifier.find(test_table.descriptors, test_table.pictures).novelty
+        one = fit_to_samples(_identifier(made, kept, head=HeadSettings(passes=1)), some, _of(fit_table, fitted, some))
+        novelty = one.find(test_table.descriptors, test_table.pictures).novelty
         foreign = np.array([any(name not in kept for name in sample.levels) for sample in tested])
         strong = np.array([max(sample.levels.values(), default=0) >= STRONG for sample in tested])
         said[group] = unseen_auroc(novelty[~foreign], novelty[foreign & strong])

@@ -1,8 +1,8 @@
 """Really damaged pictures, and what the identifier says of them: a sheet of pictures with the verdicts, right and wrong.
 
-    python tools/real_pictures.py OUT docs/figures/identification-real.png [IDENTIFIER]
+    python tools/real_pictures.py UNPACKED OUT docs/figures/identification-real.png [IDENTIFIER]
 
-The pictures of scikit-image and scikit-learn are as their cameras and scanners left them; the others went through real encoders and
+UNPACKED holds what `make photos` unpacked. The pictures of OpenCV, scikit-image and scikit-learn are as their cameras and scanners left them; the others went through real encoders and
 tools (ffmpeg, ImageMagick, cwebp) from photographs of skimage or of this package. Needs Debian's imagemagick, ffmpeg and webp.
 """
 
@@ -24,8 +24,13 @@ from ddrscope.identification import load_identifier
 from ddrscope.images import bundled_photos, read_picture
 
 SKIMAGE, SKLEARN = Path(skimage.__file__).parent / "data", Path(sklearn.__file__).parent / "datasets" / "images"
+# Below UNPACKED.
+OPENCV = Path("usr/share/doc/opencv-doc/examples/data")
 # File and what is known of its damage; a wrong verdict is one that names something else.
 FOUND = {
+    OPENCV / "licenseplate_motion.jpg": "moved during exposure",
+    OPENCV / "text_motion.jpg": "moved during exposure",
+    OPENCV / "text_defocus.jpg": "out of focus",
     SKIMAGE / "clock_motion.png": "moved during exposure",
     SKIMAGE / "text.png": "photograph of print, out of focus",
     SKIMAGE / "page.png": "scan, uneven light",
@@ -60,12 +65,12 @@ MADE = {
 }  # fmt: skip
 
 
-def make(folder: Path) -> dict[Path, str]:
+def make(unpacked: Path, folder: Path) -> dict[Path, str]:
     """The pictures with what is known of them."""
     folder.mkdir(parents=True, exist_ok=True)
     pictures = {}
     for path, known in FOUND.items():
-        pictures[Path(shutil.copy(path, folder))] = f"{known} ({path.name})"
+        pictures[Path(shutil.copy(unpacked / path, folder))] = f"{known} ({path.name})"
     for name, (known, source, commands) in MADE.items():
         (origin,) = [path for path in SKIMAGE.glob(f"{source}.*") if path.suffix in (".png", ".jpg")]
         stem = folder / Path(name).stem
@@ -79,10 +84,10 @@ def make(folder: Path) -> dict[Path, str]:
     return pictures
 
 
-def main(folder: Path, sheet: Path, identifier: Path | None) -> None:
+def main(unpacked: Path, folder: Path, sheet: Path, identifier: Path | None) -> None:
     fitted = load_identifier(identifier)
-    columns = 6
-    pictures = make(folder)
+    columns = 5
+    pictures = make(unpacked, folder)
     rows = -(-len(pictures) // columns)
     figure = Figure(figsize=(2.55 * columns, 3.15 * rows), layout="constrained")
     for panel in (panels := figure.subplots(rows, columns)).flat:
@@ -103,4 +108,4 @@ def main(folder: Path, sheet: Path, identifier: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else None)
+    main(*map(Path, sys.argv[1:4]), Path(sys.argv[4]) if len(sys.argv) > 4 else None)

@@ -38,6 +38,12 @@ class Descriptor:
         parts = self.describe_parts(pictures)
         return np.concatenate([parts[layer, name] for layer, names in self.poolings.items() for name in names], axis=1)
 
+    def widths(self) -> list[int]:
+        """How many numbers each part of a descriptor has, a part being a layer in one pooling."""
+        blank = np.zeros((1, SMALLEST_SIDE, SMALLEST_SIDE, self.network.channels), np.float32)
+        sizes = {key: rows.shape[1] for key, rows in self.describe_parts(blank).items()}
+        return [sizes[layer, name] for layer, names in self.poolings.items() for name in names]
+
     def describe_parts(self, pictures: NDArray[np.float32]) -> dict[tuple[str, str], NDArray[np.float32]]:
         """The same, by layer and pooling."""
         batch = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)
@@ -63,4 +69,4 @@ def default_poolings(network: Network) -> dict[str, tuple[str, ...]]:
     layers = [layer for layer in network.layers if layer != network.last_hr_layer] or list(network.layers)
     if not layers:
         raise InputError(f"{network.name}: its layers are not known by heart, so what describes a picture cannot be chosen")
-    return {layers[-1]: ("moments", "correlation", "autocorrelation", "local_spread")}
+    return {layers[-1]: ("correlation", "autocorrelation", "local_spread")}

@@ -22,7 +22,9 @@ from ddrscope.store import atomic_write
 
 FORMAT = "ddrscope identifier 1"
 # Read once a picture and small; float16 would move them.
-EXACT = ("calibration", "widening", "fitted_clean_share", "center", "reach", "novelty.known")
+EXACT = ("calibration", "widening", "fitted_clean_share", "centers", "reaches", "novelty.known")
+# What each part of the descriptor is reduced by.
+PART = ("centers", "bases", "reaches")
 
 
 def bundled_identifier() -> Path:
@@ -34,9 +36,6 @@ def save_identifier(path: Path, fitted: PictureIdentifier) -> None:
     """Write a fitted identifier, atomically; weights in float16."""
     one, network = fitted.identifier, fitted.descriptor.network
     tensors = {
-        "center": one.center_,
-        "basis": one.basis_,
-        "reach": one.reach_,
         "calibration": one.calibration_,
         "widening": one.widening_,
         "fitted_clean_share": one.fitted_clean_share_,
@@ -44,6 +43,8 @@ def save_identifier(path: Path, fitted: PictureIdentifier) -> None:
         "novelty.spread": one.novelty_.spread_,
         "novelty.centers": one.novelty_.centers_,
     }
+    for index, part in enumerate(zip(one.centers_, one.bases_, one.reaches_, strict=True)):
+        tensors |= {f"{name}.{index}": value for name, value in zip(PART, part, strict=True)}
     for index, head in enumerate(one.heads_):
         tensors |= {f"heads.{index}.{key}": value for key, value in head.state_dict().items()}
     settings = {
@@ -52,6 +53,7 @@ def save_identifier(path: Path, fitted: PictureIdentifier) -> None:
         "poolings": {layer: list(names) for layer, names in fitted.descriptor.poolings.items()},
         "types": list(one.types),
         "groups": dict(fitted.groups),
+        "parts": list(one.parts) if one.parts else None,
         "components": one.components,
         "folds": one.folds,
         "clean_share": one.clean_share,
@@ -59,7 +61,7 @@ def save_identifier(path: Path, fitted: PictureIdentifier) -> None:
         "head": dataclasses.asdict(one.head or HeadSettings()),
         "about": dict(fitted.about),
     }
-    kept = {key: (value.float() if key in EXACT else value.half()).contiguous() for key, value in tensors.items()}
+    kept = {key: (value.float() if key.startswith(EXACT) else value.half()).contiguous() for key, value in tensors.items()}
     with atomic_write(path) as temporary:
         save_file(kept, temporary, {"format": FORMAT, "settings": json.dumps(settings)})
 
@@ -72,23 +74,34 @@ def load_identifier(path: Path | None = None, device: str = "cpu", precision: st
     if network.sha256 != settings["sha256"]:
         raise InputError(f"{path} was fitted to another {settings['network']} than the one here: fit it anew (ddrscope fit-identifier)")
     network.module.to(device)
+    try:
+        identifier = _identifier(tensors, settings)
+        descriptor = Descriptor(network, settings["poolings"], precision)  # type: ignore[arg-type]
+        return PictureIdentifier(descriptor, identifier, settings["groups"], settings["about"])
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise InputError(f"{path} is incomplete ({type(error).__name__}: {error}): make it anew with ddrscope fit-identifier") from None
+
+
+def _identifier(tensors: dict[str, Tensor], settings: dict[str, Any]) -> DistortionIdentifier:
     one = DistortionIdentifier(
         settings["types"],
+        parts=settings["parts"],
         components=settings["components"],
         folds=settings["folds"],
         clean_share=settings["clean_share"],
         head=HeadSettings(**settings["head"]),
         seed=settings["seed"],
     )
-    one.center_, one.basis_, one.reach_ = tensors["center"], tensors["basis"], tensors["reach"]
+    count = len(one.parts or [0])
+    one.centers_, one.bases_, one.reaches_ = ([tensors[f"{name}.{index}"] for index in range(count)] for name in PART)
     one.calibration_, one.widening_ = tensors["calibration"], tensors["widening"]
     one.fitted_clean_share_ = tensors["fitted_clean_share"]
     one.heads_ = [_head(tensors, index, one) for index in range(one.folds)]
-    novelty = NoveltyMeasure()
-    novelty.known_, novelty.spread_, novelty.centers_ = (tensors[f"novelty.{part}"] for part in ("known", "spread", "centers"))
-    one.novelty_ = novelty
-    descriptor = Descriptor(network, settings["poolings"], precision)  # type: ignore[arg-type]
-    return PictureIdentifier(descriptor, one, settings["groups"], settings["about"])
+    one.novelty_ = NoveltyMeasure()
+    one.novelty_.known_, one.novelty_.spread_, one.novelty_.centers_ = (
+        tensors[f"novelty.{part}"] for part in ("known", "spread", "centers")
+    )
+    return one
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -105,7 +118,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def _head(tensors: dict[str, Tensor], index: int, one: DistortionIdentifier) -> Head:
     prefix = f"heads.{index}."
-    head = Head(tensors["basis"].shape[1], len(one.types), one.head or HeadSettings())
+    head = Head(sum(basis.shape[1] for basis in one.bases_), len(one.types), one.head or HeadSettings())
     head.load_state_dict({key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)})
     return head.eval()
 

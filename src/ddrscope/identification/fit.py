@@ -63,15 +63,27 @@ def fit_identifier(
     groups: Mapping[str, str],
     about: Mapping[str, Any],
     *,
-    components: int = 512,
+    components: int = 256,
     folds: int = 4,
     clean_share: float = 0.5,
     head: HeadSettings | None = None,
     seed: int = 0,
 ) -> PictureIdentifier:
-    """An identifier of the types in ``groups`` fitted to the samples, whose tiles' descriptors are ``table``."""
-    levels = np.array([[sample.levels.get(name, 0) for name in groups] for sample in samples], dtype=np.float32)
+    """An identifier of the types in ``groups`` fitted to the samples, whose tiles' descriptors by ``descriptor`` are ``table``."""
+    identifier = DistortionIdentifier(
+        tuple(groups),
+        parts=descriptor.widths(),
+        components=components,
+        folds=folds,
+        clean_share=clean_share,
+        head=head,
+        seed=seed,
+    )
+    return PictureIdentifier(descriptor, fit_to_samples(identifier, samples, table), groups, about)
+
+
+def fit_to_samples(identifier: DistortionIdentifier, samples: Sequence[Sample], table: TileTable) -> DistortionIdentifier:
+    """The identifier, fitted to the samples whose tiles' descriptors are ``table``."""
+    levels = np.array([[sample.levels.get(name, 0) for name in identifier.types] for sample in samples], dtype=np.float32)
     photos = np.array([sample.photo for sample in samples])
-    identifier = DistortionIdentifier(tuple(groups), components=components, folds=folds, clean_share=clean_share, head=head, seed=seed)
-    identifier.fit(table.descriptors, levels[table.pictures], table.pictures, photos[table.pictures])
-    return PictureIdentifier(descriptor, identifier, groups, about)
+    return identifier.fit(table.descriptors, levels[table.pictures], table.pictures, photos[table.pictures])

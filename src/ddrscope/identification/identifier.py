@@ -44,20 +44,23 @@ class DistortionIdentifier(BaseEstimator):
     """Names distortions by descriptors, several descriptors (tiles) to a picture; fitted, predicts as scikit-learn's classifiers do.
 
     ``types`` are the names of the distortions, without clean. As many heads as ``folds`` are fitted, each without the photographs of one
-    fold, on which it is then calibrated; what they say is averaged. The heads see principal components (at most ``components``),
-    hardly whitened. ``clean_share`` is the share of undamaged pictures to expect, since it is not that of the pictures fitted to.
+    fold, on which it is then calibrated; what they say is averaged. The heads see principal components, hardly whitened: at most
+    ``components`` of each part of the descriptor, whose widths are ``parts`` (None: of one part), so that no part drowns in a larger
+    one. ``clean_share`` is the share of undamaged pictures to expect, since it is not that of the pictures fitted to.
     """
 
     def __init__(
         self,
         types: Sequence[str],
         *,
-        components: int = 512,
+        parts: Sequence[int] | None = None,
+        components: int = 256,
         folds: int = 4,
         clean_share: float = 0.5,
         head: HeadSettings | None = None,
         seed: int = 0,
     ) -> None:
+        self.parts = parts
         self.types, self.components, self.folds, self.head, self.seed = types, components, folds, head, seed
         self.clean_share = clean_share
 
@@ -107,21 +110,27 @@ class DistortionIdentifier(BaseEstimator):
         return np.array([CLEAN, *self.types])[self.predict_proba(descriptors, pictures).argmax(1)]
 
     def _fit_reduction(self, rows: NDArray[np.float32]) -> None:
-        scaler = StandardScaler().fit(rows)
-        count = min(self.components, *rows.shape)
-        pca = PCA(count, svd_solver="randomized", random_state=self.seed).fit(scaler.transform(rows))
-        variances = pca.explained_variance_
-        lengths = np.sqrt(variances + UNEVEN * variances.mean())
-        # On average 1 long, as a head expects what it reads to be.
-        lengths *= np.sqrt((variances / lengths**2).mean())
-        self.center_ = torch.from_numpy(scaler.mean_).float()
-        self.basis_ = torch.from_numpy(pca.components_.T / scaler.scale_[:, None] / lengths).float()
-        self.reach_ = torch.from_numpy(FARTHEST * np.sqrt(variances) / lengths).float()
+        self.centers_: list[Tensor] = []
+        self.bases_: list[Tensor] = []
+        self.reaches_: list[Tensor] = []
+        for part in np.split(rows, np.cumsum(self.parts or [rows.shape[1]])[:-1], axis=1):
+            scaler = StandardScaler().fit(part)
+            count = min(self.components, *part.shape)
+            pca = PCA(count, svd_solver="randomized", random_state=self.seed).fit(scaler.transform(part))
+            variances = pca.explained_variance_
+            lengths = np.sqrt(variances + UNEVEN * variances.mean())
+            # On average 1 long, as a head expects what it reads to be.
+            lengths *= np.sqrt((variances / lengths**2).mean())
+            self.centers_.append(torch.from_numpy(scaler.mean_).float())
+            self.bases_.append(torch.from_numpy(pca.components_.T / scaler.scale_[:, None] / lengths).float())
+            self.reaches_.append(torch.from_numpy(FARTHEST * np.sqrt(variances) / lengths).float())
 
     def _reduce(self, rows: NDArray[np.float32]) -> Tensor:
-        if rows.ndim != 2 or rows.shape[1] != len(self.center_):
-            raise InputError(f"descriptors of shape {rows.shape} do not fit: (N, {len(self.center_)}) are needed")
-        return ((torch.from_numpy(rows) - self.center_) @ self.basis_).clamp(-self.reach_, self.reach_)
+        widths = [len(center) for center in self.centers_]
+        if rows.ndim != 2 or rows.shape[1] != sum(widths):
+            raise InputError(f"descriptors of shape {rows.shape} do not fit: (N, {sum(widths)}) are needed")
+        parts = zip(torch.from_numpy(rows).split(widths, 1), self.centers_, self.bases_, self.reaches_, strict=True)
+        return torch.cat([((part - center) @ basis).clamp(-reach, reach) for part, center, basis, reach in parts], 1)
 
     def _calibrate(self, logits: Tensor, quantiles: Tensor, levels: Tensor) -> None:
         """Weights of the logits (Platt), widening of the intervals (conformal), on pictures no head was fitted to."""

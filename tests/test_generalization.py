@@ -2,13 +2,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy.integrate import quad
+from scipy.special import gamma
 from scipy.stats import gennorm
 from sklearn.decomposition import PCA
 
 from ddrscope.errors import InputError
+from ddrscope.features import collect_features
 from ddrscope.generalization.gaussian import GeneralizedGaussian, fit_by_moments, kl_divergence
+from ddrscope.generalization.grams import patch_gram
 from ddrscope.generalization.score import interval, resampled, set_coefficients, srga
+from ddrscope.networks import Network
+from ddrscope.networks.srresnet import SRResNet
 from ddrscope.reduction import gram_matrix
 
 
@@ -48,8 +54,6 @@ def plain_recipe(reference: np.ndarray, test: np.ndarray, components: int) -> fl
         pooled = np.array([x for x in pooled if abs(x - pooled.mean()) <= 5 * pooled.std()])
         square, deviation = (pooled**2).mean(), np.abs(pooled - pooled.mean()).mean()
         shapes = np.arange(0.2, 10, 0.00001)
-        from scipy.special import gamma
-
         ratios = gamma(1 / shapes) * gamma(3 / shapes) / gamma(2 / shapes) ** 2
         shape = shapes[np.argmin(np.abs(ratios - square / deviation**2))]
         fitted.append(gennorm(shape, scale=np.sqrt(square * gamma(1 / shape) / gamma(3 / shape))))
@@ -83,3 +87,17 @@ def test_too_few_patches_and_constant_features_are_refused() -> None:
         set_coefficients(gram_matrix(features(0)), PHOTOS, 80)
     with pytest.raises(InputError, match="do not vary"):
         set_coefficients(gram_matrix(np.ones((80, 50), np.float32)), PHOTOS, 30)
+
+
+@pytest.mark.parametrize(("scale", "size"), [(1, 9), (2, 8), (3, 7), (4, 6)])
+def test_strips_hold_the_very_features_of_the_whole_layer(scale: int, size: int) -> None:
+    torch.manual_seed(0)
+    network = Network("small", SRResNet(channels=8, blocks=2, scale=scale), scale, 3, "SRResNet", last_hr_layer="conv_last:input")
+    patches = np.random.default_rng(0).random((40, size, size + 3, 3), dtype=np.float32)
+    batch = torch.from_numpy(patches).permute(0, 3, 1, 2)
+    whole = collect_features(network.module, [batch], ["conv_last:input"], ["flattened"], precision="float32")
+    expected = gram_matrix(whole["conv_last:input", "flattened"])
+    said = patch_gram(network, "conv_last:input", patches, "float32")
+    assert np.allclose(said, expected, rtol=1e-4, atol=1e-5 * np.trace(expected))
+    spilled = patch_gram(network, "body.1", patches, "float32")
+    assert np.trace(spilled) > 0

@@ -22,13 +22,13 @@ from torch.nn import functional
 
 from ddrscope.degradations import shrink
 from ddrscope.errors import InputError
+from ddrscope.fidelity import psnr_y, ssim_y
 from ddrscope.images import bundled_photos
 from ddrscope.networks import load_network
 from ddrscope.networks.discriminator import PatchDiscriminator
 from ddrscope.networks.perceptual import ShiftTolerantLpips, perceptual_network
 from ddrscope.training import RECIPES, Judge, PhotoPairs, Training, as_toml, make_recipe, parse_changes
 from ddrscope.training.losses import discriminator_loss, generator_loss, r1_penalty
-from ddrscope.training.quality import psnr_y, ssim_y
 
 TINY = [
     "channels=4", "blocks=1", "batch=2", "patch=8", "precision=float32", "pixel.steps=6", "pixel.warmup_steps=2",

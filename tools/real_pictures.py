@@ -108,4 +108,5 @@ def main(unpacked: Path, folder: Path, sheet: Path, identifier: Path | None) -> 
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:4]), Path(sys.argv[4]) if len(sys.argv) > 4 else None)
+    unpacked, folder, sheet, *fitted = map(Path, sys.argv[1:])
+    main(unpacked, folder, sheet, fitted[0] if fitted else None)

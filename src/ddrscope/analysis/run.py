@@ -15,13 +15,13 @@ import pandas as pd
 
 from ddrscope.analysis.grams import LayerGram, choose_layers, load_grams, network_grams, pixel_grams, save_grams
 from ddrscope.analysis.layers import MeasuredLayer, measure_layers
-from ddrscope.analysis.progress import Progress, Silent
 from ddrscope.analysis.result import EMBEDDING_COLUMNS, AnalysisResult
 from ddrscope.analysis.samples import Samples, make_samples
 from ddrscope.analysis.settings import DEFAULT_DEGRADATIONS, DEFAULT_NETWORKS, AnalysisSettings, as_texts
 from ddrscope.analysis.verdicts import comparisons, verdicts
 from ddrscope.errors import InputError
 from ddrscope.networks import Network, load_network, random_twin
+from ddrscope.progress import Progress, Silent
 from ddrscope.store import atomic_write, manifest, write_json
 
 

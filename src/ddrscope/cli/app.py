@@ -7,10 +7,10 @@ from importlib import metadata
 
 import typer
 
-from ddrscope.cli import analyze, degrade, features, fit_identifier, identify, models, study, train
+from ddrscope.cli import analyze, degrade, features, fit_identifier, generalize, identify, models, study, train
 from ddrscope.errors import InputError
 
-# Options of `analyze` that take several words, as in `--degrade clean blur:4 noise:20`.
+# Options of `analyze` and `generalize` that take several words, as in `--degrade clean blur:4 noise:20`.
 SEVERAL = ("--degrade", "--images", "--layers", "--set", "--series", "--view")
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command("analyze")(analyze.command)
 app.command("features")(features.command)
 app.command("degrade")(degrade.command)
+app.command("generalize")(generalize.command)
 app.command("identify")(identify.command)
 app.command("fit-identifier")(fit_identifier.command)
 app.command("train")(train.command)
@@ -42,7 +43,7 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
 
 def repeat_options(words: Sequence[str]) -> list[str]:
     """`analyze N --degrade a b` as `analyze N --degrade a --degrade b`, the one form the option parser knows."""
-    if not words or words[0] != "analyze":
+    if not words or words[0] not in ("analyze", "generalize"):
         return list(words)
     repeated: list[str] = []
     option: str | None = ""

@@ -60,6 +60,18 @@ def set_coefficients(gram: NDArray[np.float64], photos: NDArray[np.str_], compon
     return SetCoefficients(tuple(map(str, names)), sums, components, scores[kept].astype(np.float32))
 
 
+def floor_score(gram: NDArray[np.float64], photos: NDArray[np.str_], components: int = COMPONENTS) -> float:
+    """The score between two disjoint halves of one set, with as many components as they allow: what counts as no difference."""
+    # By turns within each photograph, so that both halves show the same.
+    order = np.argsort(photos, kind="stable")
+    halves = []
+    for rows in (np.sort(order[::2]), np.sort(order[1::2])):
+        part = gram[np.ix_(rows, rows)]
+        part = part - part.mean(0) - part.mean(1)[:, None] + part.mean()
+        halves.append(set_coefficients(part, photos[rows], min(components, len(gram) // 2 - 1)))
+    return float(srga(*(half.fit() for half in halves)))
+
+
 def srga(reference: GeneralizedGaussian, test: GeneralizedGaussian) -> NDArray[np.float64]:
     """The score log10(KL(reference || test) + 1e-5) + 5: 0 for the very same coefficients, larger the further they lie apart."""
     return np.log10(kl_divergence(reference, test) + SMALLEST_KL) + 5

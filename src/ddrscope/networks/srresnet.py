@@ -82,17 +82,25 @@ class SRResNet(nn.Module):
                     module.weight.data.mul_(0.1)
 
     def forward(self, x: Tensor) -> Tensor:
-        features = self.body(self.lrelu(self.conv_first(x)))
-        if self.scale > 1:
-            features = self.lrelu(self.pixel_shuffle(self.upconv1(features)))
-        if self.scale == 4:
-            features = self.lrelu(self.pixel_shuffle(self.upconv2(features)))
-        output = self.conv_last(self.lrelu(self.conv_hr(features)))
+        features = self.trunk(x)
+        for stage in self.tail():
+            features = stage(features)
+        output = self.conv_last(features)
         if not self.global_residual:
             return output
         if self.scale > 1:
             x = functional.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
         return output + x
+
+    def trunk(self, x: Tensor) -> Tensor:
+        """The end of the body, at the input's size."""
+        return self.body(self.lrelu(self.conv_first(x)))
+
+    def tail(self) -> list[nn.Sequential]:
+        """What follows the trunk up to the last HR layer: stages that each begin with a 3 x 3 convolution and are local but for it."""
+        enlarging = {1: [], 4: ["upconv1", "upconv2"]}.get(self.scale, ["upconv1"])
+        stages = [nn.Sequential(getattr(self, name), self.pixel_shuffle, self.lrelu) for name in enlarging]
+        return [*stages, nn.Sequential(self.conv_hr, self.lrelu)]
 
 
 def basicsr_names(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from ddrscope.analysis import Analysis, AnalysisResult, AnalysisSettings
-from ddrscope.analysis.progress import Progress
 from ddrscope.networks import Network, load_network
+from ddrscope.progress import Progress
 from ddrscope.study.settings import BUNDLED, CLASSIFIER, DEGRADATIONS, LEVELS, Job, StudySettings
 from ddrscope.study.trainings import read_snapshots
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ddrscope.analysis.progress import Progress, Silent
 from ddrscope.networks.zoo import bundled_path
+from ddrscope.progress import Progress, Silent
 from ddrscope.store import manifest, sha256
 from ddrscope.study.claims import CLAIMS, judge_claims
 from ddrscope.study.evidence import final_psnr, gather

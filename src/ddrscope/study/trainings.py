@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from ddrscope.analysis.progress import Progress
 from ddrscope.networks import load_network
+from ddrscope.progress import Progress
 from ddrscope.store import write_json
 from ddrscope.study.settings import Job, StudySettings
 from ddrscope.training import Judge, PhotoPairs, Training

@@ -1,4 +1,4 @@
-"""How an analysis tells what it is doing."""
+"""How long work tells what it is doing."""
 
 from __future__ import annotations
 

@@ -1,0 +1,103 @@
+"""`ddrscope generalize`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ddrscope.cli import common
+from ddrscope.generalization import GeneralizationResult, GeneralizationRun, GeneralizationSettings, read_suite
+from ddrscope.store import RunFolder
+
+HELP = """Score networks without ground truth (SRGA): which of them generalizes better to these pictures?
+
+SRGA compares how a network's features are distributed on a set with how they are on clean pictures: 0 is no difference, smaller is
+better. It stands beside image-quality measures, not instead of them. NETWORK as for `ddrscope analyze`.
+
+Writes generalization.json, generalization.csv, figures/ (PNG and PDF) and report.html into --out.
+
+\b
+Examples:
+  ddrscope generalize srresnet-wgr srgan-wgr --degrade blur:2 blur:4 noise:10 noise:20 --out scores
+  ddrscope generalize mynet.pth other.pth --images DIV2K_valid_HR --suite pies --out scores
+  ddrscope generalize mynet.pth --images DIV2K_valid_HR --set phone=photos/phone --out footage
+"""
+
+
+def command(
+    networks: Annotated[list[str], typer.Argument(metavar="NETWORK...")],
+    images: Annotated[
+        list[str] | None,
+        typer.Option("--images", metavar="DIR", help="Clean pictures: folders, globs, lists (.txt), files. Default: the bundled."),
+    ] = None,
+    suite: Annotated[
+        str | None, typer.Option("--suite", metavar="NAME|FILE", help="pies (41 sets) or a TOML file with sets = [...].")
+    ] = None,
+    degrade: Annotated[
+        list[str] | None,
+        typer.Option("--degrade", metavar="D ...", help="Degradations, as blur:4 (sigma in HR pixels), noise:20 (of 255), a+b."),
+    ] = None,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=DIR", help="Small pictures as a network gets them, degraded already."),
+    ] = None,
+    reference: Annotated[str, typer.Option("--reference", metavar="SET", help="The set that others are compared with.")] = "clean",
+    patches: Annotated[int, typer.Option("--patches", help="Patches in each set, spread over the pictures.")] = 800,
+    patch: Annotated[int, typer.Option("--patch", help="Side of a patch in HR pixels, a multiple of the scale.")] = 128,
+    components: Annotated[int, typer.Option("--components", help="Principal components; fewer than patches.")] = 300,
+    layer: Annotated[str | None, typer.Option("--layer", metavar="L", help="Default: the last HR layer.")] = None,
+    global_residual: common.GlobalResidual = None,
+    trust: common.Trust = False,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write.")] = Path("ddrscope-generalization"),
+    resume: common.Resume = False,
+    overwrite: common.Overwrite = False,
+    seed: common.Seed = 0,
+    device: common.Device = "cpu",
+    precision: common.Precision = "float32",
+    threads: common.Threads = 0,
+    as_json: common.AsJson = False,
+) -> None:
+    settings = GeneralizationSettings(
+        networks=tuple(networks),
+        images=tuple(images or ()),
+        degradations=tuple(dict.fromkeys([*(read_suite(suite) if suite else ()), *(degrade or ())])),
+        sets=common.named_values("--set", sets or []),
+        reference=reference,
+        patches=patches,
+        patch=patch,
+        components=components,
+        layer=layer,
+        global_residual=global_residual,
+        trust=trust,
+        seed=seed,
+        precision=precision,  # type: ignore[arg-type]
+        device=common.check_device(device),
+    )
+    common.use_threads(threads)
+    with RunFolder(out, settings.to_dict(), resume, overwrite) as folder:
+        if (out / "generalization.json").exists() and resume:
+            result, page = GeneralizationResult.load(out), out / "report.html"
+            common.say("finished before: nothing to do")
+        else:
+            with common.progress() as bars:
+                result = GeneralizationRun(settings, folder.parts, bars).run()
+                bars.start("report", 0)
+                page = result.save(out)
+        folder.finish()
+    if as_json:
+        keys = ("scores", "ranking", "srga_and_psnr", "skipped")
+        summary = {key: result.data[key] for key in keys}
+        summary["scores"] = result.to_frame().to_dict("records")
+        common.print_json({"out": str(out), "report": str(page)} | summary)
+    for row in result.data["ranking"]:
+        apart = {None: "", True: "", False: " (cannot be told apart from the one above)"}[row["apart"]]
+        said = f"mean SRGA {row['srga']:.2f} [{row['srga_low']:.2f}, {row['srga_high']:.2f}]"
+        common.say(f"{row['place']}. {row['network']}: {said}{apart}")
+    for skipped in result.data["skipped"]:
+        common.say(f"skipped {skipped['path']}: {skipped['reason']}")
+    common.say(str(page.resolve()))
+
+
+command.__doc__ = HELP

@@ -1,0 +1,67 @@
+"""The result of a generalization run, on disk and in memory."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ddrscope.errors import InputError
+from ddrscope.store import atomic_write, write_json
+
+
+@dataclass(frozen=True)
+class GeneralizationResult:
+    """What `generalize` found: ``data`` is the content of ``generalization.json``, whose keys are described in docs/files.md."""
+
+    data: dict[str, Any]
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for each network and set."""
+        rows = [{key: value for key, value in row.items() if key != "histogram"} for row in self.data["scores"]]
+        return pd.DataFrame(rows)
+
+    def score(self, network: str, name: str) -> dict[str, Any]:
+        """The row of one network and set."""
+        for row in self.data["scores"]:
+            if (row["network"], row["set"]) == (network, name):
+                return row
+        raise KeyError(f"no set {name!r} of network {network!r}")
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``generalization.json``, ``generalization.csv``, ``figures/`` and ``report.html``; return the page."""
+        from ddrscope.report import write_generalization
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_write(folder / "generalization.csv") as temporary:
+            self.to_frame().to_csv(temporary, index=False)
+        page = write_generalization(self, folder)
+        write_json(folder / "generalization.json", self.data)
+        return page
+
+    @classmethod
+    def load(cls, folder: str | Path) -> GeneralizationResult:
+        """Read what `save` wrote. Raises `InputError` when the folder holds no finished run."""
+        folder = Path(folder)
+        try:
+            return cls(json.loads((folder / "generalization.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{folder} holds no finished run ({error}): run `ddrscope generalize --out {folder}`") from None
+
+    def plot(self) -> Any:
+        """Score against level for each kind of damage, as a matplotlib figure."""
+        from ddrscope.report import srga_figure
+
+        return srga_figure(self)
+
+    def _repr_html_(self) -> str:
+        """The whole page inside a frame."""
+        from ddrscope.report import generalization_html
+
+        page = base64.b64encode(generalization_html(self).encode()).decode()
+        return f'<iframe src="data:text/html;base64,{page}" width="100%" height="900" style="border:0"></iframe>'

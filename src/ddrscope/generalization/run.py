@@ -1,0 +1,247 @@
+"""Networks x sets: one score each, intervals over photographs, a ranking."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ddrscope.degradations import parse_degradation
+from ddrscope.errors import InputError
+from ddrscope.features import capture, resolve_layers
+from ddrscope.generalization.gaussian import kl_divergence
+from ddrscope.generalization.grams import patch_gram
+from ddrscope.generalization.patches import PatchSet, PatchSource, cut_as_they_are, cut_degraded, find_source
+from ddrscope.generalization.quality import psnr_by_photo
+from ddrscope.generalization.ranking import rank, rank_correlation
+from ddrscope.generalization.result import GeneralizationResult
+from ddrscope.generalization.score import SetCoefficients, floor_score, interval, resampled, set_coefficients, srga
+from ddrscope.generalization.settings import GeneralizationSettings
+from ddrscope.images import bundled_photos
+from ddrscope.networks import Network, load_network
+from ddrscope.progress import Progress, Silent
+from ddrscope.store import atomic_write, manifest
+
+HISTOGRAM_BINS = 101
+
+
+def generalize(
+    networks: str | Path | Network | Sequence[str | Path | Network],
+    images: str | Path | Sequence[str | Path] = (),
+    degradations: Sequence[str] = (),
+    sets: Mapping[str, str | Path] | None = None,
+    **options: Any,
+) -> GeneralizationResult:
+    """Score networks without ground truth (SRGA): how differently does each treat each set from the reference?
+
+    ``networks`` as `analyze` takes them; ``images`` clean pictures (default: the bundled photographs) for the ``degradations``; ``sets``
+    maps names to folders of small pictures. ``options`` are the other fields of `GeneralizationSettings`.
+    """
+    given = [networks] if isinstance(networks, str | Path | Network) else list(networks)
+    settings = GeneralizationSettings(
+        networks=tuple(one.name if isinstance(one, Network) else str(one) for one in given),
+        images=(str(images),) if isinstance(images, str | Path) else tuple(map(str, images)),
+        degradations=tuple(degradations),
+        sets={name: str(folder) for name, folder in (sets or {}).items()},
+        **options,
+    )
+    with tempfile.TemporaryDirectory(prefix="ddrscope-") as parts:
+        named = {one.name: one for one in given if isinstance(one, Network)}
+        return GeneralizationRun(settings, Path(parts), named=named).run()
+
+
+class GeneralizationRun:
+    """One run whose finished pieces, a network on a set, are kept in ``parts``: begun again, it goes on where it stopped."""
+
+    def __init__(
+        self, settings: GeneralizationSettings, parts: Path, progress: Progress | None = None, named: Mapping[str, Network] | None = None
+    ) -> None:
+        self.settings, self.parts = settings, parts
+        self.progress = progress or Silent()
+        self.named = dict(named or {})
+        self.skipped: dict[str, str] = {}
+
+    def run(self) -> GeneralizationResult:
+        """Score what is not scored yet and put the result together."""
+        networks = [self._load(spec) for spec in self.settings.networks]
+        scale, channels = self._common(networks)
+        layers = {one.name: self._layer(one) for one in networks}
+        side = self._side(scale)
+        pieces: dict[tuple[str, str], dict[str, Any]] = {}
+        for name, cut in self._sets(side, scale, channels).items():
+            missing = [one for one in networks if not self._part(one, name).exists()]
+            made = cut() if missing else None
+            for network in networks:
+                if made is not None and network in missing:
+                    self.progress.start(f"{network.name}, {name}", len(made[0].patches))
+                    self._score_set(network, layers[network.name], *made)
+                pieces[network.name, name] = _read_piece(self._part(network, name))
+        return self._result(networks, layers, pieces)
+
+    def _load(self, spec: str) -> Network:
+        if spec in self.named:
+            return self.named[spec]
+        network = load_network(spec, global_residual=self.settings.global_residual, trust=self.settings.trust)
+        network.module.to(self.settings.device)
+        return network
+
+    def _common(self, networks: list[Network]) -> tuple[int, int]:
+        """The scale and the channels that all networks have."""
+        for what in ("scale", "channels"):
+            values = {one.name: getattr(one, what) for one in networks}
+            if len(set(values.values())) > 1:
+                listed = ", ".join(f"{name}: {value}" for name, value in values.items())
+                raise InputError(f"the networks differ in {what} ({listed}), so their scores do not compare: run them apart")
+        return networks[0].scale, networks[0].channels
+
+    def _side(self, scale: int) -> int:
+        if self.settings.patch % scale:
+            near = max(scale, round(self.settings.patch / scale) * scale)
+            raise InputError(f"--patch {self.settings.patch} is no multiple of the networks' scale {scale}: give {near}")
+        return self.settings.patch // scale
+
+    def _layer(self, network: Network) -> str:
+        """The layer to score, checked to be image-shaped."""
+        layer = self.settings.layer or network.last_hr_layer
+        if layer is None:
+            raise InputError(f"{network.name}: its last HR layer is not known by heart: name it with --layer (ddrscope models layers)")
+        side = self._side(network.scale)
+        sample = torch.zeros(1, network.channels, side, side, device=self.settings.device)
+        (found,) = resolve_layers(network.module, [layer], sample, network)[:1]
+        shape: list[int] = []
+        capture(network.module, sample, [found], lambda _, tensor: shape.extend(tensor.shape), run=network.run)
+        if len(shape) != 4:
+            raise InputError(f"{network.name}, layer {found}: its tensor {tuple(shape)} is not image-shaped (B, C, H, W): choose another")
+        return found
+
+    def _sets(self, side: int, scale: int, channels: int) -> dict[str, Callable[[], tuple[PatchSet, NDArray[np.float32] | None]]]:
+        """How to cut each set, the reference first; a degraded set comes with its clean patches at full size."""
+        settings = self.settings
+        texts = [parse_degradation(text).text for text in settings.degradations]
+        if settings.reference not in [*texts, *settings.sets]:
+            texts.insert(0, parse_degradation(settings.reference).text)
+        for name in settings.sets:
+            if name in texts:
+                raise InputError(f"two sets are called {name}: give --set another name")
+        made: dict[str, Callable[[], tuple[PatchSet, NDArray[np.float32] | None]]] = {}
+        if texts:
+            clean = self._source(settings.images or (str(bundled_photos()),), side, scale, channels)
+            truth = cut_degraded(clean, parse_degradation("clean"), settings.patch, 1, channels, settings.seed)
+
+            def degraded(text: str) -> tuple[PatchSet, NDArray[np.float32]]:
+                return cut_degraded(clean, parse_degradation(text), side, scale, channels, settings.seed), truth.patches
+
+            made |= {text: partial(degraded, text) for text in texts}
+        for name, folder in settings.sets.items():
+            made[name] = partial(self._given, name, folder, side, channels)
+        return {settings.reference: made.pop(settings.reference), **made}
+
+    def _given(self, name: str, folder: str, side: int, channels: int) -> tuple[PatchSet, None]:
+        return cut_as_they_are(name, self._source((folder,), side, 1, channels), side, channels), None
+
+    def _source(self, sources: Sequence[str], side: int, scale: int, channels: int) -> PatchSource:
+        source = find_source(sources, side, scale, channels, self.settings.patches, lambda _: None)
+        self.skipped |= source.skipped
+        if sum(source.quotas) <= self.settings.components:
+            raise InputError(
+                f"{', '.join(sources)}: room for {sum(source.quotas)} patches of {side * scale} pixels, too few for "
+                f"{self.settings.components} principal components: give more or larger pictures, a smaller --patch, or fewer --components"
+            )
+        return source
+
+    def _part(self, network: Network, name: str) -> Path:
+        return self.parts / f"{blake2b(f'{network.name}|{name}'.encode(), digest_size=12).hexdigest()}.npz"
+
+    def _score_set(self, network: Network, layer: str, made: PatchSet, truth: NDArray[np.float32] | None) -> None:
+        settings = self.settings
+        psnr: dict[str, float] = {}
+        try:
+            gram = patch_gram(network, layer, made.patches, settings.precision, self.parts, self.progress.advance)
+            found = set_coefficients(gram, made.photos, settings.components)
+        except InputError as error:
+            raise InputError(f"{network.name}, set {made.name}: {error}") from None
+        floor = floor_score(gram, made.photos, settings.components) if made.name == settings.reference else np.nan
+        if truth is not None:
+            psnr = psnr_by_photo(network, made.patches, truth, made.photos, settings.precision)
+        assert found.values is not None
+        reach = float(np.abs(found.values).max())
+        counts, edges = np.histogram(found.values, bins=HISTOGRAM_BINS, range=(-reach, reach), density=True)
+        arrays: dict[str, Any] = {"photos": np.array(found.photos), "sums": found.sums, "components": found.components, "patches": len(made.patches)}
+        arrays |= {"floor": floor, "psnr": np.array([psnr.get(photo, np.nan) for photo in found.photos]), "counts": counts, "edges": edges}
+        with atomic_write(self._part(network, made.name)) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)
+
+    def _result(
+        self, networks: list[Network], layers: dict[str, str], pieces: dict[tuple[str, str], dict[str, NDArray[Any]]]
+    ) -> GeneralizationResult:
+        settings = self.settings
+        names = list(dict.fromkeys(name for _, name in pieces))
+        scores: list[dict[str, Any]] = []
+        draws: dict[str, list[NDArray[np.float64]]] = {one.name: [] for one in networks}
+        for network in networks:
+            reference = pieces[network.name, settings.reference]
+            floor = float(reference["floor"])
+            for name in names:
+                piece = pieces[network.name, name]
+                known, test = _coefficients(reference), _coefficients(piece)
+                drawn = resampled(known, test, settings.resamples, settings.seed)
+                if name != settings.reference:
+                    draws[network.name].append(drawn)
+                low, high = interval(drawn)
+                fitted = test.fit()
+                score = float(srga(known.fit(), fitted))
+                has_truth = np.isfinite(piece["psnr"]).any()
+                scores.append(
+                    {
+                        "network": network.name,
+                        "set": name,
+                        "srga": score,
+                        "srga_low": low,
+                        "srga_high": high,
+                        "kl": float(kl_divergence(known.fit(), fitted)),
+                        "sigma": float(fitted.sigma),
+                        "shape": float(fitted.shape),
+                        "patches": int(piece["patches"]),
+                        "photos": len(test.photos),
+                        "layer": layers[network.name],
+                        "scale": network.scale,
+                        "floor": floor,
+                        "distinguishable": score > floor,
+                        "psnr": float(np.nanmean(piece["psnr"])) if has_truth else None,
+                        "histogram": {"counts": piece["counts"].tolist(), "edges": piece["edges"].tolist()},
+                    }
+                )
+        means = {one.name: float(np.mean([row["srga"] for row in scores if row["network"] == one.name][1:])) for one in networks}
+        correlations = {}
+        for network in networks:
+            rows = [row for row in scores if row["network"] == network.name][1:]
+            value, count = rank_correlation([row["srga"] for row in rows], [row["psnr"] for row in rows])
+            correlations[network.name] = {"spearman": value, "sets": count}
+        ranking = rank({name: np.mean(drawn, axis=0) for name, drawn in draws.items() if drawn}, means) if len(names) > 1 else []
+        data = {
+            "scores": scores,
+            "ranking": ranking,
+            "srga_and_psnr": correlations,
+            "reference": settings.reference,
+            "networks": [one.describe() for one in networks],
+            "settings": settings.to_dict(),
+            "skipped": [{"path": path, "reason": reason} for path, reason in self.skipped.items()],
+            "manifest": manifest(settings.to_dict()),
+        }
+        return GeneralizationResult(data)
+
+
+def _read_piece(path: Path) -> dict[str, NDArray[Any]]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def _coefficients(piece: Mapping[str, NDArray[Any]]) -> SetCoefficients:
+    return SetCoefficients(tuple(map(str, piece["photos"])), piece["sums"], int(piece["components"]))

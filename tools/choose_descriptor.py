@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import sys
 from functools import partial
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.model_selection import GroupKFold, cross_val_predict
@@ -33,28 +35,14 @@ LAYERS = ("body.0", "body.7", "body.15")
 # Every other pooling is part of these.
 POOLINGS = ("moments", "correlation", "autocorrelation", "local_spread")
 TYPES = {distortion.name: distortion.group for distortion in DISTORTIONS}
-FOLDS, COMPONENTS = 7, 512
+FOLDS = 4
+# For a pooling reduced alone, and for each of several.
+ALONE, EACH = 512, 256
+CHOSEN = ("correlation", "autocorrelation", "local_spread")
 
 
 def make_descriptor(name: str) -> Descriptor:
     return Descriptor(load_network(name), dict.fromkeys(LAYERS, POOLINGS), "float32")
-
-
-def column_sets(channels: int) -> dict[str, NDArray[np.int64]]:
-    """The columns of one layer that each pooling consists of."""
-    sizes = {"moments": 4 * channels, "percentiles": 5 * channels, "correlation": 2 * channels + channels * (channels - 1) // 2}
-    starts = dict(zip(sizes, np.cumsum([0, *sizes.values()]), strict=False))
-    whole = {name: np.arange(starts[name], starts[name] + sizes[name]) for name in sizes}
-    moments, correlation = whole["moments"], whole["correlation"]
-    return {
-        "mean": moments[:channels],
-        "mean + std": moments[: 2 * channels],
-        "moments": moments,
-        "percentiles": whole["percentiles"],
-        "correlation": correlation,
-        "moments + correlation": np.concatenate([moments, correlation]),
-        "all": np.arange(sum(sizes.values())),
-    }
 
 
 def fit_samples(hr: Path) -> list[Sample]:
@@ -63,13 +51,21 @@ def fit_samples(hr: Path) -> list[Sample]:
     return sorted(found, key=lambda sample: sample.photo)
 
 
-def judge(samples: list[Sample], rows: NDArray[np.float32]) -> dict[str, str]:
-    """Accuracies over all photographs, each found by a linear discriminant fitted to others: the same for all, and quick."""
+def judge(samples: list[Sample], parts: list[NDArray[np.float32]]) -> dict[str, str]:
+    """Accuracies over all photographs, each found by a linear discriminant fitted to others: the same for all, and quick.
+
+    ``parts`` (N, w) are reduced each on its own.
+    """
     photos = np.array([sample.photo for sample in samples])
     types = np.array([next(iter(sample.levels), CLEAN) for sample in samples])
     strong = np.array([max(sample.levels.values(), default=0) >= STRONG for sample in samples])
-    reduction = PCA(min(COMPONENTS, rows.shape[1]), svd_solver="randomized", random_state=0)
-    model = make_pipeline(StandardScaler(), reduction, LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"))
+    edges = np.cumsum([0, *(part.shape[1] for part in parts)])
+    reductions = []
+    for index, (start, stop) in enumerate(pairwise(edges.tolist())):
+        pca = PCA(min(ALONE if len(parts) == 1 else EACH, stop - start), svd_solver="randomized", random_state=0)
+        reductions.append((str(index), make_pipeline(StandardScaler(), pca), slice(start, stop)))
+    model = make_pipeline(ColumnTransformer(reductions), LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"))
+    rows = np.concatenate(parts, axis=1)
     said = cross_val_predict(model, rows, types, groups=photos, cv=GroupKFold(FOLDS))
     groups = np.vectorize({CLEAN: CLEAN, **TYPES}.get)
     measured = {}
@@ -87,17 +83,15 @@ def _mean_of(hits: NDArray[np.bool_], rows: NDArray[np.bool_]) -> float:
 def main(hr: Path, out: Path, network: str) -> None:
     samples = fit_samples(hr)
     table = describe_by_photo(partial(make_descriptor, network), samples, out / "candidates" / network, network)
-    width = table.descriptors.shape[1] // len(LAYERS)
-    columns = column_sets(64)
-    candidates = {(layer, name): index * width + chosen for index, layer in enumerate(LAYERS) for name, chosen in columns.items()}
-    for name in ("moments", "moments + correlation"):
-        for count in (2, len(LAYERS)):
-            joined = " + ".join(LAYERS[:count])
-            candidates[joined, name] = np.concatenate([candidates[layer, name] for layer in LAYERS[:count]])
+    widths = make_descriptor(network).widths()
+    pieces = np.split(table.descriptors, np.cumsum(widths)[:-1], axis=1)
+    known = dict(zip(product(LAYERS, POOLINGS), pieces, strict=True))
+    several = [[(layer, pooling) for pooling in CHOSEN] for layer in LAYERS]
     rows = []
-    for (layer, name), chosen in candidates.items():
-        said = judge(samples, table.descriptors[:, chosen])
-        rows.append({"layer": layer, "pooling": name, "size": len(chosen)} | said)
+    for keys in [*([key] for key in known), *several, [(layer, pooling) for layer in LAYERS for pooling in CHOSEN]]:
+        said = judge(samples, [known[key] for key in keys])
+        layers, poolings = (" + ".join(dict.fromkeys(names)) for names in zip(*keys, strict=True))
+        rows.append({"layer": layers, "pooling": poolings, "size": sum(known[key].shape[1] for key in keys)} | said)
         print(rows[-1], flush=True)
         pd.DataFrame(rows).to_csv(out / "descriptors.csv", index=False)
 

@@ -173,8 +173,16 @@ class GeneralizationRun:
         assert found.values is not None
         reach = float(np.abs(found.values).max())
         counts, edges = np.histogram(found.values, bins=HISTOGRAM_BINS, range=(-reach, reach), density=True)
-        arrays: dict[str, Any] = {"photos": np.array(found.photos), "sums": found.sums, "components": found.components, "patches": len(made.patches)}
-        arrays |= {"floor": floor, "psnr": np.array([psnr.get(photo, np.nan) for photo in found.photos]), "counts": counts, "edges": edges}
+        arrays: dict[str, Any] = {
+            "photos": np.array(found.photos),
+            "sums": found.sums,
+            "components": found.components,
+            "patches": len(made.patches),
+            "floor": floor,
+            "psnr": np.array([psnr.get(photo, np.nan) for photo in found.photos]),
+            "counts": counts,
+            "edges": edges,
+        }
         with atomic_write(self._part(network, made.name)) as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays)
 

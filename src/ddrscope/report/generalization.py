@@ -53,6 +53,7 @@ def srga_figure(result: GeneralizationResult) -> Figure:
             scores = np.array([row["srga"] for row in rows])
             reach = np.array([[row["srga"] - row["srga_low"], row["srga_high"] - row["srga"]] for row in rows]).clip(0).T
             axes[-1].errorbar(np.arange(len(others)) + shift, scores, reach, fmt=marker, color=color, capsize=2, markersize=5)
+        axes[-1].set_xlim(-0.7, len(others) - 0.3)
         axes[-1].set_xticks(range(len(others)), others, rotation=35, ha="right", fontsize=8)
     for panel in axes:
         panel.grid(alpha=0.25)

@@ -54,8 +54,9 @@ def kl_divergence(one: GeneralizedGaussian, other: GeneralizedGaussian) -> NDArr
     difference = one.log_alpha - other.log_alpha
     heights = np.log(one.shape / other.shape) - difference + gammaln(1 / other.shape) - gammaln(1 / one.shape)
     tails = other.shape * difference + gammaln((other.shape + 1) / one.shape) - gammaln(1 / one.shape)
-    # Equal densities give rounding instead of 0.
-    return np.maximum(heights + np.exp(tails) - 1 / one.shape, 0.0)
+    same = (one.sigma == other.sigma) & (one.shape == other.shape)
+    # Nearly equal densities give rounding instead of 0.
+    return np.where(same, 0.0, np.maximum(heights + np.exp(tails) - 1 / one.shape, 0.0))
 
 
 @cache

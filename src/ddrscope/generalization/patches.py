@@ -34,14 +34,11 @@ class PatchSource:
 def share_out(room: Sequence[int], count: int) -> list[int]:
     """``count`` patches over pictures with ``room`` for so many each: equal shares as far as possible; all there are if too few."""
     given, left = [0] * len(room), count
-    open_to = [index for index, size in enumerate(room) if size]
-    while left and open_to:
-        share, extra = divmod(left, len(open_to))
-        for rank, index in enumerate(open_to):
-            taken = min(share + (rank < extra), room[index] - given[index])
-            given[index] += taken
-            left -= taken
-        open_to = [index for index in open_to if given[index] < room[index]]
+    # The smallest first: what they have no room for, the larger ones share.
+    order = sorted(range(len(room)), key=lambda index: room[index])
+    for rank, index in enumerate(order):
+        given[index] = min(room[index], left // (len(room) - rank))
+        left -= given[index]
     return given
 
 

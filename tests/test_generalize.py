@@ -1,0 +1,150 @@
+"""`ddrscope generalize` as a whole: real networks, real pictures, what is written, bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ddrscope.cli.app import repeat_options
+from ddrscope.errors import InputError
+from ddrscope.generalization import GeneralizationResult, GeneralizationRun, GeneralizationSettings, generalize, read_suite
+from ddrscope.generalization.patches import find_source, share_out
+from ddrscope.generalization.ranking import rank, rank_correlation
+from ddrscope.images import bundled_photos
+from ddrscope.networks import Network
+from ddrscope.networks.srresnet import SRResNet
+
+SMALL = {"patches": 48, "patch": 64, "components": 20, "resamples": 200}
+SETS = ("blur:1", "blur:4", "noise:20")
+
+
+def small_network(name: str, seed: int, scale: int = 4) -> Network:
+    torch.manual_seed(seed)
+    module = SRResNet(channels=8, blocks=2, scale=scale)
+    return Network(name, module, scale, 3, "SRResNet", last_hr_layer="conv_last:input", sha256=name)
+
+
+@pytest.fixture(scope="module")
+def result() -> GeneralizationResult:
+    return generalize([small_network("one", 0), small_network("other", 1)], degradations=SETS, **SMALL)
+
+
+def test_scores_intervals_and_ranking(result: GeneralizationResult, tmp_path: Path) -> None:
+    frame = result.to_frame()
+    assert set(frame["set"]) == {"clean", *SETS} and len(frame) == 8
+    clean = frame[frame["set"] == "clean"]
+    assert (clean["srga"] == 0).all() and (clean["srga_low"] == 0).all() and (clean["floor"] > 0).all()
+    rest = frame[frame["set"] != "clean"]
+    assert ((rest["srga_low"] < rest["srga"]) & (rest["srga"] < rest["srga_high"])).all()
+    assert (frame["patches"] == 48).all() and (frame["photos"] == 16).all() and np.isfinite(frame["psnr"]).all()
+    assert result.score("one", "blur:4")["srga"] > result.score("one", "blur:1")["srga"]
+    first, second = result.data["ranking"]
+    assert first["srga"] <= second["srga"] and second["apart"] in (True, False)
+    page = result.save(tmp_path)
+    assert page.read_text().count("<img") == 3 and "stands beside image-quality measures" in page.read_text()
+    assert (tmp_path / "figures" / "srga.png").is_file() and (tmp_path / "generalization.csv").is_file()
+    assert GeneralizationResult.load(tmp_path).to_frame().equals(frame)
+    assert json.loads((tmp_path / "generalization.json").read_text())["scores"][0]["layer"] == "conv_last:input"
+
+
+def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path, result: GeneralizationResult) -> None:
+    networks = {one.name: one for one in (small_network("one", 0), small_network("other", 1))}
+    settings = GeneralizationSettings(tuple(networks), degradations=SETS, **SMALL)
+    GeneralizationRun(settings, tmp_path, named=networks).run()
+    kept = sorted(tmp_path.glob("*.npz"))
+    times = {path: path.stat().st_mtime_ns for path in kept}
+    kept[0].unlink()
+    again = GeneralizationRun(settings, tmp_path, named=networks).run()
+    assert [path for path in kept if path.stat().st_mtime_ns != times[path]] == [kept[0]]
+    assert again.to_frame()["srga"].tolist() == result.to_frame()["srga"].tolist()
+
+
+def test_given_sets_are_scored_as_they_are(tmp_path: Path) -> None:
+    from PIL import Image
+
+    from ddrscope.degradations import parse_degradation
+    from ddrscope.images import find_pictures, read_picture
+
+    for file in find_pictures([bundled_photos()]):
+        pixels = parse_degradation("blur:4").apply(read_picture(file).pixels, 0, 4)
+        Image.fromarray(np.rint(pixels * 255).astype(np.uint8)).save(tmp_path / f"{Path(file.name).stem}.png")
+    found = generalize(small_network("one", 0), degradations=["blur:4"], sets={"mine": tmp_path}, **SMALL)
+    mine, made = found.score("one", "mine"), found.score("one", "blur:4")
+    assert mine["srga"] == pytest.approx(made["srga"], abs=1e-6) and mine["psnr"] is None
+
+
+class Vector(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.flat = nn.Conv2d(3, 3, 1), nn.Flatten()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.interpolate(self.scale(x), scale_factor=4) + self.flat(x).mean()
+
+
+def constant() -> Network:
+    network = small_network("constant", 0)
+    for parameter in network.module.parameters():
+        nn.init.zeros_(parameter)
+    return network
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "hint"),
+    [
+        (lambda: small_network("one", 0), {"patches": 20}, "at least 21"),
+        (lambda: small_network("one", 0), {"reference": "blur:9"}, "none of the sets"),
+        (lambda: [small_network("one", 0), small_network("other", 0, scale=2)], {}, "differ in scale"),
+        (lambda: Network("vector", Vector(), 4, 3, "?"), {"layer": "flat"}, "not image-shaped"),
+        (lambda: Network("vector", Vector(), 4, 3, "?"), {}, "--layer"),
+        (constant, {}, "do not vary"),
+        (lambda: small_network("one", 0), {"patch": 66}, "give 64"),
+        (lambda: small_network("one", 0), {"patch": 512}, "room for 0 patches"),
+        (lambda: small_network("one", 0), {"degradations": ()}, "nothing to score"),
+    ],
+)
+def test_bad_input_names_the_remedy(make, options: dict, hint: str) -> None:
+    with pytest.raises(InputError, match=hint):
+        generalize(make(), **({"degradations": SETS} | SMALL | options))
+
+
+def test_patches_are_shared_out_equally() -> None:
+    assert share_out([100, 3, 100, 0], 43) == [20, 3, 20, 0]
+    assert share_out([2, 2], 10) == [2, 2]
+    assert sum(share_out([5, 9, 1, 30, 2], 31)) == 31
+    source = find_source([str(bundled_photos())], 16, 4, 3, 800, lambda _: None)
+    assert max(source.quotas) - min(source.quotas) <= 1
+
+
+def test_ranking_says_what_cannot_be_told_apart() -> None:
+    noise = np.random.default_rng(0).normal(size=500)
+    draws = {"a": 3 + noise, "b": 3.5 + noise, "c": 3.51 + np.random.default_rng(1).normal(size=500)}
+    rows = rank(draws, {"a": 3.0, "b": 3.5, "c": 3.51})
+    assert [row["network"] for row in rows] == ["a", "b", "c"] and [row["apart"] for row in rows] == [None, True, False]
+    assert rank_correlation([1, 2, 3], [30, 20, 10]) == (-1.0, 3)
+    assert np.isnan(rank_correlation([1, 2], [3.0, None])[0])
+
+
+def test_suites(tmp_path: Path) -> None:
+    pies = read_suite("pies")
+    assert len(pies) == 41 and pies[0] == "clean" and "blur:4+noise:20" in pies
+    mine = tmp_path / "mine.toml"
+    mine.write_text('sets = ["clean", "blur:2.0"]')
+    assert read_suite(str(mine)) == ["clean", "blur:2"]
+    for text in ("sets = 3", "other = []", "sets = [", 'sets = ["bluur:2"]'):
+        mine.write_text(text)
+        with pytest.raises(InputError):
+            read_suite(str(mine))
+    with pytest.raises(InputError, match="bundled are pies"):
+        read_suite("nothing")
+
+
+def test_several_words_after_an_option() -> None:
+    assert repeat_options("generalize n --degrade blur:2 noise:10 --out x".split()) == (
+        "generalize n --degrade blur:2 --degrade noise:10 --out x".split()
+    )

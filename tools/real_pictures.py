@@ -37,7 +37,6 @@ FOUND = {
     SKIMAGE / "moon.png": "soft, low contrast",
     SKIMAGE / "hubble_deep_field.jpg": "telescope, JPEG",
     SKIMAGE / "retina.jpg": "fundus camera, JPEG",
-    SKIMAGE / "no_time_for_that_tiny.gif": "GIF of few colours",
     SKIMAGE / "motorcycle_left.png": "camera, nothing known",
     SKLEARN / "china.jpg": "camera JPEG, nothing known",
     SKLEARN / "flower.jpg": "camera JPEG, nothing known",
@@ -86,7 +85,7 @@ def make(unpacked: Path, folder: Path) -> dict[Path, str]:
 
 def main(unpacked: Path, folder: Path, sheet: Path, identifier: Path | None) -> None:
     fitted = load_identifier(identifier)
-    columns = 5
+    columns = 6
     pictures = make(unpacked, folder)
     rows = -(-len(pictures) // columns)
     figure = Figure(figsize=(2.55 * columns, 3.15 * rows), layout="constrained")

@@ -172,6 +172,7 @@ def test_a_folder_of_everything(on_disk: Path, tmp_path: Path) -> None:
     folder.mkdir()
     clean = Image.open(bundled_photos() / "astronaut__1.png")
     clean.save(folder / "fine.png")
+    clean.save(folder / "fine.jpg")
     clean.convert("CMYK").save(folder / "print.jpg")
     clean.save(folder / "moving.webp", save_all=True, append_images=[clean.rotate(90)])
     clean.crop((0, 0, 5, 5)).save(folder / "tiny.png")
@@ -182,7 +183,7 @@ def test_a_folder_of_everything(on_disk: Path, tmp_path: Path) -> None:
     done = run("identify", folder, "--out", out, "--heatmap", maps, "--identifier", on_disk, "--json", "--precision", "float32")
     assert done.returncode == 0, done.stderr
     rows = pd.read_parquet(out).set_index("path")
-    assert len(rows) == 7 and not out.with_name("x.parquet.parts").exists()
+    assert len(rows) == 8 and not out.with_name("x.parquet.parts").exists()
     assert list(rows.columns[:9]) == "type group probability level level_low level_high novelty unseen error".split()
     assert set(rows.columns[9:]) == {f"p_{name}" for name in ("clean", *GROUPS)}
     bad = {Path(path).name: error for path, error in rows.error.items() if pd.notna(error)}
@@ -191,7 +192,7 @@ def test_a_folder_of_everything(on_disk: Path, tmp_path: Path) -> None:
     good = rows[rows.error.isna()]
     best = good[[f"p_{name}" for name in ("clean", *GROUPS)]].astype(float).idxmax(axis=1).str.removeprefix("p_")
     assert (best == good.type).all() and ((good.level > 0) == (good.type != "clean")).all()
-    assert {path.stem for path in maps.iterdir()} == {"fine", "print", "moving", "strip"}
+    assert {path.name for path in maps.iterdir()} == {"fine.png.png", "fine.jpg.png", "print.jpg.png", "moving.webp.png", "strip.png.png"}
     for ending in ("csv", "jsonl"):
         assert run("identify", folder, "--out", tmp_path / f"x.{ending}", "--identifier", on_disk, "--precision", "float32").returncode == 0
     table = pd.read_csv(tmp_path / "x.csv").set_index("path")

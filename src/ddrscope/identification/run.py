@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -60,7 +60,8 @@ class IdentificationRun:
             pixels = read_picture(file).pixels
             finding = self.identifier.identify(pixels, self.tiles)
             if self.heatmaps:
-                target = self.heatmaps / PurePosixPath(file.name).with_suffix(".png")
+                # With its own suffix: a folder may hold scan.tif and scan.jpg.
+                target = self.heatmaps / f"{file.name}.png"
                 write_heatmap(target, pixels, self.identifier.map_damage(pixels), self.identifier.groups, finding)
         except UnreadablePicture as error:
             return {"path": str(file.path), "error": error.reason}

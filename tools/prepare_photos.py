@@ -77,6 +77,9 @@ SMALLEST_SHRINKING = 2
 def photograph_name(source: str) -> str:
     """The photograph's own name: its wallpaper folder where the file is only named by its size."""
     path = Path(source)
+    if "demo" in path.parts:
+        # Its sunset is not the bundled one.
+        return f"kphotoalbum-{path.stem}"
     return path.parts[0] if "contents" in path.parts else path.stem
 
 

@@ -158,7 +158,7 @@ def _page(result: GeneralizationResult, figures: dict[str, Figure]) -> str:
         sample=html.escape(sample),
         ranking="".join(map(_ranking_row, data["ranking"])),
         correlations="".join(_correlation(name, found) for name, found in data["srga_and_psnr"].items()),
-        figures="\n".join(_picture(figure) for figure in figures.values()),
+        figures="\n".join(_picture(name, figure) for name, figure in figures.items()),
         scores="".join(map(_score_row, data["scores"])),
         skipped=f"<h2>Left out</h2><ul>{skipped}</ul>" if skipped else "",
         manifest=html.escape(json.dumps(without_nan(data["manifest"]), indent=1)),
@@ -186,7 +186,7 @@ def _score_row(row: dict[str, Any]) -> str:
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
-def _picture(figure: Figure) -> str:
+def _picture(name: str, figure: Figure) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=PAGE_DPI)
-    return f'<img alt="figure" src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+    return f'<img class="wide" alt="Figure: {html.escape(name)}" src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'

@@ -189,4 +189,5 @@ def _score_row(row: dict[str, Any]) -> str:
 def _picture(name: str, figure: Figure) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=PAGE_DPI)
-    return f'<img class="wide" alt="Figure: {html.escape(name)}" src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+    source = base64.b64encode(buffer.getvalue()).decode()
+    return f'<img class="wide" alt="Figure: {html.escape(name)}" src="data:image/png;base64,{source}">'

@@ -71,6 +71,21 @@ def test_a_finished_run_is_refused_resumed_and_another_runs_folder_told_apart(
     assert other.returncode == 2 and "holds a run with" in other.stderr
 
 
+def test_generalize_writes_what_the_contract_says(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    few = ["--patch", "64", "--patches", "40", "--components", "20"]
+    words = ["generalize", "srresnet-wgr", "srgan-wgr", "--degrade", "blur:2", "blur:4", *few, "--json", "--out", out]
+    done = run(*words)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert [row["set"] for row in summary["scores"]] == ["clean", "blur:2", "blur:4"] * 2
+    wanted = "network set srga srga_low srga_high kl sigma shape patches layer scale floor".split()
+    assert set(wanted) <= json.loads((out / "generalization.json").read_text())["scores"][0].keys()
+    assert {row["network"] for row in summary["ranking"]} == {"srresnet-wgr", "srgan-wgr"}
+    assert Path(summary["report"]).is_file() and (out / "generalization.csv").is_file()
+    assert run(*words).returncode == 2 and "finished before" in run(*words, "--resume").stderr
+
+
 def test_degrading_to_files_and_comparing_the_folders_gives_the_numbers_of_degrading_in_memory(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
@@ -154,6 +169,11 @@ def test_an_interrupted_run_is_resumed(tmp_path: Path) -> None:
 
 
 BAD = [
+    (["generalize", "srresnet-wgr", "--out", "nothing"], "nothing to score"),
+    (["generalize", "srresnet-wgr", "--degrade", "blur:2", "--out", "few"], "too few for 300 principal components"),
+    (["generalize", "srresnet-wgr", "--degrade", "blur:2", "--images", "broken", "--out", "broken-set"], "a.png: not a PNG"),
+    ("generalize nan.pth --degrade blur:2 --patch 64 --patches 40 --components 20 --out nan".split(), "not finite"),
+    (["generalize", "srresnet-wgr", "--suite", "pie", "--out", "suite"], "bundled are pies"),
     (["analyze", "--images", "nowhere"], "no such file or folder: nowhere"),
     (["analyze", "--images", "empty"], "no pictures in empty"),
     (["analyze", "--images", "broken"], "no picture can be read"),

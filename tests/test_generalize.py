@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from ddrscope.cli.app import repeat_options
+from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.generalization import GeneralizationResult, GeneralizationRun, GeneralizationSettings, generalize, read_suite
-from ddrscope.generalization.patches import find_source, share_out
+from ddrscope.generalization.patches import cut_degraded, find_source, share_out
 from ddrscope.generalization.ranking import rank, rank_correlation
-from ddrscope.images import bundled_photos
-from ddrscope.networks import Network
+from ddrscope.images import bundled_photos, find_pictures, read_picture
+from ddrscope.networks import Network, save_network
 from ddrscope.networks.srresnet import SRResNet
 
 SMALL = {"patches": 48, "patch": 64, "components": 20, "resamples": 200}
@@ -43,6 +45,9 @@ def test_scores_intervals_and_ranking(result: GeneralizationResult, tmp_path: Pa
     assert ((rest["srga_low"] < rest["srga"]) & (rest["srga"] < rest["srga_high"])).all()
     assert (frame["patches"] == 48).all() and (frame["photos"] == 16).all() and np.isfinite(frame["psnr"]).all()
     assert result.score("one", "blur:4")["srga"] > result.score("one", "blur:1")["srga"]
+    for name in ("one", "other"):
+        # Truth and patches show the same places: only then does a slight blur cost less than a strong one.
+        assert result.score(name, "clean")["psnr"] > result.score(name, "blur:1")["psnr"] > result.score(name, "blur:4")["psnr"]
     first, second = result.data["ranking"]
     assert first["srga"] <= second["srga"] and second["apart"] in (True, False)
     page = result.save(tmp_path)
@@ -50,6 +55,31 @@ def test_scores_intervals_and_ranking(result: GeneralizationResult, tmp_path: Pa
     assert (tmp_path / "figures" / "srga.png").is_file() and (tmp_path / "generalization.csv").is_file()
     assert GeneralizationResult.load(tmp_path).to_frame().equals(frame)
     assert json.loads((tmp_path / "generalization.json").read_text())["scores"][0]["layer"] == "conv_last:input"
+
+
+def test_one_degradation_has_one_text_and_two_files_of_one_name_are_two_networks(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        module = small_network("best", seed=ord(folder)).module
+        save_network(tmp_path / folder / "best.safetensors", module, {"architecture": "SRResNet", "global_residual": "true"})
+    specs = [tmp_path / folder / "best.safetensors" for folder in ("a", "b")]
+    found = generalize(specs, degradations=["blur:2.0", "blur:2", "noise:20"], reference="blur:2.00", **SMALL).to_frame()
+    assert found["set"].tolist() == ["blur:2", "noise:20"] * 2
+    assert found["network"].unique().tolist() == [str(spec) for spec in specs]
+    assert found["srga"][1] != found["srga"][3]
+
+
+def test_patches_of_any_picture_lie_where_the_truth_does(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for number, (height, width) in enumerate([(131, 262), (200, 135)]):
+        coarse = Image.fromarray(random.integers(256, size=(height // 16, width // 16, 3)).astype(np.uint8))
+        coarse.resize((width, height), Image.Resampling.BICUBIC).save(tmp_path / f"{number}.png")
+    source = find_source([str(tmp_path)], 16, 4, 3, 7)
+    small = cut_degraded(source, parse_degradation("clean"), 16, 4, 3, 0)
+    large = cut_degraded(source, parse_degradation("clean"), 64, 1, 3, 0)
+    assert len(small.patches) == len(large.patches) == 7
+    averages = large.patches.reshape(7, 16, 4, 16, 4, 3).mean((2, 4))
+    assert np.abs(averages - small.patches).mean() < 0.02
 
 
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path, result: GeneralizationResult) -> None:
@@ -65,11 +95,6 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path, result: Generaliz
 
 
 def test_given_sets_are_scored_as_they_are(tmp_path: Path) -> None:
-    from PIL import Image
-
-    from ddrscope.degradations import parse_degradation
-    from ddrscope.images import find_pictures, read_picture
-
     for file in find_pictures([bundled_photos()]):
         pixels = parse_degradation("blur:4").apply(read_picture(file).pixels, 0, 4)
         Image.fromarray(np.rint(pixels * 255).astype(np.uint8)).save(tmp_path / f"{Path(file.name).stem}.png")
@@ -104,8 +129,12 @@ def constant() -> Network:
         (lambda: Network("vector", Vector(), 4, 3, "?"), {}, "--layer"),
         (constant, {}, "do not vary"),
         (lambda: small_network("one", 0), {"patch": 66}, "give 64"),
-        (lambda: small_network("one", 0), {"patch": 512}, "room for 0 patches"),
+        (lambda: small_network("one", 0), {"patch": 512}, "no room for a patch of 512"),
         (lambda: small_network("one", 0), {"degradations": ()}, "nothing to score"),
+        (lambda: small_network("one", 0), {"degradations": ("clean",)}, "nothing to score"),
+        (lambda: small_network("one", 0), {"sets": {"blur:4": "."}}, "two sets are called"),
+        (lambda: small_network("one", 0), {"degradations": ("noise:5+blur:2",)}, "write blur:2"),
+        (lambda: small_network("one", 0), {"degradations": ("bluur:2",)}, "blur"),
     ],
 )
 def test_bad_input_names_the_remedy(make, options: dict, hint: str) -> None:
@@ -117,7 +146,7 @@ def test_patches_are_shared_out_equally() -> None:
     assert share_out([100, 3, 100, 0], 43) == [20, 3, 20, 0]
     assert share_out([2, 2], 10) == [2, 2]
     assert sum(share_out([5, 9, 1, 30, 2], 31)) == 31
-    source = find_source([str(bundled_photos())], 16, 4, 3, 800, lambda _: None)
+    source = find_source([str(bundled_photos())], 16, 4, 3, 800)
     assert max(source.quotas) - min(source.quotas) <= 1
 
 

@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from ddrscope.degradations import parse_degradation
 from ddrscope.degradations.distortions import DISTORTIONS
 from ddrscope.errors import InputError
-from ddrscope.identification import Descriptor, DistortionIdentifier, load_identifier, save_identifier
+from ddrscope.identification import Descriptor, DistortionIdentifier, bundled_identifier, load_identifier, save_identifier
 from ddrscope.identification.evaluation import Evaluation, unseen_auroc
 from ddrscope.identification.fit import describe_samples, fit_identifier
 from ddrscope.identification.head import HeadSettings
@@ -217,6 +218,15 @@ def test_wrong_words(on_disk: Path, words: list[str], reason: str) -> None:
 
 # Found on photographs the identifier was not fitted to; the benchmark has the full picture (docs/identification.md).
 STRONG = {"noise:18": "noise", "impulse:2": "noise", "jpeg:7": "compression", "jitter:1.25": "spatial", "sharpen:6": "sharpness_contrast"}
+
+
+def test_an_incomplete_identifier_is_refused(tmp_path: Path) -> None:
+    with safe_open(bundled_identifier(), framework="pt") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys() if key != "bases.0"}  # noqa: SIM118  (no mapping)
+        metadata = file.metadata()
+    save_file(tensors, tmp_path / "x.safetensors", metadata)
+    with pytest.raises(InputError, match=r"incomplete.*bases\.0"):
+        load_identifier(tmp_path / "x.safetensors")
 
 
 def test_the_bundled_identifier_names_strong_damage() -> None:

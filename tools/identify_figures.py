@@ -1,4 +1,4 @@
-"""Draw what `tools/bench_identify.py` measured.
+"""Draw what `tools/bench_identify.py` measured, and where the bundled identifier sees damage in a picture of which halves are damaged.
 
     python tools/identify_figures.py OUT docs/figures
 """
@@ -12,8 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from skimage.data import astronaut
 
 from bench_identify import REDUCED, TYPES
+from ddrscope.degradations import parse_degradation
+from ddrscope.identification import load_identifier
+from ddrscope.identification.heatmap import write_heatmap
 from ddrscope.report.style import OKABE_ITO
 
 MEASURES = {
@@ -24,6 +28,8 @@ MEASURES = {
 }
 NAMES = {"ddr": "DDR (srgan-wgr)", "without global residual": "without global residual (srresnet-wogr)"}
 MARKS = "osD^vPX*"
+HALVES = {"identify-heatmap": ("blur:2.5", "noise:18"), "identify-heatmap-jpeg": ("clean", "jpeg:7")}
+LEFT, RIGHT = slice(None, 256), slice(256, None)
 
 
 def confusion_figure(table: pd.DataFrame) -> Figure:
@@ -74,7 +80,17 @@ def comparison_figure(known: dict) -> Figure:
     return figure
 
 
+def draw_halves(target: Path) -> None:
+    """Maps of a photograph blurred on the left and noisy on the right, and of one whose right half is a strong JPEG."""
+    fitted, whole = load_identifier(), (astronaut() / 255).astype(np.float32)
+    for name, (left, right) in HALVES.items():
+        halves = [parse_degradation(text).apply(whole)[:, part] for text, part in ((left, LEFT), (right, RIGHT))]
+        pixels = np.concatenate(halves, axis=1)
+        write_heatmap(target / f"{name}.png", pixels, fitted.map_damage(pixels), fitted.groups, fitted.identify(pixels))
+
+
 if __name__ == "__main__":
     source, target = Path(sys.argv[1]), Path(sys.argv[2])
     confusion_figure(pd.read_csv(source / "confusion.csv", index_col=0)).savefig(target / "identification-confusion.png", dpi=110)
     comparison_figure(json.loads((source / "benchmark.json").read_text())).savefig(target / "identification-descriptors.png", dpi=110)
+    draw_halves(target)

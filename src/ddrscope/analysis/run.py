@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import tempfile
@@ -20,7 +19,7 @@ from ddrscope.analysis.samples import Samples, make_samples
 from ddrscope.analysis.settings import DEFAULT_DEGRADATIONS, DEFAULT_NETWORKS, AnalysisSettings, as_texts
 from ddrscope.analysis.verdicts import comparisons, verdicts
 from ddrscope.errors import InputError
-from ddrscope.networks import Network, load_network, random_twin
+from ddrscope.networks import Network, load_network, random_twin, tell_apart
 from ddrscope.progress import Progress, Silent
 from ddrscope.store import atomic_write, manifest, write_json
 
@@ -83,7 +82,7 @@ class Analysis:
     def run(self) -> AnalysisResult:
         """Do what is not done yet and put the result together."""
         settings = self.settings
-        networks = _told_apart([self._load(spec) for spec in settings.networks], settings.networks)
+        networks = tell_apart([self._load(spec) for spec in settings.networks], settings.networks)
         series = {name: _checkpoints(pattern) for name, pattern in settings.series.items()}
         for network in networks:
             self._samples(network)
@@ -235,15 +234,6 @@ class Analysis:
         }
         embedding = pd.concat(self.embeddings, ignore_index=True)[list(EMBEDDING_COLUMNS)]
         return AnalysisResult(data, embedding, samples.thumbnails())
-
-
-def _told_apart(networks: list[Network], specs: Sequence[str]) -> list[Network]:
-    """The networks, those that share a name (`a/best.pth`, `b/best.pth`) named by what was typed."""
-    names = [network.name for network in networks]
-    return [
-        dataclasses.replace(network, name=spec) if names.count(network.name) > 1 else network
-        for network, spec in zip(networks, specs, strict=True)
-    ]
 
 
 def _entry(network: Network) -> dict[str, Any]:

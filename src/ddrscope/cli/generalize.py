@@ -20,7 +20,7 @@ Writes generalization.json, generalization.csv, figures/ (PNG and PDF) and repor
 
 \b
 Examples:
-  ddrscope generalize srresnet-wgr srgan-wgr --degrade blur:2 blur:4 noise:10 noise:20 --out scores
+  ddrscope generalize srresnet-wgr srgan-wgr --patch 64 --degrade blur:2 blur:4 noise:10 noise:20 --out scores
   ddrscope generalize mynet.pth other.pth --images DIV2K_valid_HR --suite pies --out scores
   ddrscope generalize mynet.pth --images DIV2K_valid_HR --set phone=photos/phone --out footage
 """
@@ -87,7 +87,7 @@ def command(
                 page = result.save(out)
         folder.finish()
     if as_json:
-        keys = ("scores", "ranking", "srga_and_psnr", "skipped")
+        keys = ("scores", "ranking", "srga_and_psnr", "notes", "skipped")
         summary = {key: result.data[key] for key in keys}
         summary["scores"] = result.to_frame().to_dict("records")
         common.print_json({"out": str(out), "report": str(page)} | summary)
@@ -95,6 +95,8 @@ def command(
         apart = {None: "", True: "", False: " (cannot be told apart from the one above)"}[row["apart"]]
         said = f"mean SRGA {row['srga']:.2f} [{row['srga_low']:.2f}, {row['srga_high']:.2f}]"
         common.say(f"{row['place']}. {row['network']}: {said}{apart}")
+    for note in result.data["notes"]:
+        common.say(note)
     for skipped in result.data["skipped"]:
         common.say(f"skipped {skipped['path']}: {skipped['reason']}")
     common.say(str(page.resolve()))

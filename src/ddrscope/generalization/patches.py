@@ -42,7 +42,7 @@ def share_out(room: Sequence[int], count: int) -> list[int]:
     return given
 
 
-def find_source(sources: Sequence[str], side: int, scale: int, channels: int, count: int, step: Callable[[int], None]) -> PatchSource:
+def find_source(sources: Sequence[str], side: int, scale: int, channels: int, count: int) -> PatchSource:
     """The pictures of ``sources`` with their numbers of patches of ``side`` pixels after shrinking by ``scale``.
 
     Pictures that cannot be read or have no room for a patch are left out, with the reason.
@@ -59,7 +59,6 @@ def find_source(sources: Sequence[str], side: int, scale: int, channels: int, co
                 room.append(places)
             else:
                 skipped[str(file.path)] = f"{width} x {height} pixels: no room for a patch of {side * scale}"
-        step(1)
     return PatchSource(files, share_out(room, count), skipped)
 
 

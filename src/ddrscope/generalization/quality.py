@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ddrscope.features import Precision
 from ddrscope.features.execution import autocast
+from ddrscope.features.taps import device_of
 from ddrscope.fidelity import psnr_y
 from ddrscope.networks import Network
 
@@ -22,7 +23,7 @@ def psnr_by_photo(
     """PSNR on Y in dB, border of the scale cropped, the mean over some patches of each photograph; patches (N, h, w, C) in 0..1."""
     kept = np.concatenate([np.flatnonzero(photos == photo)[:PATCHES_A_PHOTO] for photo in np.unique(photos)])
     found: dict[str, list[float]] = {}
-    device = next(network.module.parameters()).device
+    device = device_of(network.module)
     for start in range(0, len(kept), BATCH):
         some = kept[start : start + BATCH]
         batch = torch.from_numpy(patches[some]).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)

@@ -25,7 +25,7 @@ from ddrscope.generalization.result import GeneralizationResult
 from ddrscope.generalization.score import SetCoefficients, floor_score, interval, resampled, set_coefficients, srga
 from ddrscope.generalization.settings import GeneralizationSettings
 from ddrscope.images import bundled_photos
-from ddrscope.networks import Network, load_network
+from ddrscope.networks import Network, load_network, tell_apart
 from ddrscope.progress import Progress, Silent
 from ddrscope.store import atomic_write, manifest
 
@@ -67,10 +67,11 @@ class GeneralizationRun:
         self.progress = progress or Silent()
         self.named = dict(named or {})
         self.skipped: dict[str, str] = {}
+        self.notes: list[str] = []
 
     def run(self) -> GeneralizationResult:
         """Score what is not scored yet and put the result together."""
-        networks = [self._load(spec) for spec in self.settings.networks]
+        networks = tell_apart([self._load(spec) for spec in self.settings.networks], self.settings.networks)
         scale, channels = self._common(networks)
         layers = {one.name: self._layer(one) for one in networks}
         side = self._side(scale)
@@ -124,14 +125,13 @@ class GeneralizationRun:
     def _sets(self, side: int, scale: int, channels: int) -> dict[str, Callable[[], tuple[PatchSet, NDArray[np.float32] | None]]]:
         """How to cut each set, the reference first; a degraded set comes with its clean patches at full size."""
         settings = self.settings
-        texts = [parse_degradation(text).text for text in settings.degradations]
+        texts = list(settings.degradations)
         if settings.reference not in [*texts, *settings.sets]:
-            texts.insert(0, parse_degradation(settings.reference).text)
-        for name in settings.sets:
-            if name in texts:
-                raise InputError(f"two sets are called {name}: give --set another name")
+            texts.insert(0, settings.reference)
         made: dict[str, Callable[[], tuple[PatchSet, NDArray[np.float32] | None]]] = {}
         if texts:
+            for text in texts:
+                parse_degradation(text).check_scale(scale)
             clean = self._source(settings.images or (str(bundled_photos()),), side, scale, channels)
             truth = cut_degraded(clean, parse_degradation("clean"), settings.patch, 1, channels, settings.seed)
 
@@ -147,17 +147,25 @@ class GeneralizationRun:
         return cut_as_they_are(name, self._source((folder,), side, 1, channels), side, channels), None
 
     def _source(self, sources: Sequence[str], side: int, scale: int, channels: int) -> PatchSource:
-        source = find_source(sources, side, scale, channels, self.settings.patches, lambda _: None)
+        source = find_source(sources, side, scale, channels, self.settings.patches)
         self.skipped |= source.skipped
-        if sum(source.quotas) <= self.settings.components:
+        found = sum(source.quotas)
+        if found < self.settings.patches:
+            self.notes.append(f"{', '.join(sources)}: {found} patches instead of {self.settings.patches}, there is no room for more.")
+        if found <= self.settings.components:
+            if not found and source.skipped:
+                path, reason = next(iter(source.skipped.items()))
+                raise InputError(f"no picture gives a patch: {path}: {reason}")
             raise InputError(
-                f"{', '.join(sources)}: room for {sum(source.quotas)} patches of {side * scale} pixels, too few for "
+                f"{', '.join(sources)}: room for {found} patches of {side * scale} pixels, too few for "
                 f"{self.settings.components} principal components: give more or larger pictures, a smaller --patch, or fewer --components"
             )
         return source
 
     def _part(self, network: Network, name: str) -> Path:
-        return self.parts / f"{blake2b(f'{network.name}|{name}'.encode(), digest_size=12).hexdigest()}.npz"
+        # By the weights too: a checkpoint may be another one when the run is resumed.
+        key = "|".join((network.name, network.sha256, name))
+        return self.parts / f"{blake2b(key.encode(), digest_size=12).hexdigest()}.npz"
 
     def _score_set(self, network: Network, layer: str, made: PatchSet, truth: NDArray[np.float32] | None) -> None:
         settings = self.settings
@@ -240,6 +248,7 @@ class GeneralizationRun:
             "reference": settings.reference,
             "networks": [one.describe() for one in networks],
             "settings": settings.to_dict(),
+            "notes": self.notes,
             "skipped": [{"path": path, "reason": reason} for path, reason in self.skipped.items()],
             "manifest": manifest(settings.to_dict()),
         }

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.features import Precision
 from ddrscope.generalization.score import COMPONENTS
@@ -14,6 +15,7 @@ from ddrscope.generalization.score import COMPONENTS
 # The paper's patches: 32 pixels at the input, 128 after enlarging four times.
 PATCH_SIDE = 128
 PATCHES = 800
+CLEAN = "clean"
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class GeneralizationSettings:
     images: tuple[str, ...] = ()
     degradations: tuple[str, ...] = ()
     sets: Mapping[str, str] = field(default_factory=dict)
-    reference: str = "clean"
+    reference: str = CLEAN
     patches: int = PATCHES
     patch: int = PATCH_SIDE
     components: int = COMPONENTS
@@ -41,10 +43,18 @@ class GeneralizationSettings:
             raise InputError(
                 f"--patches {self.patches} are too few for {self.components} principal components: give at least {self.components + 1}"
             )
-        if not self.degradations and not self.sets:
-            raise InputError("nothing to score: give --suite, --degrade or --set")
-        if self.reference not in self.sets and "clean" != self.reference and self.reference not in self.degradations:
+        # One text for one degradation: blur:2.0 is blur:2.
+        texts = tuple(dict.fromkeys(parse_degradation(text).text for text in self.degradations))
+        object.__setattr__(self, "degradations", texts)
+        if self.reference not in self.sets:
+            object.__setattr__(self, "reference", parse_degradation(self.reference).text)
+        if not {*texts, *self.sets} - {self.reference}:
+            raise InputError("nothing to score beside the reference: give --suite, --degrade or --set")
+        if self.reference not in (*texts, *self.sets, CLEAN):
             raise InputError(f"--reference {self.reference} is none of the sets: name one of --degrade or --set")
+        for name in self.sets:
+            if name in (*texts, CLEAN) and name != self.reference or name in texts:
+                raise InputError(f"two sets are called {name}: give --set another name")
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON values."""

@@ -2,7 +2,7 @@
 
 from ddrscope.networks.edsr import EDSR
 from ddrscope.networks.loading import load_network
-from ddrscope.networks.network import Network, random_twin
+from ddrscope.networks.network import Network, random_twin, tell_apart
 from ddrscope.networks.residual import ResidualMeasurement, measure_global_residual
 from ddrscope.networks.srresnet import SRResNet
 from ddrscope.networks.weights import save_network
@@ -20,4 +20,5 @@ __all__ = [
     "network_names",
     "random_twin",
     "save_network",
+    "tell_apart",
 ]

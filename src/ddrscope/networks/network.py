@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,15 @@ class Network:
         hidden = ("module", "run")
         known = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name not in hidden}
         return known | {"parameters": self.parameters, "layers": list(self.layers), "notes": list(self.notes)}
+
+
+def tell_apart(networks: Sequence[Network], specs: Sequence[str]) -> list[Network]:
+    """The networks, those that share a name (`a/best.pth`, `b/best.pth`) named by what was typed."""
+    names = [network.name for network in networks]
+    return [
+        dataclasses.replace(network, name=spec) if names.count(network.name) > 1 else network
+        for network, spec in zip(networks, specs, strict=True)
+    ]
 
 
 def random_twin(network: Network, seed: int = 0) -> Network:

@@ -20,12 +20,13 @@ from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.generalization.gaussian import GeneralizedGaussian
 from ddrscope.report.style import CONTROL_COLOR, group_style, number, with_interval
-from ddrscope.store import atomic_write, without_nan
+from ddrscope.report.writing import write_page
+from ddrscope.store import without_nan
 
 if TYPE_CHECKING:
     from ddrscope.generalization.result import GeneralizationResult
 
-PRINT_DPI, PAGE_DPI = 160, 100
+PAGE_DPI = 100
 # Panels of the figure of densities in one row, and rows of it.
 COLUMNS, SETS_DRAWN = 4, 8
 UNITS = {"blur": "blur: sigma in HR pixels", "noise": "noise: sigma of 255", "jpeg": "JPEG quality"}
@@ -101,14 +102,7 @@ def density_figure(result: GeneralizationResult, network: str) -> Figure:
 def write_generalization(result: GeneralizationResult, folder: Path) -> Path:
     """Write ``figures/`` (PNG and PDF) and ``report.html`` into ``folder``; return the page's path."""
     figures = _figures(result)
-    for name, figure in figures.items():
-        for kind in ("png", "pdf"):
-            with atomic_write(folder / "figures" / f"{name}.{kind}") as temporary:
-                figure.savefig(temporary, format=kind, dpi=PRINT_DPI)
-    page = folder / "report.html"
-    with atomic_write(page) as temporary:
-        temporary.write_text(_page(result, figures), encoding="utf-8")
-    return page
+    return write_page(folder, figures, _page(result, figures))
 
 
 def generalization_html(result: GeneralizationResult) -> str:
@@ -152,6 +146,7 @@ def _page(result: GeneralizationResult, figures: dict[str, Figure]) -> str:
         f"{first['patches']} patches a set of {first['photos']} photographs, reference {data['reference']}, "
         f"layer {first['layer']}, scale x{first['scale']}."
     )
+    notes = "".join(f"<li>{html.escape(note)}</li>" for note in data["notes"])
     skipped = "".join(f"<li>{html.escape(one['path'])}: {html.escape(one['reason'])}</li>" for one in data["skipped"])
     return Template((room / "generalization.html").read_text(encoding="utf-8")).substitute(
         style=(room / "page.css").read_text(encoding="utf-8"),
@@ -160,7 +155,7 @@ def _page(result: GeneralizationResult, figures: dict[str, Figure]) -> str:
         correlations="".join(_correlation(name, found) for name, found in data["srga_and_psnr"].items()),
         figures="\n".join(_picture(name, figure) for name, figure in figures.items()),
         scores="".join(map(_score_row, data["scores"])),
-        skipped=f"<h2>Left out</h2><ul>{skipped}</ul>" if skipped else "",
+        remarks="".join(f"<h2>{title}</h2><ul>{items}</ul>" for title, items in (("Notes", notes), ("Left out", skipped)) if items),
         manifest=html.escape(json.dumps(without_nan(data["manifest"]), indent=1)),
     )
 

@@ -18,12 +18,13 @@ from plotly.offline import get_plotlyjs
 from ddrscope.report.curves import depth_figure, path_figure, series_figure
 from ddrscope.report.maps import grid_figure
 from ddrscope.report.style import CONTROL_COLOR, MARKERS, MEASURE_NAMES, OKABE_ITO, with_interval
-from ddrscope.store import atomic_write, without_nan
+from ddrscope.report.writing import write_page
+from ddrscope.store import without_nan
 
 if TYPE_CHECKING:
     from ddrscope.analysis.result import AnalysisResult
 
-PRINT_DPI, PAGE_DPI = 200, 110
+PAGE_DPI = 110
 # Plotly's names for the markers of the printed figures.
 PLOTLY_MARKERS = {
     "o": "circle", "^": "triangle-up", "s": "square", "D": "diamond", "v": "triangle-down", "P": "cross", "X": "x", "*": "star",
@@ -34,20 +35,17 @@ TABLE_MEASURES = tuple(MEASURE_NAMES)
 
 def write_report(result: AnalysisResult, folder: Path) -> Path:
     """Write ``figures/*.png``, ``figures/*.pdf`` and ``report.html`` into ``folder``; return the page's path."""
-    for name, figure in _figures(result).items():
-        for kind in ("png", "pdf"):
-            with atomic_write(folder / "figures" / f"{name}.{kind}") as temporary:
-                figure.savefig(temporary, format=kind, dpi=PRINT_DPI)
-    page = folder / "report.html"
-    with atomic_write(page) as temporary:
-        temporary.write_text(report_html(result), encoding="utf-8")
-    return page
+    figures = _figures(result)
+    return write_page(folder, figures, _page(result, figures))
 
 
 def report_html(result: AnalysisResult) -> str:
     """The page as text, about 5 MB, most of it the plotting library."""
+    return _page(result, _figures(result))
+
+
+def _page(result: AnalysisResult, figures: dict[str, Figure]) -> str:
     room = files("ddrscope.report")
-    figures = _figures(result)
     return Template((room / "page.html").read_text(encoding="utf-8")).substitute(
         style=(room / "page.css").read_text(encoding="utf-8"),
         plotly=get_plotlyjs(),

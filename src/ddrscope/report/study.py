@@ -14,26 +14,20 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 
 from ddrscope.report.study_figures import FIGURES
-from ddrscope.store import atomic_write, without_nan
+from ddrscope.report.writing import write_page
+from ddrscope.store import without_nan
 
 if TYPE_CHECKING:
     from ddrscope.study.result import StudyResult
 
-PRINT_DPI, PAGE_DPI = 160, 100
+PAGE_DPI = 100
 ANSWERS = {True: "holds", False: "does not hold", None: "not decided here"}
 
 
 def write_study(result: StudyResult, folder: Path) -> Path:
     """Write ``figures/C1.png`` and so on (and PDF) and ``report.html`` into ``folder``; return the page's path."""
     figures = {key: draw(result) for key, draw in FIGURES.items()}
-    for key, figure in figures.items():
-        for kind in ("png", "pdf"):
-            with atomic_write(folder / "figures" / f"{key}.{kind}") as temporary:
-                figure.savefig(temporary, format=kind, dpi=PRINT_DPI)
-    page = folder / "report.html"
-    with atomic_write(page) as temporary:
-        temporary.write_text(_page(result, figures), encoding="utf-8")
-    return page
+    return write_page(folder, figures, _page(result, figures))
 
 
 def study_html(result: StudyResult) -> str:

@@ -1,0 +1,24 @@
+"""Figures and a page into the folder of a result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from ddrscope.store import atomic_write
+
+PRINT_DPI = 200
+
+
+def write_page(folder: Path, figures: Mapping[str, Figure], page: str) -> Path:
+    """Write ``figures/NAME.png`` and ``.pdf`` and ``report.html`` into ``folder``; return the page's path."""
+    for name, figure in figures.items():
+        for kind in ("png", "pdf"):
+            with atomic_write(folder / "figures" / f"{name}.{kind}") as temporary:
+                figure.savefig(temporary, format=kind, dpi=PRINT_DPI)
+    path = folder / "report.html"
+    with atomic_write(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path

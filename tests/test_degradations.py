@@ -23,6 +23,7 @@ from ddrscope.degradations import (
     Range,
     list_degradations,
     parse_degradation,
+    parse_drawn,
     register,
     resize,
     shrink,
@@ -549,3 +550,18 @@ def test_the_neutral_level_changes_nothing(family: type[Degradation]) -> None:
     harmless = parse_degradation(f"{family.family}:{family.neutral_level}").apply(pixels)
     # File formats at their best still round colours.
     assert np.abs(harmless - pixels).mean() <= (0.02 if family.family in ("jpeg", "jpeg2000", "webp") else 1e-6)
+
+
+@given(st.integers(0, 2**32))
+def test_drawn_levels_lie_between_the_ends_and_keep_their_kind(seed: int) -> None:
+    drawn = parse_drawn("blur:0.5..4+noise:10+jpeg:30..95").draw(np.random.default_rng(seed))
+    blur, noise, jpeg = drawn.steps
+    assert 0.5 <= blur.level <= 4 and noise.level == 10 and 30 <= jpeg.level <= 95 and isinstance(jpeg.level, int)
+    assert parse_degradation(drawn.text) == drawn
+
+
+def test_drawn_levels_are_spread_evenly() -> None:
+    random = np.random.default_rng(0)
+    levels = [parse_drawn("noise:0..20").draw(random).steps[0].level for _ in range(2000)]
+    assert np.allclose(np.quantile(levels, [0.01, 0.25, 0.5, 0.75, 0.99]), [0.2, 5, 10, 15, 19.8], atol=1)
+    assert parse_drawn("clean").draw(random).text == "clean"

@@ -16,11 +16,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import load_file
 from skimage.metrics import structural_similarity
 from torch.nn import functional
 
-from ddrscope.degradations import shrink
+from ddrscope.degradations import parse_degradation, parse_drawn, shrink
 from ddrscope.errors import InputError
 from ddrscope.fidelity import psnr_y, ssim_y
 from ddrscope.images import bundled_photos
@@ -58,6 +59,51 @@ def test_pairs_show_the_same_place(photos: Path) -> None:
     again, _ = pairs.patches(step=3, seed=1, batch=4, size=16)
     other_step, _ = pairs.patches(step=4, seed=1, batch=4, size=16)
     assert torch.equal(small, again) and not torch.equal(small, other_step)
+
+
+def test_damaged_patches_are_pieces_of_the_damaged_photograph(photos: Path) -> None:
+    """The margin is wide enough: a patch cut out and blurred is what one would cut out of the whole photograph, blurred."""
+    pairs = PhotoPairs(photos, 4)
+    damage = [parse_drawn("blur:4")]
+    small, large = pairs.patches(0, 1, 6, 12, damage)
+    whole = [parse_degradation("blur:4").apply(picture / np.float32(255), 0, 4) for picture in pairs.large]
+    for patch in small.permute(0, 2, 3, 1).numpy():
+        upright = [np.rot90(patch[:, ::flip], turns) for flip in (1, -1) for turns in range(4)]
+        windows = [np.lib.stride_tricks.sliding_window_view(picture, (12, 12, 3)).reshape(-1, 12, 12, 3) for picture in whole]
+        nearest = min(np.abs(places - one).max(axis=(1, 2, 3)).min() for places in windows for one in upright)
+        assert nearest < 1.5 / 255
+    clean, same = pairs.patches(0, 1, 6, 12)
+    assert torch.equal(large[0], same[0]) and (clean[0] - small[0]).abs().mean() > 0.005
+    assert torch.equal(pairs.patches(0, 1, 6, 12, damage)[0], small)
+
+
+def test_a_recipe_trains_on_levels_drawn_between_two_ends(photos: Path, tmp_path: Path) -> None:
+    recipe = tiny('damage=["noise:10..20", "jpeg:20..30"]', "adversarial.steps=0")
+    pairs = PhotoPairs(photos, 4)
+    training = Training(recipe, pairs, pairs, tmp_path / "run")
+    training.run(lambda _: None)
+    (written,) = (tmp_path / "run").glob("recipe.toml")
+    assert make_recipe(str(written)) == recipe
+    with safe_open(training.pixel.weights, "np") as weights:
+        assert "trained on noise:10..20 and jpeg:20..30" in weights.metadata()["description"]
+    # Rated on damaged pictures, of which bicubic enlargement makes less.
+    judges = (training.judge, Judge(pairs))
+    damaged, clean = ([row.psnr_bicubic for row in one.validate(training.pixel.result(), 24, False)] for one in judges)
+    assert np.mean(damaged) < np.mean(clean) - 1
+
+
+@pytest.mark.parametrize(
+    "damage, said",
+    [
+        ("blur:4..0", "runs backwards"),
+        ("blurr:0..4", "did you mean blur"),
+        ("noise:0..20+blur:0..4", "acts after shrinking"),
+        ("blur:0..99", "out of range"),
+    ],
+)
+def test_damage_that_cannot_be_is_refused(damage: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        tiny(f'damage=["{damage}"]')
 
 
 def test_photographs_smaller_than_the_patch_are_refused(photos: Path) -> None:

@@ -11,12 +11,13 @@ import typer
 
 from ddrscope.cli import common
 from ddrscope.errors import InputError
-from ddrscope.training import RECIPES, PhotoPairs, Progress, Quality, Training, as_toml, make_recipe, parse_changes
+from ddrscope.training import RECIPES, PhotoPairs, Progress, Quality, Training, as_toml, as_trained, make_recipe, parse_changes
 
-HELP = f"""Train an SRResNet on a folder of clean photographs, and make an SRGAN of it.
+HELP = f"""Train an SRResNet on a folder of photographs, kept clean or damaged on the way, and make an SRGAN of it.
 
 RECIPE is one of {", ".join(RECIPES)}, or a .toml file with the keys that --show prints (base = "compact" takes the others from there).
 KEY=VALUE overrides one: channels=32, pixel.steps=2000, adversarial.steps=0 (no adversarial stage), adversarial.loss=vanilla.
+damage=["blur:0..4", "noise:0..20"] trains on damaged pictures: each patch through one of the list, its levels drawn between the two ends.
 
 --out holds recipe.toml and a folder a stage, pixel/ and adversarial/, each with checkpoint.pt, log.csv, tensorboard/, previews/
 and, when it is done, weights.safetensors, which every command takes as NETWORK. The same command goes on with an interrupted training.
@@ -26,6 +27,7 @@ Several devices: torchrun --standalone --nproc_per_node 2 -m ddrscope train ... 
 Examples:
   ddrscope train compact --images hr/train --val hr/val --test hr/test --no-global-residual --out runs/wogr
   ddrscope train pilot seed=1 adversarial.steps=0 --images hr/train --val hr/val --out runs/pilot-1
+  ddrscope train pilot 'damage=["blur:0..4+noise:0..20"]' adversarial.steps=0 --images hr/train --val hr/val --out runs/both
   ddrscope train compact --show > mine.toml
 """
 
@@ -60,7 +62,7 @@ def command(
         raise InputError(f"train needs {missing}: see ddrscope train --help")
     common.use_threads(threads)
     photos, validation = PhotoPairs(images, chosen.scale, chosen.patch), PhotoPairs(val, chosen.scale)
-    tests = PhotoPairs(test, chosen.scale) if test else None
+    tests = as_trained(PhotoPairs(test, chosen.scale), chosen) if test else None
     training = Training(chosen, photos, validation, out, common.check_device(device))
     with common.progress() as bars:
         running = ""

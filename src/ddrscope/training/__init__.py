@@ -4,7 +4,7 @@ from ddrscope.training.loop import Progress
 from ddrscope.training.photos import PhotoPairs
 from ddrscope.training.quality import Judge, Quality
 from ddrscope.training.recipes import RECIPES, AdversarialStage, PixelStage, Recipe, as_toml, make_recipe, parse_changes
-from ddrscope.training.stages import Training
+from ddrscope.training.stages import Training, as_trained
 
 __all__ = [
     "RECIPES",
@@ -17,6 +17,7 @@ __all__ = [
     "Recipe",
     "Training",
     "as_toml",
+    "as_trained",
     "make_recipe",
     "parse_changes",
 ]

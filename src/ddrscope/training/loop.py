@@ -62,6 +62,7 @@ class Stage(ABC):
 
     def __init__(self, recipe: Recipe, photos: PhotoPairs, judge: Judge, folder: Path, devices: Devices) -> None:
         self.recipe, self.photos, self.judge, self.folder, self.devices = recipe, photos, judge, folder, devices
+        self.damage = recipe.drawn()
         devices.check_batch(recipe.batch)
         self.network = build(recipe).to(devices.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = self._averaging()
@@ -212,7 +213,7 @@ class Stage(ABC):
         return torch.autocast(self.devices.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
 
     def _one_step(self) -> dict[str, float]:
-        batch = self.photos.patches(self.step, self.recipe.seed, self.recipe.batch, self.recipe.patch)
+        batch = self.photos.patches(self.step, self.recipe.seed, self.recipe.batch, self.recipe.patch, self.damage)
         losses = self.train_on(*(self.devices.share(part) for part in batch))
         self.average.update_parameters(self.network)
         return losses

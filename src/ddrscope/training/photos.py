@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,9 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ddrscope.degradations import shrink
+from ddrscope.degradations import DrawnPipeline, Pipeline, shrink
 from ddrscope.errors import InputError
 from ddrscope.images import find_pictures, read_picture
+
+# A patch is degraded with so many LR pixels around it, so that its border is as the rest: a blur of 4 HR pixels reaches 16.
+MARGIN = 8
 
 
 class PhotoPairs:
@@ -39,11 +43,24 @@ class PhotoPairs:
             self.large.append(_eight_bits(pixels))
             self.small.append(_eight_bits(shrink(pixels, scale)))
 
-    def patches(self, step: int, seed: int, batch: int, size: int) -> tuple[Tensor, Tensor]:
+    def damaged(self, damage: Sequence[DrawnPipeline]) -> PhotoPairs:
+        """The same photographs, their small pictures made through a pipeline drawn for each: the same in any run."""
+        pairs = copy.copy(self)
+        pairs.small = []
+        for place, large in enumerate(self.large):
+            random = np.random.default_rng(place)
+            pipeline = damage[int(random.integers(len(damage)))].draw(random)
+            pairs.small.append(_degraded(large, pipeline, place, self.scale))
+        return pairs
+
+    def patches(
+        self, step: int, seed: int, batch: int, size: int, damage: Sequence[DrawnPipeline] = ()
+    ) -> tuple[Tensor, Tensor]:
         """The pairs (LR, HR) of one training step: (batch, 3, size, size) and (batch, 3, scale*size, scale*size), in 0..1.
 
         A pure function of ``step`` and ``seed``, so a resumed training sees what an unbroken one would have seen. Of two places drawn in
         a photograph the one with more detail is taken: sky and blurred backgrounds teach little. Flips and quarter turns are drawn too.
+        With ``damage`` each small patch is made through a pipeline drawn from one of those.
         """
         random = np.random.default_rng((seed, step))
         small: list[NDArray[np.uint8]] = []
@@ -54,13 +71,28 @@ class PhotoPairs:
                 (self._draw_place(random, photo, size) for _ in range(2)), key=lambda at: self._detail(photo, at, size)
             )
             turns, flip = int(random.integers(4)), bool(random.integers(2))
-            for source, side, factor, into in (
-                (self.small[photo], size, 1, small),
-                (self.large[photo], size * self.scale, self.scale, large),
-            ):
-                patch = np.rot90(source[y * factor : y * factor + side, x * factor : x * factor + side], turns)
+            pair = (
+                self._damaged_patch(random, photo, y, x, size, damage)
+                if damage
+                else self.small[photo][y : y + size, x : x + size]
+            ), self._large_patch(photo, y, x, size, size)
+            for patch, into in zip(pair, (small, large), strict=True):
+                patch = np.rot90(patch, turns)
                 into.append(patch[:, ::-1] if flip else patch)
         return as_batch(small), as_batch(large)
+
+    def _large_patch(self, photo: int, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
+        scale = self.scale
+        return self.large[photo][y * scale : (y + height) * scale, x * scale : (x + width) * scale]
+
+    def _damaged_patch(
+        self, random: np.random.Generator, photo: int, y: int, x: int, size: int, damage: Sequence[DrawnPipeline]
+    ) -> NDArray[np.uint8]:
+        pipeline = damage[int(random.integers(len(damage)))].draw(random)
+        top, left = max(y - MARGIN, 0), max(x - MARGIN, 0)
+        around = self._large_patch(photo, top, left, y + size + MARGIN - top, x + size + MARGIN - left)
+        made = _degraded(around, pipeline, int(random.integers(2**31)), self.scale)
+        return made[y - top : y - top + size, x - left : x - left + size]
 
     def _draw_place(self, random: np.random.Generator, photo: int, size: int) -> tuple[int, int]:
         height, width = self.small[photo].shape[:2]
@@ -74,6 +106,10 @@ class PhotoPairs:
 def as_batch(pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
     """8-bit pictures (H, W, C) of one size as one float32 batch (B, C, H, W) in 0..1."""
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float().div_(255)
+
+
+def _degraded(large: NDArray[np.uint8], pipeline: Pipeline, seed: int, scale: int) -> NDArray[np.uint8]:
+    return _eight_bits(pipeline.apply(large / np.float32(255), seed, scale))
 
 
 def _eight_bits(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from ddrscope.degradations import DrawnPipeline, parse_drawn
 from ddrscope.errors import InputError
 
 _STRICT = ConfigDict(extra="forbid")
@@ -65,7 +66,8 @@ class Recipe:
 
     ``patch`` is in pixels of the small (LR) picture, ``batch`` counts patches in a step over all devices. ``average`` is the decay
     of the exponential moving average of the weights, which is what is kept. ``precision``: ``auto`` is bfloat16 where the
-    processor has it natively, and is settled when a training begins.
+    processor has it natively, and is settled when a training begins. ``damage`` lists degradations whose numbers may be ranges, as
+    ``blur:0..4+noise:0..20``: every small patch is made through one of them, its levels drawn; without any it is clean.
     """
 
     global_residual: bool = True
@@ -77,8 +79,16 @@ class Recipe:
     average: float = Field(default=0.999, ge=0, lt=1)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     seed: int = Field(default=0, ge=0)
+    damage: tuple[str, ...] = ()
     pixel: PixelStage = Field(default_factory=PixelStage)
     adversarial: AdversarialStage = Field(default_factory=AdversarialStage)
+
+    def drawn(self) -> tuple[DrawnPipeline, ...]:
+        """``damage`` as pipelines to draw from. Raises `InputError` for one that cannot be read, or not be shrunk by ``scale``."""
+        pipelines = tuple(map(parse_drawn, self.damage))
+        for pipeline in pipelines:
+            pipeline.low.check_scale(self.scale)
+        return pipelines
 
 
 RECIPES: dict[str, Recipe] = {
@@ -134,9 +144,11 @@ def make_recipe(name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
             last, value = table, {last: value}
         _merge(values, {last: value})
     try:
-        return TypeAdapter(Recipe).validate_python(values)
+        recipe = TypeAdapter(Recipe).validate_python(values)
     except ValidationError as error:
         raise InputError(_explain(error)) from None
+    recipe.drawn()
+    return recipe
 
 
 def parse_changes(texts: Sequence[str]) -> dict[str, Any]:
@@ -163,7 +175,9 @@ def as_toml(recipe: Recipe) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _toml_value(value: bool | float | str) -> str:
+def _toml_value(value: bool | float | str | Sequence[str]) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml_value, value))}]"
     return str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
 
 

@@ -36,7 +36,7 @@ class Pixel(Stage):
         return self.recipe.pixel
 
     def describe(self) -> dict[str, str]:
-        return {"description": f"SRResNet x{self.recipe.scale} {_residual(self.recipe)}, trained on clean pictures with a pixel loss"}
+        return {"description": f"SRResNet x{self.recipe.scale} {_taught(self.recipe)} with a pixel loss"}
 
     def train_on(self, small: Tensor, large: Tensor) -> dict[str, float]:
         with self.autocast():
@@ -74,7 +74,7 @@ class Adversarial(Stage):
 
     def describe(self) -> dict[str, str]:
         losses = f"pixel, perceptual ({self.settings.perceptual}) and {self.settings.loss} adversarial loss"
-        return {"description": f"SRGAN x{self.recipe.scale} {_residual(self.recipe)}, trained on clean pictures with {losses}"}
+        return {"description": f"SRGAN x{self.recipe.scale} {_taught(self.recipe)} with {losses}"}
 
     def state(self) -> dict[str, Any]:
         return super().state() | {"discriminator": self.discriminator, "opponent": self.opponent, "pixel_result": self.pixel_result}
@@ -138,7 +138,7 @@ class Training:
     def __init__(self, recipe: Recipe, photos: PhotoPairs, validation: PhotoPairs, out: Path, device: str = "cpu") -> None:
         self.devices = Devices(device)
         self.recipe, self.photos, self.out = settle_precision(recipe, self.devices.device), photos, out
-        self.judge = Judge(validation)
+        self.judge = Judge(as_trained(validation, recipe))
         out.mkdir(parents=True, exist_ok=True)
         self.pixel = Pixel(self.recipe, photos, self.judge, out / "pixel", self.devices)
         self.pixel.resume()
@@ -173,7 +173,11 @@ def settle_precision(recipe: Recipe, device: torch.device) -> Recipe:
     return dataclasses.replace(recipe, precision="bfloat16" if has_native_bfloat16(device) else "float32")
 
 
-def _residual(recipe: Recipe) -> str:
-    return f"{'with' if recipe.global_residual else 'without'} global residual"
+def as_trained(photos: PhotoPairs, recipe: Recipe) -> PhotoPairs:
+    """The photographs with small pictures such as the recipe trains on."""
+    return photos.damaged(recipe.drawn()) if recipe.damage else photos
 
 
+def _taught(recipe: Recipe) -> str:
+    residual = f"{'with' if recipe.global_residual else 'without'} global residual"
+    return f"{residual}, trained on {' and '.join(recipe.damage) or 'clean pictures'}"

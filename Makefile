@@ -1,4 +1,4 @@
-# make install | demo | test | lint | photos | study | bench-identify
+# make install | demo | test | lint | photos | study | specialists | bench-identify | bench-srga
 # THREADS bounds the processor threads of the demo, the tests and the study.
 PYTHON ?= python3.11
 THREADS ?= 2
@@ -11,7 +11,7 @@ PHOTO_PACKAGES := lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 mate-backgroun
 
 export OMP_NUM_THREADS = $(THREADS)
 
-.PHONY: install demo test lint photos study bench-identify clean
+.PHONY: install demo test lint photos study specialists bench-identify bench-srga clean
 
 install: $(STAMP)
 
@@ -45,6 +45,14 @@ bench-identify: install
 	$(BIN)/python tools/bench_identify.py $(HR) build/identify
 	$(BIN)/python tools/foreign_distortions.py $(HR) build/identify build/identify/identifier.safetensors
 	$(BIN)/python tools/identify_figures.py build/identify build/identify
+
+# What docs/generalization.md says of networks trained on clean, blurred and noisy pictures: twelve short trainings, then their scores.
+specialists: install
+	$(BIN)/python tools/specialists.py $(HR) specialists
+
+# SRGA beside its published recipe: 15 minutes, and some 20 GB of memory for the recipe.
+bench-srga: install
+	$(BIN)/python tools/bench_srga.py build/srga --images $(HR)/train
 
 lint: install
 	$(BIN)/ruff check src tests tools

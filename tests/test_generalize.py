@@ -103,6 +103,27 @@ def test_given_sets_are_scored_as_they_are(tmp_path: Path) -> None:
     assert mine["srga"] == pytest.approx(made["srga"], abs=1e-6) and mine["psnr"] is None
 
 
+def test_a_set_that_cannot_be_scored_costs_its_row(tmp_path: Path, result: GeneralizationResult) -> None:
+    for index in range(12):
+        Image.new("RGB", (32, 32), (90, 120, 60)).save(tmp_path / f"{index}.png")
+    networks = [small_network("one", 0), small_network("other", 1)]
+    found = generalize(networks, degradations=SETS, sets={"flat": tmp_path}, **SMALL)
+    row = found.score("one", "flat")
+    assert "do not vary" in row["error"] and row["srga"] is None and row["psnr"] is None
+    assert [one["srga"] for one in found.data["ranking"]] == [one["srga"] for one in result.data["ranking"]]
+    page = found.save(tmp_path / "out")
+    assert "do not vary" in page.read_text() and "NaN" not in (tmp_path / "out" / "generalization.json").read_text()
+    assert any("leaves the set out" in note for note in found.data["notes"])
+
+
+def test_ranks_on_some_of_the_sets(result: GeneralizationResult) -> None:
+    (only,) = result.rank(["noise:20"], ["other"])
+    assert only["srga"] == result.score("other", "noise:20")["srga"]
+    first, second = result.rank(["blur:1", "blur:4"])
+    means = {name: (result.score(name, "blur:1")["srga"] + result.score(name, "blur:4")["srga"]) / 2 for name in ("one", "other")}
+    assert {row["network"]: row["srga"] for row in (first, second)} == pytest.approx(means)
+
+
 class Vector(nn.Module):
     def __init__(self) -> None:
         super().__init__()

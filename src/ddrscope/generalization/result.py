@@ -4,21 +4,42 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ddrscope.errors import InputError
+from ddrscope.generalization.ranking import rank
 from ddrscope.store import atomic_write, write_json
 
 
 @dataclass(frozen=True)
 class GeneralizationResult:
-    """What `generalize` found: ``data`` is the content of ``generalization.json``, whose keys are described in docs/files.md."""
+    """What `generalize` found: ``data`` is the content of ``generalization.json``, whose keys are described in docs/files.md.
+
+    ``draws`` are the resampled scores (R,) by network and set, the same photographs weighing the same in all; empty after `load`.
+    """
 
     data: dict[str, Any]
+    draws: Mapping[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict, repr=False)
+
+    def rank(self, sets: Sequence[str] | None = None, networks: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """Some of the networks ranked by their mean score on some of the sets, as `ranking` describes; of a fresh result only.
+
+        Without ``sets``: on all that every network has a score of.
+        """
+        networks = networks or list(dict.fromkeys(network for network, _ in self.draws))
+        scored = [name for network, name in self.draws if network == networks[0]] if networks else []
+        sets = sets or [name for name in scored if all((network, name) in self.draws for network in networks)]
+        if not sets:
+            return []
+        means = {network: float(np.mean([self.score(network, name)["srga"] for name in sets])) for network in networks}
+        return rank({network: np.mean([self.draws[network, name] for name in sets], axis=0) for network in networks}, means)
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each network and set."""

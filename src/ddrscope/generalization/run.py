@@ -16,18 +16,17 @@ from numpy.typing import NDArray
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.features import capture, resolve_layers
-from ddrscope.generalization.gaussian import kl_divergence
 from ddrscope.generalization.grams import patch_gram
 from ddrscope.generalization.patches import PatchSet, PatchSource, cut_as_they_are, cut_degraded, find_source
 from ddrscope.generalization.quality import psnr_by_photo
-from ddrscope.generalization.ranking import rank, rank_correlation
 from ddrscope.generalization.result import GeneralizationResult
-from ddrscope.generalization.score import SetCoefficients, floor_score, interval, resampled, set_coefficients, srga
+from ddrscope.generalization.score import floor_score, set_coefficients
 from ddrscope.generalization.settings import GeneralizationSettings
+from ddrscope.generalization.summary import summarize
 from ddrscope.images import bundled_photos
 from ddrscope.networks import Network, load_network, tell_apart
 from ddrscope.progress import Progress, Silent
-from ddrscope.store import atomic_write, manifest
+from ddrscope.store import atomic_write
 
 HISTOGRAM_BINS = 101
 
@@ -84,7 +83,7 @@ class GeneralizationRun:
                     self.progress.start(f"{network.name}, {name}", len(made[0].patches))
                     self._score_set(network, layers[network.name], *made)
                 pieces[network.name, name] = _read_piece(self._part(network, name))
-        return self._result(networks, layers, pieces)
+        return summarize(self.settings, networks, layers, pieces, self.notes, self.skipped)
 
     def _load(self, spec: str) -> Network:
         if spec in self.named:
@@ -174,7 +173,11 @@ class GeneralizationRun:
             gram = patch_gram(network, layer, made.patches, settings.precision, self.parts, self.progress.advance)
             found = set_coefficients(gram, made.photos, settings.components)
         except InputError as error:
-            raise InputError(f"{network.name}, set {made.name}: {error}") from None
+            if made.name == settings.reference:
+                raise InputError(f"{network.name}, set {made.name}: {error}") from None
+            # A set that cannot be scored costs its row, not the run.
+            self._keep(network, made.name, {"error": str(error), "patches": len(made.patches)})
+            return
         floor = floor_score(gram, made.photos, settings.components) if made.name == settings.reference else np.nan
         if truth is not None:
             psnr = psnr_by_photo(network, made.patches, truth, made.photos, settings.precision)
@@ -191,74 +194,13 @@ class GeneralizationRun:
             "counts": counts,
             "edges": edges,
         }
-        with atomic_write(self._part(network, made.name)) as temporary, temporary.open("wb") as file:
-            np.savez(file, **arrays)
+        self._keep(network, made.name, arrays)
 
-    def _result(
-        self, networks: list[Network], layers: dict[str, str], pieces: dict[tuple[str, str], dict[str, NDArray[Any]]]
-    ) -> GeneralizationResult:
-        settings = self.settings
-        names = list(dict.fromkeys(name for _, name in pieces))
-        scores: list[dict[str, Any]] = []
-        draws: dict[str, list[NDArray[np.float64]]] = {one.name: [] for one in networks}
-        for network in networks:
-            reference = pieces[network.name, settings.reference]
-            floor = float(reference["floor"])
-            for name in names:
-                piece = pieces[network.name, name]
-                known, test = _coefficients(reference), _coefficients(piece)
-                drawn = resampled(known, test, settings.resamples, settings.seed)
-                if name != settings.reference:
-                    draws[network.name].append(drawn)
-                low, high = interval(drawn)
-                fitted = test.fit()
-                score = float(srga(known.fit(), fitted))
-                has_truth = np.isfinite(piece["psnr"]).any()
-                scores.append(
-                    {
-                        "network": network.name,
-                        "set": name,
-                        "srga": score,
-                        "srga_low": low,
-                        "srga_high": high,
-                        "kl": float(kl_divergence(known.fit(), fitted)),
-                        "sigma": float(fitted.sigma),
-                        "shape": float(fitted.shape),
-                        "patches": int(piece["patches"]),
-                        "photos": len(test.photos),
-                        "layer": layers[network.name],
-                        "scale": network.scale,
-                        "floor": floor,
-                        "distinguishable": score > floor,
-                        "psnr": float(np.nanmean(piece["psnr"])) if has_truth else None,
-                        "histogram": {"counts": piece["counts"].tolist(), "edges": piece["edges"].tolist()},
-                    }
-                )
-        means = {one.name: float(np.mean([row["srga"] for row in scores if row["network"] == one.name][1:])) for one in networks}
-        correlations = {}
-        for network in networks:
-            rows = [row for row in scores if row["network"] == network.name][1:]
-            value, count = rank_correlation([row["srga"] for row in rows], [row["psnr"] for row in rows])
-            correlations[network.name] = {"spearman": value, "sets": count}
-        ranking = rank({name: np.mean(drawn, axis=0) for name, drawn in draws.items() if drawn}, means) if len(names) > 1 else []
-        data = {
-            "scores": scores,
-            "ranking": ranking,
-            "srga_and_psnr": correlations,
-            "reference": settings.reference,
-            "networks": [one.describe() for one in networks],
-            "settings": settings.to_dict(),
-            "notes": self.notes,
-            "skipped": [{"path": path, "reason": reason} for path, reason in self.skipped.items()],
-            "manifest": manifest(settings.to_dict()),
-        }
-        return GeneralizationResult(data)
+    def _keep(self, network: Network, name: str, arrays: dict[str, Any]) -> None:
+        with atomic_write(self._part(network, name)) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)
 
 
 def _read_piece(path: Path) -> dict[str, NDArray[Any]]:
     with np.load(path, allow_pickle=False) as arrays:
         return dict(arrays)
-
-
-def _coefficients(piece: Mapping[str, NDArray[Any]]) -> SetCoefficients:
-    return SetCoefficients(tuple(map(str, piece["photos"])), piece["sums"], int(piece["components"]))

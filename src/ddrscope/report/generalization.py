@@ -51,8 +51,8 @@ def srga_figure(result: GeneralizationResult) -> Figure:
             shift = (index - (len(networks) - 1) / 2) * 0.6 / len(networks)
             rows = [result.score(network, name) for name in others]
             color, marker = group_style(index)
-            scores = np.array([row["srga"] for row in rows])
-            reach = np.array([[row["srga"] - row["srga_low"], row["srga_high"] - row["srga"]] for row in rows]).clip(0).T
+            scores, low, high = _columns(rows)
+            reach = np.stack([scores - low, high - scores]).clip(0)
             axes[-1].errorbar(np.arange(len(others)) + shift, scores, reach, fmt=marker, color=color, capsize=2, markersize=5)
         axes[-1].set_xlim(-0.7, len(others) - 0.3)
         axes[-1].set_xticks(range(len(others)), others, rotation=35, ha="right", fontsize=8)
@@ -75,7 +75,7 @@ def srga_figure(result: GeneralizationResult) -> Figure:
 def density_figure(result: GeneralizationResult, network: str) -> Figure:
     """The coefficients' histogram and the generalized Gaussian fitted to it, for the reference and sets spread over the scores."""
     rows = [row for row in result.data["scores"] if row["network"] == network]
-    reference, rest = rows[0], sorted(rows[1:], key=lambda row: row["srga"])
+    reference, rest = rows[0], sorted((row for row in rows[1:] if row["histogram"]), key=lambda row: row["srga"])
     spread = np.linspace(0, len(rest) - 1, min(len(rest), SETS_DRAWN - 1)).round().astype(int)
     shown = [reference, *(rest[index] for index in dict.fromkeys(spread.tolist()))]
     lines = -(-len(shown) // COLUMNS)
@@ -134,9 +134,15 @@ def _families(result: GeneralizationResult) -> tuple[dict[str, dict[float, str]]
 
 def _curve(panel: Axes, rows: list[dict[str, Any]], levels: list[float], index: int) -> None:
     color, marker = group_style(index)
-    panel.plot(levels, [row["srga"] for row in rows], color=color, marker=marker, markersize=4)
-    panel.fill_between(levels, [row["srga_low"] for row in rows], [row["srga_high"] for row in rows], color=color, alpha=0.15, linewidth=0)
+    scores, low, high = _columns(rows)
+    panel.plot(levels, scores, color=color, marker=marker, markersize=4)
+    panel.fill_between(levels, low, high, color=color, alpha=0.15, linewidth=0)
     panel.axhline(rows[0]["floor"], color=color, linestyle=":", linewidth=1)
+
+
+def _columns(rows: list[dict[str, Any]]) -> np.ndarray:
+    """Scores and the ends of their intervals (3, rows), NaN where a set has none."""
+    return np.array([[row[key] for row in rows] for key in ("srga", "srga_low", "srga_high")], dtype=float)
 
 
 def _page(result: GeneralizationResult, figures: dict[str, Figure]) -> str:
@@ -175,7 +181,7 @@ def _correlation(name: str, found: dict[str, Any]) -> str:
 def _score_row(row: dict[str, Any]) -> str:
     cells = (
         html.escape(row["network"]), html.escape(row["set"]), with_interval(row, "srga"),
-        "" if row["distinguishable"] else "not distinguishable from the reference",
+        html.escape(row["error"] or "") or ("" if row["distinguishable"] else "not distinguishable from the reference"),
         number(row["floor"]), number(row["sigma"]), number(row["shape"]), number(row["psnr"]), row["patches"], row["photos"],
     )  # fmt: skip
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

@@ -1,0 +1,137 @@
+"""Train networks on clean, blurred, noisy and both kinds of pictures, and rank them without ground truth.
+
+    python tools/specialists.py HR OUT
+
+HR holds the folders of `tools/prepare_photos.py`. OUT keeps the trainings, ``KIND-SEED/`` (what is done is not done again), and the
+scores; it receives ``scores.csv`` (a row for each network and set), ``rankings.csv`` (each seed's four networks ranked on each family
+of sets), ``rises.csv`` (Spearman's correlation of score and level) and ``comparisons.csv`` (paired differences of the kinds over seeds).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import torch
+from scipy.stats import spearmanr
+
+from ddrscope.generalization import GeneralizationResult, GeneralizationRun, GeneralizationSettings
+from ddrscope.generalization.score import interval
+from ddrscope.images import bundled_photos
+from ddrscope.networks import Network, load_network
+from ddrscope.training import PhotoPairs, Training, make_recipe
+
+DAMAGE: dict[str, tuple[str, ...]] = {
+    "clean": (),
+    "blur": ("blur:0..4",),
+    "noise": ("noise:0..20",),
+    "both": ("blur:0..4+noise:0..20",),
+}
+SEEDS = (0, 1, 2)
+# As many as the held-out photographs have room for.
+PATCHES = 625
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "blur, trained range": ("blur:1", "blur:2", "blur:3", "blur:4"),
+    "blur, beyond": ("blur:5", "blur:6", "blur:7", "blur:8"),
+    "noise, trained range": ("noise:5", "noise:10", "noise:15", "noise:20"),
+    "noise, beyond": ("noise:25", "noise:30", "noise:35", "noise:40"),
+    "blur and noise": ("blur:2+noise:10", "blur:2+noise:20", "blur:4+noise:10", "blur:4+noise:20"),
+    "jpeg": ("jpeg:80", "jpeg:60", "jpeg:40", "jpeg:20"),
+}
+SETS = tuple(text for texts in FAMILIES.values() for text in texts)
+
+
+def main(hr: Path, out: Path) -> None:
+    names = [f"{kind}-{seed}" for seed in SEEDS for kind in DAMAGE]
+    joblib.Parallel(joblib.cpu_count())(joblib.delayed(train)(name, hr, out) for name in names)
+    networks = [dataclasses.replace(load_network(str(weights(out, name))), name=name) for name in names]
+    images = [hr / "test", hr / "val", hr / "snapshots", bundled_photos()]
+    result = score(networks, images, SETS, out / "scores")
+    result.to_frame().round(5).to_csv(out / "scores.csv", index=False)
+    pd.DataFrame(rises(result, names)).round(4).to_csv(out / "rises.csv", index=False)
+    pd.DataFrame(rankings(result)).round(4).to_csv(out / "rankings.csv", index=False)
+    pd.DataFrame(comparisons(result)).round(4).to_csv(out / "comparisons.csv", index=False)
+
+
+def weights(out: Path, name: str) -> Path:
+    return out / name / "pixel" / "weights.safetensors"
+
+
+def train(name: str, hr: Path, out: Path) -> None:
+    """One network by the recipe ``pilot``, without its adversarial stage."""
+    torch.set_num_threads(1)
+    kind, seed = name.split("-")
+    changes = {"seed": int(seed), "damage": DAMAGE[kind], "precision": "float32", "adversarial.steps": 0}
+    recipe = make_recipe("pilot", changes)
+    photos, validation = PhotoPairs(hr / "train", recipe.scale, recipe.patch), PhotoPairs(hr / "val", recipe.scale)
+    Training(recipe, photos, validation, out / name).run(lambda _: None)
+
+
+def score(networks: list[Network], images: list[Path], sets: tuple[str, ...], parts: Path) -> GeneralizationResult:
+    """The scores of some networks on some sets; what ``parts`` has of them is not computed again."""
+    parts.mkdir(parents=True, exist_ok=True)
+    settings = GeneralizationSettings(tuple(one.name for one in networks), tuple(map(str, images)), sets, patches=PATCHES)
+    return GeneralizationRun(settings, parts, Said(), {one.name: one for one in networks}).run()
+
+
+class Said:
+    """A line for each piece of work as it begins."""
+
+    def start(self, name: str, total: int) -> None:
+        print(name, flush=True)
+
+    def advance(self, done: int = 1) -> None:
+        pass
+
+
+def rises(result: GeneralizationResult, names: list[str]) -> list[dict[str, Any]]:
+    """How the score of each network rises with the level: over all levels, and over those beyond the trained range."""
+    rows = []
+    for name in names:
+        for family in ("blur", "noise"):
+            within, beyond = FAMILIES[f"{family}, trained range"], FAMILIES[f"{family}, beyond"]
+            for levels, texts in (("all", within + beyond), ("beyond", beyond)):
+                scores = [result.score(name, text)["srga"] for text in texts]
+                rise = spearmanr(range(len(scores)), scores).statistic
+                rows.append({"network": name, "family": family, "levels": levels, "spearman": rise})
+    return rows
+
+
+def rankings(result: GeneralizationResult) -> list[dict[str, Any]]:
+    """Each seed's networks ranked on each family of sets, and on all sets."""
+    rows = []
+    for family, texts in {**FAMILIES, "all": SETS}.items():
+        for seed in SEEDS:
+            rows += [{"family": family, "seed": seed} | row for row in result.rank(texts, [f"{kind}-{seed}" for kind in DAMAGE])]
+    return rows
+
+
+def comparisons(result: GeneralizationResult) -> list[dict[str, Any]]:
+    """The difference of each two kinds on each family: its mean over seeds with the interval over photographs, and the seeds' extremes."""
+    rows = []
+    for family, texts in {**FAMILIES, "all": SETS}.items():
+        drawn = {
+            kind: np.array([np.mean([result.draws[f"{kind}-{seed}", text] for text in texts], axis=0) for seed in SEEDS]) for kind in DAMAGE
+        }
+        means = {
+            kind: np.array([np.mean([result.score(f"{kind}-{seed}", text)["srga"] for text in texts]) for seed in SEEDS]) for kind in DAMAGE
+        }
+        for one, other in combinations(DAMAGE, 2):
+            low, high = interval((drawn[one] - drawn[other]).mean(axis=0))
+            differences = means[one] - means[other]
+            row = {"family": family, "one": one, "other": other, "seeds": len(SEEDS), "difference": differences.mean()}
+            row |= {"difference_low": low, "difference_high": high, "lowest_seed": differences.min(), "highest_seed": differences.max()}
+            rows.append(row)
+    return rows
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -45,6 +45,17 @@ def test_a_folder_of_another_run_is_refused_and_can_be_overwritten(tmp_path: Pat
         assert not list(folder.parts.iterdir())
 
 
+def test_a_run_that_fails_before_it_kept_anything_leaves_no_folder(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(RuntimeError), RunFolder(out, {}):
+        raise RuntimeError
+    assert not out.exists()
+    with pytest.raises(RuntimeError), RunFolder(out, {}) as folder:
+        (folder.parts / "piece").write_text("done")
+        raise RuntimeError
+    assert (out / "parts" / "piece").is_file()
+
+
 def test_resume_with_nothing_begun_starts(tmp_path: Path) -> None:
     with RunFolder(tmp_path / "new", {}, resume=True) as folder:
         assert folder.parts.is_dir()

@@ -92,7 +92,7 @@ class RunFolder:
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"{self.path} is a file: --out needs a folder")
         self._take_lock_of_the_dead()
-        occupied = self.path.is_dir() and any(item.name not in (LOCK, "parts") for item in self.path.iterdir())
+        occupied = self._occupied = self.path.is_dir() and any(item.name not in (LOCK, "parts") for item in self.path.iterdir())
         if occupied and not self.overwrite:
             self._check_same_run()
         elif occupied and not (self.path / MANIFEST).is_file():
@@ -105,8 +105,14 @@ class RunFolder:
         write_json(self.path / MANIFEST, manifest(self.settings))
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
         (self.path / LOCK).unlink(missing_ok=True)
+        left = {item.name for item in self.path.rglob("*")} if self.path.is_dir() else set()
+        if failure and not self._occupied and left == {"parts", MANIFEST}:
+            # It failed before it kept anything: the corrected command finds the folder as this one did.
+            (self.path / MANIFEST).unlink()
+            self.parts.rmdir()
+            self.path.rmdir()
 
     def finish(self) -> None:
         """Delete the kept pieces: the result is on disk."""

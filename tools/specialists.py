@@ -50,7 +50,7 @@ SETS = tuple(text for texts in FAMILIES.values() for text in texts)
 def main(hr: Path, out: Path) -> None:
     names = [f"{kind}-{seed}" for seed in SEEDS for kind in DAMAGE]
     joblib.Parallel(joblib.cpu_count())(joblib.delayed(train)(name, hr, out) for name in names)
-    networks = [dataclasses.replace(load_network(str(weights(out, name))), name=name) for name in names]
+    networks = load_all(out)
     images = [hr / "test", hr / "val", hr / "snapshots", bundled_photos()]
     result = score(networks, images, SETS, out / "scores")
     result.to_frame().round(5).to_csv(out / "scores.csv", index=False)
@@ -59,8 +59,10 @@ def main(hr: Path, out: Path) -> None:
     pd.DataFrame(comparisons(result)).round(4).to_csv(out / "comparisons.csv", index=False)
 
 
-def weights(out: Path, name: str) -> Path:
-    return out / name / "pixel" / "weights.safetensors"
+def load_all(out: Path) -> list[Network]:
+    """The trained networks, named by kind and seed."""
+    names = [f"{kind}-{seed}" for seed in SEEDS for kind in DAMAGE]
+    return [dataclasses.replace(load_network(str(out / name / "pixel" / "weights.safetensors")), name=name) for name in names]
 
 
 def train(name: str, hr: Path, out: Path) -> None:

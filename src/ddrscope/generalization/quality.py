@@ -13,7 +13,7 @@ from ddrscope.fidelity import psnr_y
 from ddrscope.networks import Network
 
 # Of each photograph so many patches are enlarged to the end.
-PATCHES_A_PHOTO = 4
+PATCHES_A_PHOTO = 2
 BATCH = 8
 
 

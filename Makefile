@@ -7,7 +7,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Where the photographs for training are, with folders train, val and test; any folders of clean photographs will do.
 HR ?= hr
-PHOTO_PACKAGES := lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 mate-backgrounds plasma-workspace-wallpapers kphotoalbum opencv-doc
+PHOTO_PACKAGES := lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 mate-backgrounds plasma-workspace-wallpapers kphotoalbum opencv-doc \
+	gcompris-qt-data tuxpaint-data palapeli-data puzzle-jigsaw
 
 export OMP_NUM_THREADS = $(THREADS)
 

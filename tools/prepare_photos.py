@@ -3,19 +3,24 @@
     python tools/prepare_photos.py UNPACKED OUT
 
 UNPACKED holds the Debian packages lomiri-wallpapers-16.04, lomiri-wallpapers-20.04, mate-backgrounds,
-plasma-workspace-wallpapers, kphotoalbum and opencv-doc, unpacked without installation:
+plasma-workspace-wallpapers, kphotoalbum, opencv-doc, gcompris-qt-data, tuxpaint-data, palapeli-data and puzzle-jigsaw, unpacked without
+installation:
 
     apt-get download NAME && dpkg -x NAME_*.deb UNPACKED
 
-OUT receives ``train/``, ``val/`` and ``test/`` with one PNG a photograph, and ``snapshots/``: small everyday pictures, to which the
-identifier is fitted beside train and val, and which no network sees. The photographs are under the GPL or share-alike terms: they are
-used to train and to measure, and never copied into the package. None of the bundled photographs is among them. They are JPEG
-files: shrinking them by two or more removes the traces of compression, so that they count as clean.
+OUT receives ``train/``, ``val/`` and ``test/`` with one PNG a photograph, ``snapshots/``: small everyday pictures, to which the
+identifier is fitted beside train and val, and which no network sees; and ``gallery/``: animals, monuments, landscapes, which nothing
+was fitted to yet. The photographs are under the GPL or share-alike terms: they are used to train and to measure, and never copied into
+the package. None of the bundled photographs is among them. They are JPEG and WebP files: shrinking them by two or more removes the
+traces of compression, so that they count as clean.
 """
 
 from __future__ import annotations
 
+import io
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
@@ -69,7 +74,34 @@ SPLIT = {
             "data/squirrel_cls.jpg",
         )
     ),
+    "gallery": tuple(
+        f"tuxpaint/templates/{name}.jpg"
+        for name in (
+            "burnt_bark", "cliff", "corn_maze", "jellyfish", "lighthouse", "mossy_bark", "mossy_log", "mudstone", "ocean_splash",
+            "ocean_waves", "redwoods_above", "rocks", "sheep", "spiders_web", "sun_behind_clouds", "sun_behind_leaves", "trees_above",
+            "trees_at_dusk", "wool_mill_machine",
+        )
+    )
+    + tuple(
+        f"palapeli/collection/{name}.jpg"
+        for name in ("castle-maintenon", "cincinnati-bridge", "citrus-fruits", "european-honey-bee", "panther-chameleon-female")
+    )
+    + (
+        "puzzle-jigsaw/samples/cat-animal-cat-portrait-mackerel.jpg",
+        "puzzle-jigsaw/samples/pexels-photo-302304.jpeg",
+    ),
 }
+# Qt resource files of gcompris-qt-data, many photographs in each, and which are left out: a drawing, a narrow one, a second view.
+RESOURCES = {
+    "erase": (),
+    "explore_farm_animals": (),
+    "explore_monuments": (32, 33),
+    "explore_world_animals": (4,),
+    "explore_world_music": (2,),
+}
+# How a picture begins inside of a resource file.
+PICTURE = re.compile(rb"\xff\xd8\xff[\xe0\xe1\xdb]|RIFF....WEBP", re.DOTALL)
+SMALLEST_RESOURCE = 400
 TARGET_SIDE = 1280
 SMALLEST_SHRINKING = 2
 
@@ -84,21 +116,44 @@ def photograph_name(source: str) -> str:
 
 
 def main(unpacked: Path, out: Path) -> None:
-    files = {path.as_posix(): path for path in sorted(unpacked.rglob("*.[jp][pn]g"))}
+    files = {path.as_posix(): path for path in sorted(unpacked.rglob("*.*")) if path.suffix in (".jpg", ".jpeg", ".png", ".rcc")}
+
+    def find(name: str) -> Path:
+        for text, path in files.items():
+            if text.endswith("/" + name):
+                return path
+        sys.exit(f"{name} is not below {unpacked}: download and unpack the packages named in this script's help")
+
     for part, sources in SPLIT.items():
-        folder = out / part
-        folder.mkdir(parents=True, exist_ok=True)
         for source in sources:
-            found = [path for text, path in files.items() if text.endswith("/" + source)]
-            if not found:
-                sys.exit(
-                    f"{source} is not below {unpacked}: download and unpack the packages named in this script's help"
-                )
-            with Image.open(found[0]) as file:
-                picture = file.convert("RGB")
-            shrinking = max(SMALLEST_SHRINKING, round(max(picture.size) / TARGET_SIDE))
-            size = (picture.width // shrinking, picture.height // shrinking)
-            picture.resize(size, Image.Resampling.LANCZOS).save(folder / f"{photograph_name(source)}.png")
+            with Image.open(find(source)) as file:
+                keep(file, out / part / f"{photograph_name(source)}.png")
+    for name, left_out in RESOURCES.items():
+        for index, picture in enumerate(embedded_pictures(find(f"rcc/{name}.rcc").read_bytes())):
+            if index not in left_out:
+                keep(picture, out / "gallery" / f"{name.removeprefix('explore_')}-{index}.png")
+
+
+def embedded_pictures(resource: bytes) -> Iterator[Image.Image]:
+    """The larger pictures of a Qt resource file, in order."""
+    for begin in PICTURE.finditer(resource):
+        try:
+            picture = Image.open(io.BytesIO(resource[begin.start() :]))
+            picture.load()
+        except OSError:
+            # What only looked like the beginning of one.
+            continue
+        if min(picture.size) >= SMALLEST_RESOURCE:
+            yield picture
+
+
+def keep(picture: Image.Image, path: Path) -> None:
+    """Save a photograph shrunk until it counts as clean."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = picture.convert("RGB")
+    shrinking = max(SMALLEST_SHRINKING, round(max(picture.size) / TARGET_SIDE))
+    size = (picture.width // shrinking, picture.height // shrinking)
+    picture.resize(size, Image.Resampling.LANCZOS).save(path)
 
 
 if __name__ == "__main__":

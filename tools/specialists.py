@@ -42,7 +42,6 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "noise, trained range": ("noise:5", "noise:10", "noise:15", "noise:20"),
     "noise, beyond": ("noise:25", "noise:30", "noise:35", "noise:40"),
     "blur and noise": ("blur:2+noise:10", "blur:2+noise:20", "blur:4+noise:10", "blur:4+noise:20"),
-    "jpeg": ("jpeg:80", "jpeg:60", "jpeg:40", "jpeg:20"),
 }
 SETS = tuple(text for texts in FAMILIES.values() for text in texts)
 

@@ -58,9 +58,9 @@ class RowStream:
 
 @torch.inference_mode()
 def last_hr_strips(module: HasTrunk, batches: Iterable[Tensor], precision: Precision = "auto") -> Iterator[np.ndarray]:
-    """The flattened last HR layer of all pictures as float32 (N, w) blocks that hold every feature once.
+    """The last HR layer of all pictures as float32 (N, w) blocks that together hold every feature once, in some order.
 
-    ``batches`` are float32 (B, C, H, W), all of one size.
+    ``batches`` are float32 (B, C, H, W), all of one size. A block is valid until the next is asked for: they share their memory.
     """
     assert isinstance(module, nn.Module)
     device = device_of(module)
@@ -70,10 +70,22 @@ def last_hr_strips(module: HasTrunk, batches: Iterable[Tensor], precision: Preci
         raise InputError("pictures of one size, and at least one, are needed: crop them alike")
     chunks = [part for trunk in trunks for part in trunk.split(CHUNK)]
     streams = [RowStream(module.tail()) for _ in chunks]
-    height = chunks[0].shape[2]
+    count, height = sum(map(len, chunks)), chunks[0].shape[2]
+    # Fresh memory for every strip would cost as much as a third of the network's time.
+    strip = np.empty(0, dtype=np.float32)
     for top in range(0, height, ROWS):
         last = top + ROWS >= height
-        # Not around the loop: it would stay in force for the caller between two strips.
-        with autocast(precision, device):
-            done = [stream.push(chunk[:, :, top : top + ROWS], last) for stream, chunk in zip(streams, chunks, strict=True)]
-        yield torch.cat([rows.flatten(1).float().cpu() for rows in done]).numpy()
+        width, first = 0, 0
+        for stream, chunk in zip(streams, chunks, strict=True):
+            # Not around the loop: it would stay in force for the caller between two strips.
+            with autocast(precision, device):
+                rows = stream.push(chunk[:, :, top : top + ROWS], last)
+            width = rows[0].numel()
+            if strip.size < count * width:
+                strip = np.empty(count * width, dtype=np.float32)
+            filled = torch.from_numpy(strip[: count * width].reshape(count, width)[first : first + len(rows)])
+            # As they lie in memory: the order of features makes no difference to their products.
+            lying = rows if rows.is_contiguous() else rows.permute(0, 2, 3, 1)
+            filled.view(lying.shape).copy_(lying)
+            first += len(rows)
+        yield strip[: count * width].reshape(count, width)

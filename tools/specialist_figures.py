@@ -141,7 +141,7 @@ def summary(rows: list[dict[str, Any]]) -> pd.DataFrame:
         by_photo = group.groupby("photo")["gain"].mean().to_numpy()
         drawn = by_photo[random.integers(len(by_photo), size=(2000, len(by_photo)))].mean(axis=1)
         low, high = np.quantile(drawn, [0.025, 0.975])
-        by_seed = group.groupby("seed")["gain"].mean()
+        by_seed = group.groupby(["seed", "photo"])["gain"].mean().groupby("seed").mean()
         found.append(
             {
                 "kind": kind, "damage": text, "gain": by_photo.mean(), "gain_low": low, "gain_high": high,

@@ -4,7 +4,8 @@
 
 HR holds the folders of `tools/prepare_photos.py`. OUT keeps the trainings, ``KIND-SEED/`` (what is done is not done again), and the
 scores; it receives ``scores.csv`` (a row for each network and set), ``rankings.csv`` (each seed's four networks ranked on each family
-of sets), ``rises.csv`` (Spearman's correlation of score and level) and ``comparisons.csv`` (paired differences of the kinds over seeds).
+of sets), ``rises.csv`` (Spearman's correlation of score and level), ``comparisons.csv`` (paired differences of the kinds over seeds) and
+``residual.csv`` (the noise-trained network against the clean-trained, both with and both without global residual, seed 0).
 """
 
 from __future__ import annotations
@@ -46,9 +47,14 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 SETS = tuple(text for texts in FAMILIES.values() for text in texts)
 
 
+# Trained once more without global residual, seed 0: does it decide how noise is scored?
+WITHOUT_RESIDUAL = ("clean", "noise")
+
+
 def main(hr: Path, out: Path) -> None:
     names = [f"{kind}-{seed}" for seed in SEEDS for kind in DAMAGE]
-    joblib.Parallel(joblib.cpu_count())(joblib.delayed(train)(name, hr, out) for name in names)
+    tasks = [(name, True) for name in names] + [(f"{kind}-0", False) for kind in WITHOUT_RESIDUAL]
+    joblib.Parallel(joblib.cpu_count())(joblib.delayed(train)(name, residual, hr, out) for name, residual in tasks)
     networks = load_all(out)
     images = [hr / "test", hr / "val", hr / "snapshots", bundled_photos()]
     result = score(networks, images, SETS, out / "scores")
@@ -56,22 +62,33 @@ def main(hr: Path, out: Path) -> None:
     pd.DataFrame(rises(result, names)).round(4).to_csv(out / "rises.csv", index=False)
     pd.DataFrame(rankings(result)).round(4).to_csv(out / "rankings.csv", index=False)
     pd.DataFrame(comparisons(result)).round(4).to_csv(out / "comparisons.csv", index=False)
+    without = [load(out, f"{kind}-0", False) for kind in WITHOUT_RESIDUAL]
+    bare = score(without, images, SETS, out / "scores")
+    pd.DataFrame(residuals(result, bare)).round(4).to_csv(out / "residual.csv", index=False)
 
 
 def load_all(out: Path) -> list[Network]:
     """The trained networks, named by kind and seed."""
     names = [f"{kind}-{seed}" for seed in SEEDS for kind in DAMAGE]
-    return [dataclasses.replace(load_network(str(out / name / "pixel" / "weights.safetensors")), name=name) for name in names]
+    return [load(out, name, True) for name in names]
 
 
-def train(name: str, hr: Path, out: Path) -> None:
+def load(out: Path, name: str, residual: bool) -> Network:
+    return dataclasses.replace(load_network(str(folder(out, name, residual) / "pixel" / "weights.safetensors")), name=name)
+
+
+def folder(out: Path, name: str, residual: bool) -> Path:
+    return out / name if residual else out / "without-residual" / name
+
+
+def train(name: str, residual: bool, hr: Path, out: Path) -> None:
     """One network by the recipe ``pilot``, without its adversarial stage."""
     torch.set_num_threads(1)
     kind, seed = name.split("-")
-    changes = {"seed": int(seed), "damage": DAMAGE[kind], "precision": "float32", "adversarial.steps": 0}
+    changes = {"seed": int(seed), "damage": DAMAGE[kind], "global_residual": residual, "precision": "float32", "adversarial.steps": 0}
     recipe = make_recipe("pilot", changes)
     photos, validation = PhotoPairs(hr / "train", recipe.scale, recipe.patch), PhotoPairs(hr / "val", recipe.scale)
-    Training(recipe, photos, validation, out / name).run(lambda _: None)
+    Training(recipe, photos, validation, folder(out, name, residual)).run(lambda _: None)
 
 
 def score(networks: list[Network], images: list[Path], sets: tuple[str, ...], parts: Path) -> GeneralizationResult:
@@ -129,6 +146,22 @@ def comparisons(result: GeneralizationResult) -> list[dict[str, Any]]:
             row = {"family": family, "one": one, "other": other, "seeds": len(SEEDS), "difference": differences.mean()}
             row |= {"difference_low": low, "difference_high": high, "lowest_seed": differences.min(), "highest_seed": differences.max()}
             rows.append(row)
+    return rows
+
+
+def residuals(with_residual: GeneralizationResult, without: GeneralizationResult) -> list[dict[str, Any]]:
+    """The score of the noise-trained network less that of the clean-trained on each family, with 95 % over photographs; and their PSNR."""
+    rows = []
+    for residual, result in ((True, with_residual), (False, without)):
+        for family, texts in FAMILIES.items():
+            drawn = {kind: np.mean([result.draws[f"{kind}-0", text] for text in texts], axis=0) for kind in WITHOUT_RESIDUAL}
+            low, high = interval(drawn["noise"] - drawn["clean"])
+            row: dict[str, Any] = {"global_residual": residual, "family": family}
+            for measure in ("srga", "psnr"):
+                for kind in WITHOUT_RESIDUAL:
+                    row[f"{kind}_{measure}"] = np.mean([result.score(f"{kind}-0", text)[measure] for text in texts])
+            difference = row["noise_srga"] - row["clean_srga"]
+            rows.append(row | {"noise - clean": difference, "difference_low": low, "difference_high": high})
     return rows
 
 

@@ -53,7 +53,6 @@ def test_products_in_float32_lose_no_more_than_their_rounding() -> None:
     features = (random.normal(size=(60, 3000)) + 1000).astype(np.float32)
     exact, rounded = gram_matrix(features), gram_matrix(features, products=np.float32)
     assert np.abs(exact - rounded).max() < 1e-5 * exact.max()
-    assert np.abs(rounded.sum(axis=0)).max() < 1e-5 * exact.max()
 
 
 def test_gram_merges_over_slices_of_the_features(badly_scaled: np.ndarray) -> None:

@@ -47,9 +47,10 @@ bench-identify: install
 	$(BIN)/python tools/foreign_distortions.py $(HR) build/identify build/identify/identifier.safetensors
 	$(BIN)/python tools/identify_figures.py build/identify build/identify
 
-# What docs/generalization.md says of networks trained on clean, blurred and noisy pictures: twelve short trainings, then their scores.
+# What docs/generalization.md says of networks trained on clean, blurred and noisy pictures: fourteen short trainings, then their scores.
 specialists: install
-	$(BIN)/python tools/specialists.py $(HR) specialists
+	$(BIN)/python tools/specialists.py $(HR) build/specialists
+	$(BIN)/python tools/specialist_figures.py build/specialists build/specialists
 
 # SRGA beside its published recipe: 15 minutes, and some 20 GB of memory for the recipe.
 bench-srga: install

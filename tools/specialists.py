@@ -4,7 +4,7 @@
 
 HR holds the folders of `tools/prepare_photos.py`. OUT keeps the trainings, ``KIND-SEED/`` (what is done is not done again), and the
 scores; it receives ``scores.csv`` (a row for each network and set), ``rankings.csv`` (each seed's four networks ranked on each family
-of sets), ``rises.csv`` (Spearman's correlation of score and level), ``comparisons.csv`` (paired differences of the kinds over seeds) and
+of sets), ``rises.csv`` (Spearman's correlation of score and level), ``correlations.csv`` (of score and PSNR), ``comparisons.csv`` (paired differences of the kinds over seeds) and
 ``residual.csv`` (the noise-trained network against the clean-trained, both with and both without global residual, seed 0).
 """
 
@@ -62,6 +62,7 @@ def main(hr: Path, out: Path) -> None:
     pd.DataFrame(rises(result, names)).round(4).to_csv(out / "rises.csv", index=False)
     pd.DataFrame(rankings(result)).round(4).to_csv(out / "rankings.csv", index=False)
     pd.DataFrame(comparisons(result)).round(4).to_csv(out / "comparisons.csv", index=False)
+    pd.DataFrame(result.data["srga_and_psnr"]).T.round(4).to_csv(out / "correlations.csv", index_label="network")
     without = [load(out, f"{kind}-0", False) for kind in WITHOUT_RESIDUAL]
     bare = score(without, images, SETS, out / "scores")
     pd.DataFrame(residuals(result, bare)).round(4).to_csv(out / "residual.csv", index=False)

@@ -71,7 +71,7 @@ def last_hr_strips(module: HasTrunk, batches: Iterable[Tensor], precision: Preci
     chunks = [part for trunk in trunks for part in trunk.split(CHUNK)]
     streams = [RowStream(module.tail()) for _ in chunks]
     count, height = sum(map(len, chunks)), chunks[0].shape[2]
-    # Fresh memory for every strip would cost as much as a third of the network's time.
+    # One for all strips: the one before would still be held while the next is made.
     strip = np.empty(0, dtype=np.float32)
     for top in range(0, height, ROWS):
         last = top + ROWS >= height
@@ -84,8 +84,7 @@ def last_hr_strips(module: HasTrunk, batches: Iterable[Tensor], precision: Preci
             if strip.size < count * width:
                 strip = np.empty(count * width, dtype=np.float32)
             filled = torch.from_numpy(strip[: count * width].reshape(count, width)[first : first + len(rows)])
-            # As they lie in memory: the order of features makes no difference to their products.
-            lying = rows if rows.is_contiguous() else rows.permute(0, 2, 3, 1)
-            filled.view(lying.shape).copy_(lying)
+            # Channels last, as they lie in memory; any order will do for products of features, if it is that of all chunks.
+            filled.view(len(rows), *rows.shape[2:], rows.shape[1]).copy_(rows.permute(0, 2, 3, 1))
             first += len(rows)
         yield strip[: count * width].reshape(count, width)

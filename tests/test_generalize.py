@@ -69,6 +69,12 @@ def test_one_degradation_has_one_text_and_two_files_of_one_name_are_two_networks
     assert found["srga"][1] != found["srga"][3]
 
 
+def test_networks_with_a_global_residual_are_ranked_with_a_warning(result: GeneralizationResult) -> None:
+    assert not any("global residual" in note for note in result.data["notes"])  # Of these networks it is not known.
+    found = generalize(["srresnet-wgr", "srresnet-wogr"], degradations=["noise:20"], **SMALL)
+    assert any("writes what it removes" in note for note in found.data["notes"])
+
+
 def test_patches_of_any_picture_lie_where_the_truth_does(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     for number, (height, width) in enumerate([(131, 262), (200, 135)]):

@@ -2,10 +2,11 @@
 
     python tools/specialists.py HR OUT
 
-HR holds the folders of `tools/prepare_photos.py`. OUT keeps the trainings, ``KIND-SEED/`` (what is done is not done again), and the scores; it receives ``scores.csv`` (a row for each
-network and set), ``rankings.csv`` (each seed's four networks ranked on each family of sets), ``rises.csv`` (Spearman's correlation of
-score and level), ``correlations.csv`` (of score and PSNR), ``comparisons.csv`` (paired differences of the kinds over seeds) and
-``residual.csv`` (the noise-trained network against the clean-trained, both with and both without global residual, seed 0).
+HR holds the folders of `tools/prepare_photos.py`. OUT keeps the trainings, ``KIND-SEED/`` (what is done is not done again), and the
+scores; it receives ``scores.csv`` (a row for each network and set), ``rankings.csv`` (each seed's four networks ranked on each family of
+sets), ``rises.csv`` (Spearman's correlation of score and level), ``correlations.csv`` (of score and PSNR), ``comparisons.csv`` (paired
+differences of the kinds over seeds) and ``residual.csv`` (the noise-trained network against the clean-trained, both with and both
+without global residual, seed 0).
 """
 
 from __future__ import annotations

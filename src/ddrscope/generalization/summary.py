@@ -17,6 +17,10 @@ from ddrscope.networks import Network
 from ddrscope.store import manifest
 
 Piece = Mapping[str, NDArray[Any]]
+RESIDUAL_NOTE = (
+    "With a global residual a network writes what it removes into its last HR layer: on noise those that remove more scored worse "
+    "(docs/generalization.md). Look at pictures before you trust such a ranking."
+)
 # What a set without a score lacks.
 UNSCORED = dict.fromkeys(("srga", "srga_low", "srga_high", "kl", "sigma", "shape", "distinguishable", "psnr", "histogram"))
 
@@ -65,7 +69,7 @@ def summarize(
         "reference": settings.reference,
         "networks": [one.describe() for one in networks],
         "settings": settings.to_dict(),
-        "notes": [*notes, *unscored],
+        "notes": [*notes, *unscored, *([RESIDUAL_NOTE] if len(networks) > 1 and any(one.global_residual for one in networks) else [])],
         "skipped": [{"path": path, "reason": reason} for path, reason in skipped.items()],
         "manifest": manifest(settings.to_dict()),
     }

@@ -1,6 +1,7 @@
 """Networks: the SRResNet family, files of weights from anywhere, and those that have a name."""
 
 from ddrscope.networks.edsr import EDSR
+from ddrscope.networks.guided import DegradationGuide, GuidedSRResNet
 from ddrscope.networks.loading import load_network
 from ddrscope.networks.network import Network, random_twin, tell_apart
 from ddrscope.networks.residual import ResidualMeasurement, measure_global_residual
@@ -10,6 +11,8 @@ from ddrscope.networks.zoo import ListedNetwork, list_networks, network_names
 
 __all__ = [
     "EDSR",
+    "DegradationGuide",
+    "GuidedSRResNet",
     "ListedNetwork",
     "Network",
     "ResidualMeasurement",

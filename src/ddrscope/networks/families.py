@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ddrscope.errors import InputError
 from ddrscope.networks.edsr import EDSR, edsr_shape, edsr_weights
+from ddrscope.networks.guided import DegradationGuide, GuidedSRResNet, guided_shape
 from ddrscope.networks.network import Network
 from ddrscope.networks.residual import measure_global_residual
 from ddrscope.networks.srresnet import SRResNet, basicsr_names, srresnet_shape
@@ -27,14 +28,15 @@ _SPANDREL = "https://github.com/chaiNNer-org/spandrel"
 def build_network(
     state: dict[str, Tensor], metadata: Mapping[str, str], name: str, global_residual: bool | None = None
 ) -> Network:
-    """The network that these weights belong to, loaded strictly: SRResNet, EDSR, or one that spandrel knows.
+    """The network that these weights belong to, loaded strictly: SRResNet, guided or not, EDSR, or one that spandrel knows.
 
     ``global_residual`` comes before the metadata; where neither says it, it is measured. Raises `InputError` for weights of an
     unknown architecture, and for a known one's that do not fit it.
     """
     for candidate in candidate_states(state):
         network = (
-            _srresnet(basicsr_names(candidate), metadata, name, global_residual)
+            _guided(candidate, metadata, name)
+            or _srresnet(basicsr_names(candidate), metadata, name, global_residual)
             or _edsr(candidate, name)
             or _from_spandrel(candidate, name)
         )
@@ -77,6 +79,31 @@ def _srresnet(
         layers=(*(f"body.{n}" for n in range(shape["blocks"])), "conv_last:input"),
         last_hr_layer="conv_last:input",
         notes=notes,
+    )
+
+
+def _guided(state: dict[str, Tensor], metadata: Mapping[str, str], name: str) -> Network | None:
+    if not {"guide.conv_first.weight", "embed.0.weight", "modulate.weight", "network.conv_first.weight"} <= state.keys():
+        return None
+    architecture = "GuidedSRResNet"
+    shape = _fitting(name, architecture, lambda: guided_shape(state))
+    residual = metadata.get("global_residual", "true").lower() == "true"
+
+    def build() -> GuidedSRResNet:
+        return GuidedSRResNet(SRResNet(**shape.network, global_residual=residual), DegradationGuide(*shape.guide))
+
+    return Network(
+        name=name,
+        module=_load_strictly(name, architecture, build, state),
+        scale=shape.network["scale"],
+        channels=shape.network["in_channels"],
+        architecture=architecture,
+        global_residual=residual,
+        global_residual_source="metadata",
+        layers=(*(f"network.body.{n}" for n in range(shape.network["blocks"])), "network.conv_last:input"),
+        last_hr_layer="network.conv_last:input",
+        # A mirror needs a second pixel.
+        minimum_size=2,
     )
 
 

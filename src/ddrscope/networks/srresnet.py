@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -25,8 +26,12 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1)
         self.relu = nn.ReLU(inplace=True)
 
-    def forward(self, x: Tensor) -> Tensor:
-        added = self.conv2(self.relu(self.conv1(x)))
+    def forward(self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+        """``scale`` and ``shift``, which can be spread to the features' shape, change what the ReLU is given: x * (1 + scale) + shift."""
+        hidden = self.conv1(x)
+        if scale is not None and shift is not None:
+            hidden = torch.addcmul(hidden + shift, hidden, scale)
+        added = self.conv2(self.relu(hidden))
         return x + added if self.residual_scale == 1.0 else x + added * self.residual_scale
 
 
@@ -85,6 +90,10 @@ class SRResNet(nn.Module):
         features = self.trunk(x)
         for stage in self.tail():
             features = stage(features)
+        return self.finish(x, features)
+
+    def finish(self, x: Tensor, features: Tensor) -> Tensor:
+        """The picture made of the last HR layer and, with a global residual, of the input."""
         output = self.conv_last(features)
         if not self.global_residual:
             return output

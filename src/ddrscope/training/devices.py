@@ -39,6 +39,10 @@ class Devices:
         part = batch[self.accelerator.process_index :: self.accelerator.num_processes]
         return part.to(self.device).contiguous(memory_format=torch.channels_last)
 
+    def to_device(self, batch: Tensor) -> Tensor:
+        """A whole batch, on this process's device."""
+        return batch.to(self.device)
+
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace the gradients by their mean over the processes, in one message."""
         if self.accelerator.num_processes == 1:

@@ -17,12 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ddrscope.networks import SRResNet, save_network
+from ddrscope.networks import save_network
 from ddrscope.store import write_json
 from ddrscope.training.checkpoints import load_checkpoint, save_checkpoint
 from ddrscope.training.devices import Devices
+from ddrscope.training.guidance import build, calibrate, told
 from ddrscope.training.logs import Log
-from ddrscope.training.photos import PhotoPairs
+from ddrscope.training.photos import Patches, PhotoPairs
 from ddrscope.training.quality import MEASURES, Judge, Quality
 from ddrscope.training.recipes import AdversarialStage, PixelStage, Recipe
 
@@ -30,6 +31,8 @@ from ddrscope.training.recipes import AdversarialStage, PixelStage, Recipe
 VALIDATION_SIDE = 96
 VALIDATE_EVERY = 500
 CHECKPOINT_EVERY = 250
+# Beyond the steps of any training: the patches that a guide's statistics are standardized by.
+CALIBRATION_STEPS = range(10**9, 10**9 + 32)
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,6 @@ class Progress:
     step: int
     steps: int
     loss: float
-
-
-def build(recipe: Recipe) -> SRResNet:
-    """The untrained network of a recipe, its weights drawn from the recipe's seed."""
-    torch.manual_seed(recipe.seed)
-    return SRResNet(
-        channels=recipe.channels, blocks=recipe.blocks, scale=recipe.scale, global_residual=recipe.global_residual
-    )
 
 
 class Stage(ABC):
@@ -65,6 +60,7 @@ class Stage(ABC):
         self.damage = recipe.drawn()
         devices.check_batch(recipe.batch)
         self.network = build(recipe).to(devices.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        calibrate(self.network, (devices.to_device(self._batch(step).small) for step in CALIBRATION_STEPS))
         self.average = self._averaging()
         self.optimizer = self.adam(self.network.parameters(), self.settings.learning_rate)
         self.step = 0
@@ -77,8 +73,11 @@ class Stage(ABC):
         """The stage's own part of the recipe."""
 
     @abstractmethod
-    def train_on(self, small: Tensor, large: Tensor) -> dict[str, float]:
-        """One step on a batch in 0..1; returns the `losses`."""
+    def train_on(self, large: Tensor, *given: Tensor) -> dict[str, float]:
+        """One step towards ``large`` from what the network is given: the small pictures, and perhaps what it is told of them; in 0..1.
+
+        Returns the `losses`.
+        """
 
     def describe(self) -> dict[str, str]:
         """What the weights file says of this stage."""
@@ -170,7 +169,7 @@ class Stage(ABC):
     def metadata(self) -> dict[str, str]:
         """What the weights file says of itself: the graph, the residual, the recipe, the photographs, the time it took."""
         return {
-            "architecture": "SRResNet",
+            "architecture": type(self.result()).__name__,
             "global_residual": json.dumps(self.recipe.global_residual),
             "recipe": json.dumps(dataclasses.asdict(self.recipe)),
             "photographs": json.dumps(self.photos.names),
@@ -213,10 +212,14 @@ class Stage(ABC):
         return torch.autocast(self.devices.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
 
     def _one_step(self) -> dict[str, float]:
-        batch = self.photos.patches(self.step, self.recipe.seed, self.recipe.batch, self.recipe.patch, self.damage)
-        losses = self.train_on(*(self.devices.share(part) for part in batch))
+        batch = self._batch(self.step)
+        parts = (batch.large, batch.small, *told(self.network, batch.pipelines))
+        losses = self.train_on(*(self.devices.share(part) for part in parts))
         self.average.update_parameters(self.network)
         return losses
+
+    def _batch(self, step: int) -> Patches:
+        return self.photos.patches(step, self.recipe.seed, self.recipe.batch, self.recipe.patch, self.damage)
 
     def _validate(self, log: Log | None) -> None:
         means = self.devices.mean({key: float(np.mean([row[key] for row in self.unlogged])) for key in self.losses})

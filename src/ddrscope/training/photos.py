@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,18 +20,42 @@ from ddrscope.images import find_pictures, read_picture
 MARGIN = 8
 
 
+class Patches(NamedTuple):
+    """Patches of one step, (B, 3, size, size) and (B, 3, scale*size, scale*size) in 0..1, and how the small ones were damaged."""
+
+    small: Tensor
+    large: Tensor
+    pipelines: list[Pipeline]
+
+
+class Turned(NamedTuple):
+    """Quarter turns counter-clockwise, then perhaps a flip from left to right."""
+
+    turns: int
+    flip: bool
+
+    def turn(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        pixels = np.rot90(pixels, self.turns)
+        return pixels[:, ::-1] if self.flip else pixels
+
+    def back(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Undo `turn`."""
+        return np.rot90(pixels[:, ::-1] if self.flip else pixels, -self.turns)
+
+
 class PhotoPairs:
     """Photographs in memory, each beside itself shrunk by ``scale`` with the bicubic kernel of the field, both in 8 bits.
 
-    ``names`` lists the photographs. Raises `InputError` when a photograph is smaller than ``smallest`` LR pixels a side.
+    ``names`` lists the photographs, ``pipelines`` how the small ones were damaged. ``folder`` may be several. Raises `InputError` when a photograph is smaller than ``smallest`` LR pixels a side.
     """
 
-    def __init__(self, folder: str | Path, scale: int, smallest: int = 1) -> None:
+    def __init__(self, folder: str | Path | Sequence[str | Path], scale: int, smallest: int = 1) -> None:
         self.scale = scale
         self.names: list[str] = []
         self.large: list[NDArray[np.uint8]] = []
         self.small: list[NDArray[np.uint8]] = []
-        for file in find_pictures([folder]):
+        folders = [folder] if isinstance(folder, str | Path) else folder
+        for file in find_pictures(folders):
             pixels = read_picture(file).pixels
             height, width = (side // scale * scale for side in pixels.shape[:2])
             if min(height, width) < smallest * scale:
@@ -42,21 +67,23 @@ class PhotoPairs:
             self.names.append(file.name)
             self.large.append(_eight_bits(pixels))
             self.small.append(_eight_bits(shrink(pixels, scale)))
+        self.pipelines = [Pipeline()] * len(self.large)
 
     def damaged(self, damage: Sequence[DrawnPipeline]) -> PhotoPairs:
         """The same photographs, their small pictures made through a pipeline drawn for each: the same in any run."""
         pairs = copy.copy(self)
-        pairs.small = []
+        pairs.small, pairs.pipelines = [], []
         for place, large in enumerate(self.large):
             random = np.random.default_rng(place)
             pipeline = damage[int(random.integers(len(damage)))].draw(random)
             pairs.small.append(_degraded(large, pipeline, place, self.scale))
+            pairs.pipelines.append(pipeline)
         return pairs
 
     def patches(
         self, step: int, seed: int, batch: int, size: int, damage: Sequence[DrawnPipeline] = ()
-    ) -> tuple[Tensor, Tensor]:
-        """The pairs (LR, HR) of one training step: (batch, 3, size, size) and (batch, 3, scale*size, scale*size), in 0..1.
+    ) -> Patches:
+        """The pairs of one training step.
 
         A pure function of ``step`` and ``seed``, so a resumed training sees what an unbroken one would have seen. Of two places drawn in
         a photograph the one with more detail is taken: sky and blurred backgrounds teach little. Flips and quarter turns are drawn too.
@@ -65,33 +92,34 @@ class PhotoPairs:
         random = np.random.default_rng((seed, step))
         small: list[NDArray[np.uint8]] = []
         large: list[NDArray[np.uint8]] = []
+        pipelines: list[Pipeline] = []
         for _ in range(batch):
             photo = int(random.integers(len(self.small)))
             y, x = max(
                 (self._draw_place(random, photo, size) for _ in range(2)), key=lambda at: self._detail(photo, at, size)
             )
-            turns, flip = int(random.integers(4)), bool(random.integers(2))
-            pair = (
-                self._damaged_patch(random, photo, y, x, size, damage)
-                if damage
-                else self.small[photo][y : y + size, x : x + size]
-            ), self._large_patch(photo, y, x, size, size)
-            for patch, into in zip(pair, (small, large), strict=True):
-                patch = np.rot90(patch, turns)
-                into.append(patch[:, ::-1] if flip else patch)
-        return as_batch(small), as_batch(large)
+            turned = Turned(int(random.integers(4)), bool(random.integers(2)))
+            if damage:
+                pipeline = damage[int(random.integers(len(damage)))].draw(random)
+                patch = self._damaged_patch(turned, int(random.integers(2**31)), pipeline, photo, y, x, size)
+            else:
+                pipeline, patch = Pipeline(), self.small[photo][y : y + size, x : x + size]
+            small.append(turned.turn(patch))
+            large.append(turned.turn(self._large_patch(photo, y, x, size, size)))
+            pipelines.append(pipeline)
+        return Patches(as_batch(small), as_batch(large), pipelines)
 
     def _large_patch(self, photo: int, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
         scale = self.scale
         return self.large[photo][y * scale : (y + height) * scale, x * scale : (x + width) * scale]
 
     def _damaged_patch(
-        self, random: np.random.Generator, photo: int, y: int, x: int, size: int, damage: Sequence[DrawnPipeline]
+        self, turned: Turned, seed: int, pipeline: Pipeline, photo: int, y: int, x: int, size: int
     ) -> NDArray[np.uint8]:
-        pipeline = damage[int(random.integers(len(damage)))].draw(random)
+        """Damaged as it will be seen, turned, so that the angle of a blur is what the pipeline says; then turned back."""
         top, left = max(y - MARGIN, 0), max(x - MARGIN, 0)
         around = self._large_patch(photo, top, left, y + size + MARGIN - top, x + size + MARGIN - left)
-        made = _degraded(around, pipeline, int(random.integers(2**31)), self.scale)
+        made = turned.back(_degraded(turned.turn(around), pipeline, seed, self.scale))
         return made[y - top : y - top + size, x - left : x - left + size]
 
     def _draw_place(self, random: np.random.Generator, photo: int, size: int) -> tuple[int, int]:

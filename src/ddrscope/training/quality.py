@@ -15,6 +15,7 @@ from torch import nn
 from ddrscope.degradations import resize
 from ddrscope.fidelity import psnr_y, ssim_y
 from ddrscope.networks.perceptual import ShiftTolerantLpips
+from ddrscope.training.guidance import told
 from ddrscope.training.photos import PhotoPairs, as_batch
 
 # HR pixels.
@@ -78,10 +79,11 @@ class Judge:
     def _pictures(self, module: nn.Module, photos: PhotoPairs, largest: int | None) -> Iterator[list[NDArray[np.float32]]]:
         module.eval()
         device = next(module.parameters()).device
-        for small, large in zip(photos.small, photos.large, strict=True):
+        for small, large, pipeline in zip(photos.small, photos.large, photos.pipelines, strict=True):
             small, large = _middle(small, large, photos.scale, largest)
             with torch.inference_mode():
-                output = module(as_batch([small]).to(device)).clamp(0, 1)[0].permute(1, 2, 0).cpu().numpy()
+                given = (as_batch([small]), *told(module, [pipeline]))
+                output = module(*(part.to(device) for part in given)).clamp(0, 1)[0].permute(1, 2, 0).cpu().numpy()
             truth = large.astype(np.float32) / np.float32(255)
             bicubic = np.clip(resize(small.astype(np.float32) / np.float32(255), truth.shape[:2]), 0, 1)
             yield [_as_saved(bicubic), _as_saved(output), truth]

@@ -68,6 +68,9 @@ class Recipe:
     of the exponential moving average of the weights, which is what is kept. ``precision``: ``auto`` is bfloat16 where the
     processor has it natively, and is settled when a training begins. ``damage`` lists degradations whose numbers may be ranges, as
     ``blur:0..4+noise:0..20``: every small patch is made through one of them, its levels drawn; without any it is clean.
+
+    ``guidance`` ``ddr`` steers the network by the first ``guide_blocks`` blocks of the frozen SRResNet ``guide`` (see `GuidedSRResNet`);
+    to compare with, ``untrained`` by the same blocks with weights drawn anew, ``oracle`` by the true numbers of the damage.
     """
 
     global_residual: bool = True
@@ -80,6 +83,9 @@ class Recipe:
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     seed: int = Field(default=0, ge=0)
     damage: tuple[str, ...] = ()
+    guidance: Literal["none", "ddr", "untrained", "oracle"] = "none"
+    guide: str = "srgan-wgr"
+    guide_blocks: int = Field(default=4, ge=1)
     pixel: PixelStage = Field(default_factory=PixelStage)
     adversarial: AdversarialStage = Field(default_factory=AdversarialStage)
 
@@ -90,6 +96,19 @@ class Recipe:
             pipeline.low.check_scale(self.scale)
         return pipelines
 
+
+# Blur of all directions, noise and JPEG, alone and together, and clean pictures.
+MIXED_DAMAGE = (
+    "clean",
+    "blur:0..4",
+    "aniso_blur:1..5,0.5..1.5,-90..90",
+    "noise:0..25",
+    "jpeg:30..95",
+    "blur:0..4+noise:0..25",
+    "noise:0..25+jpeg:30..95",
+    "blur:0..4+noise:0..25+jpeg:30..95",
+    "aniso_blur:1..5,0.5..1.5,-90..90+noise:0..25+jpeg:30..95",
+)
 
 RECIPES: dict[str, Recipe] = {
     # The paper's network, its steps cut to what one core with native bfloat16 does in about an hour a stage.

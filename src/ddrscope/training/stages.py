@@ -38,9 +38,9 @@ class Pixel(Stage):
     def describe(self) -> dict[str, str]:
         return {"description": f"SRResNet x{self.recipe.scale} {_taught(self.recipe)} with a pixel loss"}
 
-    def train_on(self, small: Tensor, large: Tensor) -> dict[str, float]:
+    def train_on(self, large: Tensor, *given: Tensor) -> dict[str, float]:
         with self.autocast():
-            output = self.network(small)
+            output = self.network(*given)
         loss = functional.l1_loss(output.float(), large)
         self.update(self.optimizer, loss, self.learning_rate(self.settings.learning_rate, self.settings.warmup_steps))
         return {"loss": loss.item()}
@@ -91,10 +91,10 @@ class Adversarial(Stage):
                 weight.copy_(torch.lerp(before, weight, self.settings.share))
         return made
 
-    def train_on(self, small: Tensor, large: Tensor) -> dict[str, float]:
+    def train_on(self, large: Tensor, *given: Tensor) -> dict[str, float]:
         settings = self.settings
         with self.autocast():
-            output = self.network(small)
+            output = self.network(*given)
         output = output.float()
         real, opponent = self._teach_discriminator(large, output.detach())
         self.discriminator.requires_grad_(False)

@@ -4,8 +4,9 @@
 
 speed: one network on clean and blurred patches, both ways in this process, on the same patches with the same threads. The plain way
 runs the whole network, keeps every feature in a file, loads it, takes scikit-learn's PCA(300) and drops outliers value by value.
-equality: three networks on four sets, the score beside the plain recipe's with exact and with randomized PCA, on half the patches; and with
-exact PCA whose components have the signs of ours (see docs/generalization.md: the formula depends on them, and they are arbitrary).
+equality: three networks on four sets, the score beside the plain recipe's with exact and with randomized PCA, on half as many patches of
+64 px; and with exact PCA whose components have the signs of ours (see docs/generalization.md: the formula depends on them, and they
+are arbitrary).
 OUT receives ``srga-speed.json`` and ``srga-equality.csv``. Linux only: peak memory is read from /proc.
 """
 
@@ -46,13 +47,16 @@ Fit = tuple[float, float]
 
 
 def main(out: Path, images: list[str], count: int, part: str | None) -> None:
-    source = find_source(images, SIDE, SCALE, 3, count)
-    sets = {text: cut_degraded(source, parse_degradation(text), SIDE, SCALE, 3, 0) for text in {*PAIR, *SETS}}
     out.mkdir(parents=True, exist_ok=True)
     if part != "equality":
-        write_json(out / "srga-speed.json", speed(sets))
+        write_json(out / "srga-speed.json", speed(cut_sets(images, PAIR, SIDE, count)))
     if part != "speed":
-        pd.DataFrame(equality(sets)).round(6).to_csv(out / "srga-equality.csv", index=False)
+        pd.DataFrame(equality(cut_sets(images, SETS, SIDE // 2, count // 2))).round(6).to_csv(out / "srga-equality.csv", index=False)
+
+
+def cut_sets(images: list[str], texts: tuple[str, ...], side: int, count: int) -> dict[str, PatchSet]:
+    source = find_source(images, side, SCALE, 3, count)
+    return {text: cut_degraded(source, parse_degradation(text), side, SCALE, 3, 0) for text in texts}
 
 
 def speed(sets: dict[str, PatchSet]) -> dict[str, Any]:
@@ -191,7 +195,7 @@ def equality(sets: dict[str, PatchSet]) -> list[dict[str, Any]]:
         assert network.last_hr_layer
         ours, plain = [], list[dict[str, Fit]]()
         for text in SETS:
-            patches, photos = sets[text].patches[::2], sets[text].photos[::2]
+            patches, photos = sets[text].patches, sets[text].photos
             gram = patch_gram(network, network.last_hr_layer, patches, "float32")
             ours.append(set_coefficients(gram, photos, COMPONENTS).fit())
             features = plain_features(network, patches)

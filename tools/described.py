@@ -17,7 +17,7 @@ from ddrscope.identification.fit import TileTable, describe_samples
 from ddrscope.identification.samples import Sample
 
 # Of `tools/prepare_photos.py`: the photographs to fit to.
-FIT_FOLDERS = ("train", "val", "snapshots")
+FIT_FOLDERS = ("train", "val", "snapshots", "gallery")
 Describe = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 

@@ -7,7 +7,7 @@ from importlib import metadata
 
 import typer
 
-from ddrscope.cli import analyze, degrade, features, fit_identifier, generalize, identify, models, study, train
+from ddrscope.cli import analyze, degrade, features, fit_identifier, generalize, identify, models, study, train, upscale
 from ddrscope.errors import InputError
 
 # Options of `analyze` and `generalize` that take several words, as in `--degrade clean blur:4 noise:20`.
@@ -29,6 +29,7 @@ app.command("degrade")(degrade.command)
 app.command("generalize")(generalize.command)
 app.command("identify")(identify.command)
 app.command("fit-identifier")(fit_identifier.command)
+app.command("upscale")(upscale.command)
 app.command("train")(train.command)
 app.command("study")(study.command)
 app.add_typer(models.app, name="models")

@@ -14,6 +14,8 @@ from ddrscope.networks.srresnet import ResidualBlock, SRResNet, srresnet_shape
 # Statistics are taken over cells of so many LR pixels a side, then over `REACH` cells around each.
 CELL, REACH = 8, 2
 EMBEDDING = 32
+# Of each channel of the guide.
+STATISTICS = 6
 # What is added to a channel's variance before its logarithm: dead channels stay finite.
 TINY = 1e-6
 
@@ -21,8 +23,9 @@ TINY = 1e-6
 class DegradationGuide(nn.Module):
     """The first blocks of a frozen SRResNet, and what its channels do around each place.
 
-    (B, 3, H, W) in 0..1 becomes (B, 2 * channels, rows, columns): mean and log standard deviation of each channel over the 40 pixels
-    around each cell of 8, standardized by `calibrate`. Borders are mirrored, so that a small patch says what a large picture says.
+    (B, 3, H, W) in 0..1 becomes (B, 6 * channels, rows, columns): mean and log standard deviation of each channel, and the log of how
+    much it differs from itself one pixel to the right, below, and to both sides below, all over the 40 pixels around each cell of 8,
+    standardized by `calibrate`. Borders are mirrored, so that a small patch says what a large picture says.
     """
 
     center: Tensor
@@ -36,8 +39,8 @@ class DegradationGuide(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 module.padding_mode = "reflect"
-        self.register_buffer("center", torch.zeros(2 * channels))
-        self.register_buffer("spread", torch.ones(2 * channels))
+        self.register_buffer("center", torch.zeros(STATISTICS * channels))
+        self.register_buffer("spread", torch.ones(STATISTICS * channels))
         self.requires_grad_(False)
 
     @classmethod
@@ -51,10 +54,7 @@ class DegradationGuide(nn.Module):
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
-        features = self.body(self.lrelu(self.conv_first(x))).float()
-        mean, square = around(features), around(features.square())
-        spread = (square - mean.square()).clamp_min(0).add(TINY).log() / 2
-        statistics = torch.cat([mean, spread], 1)
+        statistics = local_statistics(self.body(self.lrelu(self.conv_first(x))).float())
         return (statistics - self.center[:, None, None]) / self.spread[:, None, None]
 
     @torch.no_grad()
@@ -65,6 +65,16 @@ class DegradationGuide(nn.Module):
         seen = torch.cat([self(batch).permute(0, 2, 3, 1).flatten(0, 2) for batch in batches])
         self.center.copy_(seen.mean(0))
         self.spread.copy_(seen.std(0).clamp_min(1e-3))
+
+
+def local_statistics(features: Tensor) -> Tensor:
+    """(B, C, H, W) to (B, 6 * C, rows, columns): means, and logarithms of standard deviations and of differences of neighbours."""
+    padded = functional.pad(features, (1, 1, 0, 1), "reflect")
+    above, below = padded[:, :, :-1], padded[:, :, 1:]
+    neighbours = (above[..., 2:], below[..., 1:-1], below[..., 2:], below[..., :-2])
+    mean = around(features)
+    squares = [around(features.square()) - mean.square(), *(around((features - one).square()) for one in neighbours)]
+    return torch.cat([mean, *(square.clamp_min(0).add(TINY).log() / 2 for square in squares)], 1)
 
 
 def around(features: Tensor) -> Tensor:
@@ -88,7 +98,7 @@ class GuidedSRResNet(nn.Module):
         if width is None:
             if guide is None:
                 raise ValueError("without a guide the width of the condition must be given")
-            width = 2 * guide.conv_first.out_channels
+            width = STATISTICS * guide.conv_first.out_channels
         self.embed = nn.Sequential(nn.Conv2d(width, 64, 1), nn.LeakyReLU(0.1), nn.Conv2d(64, EMBEDDING, 1), nn.LeakyReLU(0.1))
         self.modulate = nn.Conv2d(EMBEDDING, 2 * channels * len(network.body), 1)
         for layer in self.embed:

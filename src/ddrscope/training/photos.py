@@ -46,7 +46,8 @@ class Turned(NamedTuple):
 class PhotoPairs:
     """Photographs in memory, each beside itself shrunk by ``scale`` with the bicubic kernel of the field, both in 8 bits.
 
-    ``names`` lists the photographs, ``pipelines`` how the small ones were damaged. ``folder`` may be several. Raises `InputError` when a photograph is smaller than ``smallest`` LR pixels a side.
+    ``folder`` may be several. ``names`` lists the photographs, ``pipelines`` how the small ones were damaged. Raises `InputError` when a
+    photograph is smaller than ``smallest`` LR pixels a side.
     """
 
     def __init__(self, folder: str | Path | Sequence[str | Path], scale: int, smallest: int = 1) -> None:

@@ -1,0 +1,123 @@
+"""`ddrscope upscale`"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, cast
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from ddrscope.cli import common
+from ddrscope.errors import InputError
+from ddrscope.features import Precision
+from ddrscope.identification import load_identifier
+from ddrscope.images import PictureFile, find_pictures
+from ddrscope.networks import load_network
+from ddrscope.report.restoration import describe_finding, write_comparison, write_explanation
+from ddrscope.restoration import Original, UpscaleRun, map_embeddings
+from ddrscope.restoration.files import FORMATS
+from ddrscope.restoration.tiles import OVERLAP, TILE
+from ddrscope.store import RunFolder, write_json
+
+DEFAULT = "srresnet-wgr"
+
+HELP = """Enlarge pictures by any network, and say what was wrong with them.
+
+Writes stem.png (or --format) for each picture, subfolders kept; depth of 16 bits (PNG), transparency, colour profile and EXIF stay, and
+pictures are turned upright. Large pictures go through the network tile by tile: an input of --tile pixels a side, and --overlap more on
+each side, so that no seam shows. --scale 2 from a x4 network is shrunk bicubically.
+
+upscale.json says what was done, and why a picture was not. --compare draws each beside bicubic enlargement; --explain shows where a guided
+network places it among known damages.
+
+\b
+Examples:
+  ddrscope upscale photo.jpg --out large
+  ddrscope upscale photos --out large --scale 2 --format jpg --compare
+  ddrscope upscale scans --out large --network mine.pth --tile 128
+"""
+
+
+def command(
+    sources: Annotated[list[str], typer.Argument(metavar="IN...", help="Pictures: folders, globs, lists (.txt), files.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    network: Annotated[
+        str, typer.Option("--network", metavar="NETWORK", help="A name of ddrscope models list, a checkpoint, or module:function.")
+    ] = DEFAULT,
+    scale: Annotated[
+        int | None, typer.Option("--scale", help="Of the result: the network's own, or a whole fraction of it.", min=1)
+    ] = None,
+    format: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}; 16 bits only as png.")] = "png",
+    tile: Annotated[int, typer.Option("--tile", help="Input pixels a side of a tile, a multiple of 8.", min=8)] = TILE,
+    overlap: Annotated[int, typer.Option("--overlap", help="Input pixels read around a tile, a multiple of 8.", min=0)] = OVERLAP,
+    compare: Annotated[bool, typer.Option("--compare", help="Draw compare/stem.png: bicubic enlargement beside the result.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Draw explain/stem.png: its place among known damages.")] = False,
+    identify: Annotated[
+        bool, typer.Option("--identify/--no-identify", help="Say what ddrscope identify finds in each input.")
+    ] = True,
+    global_residual: common.GlobalResidual = None,
+    trust: common.Trust = False,
+    resume: common.Resume = False,
+    overwrite: common.Overwrite = False,
+    device: common.Device = "cpu",
+    precision: common.Precision = "float32",
+    threads: common.Threads = 0,
+    as_json: common.AsJson = False,
+) -> None:
+    common.use_threads(threads)
+    loaded = load_network(network, global_residual=global_residual, trust=trust)
+    loaded.module.to(common.check_device(device))
+    files = find_pictures(list(sources))
+    run = UpscaleRun(loaded, files, out, scale, format, tile, overlap, cast(Precision, precision))
+    known = map_embeddings(loaded) if explain else None
+    identifier = load_identifier(None, device) if identify else None
+
+    def watch(file: PictureFile, original: Original, made: NDArray[np.unsignedinteger]) -> dict[str, Any]:
+        said: dict[str, Any] = {}
+        color = np.repeat(original.color, 3 // original.color.shape[2], axis=2)
+        found = f"{file.name}"
+        if identifier:
+            try:
+                finding = identifier.identify(color)
+            except InputError as error:
+                found += f": {error}"
+            else:
+                found += f": {describe_finding(finding)}"
+                said["found"] = {"type": finding.type, "probability": finding.probability, "level": finding.level}
+        if compare:
+            write_comparison(run.out / "compare" / PurePosixPath(file.name).with_suffix(".png"), original.color, made, loaded.name, found)
+        if known:
+            write_explanation(run.out / "explain" / PurePosixPath(file.name).with_suffix(".png"), known, known.place(color), found)
+        common.say(found)
+        return said
+
+    settings = {
+        "network": loaded.describe(), "files": [str(file.path) for file in files], "scale": scale, "format": format, "tile": tile,
+        "overlap": overlap, "precision": precision, "compare": compare, "explain": explain, "identify": identify,
+    }  # fmt: skip
+    with RunFolder(out, settings, resume, overwrite) as folder:
+        rows = []
+        with common.progress() as bars:
+            for number, file in enumerate(files):
+                part = folder.parts / f"{number:06d}.json"
+                if not part.exists():
+                    write_json(part, run.one(file, bars, watch))
+                rows.append(json.loads(part.read_text(encoding="utf-8")))
+        summary = {"out": str(out), "network": loaded.name, "scale": scale or loaded.scale, "pictures": rows}
+        write_json(out / "upscale.json", summary)
+        folder.finish()
+    bad = [row for row in rows if row["error"]]
+    for row in bad:
+        common.say(row["error"])
+    if as_json:
+        common.print_json(summary)
+    if len(bad) == len(rows):
+        raise InputError("no picture could be enlarged: nothing is written")
+    shrunk = f", shrunk to x{scale}" if scale and scale < loaded.scale else ""
+    common.say(f"{out}: {len(rows) - len(bad)} pictures by {loaded.name} (x{loaded.scale}{shrunk}), {len(bad)} not enlarged")
+
+
+command.__doc__ = HELP

@@ -1,0 +1,97 @@
+"""Pictures of what upscale did: side by side with bicubic enlargement, and the input's place among known damages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ddrscope.degradations import resize
+from ddrscope.report.style import group_style
+from ddrscope.restoration import EmbeddingMap
+from ddrscope.store import atomic_write
+
+# Pixels of the result a side of the detail shown, and of the whole at most.
+DETAIL, WHOLE = 360, 720
+
+
+def write_comparison(path: Path, small: NDArray[np.float32], made: NDArray[np.unsignedinteger], name: str, found: str) -> None:
+    """Write a PNG: a picture (H, W, 1 or 3) in 0..1, and its place of most detail, enlarged bicubically and as ``made`` by a network."""
+    scale = made.shape[0] // small.shape[0]
+    large = made[..., : small.shape[2]] / np.float32(np.iinfo(made.dtype).max) if made.size <= 4 * WHOLE**2 else None
+    top, left, side = _place_of_detail(small, max(DETAIL // scale, 1))
+    piece = small[top : top + side[0], left : left + side[1]]
+    inside = made[top * scale : (top + side[0]) * scale, left * scale : (left + side[1]) * scale, : small.shape[2]]
+    whole = min(1.0, WHOLE / max(made.shape[:2]))
+    size = (max(round(made.shape[0] * whole), 1), max(round(made.shape[1] * whole), 1))
+    shown = resize(large, size) if large is not None else _thinned(made[..., : small.shape[2]], size)
+    cells = (
+        (resize(small, size), shown),
+        (resize(piece, inside.shape[:2]), inside / np.float32(np.iinfo(made.dtype).max)),
+    )
+    ratio = size[0] / size[1], inside.shape[0] / inside.shape[1]
+    figure = Figure(figsize=(10, 5 * sum(ratio) + 1.2), dpi=110, layout="constrained")
+    figure.suptitle(found, fontsize=11)
+    panels = figure.subplots(2, 2, height_ratios=ratio)
+    titles = (("whole, bicubic", f"whole, {name}"), (f"detail x{scale}, bicubic", f"detail x{scale}, {name}"))
+    for row, images, words in zip(panels, cells, titles, strict=True):
+        for panel, image, title in zip(row, images, words, strict=True):
+            panel.imshow(np.repeat(image, 3 // image.shape[2], axis=2).clip(0, 1), interpolation="nearest")
+            panel.set_title(title, fontsize=10)
+            panel.set_axis_off()
+    _save(figure, path)
+
+
+def write_explanation(path: Path, known: EmbeddingMap, cells: NDArray[np.float64], title: str) -> None:
+    """Write a PNG: the plane of known damages, the picture's cells (N, 2) in it and their mean."""
+    figure = Figure(figsize=(7.5, 5), dpi=110, layout="constrained")
+    panel = figure.subplots()
+    panel.scatter(cells[:, 0], cells[:, 1], s=6, color="#999999", alpha=0.5, linewidths=0, label="places in the picture")
+    for index, damage in enumerate(dict.fromkeys(known.damages)):
+        color, marker = group_style(index)
+        chosen = np.array(known.damages) == damage
+        x, y = known.points[chosen].T
+        panel.scatter(x, y, s=30, color=color, marker=marker, edgecolors="white", linewidths=0.5, label=damage)
+    x, y = cells.mean(axis=0)
+    panel.scatter(x, y, s=260, color="black", marker="*", edgecolors="white", linewidths=1, label="the picture")
+    panel.set_xlabel(f"first component of the embedding ({known.plane.explained_variance_ratio_[0]:.0%} of variance)")
+    panel.set_ylabel(f"second ({known.plane.explained_variance_ratio_[1]:.0%})")
+    panel.set_title(title, fontsize=10)
+    figure.legend(loc="outside right upper", title="16 photographs each,\ndamaged on purpose", fontsize=9)
+    _save(figure, path)
+
+
+def _place_of_detail(small: NDArray[np.float32], side: int) -> tuple[int, int, tuple[int, int]]:
+    """Corner and size of the window where neighbours differ most."""
+    grey = small.mean(axis=2)
+    height, width = (min(side, length) for length in grey.shape)
+    change = np.abs(np.diff(grey, axis=0, append=grey[-1:])) + np.abs(np.diff(grey, axis=1, append=grey[:, -1:]))
+    sums = np.pad(change, ((1, 0), (1, 0))).cumsum(0, dtype=np.float64).cumsum(1)
+    windows = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
+    top, left = np.unravel_index(windows.argmax(), windows.shape)
+    return int(top), int(left), (height, width)
+
+
+def _thinned(made: NDArray[np.unsignedinteger], size: tuple[int, int]) -> NDArray[np.float32]:
+    """A huge picture at a size to look at, from every so many pixels' means, without a second copy of it."""
+    step = max(made.shape[0] // size[0], 1)
+    rows = [made[row : row + step].mean(axis=0, dtype=np.float32) for row in range(0, made.shape[0] - step + 1, step)]
+    lines = np.stack(rows) / np.float32(np.iinfo(made.dtype).max)
+    return resize(lines, size)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format="png")
+
+
+def describe_finding(finding: Any) -> str:
+    """One line on what was found in the input."""
+    if finding.type == "clean":
+        said = f"clean (probability {finding.probability:.2f})"
+    else:
+        said = f"{finding.type} (probability {finding.probability:.2f}), level {finding.level:.1f} of 5"
+    return said + ("; unlike anything known" if finding.unseen else "")

@@ -1,0 +1,141 @@
+"""Pictures in and out as a photographer expects it: depth, transparency, colour profile and EXIF stay."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from ddrscope.errors import InputError
+from ddrscope.images.decoding import MAX_PIXELS, decode
+from ddrscope.store import atomic_write
+
+# Suffix to Pillow's format; only PNG holds 16 bits here.
+FORMATS = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP", "tif": "TIFF"}
+OPTIONS: dict[str, dict[str, object]] = {
+    "PNG": {"compress_level": 4},
+    "JPEG": {"quality": 95, "subsampling": "4:4:4"},
+    "WEBP": {"quality": 95},
+    "TIFF": {"compression": "tiff_deflate"},
+}
+_ORIENTATION, _EXIF_FOLDER, _WIDTH, _HEIGHT = 0x0112, 0x8769, 0xA002, 0xA003
+
+
+@dataclass(frozen=True, eq=False)
+class Original:
+    """A picture as it is enlarged: ``color`` (H, W, 1 or 3) and ``alpha`` (H, W, 1) or None, float32 in 0..1; what its file says beside.
+
+    ``bits`` of a channel are 8 or 16.
+    """
+
+    color: NDArray[np.float32]
+    alpha: NDArray[np.float32] | None
+    bits: int
+    profile: bytes | None
+    exif: Image.Exif | None
+
+
+def read_original(path: Path, max_pixels: int = MAX_PIXELS) -> Original:
+    """Read a picture file with all that is to be kept; raises `UnreadablePicture`, or `InputError` for channels that are no colours."""
+    raster = decode(path, max_pixels)
+    color, alpha = raster.values, None
+    if raster.alpha:
+        color, alpha = color[..., :-1], color[..., -1:]
+    if color.shape[2] not in (1, 3):
+        raise InputError(f"{path}: has {color.shape[2]} channels: grey or RGB is needed")
+    profile, exif = _beside(path)
+    if not _describes(profile, color.shape[2]):
+        profile = None
+    return Original(color, alpha, 8 if raster.bits == 8 else 16, profile, exif)
+
+
+def write_picture(path: Path, pixels: NDArray[np.unsignedinteger], original: Original, format: str) -> None:
+    """Write (H, W, C) in uint8 or uint16 as ``format``, one of `FORMATS`, with the original's colour profile and EXIF, atomically.
+
+    Raises `InputError` where the format holds no such picture.
+    """
+    height, width, channels = pixels.shape
+    if pixels.dtype == np.uint16 and format != "png":
+        pixels = (pixels >> 8).astype(np.uint8)
+    if format == "jpg" and channels in (2, 4):
+        raise InputError(f"{path}: JPEG has no transparency: choose --format png or webp")
+    exif = _upright_exif(original.exif, width, height)
+    with atomic_write(path) as temporary:
+        if pixels.dtype == np.uint16:
+            png = bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels), level=4))
+            temporary.write_bytes(_with_chunks(png, original.profile, exif))
+            return
+        image = Image.fromarray(pixels[..., 0] if channels == 1 else np.ascontiguousarray(pixels))
+        beside = {"icc_profile": original.profile, "exif": exif}
+        try:
+            image.save(temporary, FORMATS[format], **OPTIONS[FORMATS[format]], **{key: value for key, value in beside.items() if value})
+        except (ValueError, OSError) as error:
+            if isinstance(error, OSError) and error.errno:
+                raise
+            raise InputError(f"{path}: {width} x {height} pixels are not to be had as {format} ({error}): choose --format png") from None
+
+
+def _beside(path: Path) -> tuple[bytes | None, Image.Exif | None]:
+    """Colour profile and EXIF of a file that was decoded; what cannot be read of them is left out."""
+    try:
+        # Decoding has checked the size already.
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            with Image.open(path) as image:
+                profile, exif = image.info.get("icc_profile"), image.getexif()
+                exif.get_ifd(_EXIF_FOLDER)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+    # Hostile metadata fails in as many ways as hostile pictures.
+    except Exception:
+        return None, None
+    return profile, exif if len(exif) else None
+
+
+def _describes(profile: bytes | None, channels: int) -> bool:
+    """Whether a colour profile is of the colours that are written: CMYK, for one, was turned into sRGB."""
+    if not profile:
+        return False
+    try:
+        space = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip()
+    except (ImageCms.PyCMSError, OSError, AttributeError):
+        return False
+    return space == ("GRAY" if channels == 1 else "RGB")
+
+
+def _upright_exif(exif: Image.Exif | None, width: int, height: int) -> bytes | None:
+    """The EXIF for a picture that was turned upright and enlarged; None where it cannot be written."""
+    if exif is None:
+        return None
+    try:
+        if _ORIENTATION in exif:
+            exif[_ORIENTATION] = 1
+        inner = exif.get_ifd(_EXIF_FOLDER)
+        for key, side in ((_WIDTH, width), (_HEIGHT, height)):
+            if key in inner:
+                inner[key] = side
+        return exif.tobytes()
+    except Exception:
+        return None
+
+
+def _with_chunks(png: bytes, profile: bytes | None, exif: bytes | None) -> bytes:
+    """A PNG with colour profile and EXIF, which imagecodecs leaves out; both go right behind the header."""
+    header = 8 + 25
+    chunks = []
+    if profile:
+        chunks.append(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile)))
+    if exif:
+        chunks.append(_chunk(b"eXIf", exif.removeprefix(b"Exif\0\0")))
+    return b"".join([png[:header], *chunks, png[header:]])
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

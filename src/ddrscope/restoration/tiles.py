@@ -1,0 +1,118 @@
+"""Enlarging a picture of any size tile by tile, in bounded memory and without seams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ddrscope.degradations import resize
+from ddrscope.errors import InputError
+from ddrscope.features import Precision
+from ddrscope.features.execution import autocast
+from ddrscope.features.taps import device_of
+from ddrscope.networks import GuidedSRResNet, Network
+from ddrscope.networks.guided import CELL, REACH
+
+# Input pixels a side of what each tile adds to the result, and of what is read around it and thrown away. The latter holds the
+# receptive field of an SRResNet of 16 blocks (35 pixels) and lies on the guide's cells.
+TILE, OVERLAP = 256, 40
+# Beyond that, what a guide needs to see so that its cells say what they say of the whole picture.
+GUIDE_MARGIN = (REACH + 1) * CELL + 16
+
+
+@dataclass(frozen=True)
+class Span:
+    """A part of one axis: ``start`` and ``stop`` of what is made, ``first`` and ``last`` of what is read for it."""
+
+    start: int
+    stop: int
+    first: int
+    last: int
+
+
+def check_scale(network: Network, scale: int | None) -> int:
+    """The scale of the result: the network's own, or a whole fraction of it. Raises `InputError` for any other."""
+    if not scale or scale == network.scale:
+        return network.scale
+    if scale > network.scale or network.scale % scale:
+        fit = ", ".join(str(number) for number in range(1, network.scale + 1) if network.scale % number == 0)
+        raise InputError(f"{network.name} enlarges by {network.scale}, of which {scale} cannot be made: --scale may be {fit}")
+    return scale
+
+
+def count_tiles(height: int, width: int, tile: int = TILE) -> int:
+    """How many tiles a picture is made of."""
+    return -(-height // tile) * -(-width // tile)
+
+
+@torch.inference_mode()
+def enlarge(
+    network: Network,
+    pixels: NDArray[np.float32],
+    scale: int | None = None,
+    *,
+    bits: int = 8,
+    tile: int = TILE,
+    overlap: int = OVERLAP,
+    precision: Precision = "float32",
+    advance: Callable[[], object] = lambda: None,
+) -> NDArray[np.unsignedinteger]:
+    """The picture (H, W, C) in 0..1 through ``network``, (scale*H, scale*W, C), uint8 or, with ``bits`` 16, uint16.
+
+    A ``scale`` smaller than the network's is reached by bicubic shrinking, tile by tile too. Each tile is read with ``overlap`` pixels
+    around it: where that holds the network's receptive field, tiles leave no seam. ``advance`` is called after each. Raises
+    `InputError` for a picture smaller than the network takes.
+    """
+    if tile % CELL or overlap % CELL:
+        raise InputError(f"--tile {tile} and --overlap {overlap} must be multiples of {CELL}")
+    height, width, channels = pixels.shape
+    if min(height, width) < network.minimum_size:
+        raise InputError(f"{width} x {height} pixels are too few: {network.name} takes {network.minimum_size} a side or more")
+    wanted = check_scale(network, scale)
+    made = np.empty((height * wanted, width * wanted, channels), np.uint16 if bits == 16 else np.uint8)
+    highest = np.iinfo(made.dtype).max
+    for rows in spans(height, tile, overlap):
+        for columns in spans(width, tile, overlap):
+            piece = _run(network, pixels, rows, columns, precision)
+            if wanted < network.scale:
+                piece = resize(piece, ((rows.last - rows.first) * wanted, (columns.last - columns.first) * wanted))
+            top, left = (rows.start - rows.first) * wanted, (columns.start - columns.first) * wanted
+            bottom, right = top + (rows.stop - rows.start) * wanted, left + (columns.stop - columns.start) * wanted
+            kept = np.rint(piece[top:bottom, left:right].clip(0, 1) * highest)
+            made[rows.start * wanted : rows.stop * wanted, columns.start * wanted : columns.stop * wanted] = kept
+            advance()
+    return made
+
+
+def spans(length: int, tile: int, overlap: int) -> Iterator[Span]:
+    """Parts of an axis one after the other, each read with ``overlap`` more on both sides where there is any."""
+    for start in range(0, length, tile):
+        stop = min(start + tile, length)
+        yield Span(start, stop, max(start - overlap, 0), min(stop + overlap, length))
+
+
+def _run(
+    network: Network, pixels: NDArray[np.float32], rows: Span, columns: Span, precision: Precision
+) -> NDArray[np.float32]:
+    module, device = network.module, device_of(network.module)
+
+    def batch(top: int, bottom: int, left: int, right: int) -> torch.Tensor:
+        part = torch.from_numpy(np.ascontiguousarray(pixels[top:bottom, left:right])).permute(2, 0, 1)[None]
+        return part.to(device).contiguous(memory_format=torch.channels_last)
+
+    inside = batch(rows.first, rows.last, columns.first, columns.last)
+    with autocast(precision, device):
+        if isinstance(module, GuidedSRResNet):
+            top, left = (max(span.first - GUIDE_MARGIN, 0) for span in (rows, columns))
+            around = batch(top, rows.last + GUIDE_MARGIN, left, columns.last + GUIDE_MARGIN)
+            cells = module.condition(around)
+            down, right = (rows.first - top) // CELL, (columns.first - left) // CELL
+            count = [-(-side // CELL) for side in inside.shape[2:]]
+            output = module(inside, cells[:, :, down : down + count[0], right : right + count[1]])
+        else:
+            output = network(inside)
+    return output[0].float().permute(1, 2, 0).cpu().numpy()

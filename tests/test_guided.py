@@ -1,0 +1,162 @@
+"""Networks steered by the damage of their input: what the guide says, how it steers, how it is trained and kept."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ddrscope.degradations import parse_degradation, parse_drawn
+from ddrscope.errors import InputError
+from ddrscope.images import bundled_photos, find_pictures, read_picture
+from ddrscope.networks import DegradationGuide, GuidedSRResNet, SRResNet, load_network, random_twin, save_network
+from ddrscope.networks.guided import CELL, REACH, local_statistics, spread_out
+from ddrscope.training import PhotoPairs, Training, make_recipe, parse_changes
+from ddrscope.training.guidance import build, known_damage, make_guide
+
+TINY = ["channels=4", "blocks=2", "batch=2", "patch=10", "precision=float32", "pixel.steps=4", "adversarial.steps=0", "guide_blocks=2"]
+
+
+def picture(index: int = 0) -> torch.Tensor:
+    """A bundled photograph, shrunk to 64 pixels a side."""
+    pixels = parse_degradation("clean").apply(read_picture(find_pictures([bundled_photos()])[index]).pixels, 0, 4)
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None]
+
+
+def guided(blocks: int = 2) -> GuidedSRResNet:
+    """A network whose guide is real and whose steering is drawn at random."""
+    torch.manual_seed(0)
+    guide = load_network("srgan-wgr").module
+    assert isinstance(guide, SRResNet)
+    network = GuidedSRResNet(SRResNet(channels=8, blocks=3), DegradationGuide.cut_from(guide, blocks))
+    nn.init.normal_(network.modulate.weight, std=0.1)
+    return network.eval()
+
+
+def test_statistics_are_those_of_the_pixels_around() -> None:
+    features = torch.randn(1, 2, 64, 72, generator=torch.Generator().manual_seed(0)).exp()
+    said = local_statistics(features)[0].reshape(6, 2, 8, 9)
+    row, column = 4, 3
+    around = np.s_[(row - REACH) * CELL : (row + REACH + 1) * CELL, (column - REACH) * CELL : (column + REACH + 1) * CELL]
+    for channel, plane in enumerate(features[0].numpy().astype(np.float64)):
+        ends = np.pad(plane, 1, mode="reflect")
+        right, below = plane - ends[1:-1, 2:], plane - ends[2:, 1:-1]
+        both = plane - ends[2:, 2:], plane - ends[2:, :-2]
+        expected = [plane[around].mean(), math.log(plane[around].std())]
+        expected += [math.log(np.sqrt(np.square(part[around]).mean())) for part in (right, below, *both)]
+        assert np.allclose(said[:, channel, row, column], expected, rtol=1e-4)
+
+
+def test_the_guide_is_the_beginning_of_the_network_it_is_cut_from() -> None:
+    network = load_network("srgan-wgr").module
+    assert isinstance(network, SRResNet)
+    guide, x = DegradationGuide.cut_from(network, 3), picture()
+    with torch.inference_mode():
+        expected = network.body[:3](network.lrelu(network.conv_first(x)))
+        features = guide.body(guide.lrelu(guide.conv_first(x)))
+    # Borders are mirrored, so only what does not see them is the same.
+    inside = np.s_[..., 7:-7, 7:-7]
+    assert torch.allclose(features[inside], expected[inside], atol=1e-5)
+    assert not any(parameter.requires_grad for parameter in guide.parameters())
+
+
+def test_before_training_guidance_changes_nothing() -> None:
+    network, x = guided(), picture()
+    nn.init.zeros_(network.modulate.weight)
+    with torch.inference_mode():
+        assert torch.equal(network(x), network.network(x))
+
+
+def test_steering_is_local() -> None:
+    """In a picture whose left half is noisy, each far half is treated as in a picture that is so everywhere."""
+    network, clean = guided(), picture().repeat(1, 1, 1, 3)
+    noisy = torch.from_numpy(parse_degradation("noise:25").apply(clean[0].permute(1, 2, 0).numpy())).permute(2, 0, 1)[None]
+    half = torch.cat([noisy[..., :96], clean[..., 96:]], 3)
+    with torch.inference_mode():
+        conditions = {name: network.condition(x) for name, x in {"half": half, "noisy": noisy, "clean": clean}.items()}
+    assert torch.allclose(conditions["half"][..., :8], conditions["noisy"][..., :8], atol=1e-4)
+    assert torch.allclose(conditions["half"][..., 16:], conditions["clean"][..., 16:], atol=1e-4)
+    assert (conditions["noisy"] - conditions["clean"]).abs().mean() > 0.1
+
+
+def test_cells_are_spread_to_every_size() -> None:
+    cells = torch.arange(12.0).reshape(1, 1, 3, 4)
+    assert spread_out(cells, (20, 29)).shape == (1, 1, 20, 29)
+    assert spread_out(cells, (20, 29))[0, 0, 11:13, 11:13].mean() == pytest.approx(5)
+    with torch.inference_mode():
+        for size in ((2, 2), (3, 40), (8, 8), (17, 9)):
+            assert guided()(torch.rand(1, 3, *size)).shape == (1, 3, 4 * size[0], 4 * size[1])
+
+
+@pytest.mark.parametrize("global_residual", [True, False])
+def test_a_saved_network_is_read_back(tmp_path: Path, global_residual: bool) -> None:
+    network, x = guided(), picture()
+    network.network.global_residual = global_residual
+    save_network(tmp_path / "guided.safetensors", network, {"global_residual": str(global_residual).lower()})
+    loaded = load_network(tmp_path / "guided.safetensors")
+    assert loaded.architecture == "GuidedSRResNet" and loaded.global_residual == global_residual and loaded.scale == 4
+    assert loaded.layers == ("network.body.0", "network.body.1", "network.body.2", "network.conv_last:input")
+    with torch.inference_mode():
+        # Weights are kept in float16.
+        assert (loaded(x) - network(x)).abs().max() < 0.01
+        twin = random_twin(loaded, 1)
+        assert (twin(x) - loaded(x)).abs().mean() > 0.05
+
+
+def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
+    network = guided()
+    network.embed[0] = nn.Conv2d(5, 64, 1)
+    save_network(tmp_path / "odd.safetensors", network, {})
+    with pytest.raises(InputError, match="has the weight names of GuidedSRResNet"):
+        load_network(tmp_path / "odd.safetensors")
+
+
+def test_the_truth_as_numbers() -> None:
+    texts = ("clean", "blur:2", "aniso_blur:3,1,45", "aniso_blur:3,1,0+noise:5+jpeg:40")
+    rows = known_damage([parse_degradation(text) for text in texts])[:, :, 0, 0]
+    expected = [[0] * 7, [0.5, 0.5, 0, 0, 0, 0, 0], [0.75, 0.25, 0, 0.5, 0, 0, 0], [0.75, 0.25, 0.5, 0, 0.2, 0.6, 1]]
+    assert torch.allclose(rows, torch.tensor(expected), atol=1e-6)
+    with pytest.raises(InputError, match="not lens_blur"):
+        known_damage([parse_degradation("lens_blur:3")])
+
+
+def test_a_turned_patch_is_blurred_along_the_angle_it_is_told() -> None:
+    pairs = PhotoPairs(bundled_photos(), 4)
+    batch = pairs.patches(0, 0, 48, 24, [parse_drawn("aniso_blur:6,0.3,0")])
+    across, along = (batch.small.diff(dim=axis).abs().mean((1, 2, 3)) for axis in (2, 3))
+    assert (along < across).float().mean() > 0.9
+
+
+@pytest.mark.parametrize("guidance", ["ddr", "untrained", "oracle"])
+def test_training_leaves_the_guide_as_it_was(tmp_path: Path, guidance: str) -> None:
+    torch.set_num_threads(1)
+    recipe = make_recipe("pilot", parse_changes([*TINY, f"guidance={guidance}", 'damage=["clean", "blur:0..4", "noise:0..25"]']))
+    pairs = PhotoPairs(bundled_photos(), 4)
+    validation = PhotoPairs(find_pictures([bundled_photos()])[0].path, 4)
+    training = Training(recipe, pairs, validation, tmp_path / "whole")
+    training.run(lambda _: None)
+    result = training.pixel.result()
+    assert isinstance(result, GuidedSRResNet) and result.modulate.weight.abs().max() > 0
+    if guidance == "oracle":
+        assert result.guide is None
+        return
+    assert result.guide is not None
+    fresh = make_guide(recipe)
+    assert all(torch.equal(one, other) for one, other in zip(result.guide.parameters(), fresh.parameters(), strict=True))
+    small = torch.cat([pairs.patches(step, 1, 8, 10, recipe.drawn()).small for step in range(8)])
+    said = result.guide(small).permute(1, 0, 2, 3).flatten(1)
+    assert said.mean(1).abs().median() < 0.3 and 0.7 < said.std(1).median() < 1.3
+    loaded = load_network(training.pixel.weights)
+    with torch.inference_mode():
+        assert (loaded(small[:2]) - result.eval()(small[:2])).abs().max() < 0.01
+
+
+def test_a_guide_must_be_deep_enough() -> None:
+    with pytest.raises(InputError, match="no SRResNet of 17 blocks"):
+        build(make_recipe("pilot", parse_changes(["guidance=ddr", "guide_blocks=17"])))
+    with pytest.raises(InputError, match="realesr-animevideov3 is no SRResNet"):
+        build(make_recipe("pilot", parse_changes(["guidance=ddr", "guide=realesr-animevideov3"])))

@@ -17,7 +17,7 @@ from ddrscope.images import PictureFile
 from ddrscope.networks import Network
 from ddrscope.progress import Progress
 from ddrscope.restoration.files import FORMATS, Original, read_original, write_picture
-from ddrscope.restoration.tiles import OVERLAP, TILE, check_scale, count_tiles, enlarge
+from ddrscope.restoration.tiles import OVERLAP, TILE, check_network, check_scale, check_tiles, count_tiles, enlarge
 
 # Told of each finished picture: its file, its original, and what was made of it, (H, W, C) in uint8 or uint16.
 Watch = Callable[[PictureFile, Original, NDArray[np.unsignedinteger]], dict[str, Any]]
@@ -41,8 +41,8 @@ class UpscaleRun:
     precision: Precision = "float32"
 
     def __post_init__(self) -> None:
-        if self.network.channels != 3:
-            raise InputError(f"{self.network.name} takes {self.network.channels} channels: upscale needs a network for RGB")
+        check_network(self.network)
+        check_tiles(self.tile, self.overlap)
         if self.format not in FORMATS:
             raise InputError(f"--format {self.format} is unknown: choose {', '.join(FORMATS)}")
         check_scale(self.network, self.scale)

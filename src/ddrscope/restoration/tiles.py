@@ -44,6 +44,23 @@ def check_scale(network: Network, scale: int | None) -> int:
     return scale
 
 
+def check_tiles(tile: int, overlap: int) -> None:
+    """Raise `InputError` unless tiles lie on a guide's cells."""
+    if tile % CELL or overlap % CELL:
+        raise InputError(f"--tile {tile} and --overlap {overlap} must be multiples of {CELL}")
+
+
+@torch.inference_mode()
+def check_network(network: Network) -> None:
+    """Raise `InputError` for a network that makes no RGB pictures of RGB pictures."""
+    if network.channels != 3:
+        raise InputError(f"{network.name} takes {network.channels} channels: upscale needs a network for RGB")
+    side = 64
+    made = network(torch.zeros(1, 3, side, side, device=device_of(network.module)))
+    if made.shape != (1, 3, side * network.scale, side * network.scale):
+        raise InputError(f"{network.name} makes no pictures (its output of one of {side} pixels is {tuple(made.shape)}): choose another")
+
+
 def count_tiles(height: int, width: int, tile: int = TILE) -> int:
     """How many tiles a picture is made of."""
     return -(-height // tile) * -(-width // tile)
@@ -67,8 +84,7 @@ def enlarge(
     around it: where that holds the network's receptive field, tiles leave no seam. ``advance`` is called after each. Raises
     `InputError` for a picture smaller than the network takes.
     """
-    if tile % CELL or overlap % CELL:
-        raise InputError(f"--tile {tile} and --overlap {overlap} must be multiples of {CELL}")
+    check_tiles(tile, overlap)
     height, width, channels = pixels.shape
     if min(height, width) < network.minimum_size:
         raise InputError(f"{width} x {height} pixels are too few: {network.name} takes {network.minimum_size} a side or more")

@@ -1,0 +1,220 @@
+"""Enlarging files: tiles, depth, transparency, profiles, EXIF, and the command as a person uses it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms
+from torch import nn
+
+from ddrscope.errors import InputError
+from ddrscope.images import bundled_photos, find_pictures, read_picture
+from ddrscope.networks import DegradationGuide, GuidedSRResNet, Network, SRResNet, load_network, save_network
+from ddrscope.report.restoration import _place_of_detail
+from ddrscope.restoration import enlarge, map_embeddings, read_original
+from ddrscope.restoration.explain import KNOWN
+
+DDRSCOPE = [str(Path(sys.executable).with_name("ddrscope"))]
+sides = st.integers(9, 120)
+
+
+def upscale(*words: object) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run([*DDRSCOPE, "upscale", *map(str, words)], capture_output=True, text=True, env=environment, timeout=300)
+
+
+def plain() -> Network:
+    torch.manual_seed(0)
+    return Network("plain", SRResNet(channels=8, blocks=3), 4, 3, "SRResNet", minimum_size=1)
+
+
+def guided() -> Network:
+    torch.manual_seed(0)
+    guide = load_network("srgan-wgr").module
+    assert isinstance(guide, SRResNet)
+    module = GuidedSRResNet(SRResNet(channels=8, blocks=3), DegradationGuide.cut_from(guide, 4))
+    nn.init.normal_(module.modulate.weight, std=0.1)
+    return Network("guided", module, 4, 3, "GuidedSRResNet", minimum_size=2)
+
+
+NETWORKS = {"plain": plain(), "guided": guided()}
+
+
+@pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+    return read_picture(find_pictures([bundled_photos()])[0]).pixels
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@settings(deadline=None, max_examples=12)
+@given(height=sides, width=sides, scale=st.sampled_from([2, 4]), tile=st.sampled_from([16, 48, 64]))
+def test_tiles_make_what_the_whole_makes(name: str, photo: np.ndarray, height: int, width: int, scale: int, tile: int) -> None:
+    pixels = photo[:height, :width]
+    whole = enlarge(NETWORKS[name], pixels, scale, bits=16, tile=4096).astype(int)
+    tiled = enlarge(NETWORKS[name], pixels, scale, bits=16, tile=tile).astype(int)
+    assert whole.shape == (height * scale, width * scale, 3)
+    # Of 65535: rounding.
+    assert np.abs(whole - tiled).max() <= 2
+
+
+def test_tiles_without_overlap_leave_seams(photo: np.ndarray) -> None:
+    """The test above could fail."""
+    whole, tiled = (enlarge(NETWORKS["plain"], photo[:96, :96], bits=16, tile=tile, overlap=0).astype(int) for tile in (4096, 48))
+    assert np.abs(whole - tiled).max() > 1000
+
+
+def test_the_whole_picture_is_what_the_network_makes(photo: np.ndarray) -> None:
+    with torch.inference_mode():
+        expected = NETWORKS["plain"](torch.from_numpy(photo[:40, :56]).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
+    assert np.array_equal(enlarge(NETWORKS["plain"], photo[:40, :56]), np.rint(expected.clip(0, 1) * 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("scale, said", [(3, "--scale may be 1, 2, 4"), (8, "--scale may be 1, 2, 4")])
+def test_a_scale_that_cannot_be_made_is_refused(photo: np.ndarray, scale: int, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        enlarge(NETWORKS["plain"], photo, scale)
+
+
+@pytest.fixture(scope="module")
+def network_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("network") / "small.safetensors"
+    save_network(path, NETWORKS["plain"].module, {"global_residual": "true"})
+    save_network(path.with_name("guided.safetensors"), NETWORKS["guided"].module, {"global_residual": "true"})
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, photo: np.ndarray) -> Path:
+    """One picture of each kind, and two that are none."""
+    place = tmp_path_factory.mktemp("pictures")
+    eight = np.rint(photo[:40, :56] * 255).astype(np.uint8)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F], exif.get_ifd(0x8769)[0xA002] = 6, "Maker", 56
+    image = Image.fromarray(eight)
+    image.save(place / "turned.jpg", exif=exif, icc_profile=profile, quality=95)
+    image.convert("L").save(place / "grey.png")
+    image.convert("CMYK").save(place / "print.tif")
+    alpha = np.tile(np.linspace(0, 255, 56).astype(np.uint8), (40, 1))
+    Image.fromarray(np.dstack([eight, alpha])).save(place / "alpha.png")
+    (place / "inner").mkdir()
+    deep = np.rint(photo[:40, :56] * 65535).astype(np.uint16)
+    (place / "inner" / "deep.png").write_bytes(imagecodecs.png_encode(deep))
+    deep_alpha = np.dstack([deep, np.full((40, 56), 40_000, np.uint16)])
+    (place / "deep_alpha.png").write_bytes(imagecodecs.png_encode(deep_alpha))
+    (place / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nand nothing more")
+    np.save(place / "many.npy", np.zeros((20, 20, 7), np.float32))
+    return place
+
+
+@pytest.fixture(scope="module")
+def done(folder: Path, network_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    out = tmp_path_factory.mktemp("out") / "large"
+    return out, upscale(folder, "--out", out, "--network", network_file, "--compare", "--json")
+
+
+def test_a_folder_gives_all_but_the_broken(folder: Path, done: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    out, process = done
+    assert process.returncode == 0, process.stderr
+    rows = {Path(row["path"]).name: row for row in json.loads(process.stdout)["pictures"]}
+    assert json.loads((out / "upscale.json").read_text()) == json.loads(process.stdout)
+    assert {name for name, row in rows.items() if row["error"]} == {"broken.png", "many.npy"}
+    assert "7 channels" in rows["many.npy"]["error"] and rows["broken.png"]["error"].startswith(str(folder / "broken.png"))
+    written = {path.relative_to(out).as_posix() for path in out.rglob("*.png") if "compare" not in path.parts}
+    assert written == {"turned.png", "grey.png", "print.png", "alpha.png", "inner/deep.png", "deep_alpha.png"}
+    assert {path.stem for path in (out / "compare").rglob("*.png")} == {Path(name).stem for name in written}
+    assert not (out / "parts").exists() and "inner/deep.png: " in process.stderr
+    assert rows["grey.png"]["found"]["type"] == "hsv_saturation"
+
+
+def test_depth_transparency_profile_and_exif_stay(
+    folder: Path, done: tuple[Path, subprocess.CompletedProcess[str]], network_file: Path
+) -> None:
+    out, _ = done
+    turned = Image.open(out / "turned.png")
+    assert turned.size == (160, 224) and turned.getexif()[0x0112] == 1 and turned.getexif()[0x010F] == "Maker"
+    assert turned.getexif().get_ifd(0x8769)[0xA002] == 160
+    assert turned.info["icc_profile"] == Image.open(folder / "turned.jpg").info["icc_profile"]
+    assert Image.open(out / "grey.png").mode == "L" and Image.open(out / "alpha.png").mode == "RGBA"
+    alpha = np.asarray(Image.open(out / "alpha.png"))[..., 3].astype(int)
+    assert np.abs(alpha[80] - np.linspace(0, 255, 224)).max() < 6
+    deep, deep_alpha = (imagecodecs.png_decode((out / name).read_bytes()) for name in ("inner/deep.png", "deep_alpha.png"))
+    assert deep.dtype == deep_alpha.dtype == np.uint16 and (deep_alpha[..., 3] == 40_000).all()
+    # Levels between those of 8 bits are there, and they are the network's.
+    expected = enlarge(load_network(network_file), read_original(folder / "inner" / "deep.png").color, bits=16)
+    assert (deep % 257).any() and np.abs(deep.astype(int) - expected).max() <= 1
+
+
+def test_profile_and_exif_of_a_deep_picture(tmp_path: Path, photo: np.ndarray, network_file: Path) -> None:
+    """16 bits and a profile together come from a TIFF."""
+    import tifffile
+
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    tifffile.imwrite(tmp_path / "deep.tif", np.rint(photo[:32, :32] * 65535).astype(np.uint16), photometric="rgb", iccprofile=profile)
+    process = upscale(tmp_path / "deep.tif", "--out", tmp_path / "out", "--network", network_file, "--no-identify")
+    assert process.returncode == 0, process.stderr
+    made = tmp_path / "out" / "deep.png"
+    assert imagecodecs.png_decode(made.read_bytes()).dtype == np.uint16
+    with Image.open(made) as image:
+        image.load()
+        assert image.info["icc_profile"] == profile
+
+
+def test_a_run_goes_on_and_keeps_what_is_there(folder: Path, tmp_path: Path, network_file: Path) -> None:
+    words = [folder / "grey.png", folder / "alpha.png", "--network", network_file, "--out", tmp_path / "out", "--no-identify"]
+    assert upscale(*words).returncode == 0
+    refused = upscale(*words)
+    assert refused.returncode == 2 and "--resume" in refused.stderr and len(refused.stderr.splitlines()) == 1
+    (tmp_path / "out" / "grey.png").write_bytes(b"changed")
+    assert upscale(*words, "--overwrite", "--format", "webp", "--scale", "2").returncode == 0
+    with Image.open(tmp_path / "out" / "alpha.webp") as image:
+        assert image.mode == "RGBA" and image.size == (112, 80)
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--scale", "3"], "--scale may be"),
+        (["--format", "bmp"], "choose png, jpg, webp, tif"),
+        (["--tile", "100"], "multiples of 8"),
+        (["--explain"], "only a guided network"),
+        (["--network", "efficientnet-lite0"], "no pictures"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(folder: Path, tmp_path: Path, network_file: Path, words: list[str], said: str) -> None:
+    process = upscale(folder / "grey.png", "--out", tmp_path / "out", "--no-identify", "--network", network_file, *words)
+    assert process.returncode == 2 and said in process.stderr and len(process.stderr.splitlines()) == 1, process.stderr
+
+
+def test_nothing_but_broken_files(folder: Path, tmp_path: Path, network_file: Path) -> None:
+    process = upscale(folder / "broken.png", "--out", tmp_path / "out", "--network", network_file, "--no-identify")
+    assert process.returncode == 2 and "no picture could be enlarged" in process.stderr
+
+
+def test_the_embedding_of_known_damage_is_mapped_and_drawn(folder: Path, tmp_path: Path, network_file: Path, photo: np.ndarray) -> None:
+    known = map_embeddings(NETWORKS["guided"])
+    assert known.points.shape == (16 * len(KNOWN), 2) and known.damages.count("clean") == 16
+    assert known.place(photo[:64, :80]).shape == (8 * 10, 2)
+    guide = network_file.with_name("guided.safetensors")
+    process = upscale(folder / "turned.jpg", "--out", tmp_path / "out", "--network", guide, "--explain", "--no-identify")
+    assert process.returncode == 0, process.stderr
+    with Image.open(tmp_path / "out" / "explain" / "turned.png") as image:
+        assert image.size == (825, 550)
+
+
+def test_detail_is_where_neighbours_differ() -> None:
+    pixels = np.zeros((60, 90, 3), np.float32)
+    pixels[30:50, 60:80] = np.random.default_rng(0).random((20, 20, 3))
+    top, left, size = _place_of_detail(pixels, 20)
+    assert size == (20, 20) and abs(top - 30) <= 2 and abs(left - 60) <= 2
+    assert _place_of_detail(pixels, 500) == (0, 0, (60, 90))

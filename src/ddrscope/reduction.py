@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
+import torch
 from openTSNE import TSNE
 from openTSNE.initialization import pca as pca_initialization
 from scipy.linalg import eigh
@@ -54,13 +55,11 @@ class GramMatrix:
 
     def update(self, block: np.ndarray) -> None:
         """Adds the columns of `block`, (N, w); raises NonFiniteFeatures on NaN or infinity."""
-        mean, scale = _column_moments(block, self.standardize)
-        if self.products is np.float64 or self.standardize:
+        if self.products is np.float32 and not self.standardize:
+            centred = _centred(block)
+        else:
+            mean, scale = _column_moments(block, self.standardize)
             centred = ((block - mean) * scale).astype(self.products, copy=False)
-            self.value += centred @ centred.T
-            return
-        # Subtracted in one pass: what rounding the mean leaves is smaller than the rounding of the features themselves.
-        centred = block - mean.astype(block.dtype)
         self.value += centred @ centred.T
 
     def merge(self, other: GramMatrix) -> None:
@@ -207,6 +206,15 @@ def _column_moments(block: np.ndarray, standardize: bool) -> tuple[np.ndarray, n
     deviation = block.std(axis=0, dtype=np.float64)
     constant = deviation <= 8 * np.finfo(np.float32).eps * np.abs(mean)
     return mean, np.where(constant, 0.0, 1 / np.where(constant, 1.0, deviation))
+
+
+def _centred(block: np.ndarray) -> np.ndarray:
+    """A float32 block less its columns' means, by all threads; rounding the means costs less than the features' own rounding."""
+    values = torch.from_numpy(block)
+    mean = values.mean(0)
+    if not mean.isfinite().all():
+        _require_finite(block)
+    return (values - mean).numpy()
 
 
 def _require_finite(block: np.ndarray) -> None:

@@ -85,7 +85,7 @@ class Recipe:
     damage: tuple[str, ...] = ()
     guidance: Literal["none", "ddr", "untrained", "oracle"] = "none"
     guide: str = "srgan-wgr"
-    guide_blocks: int = Field(default=4, ge=1)
+    guide_blocks: int = Field(default=8, ge=1)
     pixel: PixelStage = Field(default_factory=PixelStage)
     adversarial: AdversarialStage = Field(default_factory=AdversarialStage)
 
@@ -120,6 +120,19 @@ RECIPES: dict[str, Recipe] = {
         patch=20,
         pixel=PixelStage(steps=4_000),
         adversarial=AdversarialStage(steps=1_500),
+    ),
+    # Blind super-resolution steered by the damage of its input; guidance=none makes its equal without.
+    "blind-compact": Recipe(
+        damage=MIXED_DAMAGE, guidance="ddr", pixel=PixelStage(steps=6_000), adversarial=AdversarialStage(steps=2_000, share=0.95)
+    ),
+    # The same on a GPU.
+    "blind-paper": Recipe(
+        damage=MIXED_DAMAGE,
+        guidance="ddr",
+        batch=16,
+        patch=32,
+        pixel=PixelStage(steps=500_000, learning_rate=2e-4),
+        adversarial=AdversarialStage(steps=200_000, perceptual="vgg19", discriminator_channels=64),
     ),
     # The paper's own lengths, for a GPU; the adversarial stage is SRGAN's with VGG-19.
     "paper": Recipe(

@@ -42,7 +42,6 @@ ARMS: dict[str, dict[str, Any]] = {
     "untrained": {"guidance": "untrained"},
     "oracle": {"guidance": "oracle"},
 }
-GUIDE_BLOCKS = 8
 SETS = (
     "clean", "blur:1", "blur:2", "blur:3", "blur:4", "aniso_blur:3,1,30", "aniso_blur:5,0.5,-60", "noise:5", "noise:10", "noise:15",
     "noise:25", "jpeg:80", "jpeg:60", "jpeg:40", "blur:2+noise:10", "blur:3+noise:20", "noise:15+jpeg:50", "blur:2+noise:10+jpeg:60",
@@ -70,7 +69,7 @@ def main(hr: Path, out: Path, seeds: tuple[int, ...] = SEEDS) -> None:
 
 
 def recipe(arm: str, seed: int) -> Recipe:
-    changes = {"seed": seed, "damage": MIXED_DAMAGE, "guide_blocks": GUIDE_BLOCKS, "precision": "float32", "adversarial.steps": 0}
+    changes = {"seed": seed, "damage": MIXED_DAMAGE, "precision": "float32", "adversarial.steps": 0}
     return make_recipe("pilot", changes | ARMS[arm])
 
 

@@ -31,7 +31,7 @@ class DegradationGuide(nn.Module):
     center: Tensor
     spread: Tensor
 
-    def __init__(self, channels: int = 64, blocks: int = 4) -> None:
+    def __init__(self, channels: int = 64, blocks: int = 8) -> None:
         super().__init__()
         self.conv_first = nn.Conv2d(3, channels, 3, 1, 1)
         self.body = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))

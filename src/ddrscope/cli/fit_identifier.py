@@ -61,7 +61,7 @@ def command(
     overwrite: common.Overwrite = False,
     seed: common.Seed = 0,
     device: common.Device = "cpu",
-    precision: common.Precision = "auto",
+    precision: common.Precision = "float32",
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
 ) -> None:

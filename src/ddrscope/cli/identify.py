@@ -43,7 +43,7 @@ def command(
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
     device: common.Device = "cpu",
-    precision: common.Precision = "auto",
+    precision: common.Precision = "float32",
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
 ) -> None:

@@ -26,7 +26,7 @@ class Descriptor:
 
     network: Network
     poolings: Mapping[str, Sequence[str]]
-    precision: Precision = "auto"
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         unknown = {name for names in self.poolings.values() for name in names} - POOLINGS.keys()

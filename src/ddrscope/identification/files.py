@@ -66,7 +66,7 @@ def save_identifier(path: Path, fitted: PictureIdentifier) -> None:
         save_file(kept, temporary, {"format": FORMAT, "settings": json.dumps(settings)})
 
 
-def load_identifier(path: Path | None = None, device: str = "cpu", precision: str = "auto") -> PictureIdentifier:
+def load_identifier(path: Path | None = None, device: str = "cpu", precision: str = "float32") -> PictureIdentifier:
     """Read an identifier, by default the bundled one; `InputError` for any other file, or where its network is not to be had."""
     path = path or bundled_identifier()
     tensors, settings = _read(path)

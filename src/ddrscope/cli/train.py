@@ -18,6 +18,7 @@ HELP = f"""Train an SRResNet on a folder of photographs, kept clean or damaged o
 RECIPE is one of {", ".join(RECIPES)}, or a .toml file with the keys that --show prints (base = "compact" takes the others from there).
 KEY=VALUE overrides one: channels=32, pixel.steps=2000, adversarial.steps=0 (no adversarial stage), adversarial.loss=vanilla.
 damage=["blur:0..4", "noise:0..20"] trains on damaged pictures: each patch through one of the list, its levels drawn between the two ends.
+guidance=ddr steers the network by what the first guide_blocks blocks of a frozen one (guide=srgan-wgr) see of the damage.
 
 --out holds recipe.toml and a folder a stage, pixel/ and adversarial/, each with checkpoint.pt, log.csv, tensorboard/, previews/
 and, when it is done, weights.safetensors, which every command takes as NETWORK. The same command goes on with an interrupted training.
@@ -28,6 +29,7 @@ Examples:
   ddrscope train compact --images hr/train --val hr/val --test hr/test --no-global-residual --out runs/wogr
   ddrscope train pilot seed=1 adversarial.steps=0 --images hr/train --val hr/val --out runs/pilot-1
   ddrscope train pilot 'damage=["blur:0..4+noise:0..20"]' adversarial.steps=0 --images hr/train --val hr/val --out runs/both
+  ddrscope train blind-compact adversarial.steps=0 --images hr/train --val hr/val --out runs/blind
   ddrscope train compact --show > mine.toml
 """
 

@@ -77,7 +77,7 @@ def command(
 
     def watch(file: PictureFile, original: Original, made: NDArray[np.unsignedinteger]) -> dict[str, Any]:
         said: dict[str, Any] = {}
-        color = np.repeat(original.color, 3 // original.color.shape[2], axis=2)
+        color = original.rgb
         found = f"{file.name}"
         if identifier:
             try:

@@ -121,7 +121,7 @@ def _decode_npy(path: Path, max_pixels: int) -> np.ndarray:
 
 
 def _decode_image(path: Path, head: bytes, max_pixels: int) -> tuple[np.ndarray, bool]:
-    with _open(path) as image:
+    with open_image(path) as image:
         _check_size(image.height, image.width, 1, max_pixels)
         bit_depth, color_type = head[24:26] if image.format == "PNG" else (8, 0)
         # Pillow drops the low byte of 16-bit PNGs in colour or with alpha.
@@ -135,7 +135,7 @@ def _decode_image(path: Path, head: bytes, max_pixels: int) -> tuple[np.ndarray,
 
 def _decode_tiff(path: Path, max_pixels: int) -> tuple[np.ndarray, bool]:
     try:
-        with _open(path) as image:
+        with open_image(path) as image:
             _check_size(image.height, image.width, 1, max_pixels)
             if _pillow_reads_all(image):
                 # Pillow turns TIFFs upright by itself.
@@ -172,7 +172,8 @@ def _check_tiff(page: tifffile.TiffPage, max_values: int) -> None:
         raise ValueError(f"its strips or tiles of shape {page.chunks} are more than the limit of {max_values} values")
 
 
-def _open(path: Path) -> Image.Image:
+def open_image(path: Path) -> Image.Image:
+    """A picture file opened by Pillow, of the allowed formats and of any size, not decoded; whatever is wrong with it raises."""
     # Pillow's own size limit is a process-wide setting; ours is an argument, checked right after this.
     with _pillow_limit:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None

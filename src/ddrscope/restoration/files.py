@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from ddrscope.errors import InputError
-from ddrscope.images.decoding import MAX_PIXELS, decode
+from ddrscope.images.decoding import MAX_PIXELS, decode, open_image
 from ddrscope.store import atomic_write
 
 # Suffix to Pillow's format; only PNG holds 16 bits here.
@@ -40,6 +40,11 @@ class Original:
     bits: int
     profile: bytes | None
     exif: Image.Exif | None
+
+    @property
+    def rgb(self) -> NDArray[np.float32]:
+        """The colour (H, W, 3), grey in all three."""
+        return self.color if self.color.shape[2] == 3 else np.repeat(self.color, 3, axis=2)
 
 
 def read_original(path: Path, max_pixels: int = MAX_PIXELS) -> Original:
@@ -85,14 +90,9 @@ def write_picture(path: Path, pixels: NDArray[np.unsignedinteger], original: Ori
 def _beside(path: Path) -> tuple[bytes | None, Image.Exif | None]:
     """Colour profile and EXIF of a file that was decoded; what cannot be read of them is left out."""
     try:
-        # Decoding has checked the size already.
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            with Image.open(path) as image:
-                profile, exif = image.info.get("icc_profile"), image.getexif()
-                exif.get_ifd(_EXIF_FOLDER)
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+        with open_image(path) as image:
+            profile, exif = image.info.get("icc_profile"), image.getexif()
+            exif.get_ifd(_EXIF_FOLDER)
     # Hostile metadata fails in as many ways as hostile pictures.
     except Exception:
         return None, None

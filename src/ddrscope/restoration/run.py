@@ -71,13 +71,11 @@ class UpscaleRun:
 
     def enlarge(self, original: Original, progress: Progress) -> NDArray[np.unsignedinteger]:
         """A picture's pixels enlarged, its transparency last where it has any."""
-        grey = original.color.shape[2] == 1
-        color = np.repeat(original.color, 3, axis=2) if grey else original.color
         made = enlarge(
-            self.network, color, self.scale, bits=original.bits, tile=self.tile, overlap=self.overlap, precision=self.precision,
+            self.network, original.rgb, self.scale, bits=original.bits, tile=self.tile, overlap=self.overlap, precision=self.precision,
             advance=progress.advance,
         )  # fmt: skip
-        if grey:
+        if original.color.shape[2] == 1:
             made = np.rint(made.mean(axis=2, keepdims=True, dtype=np.float32)).astype(made.dtype)
         if original.alpha is None:
             return made

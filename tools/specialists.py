@@ -86,6 +86,8 @@ def folder(out: Path, name: str, residual: bool) -> Path:
 def train(name: str, residual: bool, hr: Path, out: Path) -> None:
     """One network by the recipe ``pilot``, without its adversarial stage."""
     torch.set_num_threads(1)
+    if (folder(out, name, residual) / "pixel" / "weights.safetensors").exists():
+        return
     kind, seed = name.split("-")
     changes = {"seed": int(seed), "damage": DAMAGE[kind], "global_residual": residual, "precision": "float32", "adversarial.steps": 0}
     recipe = make_recipe("pilot", changes)

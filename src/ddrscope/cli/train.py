@@ -29,7 +29,7 @@ Examples:
   ddrscope train compact --images hr/train --val hr/val --test hr/test --no-global-residual --out runs/wogr
   ddrscope train pilot seed=1 adversarial.steps=0 --images hr/train --val hr/val --out runs/pilot-1
   ddrscope train pilot 'damage=["blur:0..4+noise:0..20"]' adversarial.steps=0 --images hr/train --val hr/val --out runs/both
-  ddrscope train blind-compact adversarial.steps=0 --images hr/train --val hr/val --out runs/blind
+  ddrscope train blind-compact adversarial.steps=0 --images hr/train --images hr/gallery --val hr/val --out runs/blind
   ddrscope train compact --show > mine.toml
 """
 
@@ -37,7 +37,9 @@ Examples:
 def command(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE")],
     changes: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE ...]")] = None,
-    images: Annotated[Path | None, typer.Option("--images", metavar="DIR", help="Clean photographs to train on.")] = None,
+    images: Annotated[
+        list[str] | None, typer.Option("--images", metavar="DIR", help="Clean photographs to train on; may be given again.")
+    ] = None,
     val: Annotated[Path | None, typer.Option("--val", metavar="DIR", help="Clean photographs for the quality in log.csv.")] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where checkpoints, logs and weights go.")] = None,
     test: Annotated[Path | None, typer.Option("--test", metavar="DIR", help="Clean photographs to rate the result on.")] = None,
@@ -59,8 +61,8 @@ def command(
     if show:
         print(as_toml(chosen), end="")
         return
-    if images is None or val is None or out is None:
-        missing = next(name for name, value in (("--images", images), ("--val", val), ("--out", out)) if value is None)
+    if not images or val is None or out is None:
+        missing = next(name for name, value in (("--images", images), ("--val", val), ("--out", out)) if not value)
         raise InputError(f"train needs {missing}: see ddrscope train --help")
     common.use_threads(threads)
     photos, validation = PhotoPairs(images, chosen.scale, chosen.patch), PhotoPairs(val, chosen.scale)

@@ -1,0 +1,94 @@
+"""Draw what `tools/guidance.py` found: each arm's gain by damage, and results from best to worst.
+
+    python tools/guidance_figures.py HR OUT FIGURES
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ddrscope.degradations import parse_degradation
+from ddrscope.report.style import group_style
+from guidance import SCALE, SETS, enlarger, held_out
+
+SHOWN = {
+    "ddr": "guided by DDR",
+    "untrained": "guided by an untrained trunk",
+    "shuffled": "told another picture's DDR",
+    "oracle": "told the truth",
+    "enlarged": "no guidance, as costly",
+}
+COLUMNS = {"bicubic": "bicubic", "plain": "no guidance", "ddr": "guided by DDR"}
+# Pixels a side of a result that is shown; how many from each end and the middle.
+PIECE, EACH = 160, 4
+
+
+def gains_figure(sets: pd.DataFrame, photographs: int, seeds: int) -> Figure:
+    """PSNR-Y over the plain network for each damage and arm, with 95 % intervals."""
+    names = [*SETS, "all damaged"]
+    figure = Figure(figsize=(8.5, 9.5), layout="constrained")
+    panel = figure.subplots()
+    panel.axvline(0, color="#777777", linewidth=1)
+    for index, (arm, title) in enumerate(SHOWN.items()):
+        color, marker = group_style(index)
+        rows = sets[sets["arm"] == arm].set_index("set").loc[names]
+        places = np.arange(len(names)) + (index - (len(SHOWN) - 1) / 2) * 0.15
+        reach = [rows["difference"] - rows["difference_low"], rows["difference_high"] - rows["difference"]]
+        panel.errorbar(rows["difference"], places, xerr=reach, fmt=marker, color=color, markersize=5, linewidth=1.2, label=title)
+    panel.set_yticks(range(len(names)), names)
+    panel.invert_yaxis()
+    panel.set_xlabel("PSNR-Y over the same network without guidance, dB")
+    panel.grid(axis="x", alpha=0.25)
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.set_title(f"mean of {seeds} seeds and {photographs} held-out photographs, 95 % over both", fontsize=10)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def results_figure(table: pd.DataFrame, hr: Path, out: Path) -> Figure:
+    """The results of seed 0 in which guidance gained most, about as much as half of them, and least: twelve pictures."""
+    seed = table["seed"].min()
+    damaged = table[(table["set"] != "clean") & table["seed"].isin([0, seed])]
+    wide = damaged.pivot_table("psnr", ["photo", "set"], "arm", aggfunc="first")
+    order = (wide["ddr"] - wide["plain"]).sort_values(ascending=False)
+    middle = len(order) // 2 - EACH // 2
+    chosen = [*order.index[:EACH], *order.index[middle : middle + EACH], *order.index[-EACH:]]
+    heads = ["best"] * EACH + ["median"] * EACH + ["worst"] * EACH
+    photos = dict(held_out(hr))
+    smalls = {(name, text): parse_degradation(text).apply(photos[name], 0, SCALE) for name, text in chosen}
+    makers = {arm: enlarger(arm, seed, out, smalls) for arm in COLUMNS}
+    figure = Figure(figsize=(9.6, 2.5 * len(chosen)), layout="constrained")
+    for line, head, key in zip(figure.subplots(len(chosen), 4), heads, chosen, strict=True):
+        truth = photos[key[0]]
+        top = max((truth.shape[0] - PIECE) // 2, 0)
+        pictures = {title: makers[arm](key) for arm, title in COLUMNS.items()} | {"truth": truth}
+        for panel, (title, pixels) in zip(line, pictures.items(), strict=True):
+            panel.imshow(pixels[top : top + PIECE, top : top + PIECE].clip(0, 1), interpolation="nearest")
+            panel.set_xticks([])
+            panel.set_yticks([])
+            arm = next((arm for arm, name in COLUMNS.items() if name == title), None)
+            panel.set_xlabel(f"{wide.loc[key, arm]:.2f} dB" if arm else "", fontsize=9)
+            if key == chosen[0]:
+                panel.set_title(title, fontsize=10)
+        words = "\n".join([head, key[0][:22], *key[1].split("+")])
+        line[0].set_ylabel(words, fontsize=8, rotation=0, ha="right", va="center")
+    return figure
+
+
+def main(hr: Path, out: Path, figures: Path) -> None:
+    figures.mkdir(parents=True, exist_ok=True)
+    table = pd.read_csv(out / "pictures.csv")
+    seeds = int(table[table["arm"] == "ddr"]["seed"].nunique())
+    gains_figure(pd.read_csv(out / "sets.csv"), table["photo"].nunique(), seeds).savefig(figures / "guidance-gains.png", dpi=110)
+    results_figure(table, hr, out).savefig(figures / "guidance-results.png", dpi=90)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    main(*map(Path, sys.argv[1:4]))

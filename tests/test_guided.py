@@ -156,7 +156,7 @@ def test_training_leaves_the_guide_as_it_was(tmp_path: Path, guidance: str) -> N
 
 
 def test_a_guide_must_be_deep_enough() -> None:
-    with pytest.raises(InputError, match="no SRResNet of 17 blocks"):
+    with pytest.raises(InputError, match="no SRResNet for RGB of 17 blocks"):
         build(make_recipe("pilot", parse_changes(["guidance=ddr", "guide_blocks=17"])))
     with pytest.raises(InputError, match="realesr-animevideov3 is no SRResNet"):
         build(make_recipe("pilot", parse_changes(["guidance=ddr", "guide=realesr-animevideov3"])))

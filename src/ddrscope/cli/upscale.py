@@ -70,7 +70,8 @@ def command(
     common.use_threads(threads)
     loaded = load_network(network, global_residual=global_residual, trust=trust)
     loaded.module.to(common.check_device(device))
-    files = find_pictures(list(sources))
+    # Results below one of the sources are no sources.
+    files = [file for file in find_pictures(list(sources)) if not file.path.is_relative_to(out.resolve())]
     run = UpscaleRun(loaded, files, out, scale, format, tile, overlap, cast(Precision, precision))
     known = map_embeddings(loaded) if explain else None
     identifier = load_identifier(None, device) if identify else None
@@ -98,7 +99,14 @@ def command(
         "network": loaded.describe(), "files": [str(file.path) for file in files], "scale": scale, "format": format, "tile": tile,
         "overlap": overlap, "precision": precision, "compare": compare, "explain": explain, "identify": identify,
     }  # fmt: skip
+    before = earlier_results(out) if overwrite else []
     with RunFolder(out, settings, resume, overwrite) as folder:
+        if resume and (out / "upscale.json").exists():
+            folder.finish()
+            common.say(f"{out} is done: nothing to do")
+            return
+        for result in before:
+            result.unlink(missing_ok=True)
         rows = []
         with common.progress() as bars:
             for number, file in enumerate(files):
@@ -106,18 +114,30 @@ def command(
                 if not part.exists():
                     write_json(part, run.one(file, bars, watch))
                 rows.append(json.loads(part.read_text(encoding="utf-8")))
+        bad = [row for row in rows if row["error"]]
+        for row in bad:
+            common.say(row["error"])
+        if len(bad) == len(rows):
+            for part in folder.parts.iterdir():
+                part.unlink()
+            raise InputError("no picture could be enlarged: nothing is written")
         summary = {"out": str(out), "network": loaded.name, "scale": scale or loaded.scale, "pictures": rows}
         write_json(out / "upscale.json", summary)
         folder.finish()
-    bad = [row for row in rows if row["error"]]
-    for row in bad:
-        common.say(row["error"])
     if as_json:
         common.print_json(summary)
-    if len(bad) == len(rows):
-        raise InputError("no picture could be enlarged: nothing is written")
     shrunk = f", shrunk to x{scale}" if scale and scale < loaded.scale else ""
     common.say(f"{out}: {len(rows) - len(bad)} pictures by {loaded.name} (x{loaded.scale}{shrunk}), {len(bad)} not enlarged")
 
 
 command.__doc__ = HELP
+
+
+def earlier_results(out: Path) -> list[Path]:
+    """The pictures that an earlier run wrote into ``out``, by its own account, and that lie there."""
+    try:
+        rows = json.loads((out / "upscale.json").read_text(encoding="utf-8"))["pictures"]
+        paths = [Path(row["out"]).resolve() for row in rows if row["out"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [path for path in paths if path.is_relative_to(out.resolve())]

@@ -35,7 +35,7 @@ def build_network(
     """
     for candidate in candidate_states(state):
         network = (
-            _guided(candidate, metadata, name)
+            _guided(candidate, metadata, name, global_residual)
             or _srresnet(basicsr_names(candidate), metadata, name, global_residual)
             or _edsr(candidate, name)
             or _from_spandrel(candidate, name)
@@ -55,19 +55,7 @@ def _srresnet(
     def build(global_residual: bool) -> SRResNet:
         return _load_strictly(name, "SRResNet", lambda: SRResNet(**shape, global_residual=global_residual), state)
 
-    notes: tuple[str, ...] = ()
-    written = {"true": True, "false": False}.get(metadata.get("global_residual", "").lower())
-    if shape["in_channels"] != shape["out_channels"]:
-        residual, source = False, "architecture"
-    elif option is not None:
-        residual, source = option, "option"
-        if written is not None and written != option:
-            notes = (f"Global residual: the file says {'with' if written else 'without'}, the option overrules it.",)
-    elif written is not None:
-        residual, source = written, "metadata"
-    else:
-        measured = measure_global_residual(build, shape["in_channels"], shape["scale"])
-        residual, source, notes = measured.global_residual, "measured", (measured.note(),)
+    residual, source, notes = _residual(build, shape, metadata, option)
     return Network(
         name=name,
         module=build(residual),
@@ -82,24 +70,48 @@ def _srresnet(
     )
 
 
-def _guided(state: dict[str, Tensor], metadata: Mapping[str, str], name: str) -> Network | None:
-    if not {"guide.conv_first.weight", "embed.0.weight", "modulate.weight", "network.conv_first.weight"} <= state.keys():
+def _residual(
+    build: Callable[[bool], nn.Module], shape: Mapping[str, int], metadata: Mapping[str, str], option: bool | None
+) -> tuple[bool, str, tuple[str, ...]]:
+    """Whether a network of the SRResNet family adds its enlarged input, who says so, and notes on it."""
+    written = {"true": True, "false": False}.get(metadata.get("global_residual", "").lower())
+    if shape["in_channels"] != shape["out_channels"]:
+        return False, "architecture", ()
+    if option is not None:
+        overruled = f"Global residual: the file says {'with' if written else 'without'}, the option overrules it."
+        return option, "option", (overruled,) if written not in (None, option) else ()
+    if written is not None:
+        return written, "metadata", ()
+    measured = measure_global_residual(build, shape["in_channels"], shape["scale"])
+    return measured.global_residual, "measured", (measured.note(),)
+
+
+def _guided(
+    state: dict[str, Tensor], metadata: Mapping[str, str], name: str, option: bool | None
+) -> Network | None:
+    if not {"embed.0.weight", "modulate.weight", "network.conv_first.weight"} <= state.keys():
         return None
+    if "guide.conv_first.weight" not in state:
+        raise InputError(f"{name} was trained with guidance=oracle and has no guide: it serves to measure with, not to be used")
     architecture = "GuidedSRResNet"
     shape = _fitting(name, architecture, lambda: guided_shape(state))
-    residual = metadata.get("global_residual", "true").lower() == "true"
 
-    def build() -> GuidedSRResNet:
-        return GuidedSRResNet(SRResNet(**shape.network, global_residual=residual), DegradationGuide(*shape.guide))
+    def build(global_residual: bool) -> GuidedSRResNet:
+        def make() -> GuidedSRResNet:
+            return GuidedSRResNet(SRResNet(**shape.network, global_residual=global_residual), DegradationGuide(*shape.guide))
 
+        return _load_strictly(name, architecture, make, state)
+
+    residual, source, notes = _residual(build, shape.network, metadata, option)
     return Network(
         name=name,
-        module=_load_strictly(name, architecture, build, state),
+        module=build(residual),
         scale=shape.network["scale"],
         channels=shape.network["in_channels"],
         architecture=architecture,
         global_residual=residual,
-        global_residual_source="metadata",
+        global_residual_source=source,
+        notes=notes,
         layers=(*(f"network.body.{n}" for n in range(shape.network["blocks"])), "network.conv_last:input"),
         last_hr_layer="network.conv_last:input",
         # A mirror needs a second pixel.

@@ -101,6 +101,14 @@ class GuidedSRResNet(nn.Module):
             width = STATISTICS * guide.conv_first.out_channels
         self.embed = nn.Sequential(nn.Conv2d(width, 64, 1), nn.LeakyReLU(0.1), nn.Conv2d(64, EMBEDDING, 1), nn.LeakyReLU(0.1))
         self.modulate = nn.Conv2d(EMBEDDING, 2 * channels * len(network.body), 1)
+        self._initialize_guidance()
+
+    def initialize(self) -> None:
+        """Draw the weights anew, but for the guide's, which are never trained."""
+        self.network.initialize()
+        self._initialize_guidance()
+
+    def _initialize_guidance(self) -> None:
         for layer in self.embed:
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, a=0.1)

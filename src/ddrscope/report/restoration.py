@@ -16,6 +16,8 @@ from ddrscope.store import atomic_write
 
 # Pixels of the result a side of the detail shown, and of the whole at most.
 DETAIL, WHOLE = 360, 720
+# Pixels among which the place of most detail is looked for.
+SEARCHED = 1_000_000
 
 
 def write_comparison(path: Path, small: NDArray[np.float32], made: NDArray[np.unsignedinteger], name: str, found: str) -> None:
@@ -32,7 +34,8 @@ def write_comparison(path: Path, small: NDArray[np.float32], made: NDArray[np.un
         (resize(small, size), shown),
         (resize(piece, inside.shape[:2]), inside / np.float32(np.iinfo(made.dtype).max)),
     )
-    ratio = size[0] / size[1], inside.shape[0] / inside.shape[1]
+    # A stripe of a picture must not make a figure of a million lines.
+    ratio = [min(max(shape[0] / shape[1], 0.15), 2.5) for shape in (size, inside.shape)]
     figure = Figure(figsize=(10, 5 * sum(ratio) + 1.2), dpi=110, layout="constrained")
     figure.suptitle(found, fontsize=11)
     panels = figure.subplots(2, 2, height_ratios=ratio)
@@ -66,13 +69,16 @@ def write_explanation(path: Path, known: EmbeddingMap, cells: NDArray[np.float64
 
 def _place_of_detail(small: NDArray[np.float32], side: int) -> tuple[int, int, tuple[int, int]]:
     """Corner and size of the window where neighbours differ most."""
-    grey = small.mean(axis=2)
-    height, width = (min(side, length) for length in grey.shape)
+    # Every so many pixels of a large picture are enough to find it.
+    step = max(round((small.shape[0] * small.shape[1] / SEARCHED) ** 0.5), 1)
+    grey = small[::step, ::step].mean(axis=2)
+    height, width = (max(min(side // step, length), 1) for length in grey.shape)
     change = np.abs(np.diff(grey, axis=0, append=grey[-1:])) + np.abs(np.diff(grey, axis=1, append=grey[:, -1:]))
     sums = np.pad(change, ((1, 0), (1, 0))).cumsum(0, dtype=np.float64).cumsum(1)
     windows = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
     top, left = np.unravel_index(windows.argmax(), windows.shape)
-    return int(top), int(left), (height, width)
+    size = min(side, small.shape[0]), min(side, small.shape[1])
+    return min(int(top) * step, small.shape[0] - size[0]), min(int(left) * step, small.shape[1] - size[1]), size
 
 
 def _thinned(made: NDArray[np.unsignedinteger], size: tuple[int, int]) -> NDArray[np.float32]:

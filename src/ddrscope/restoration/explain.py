@@ -38,7 +38,7 @@ class EmbeddingMap:
 def map_embeddings(network: Network) -> EmbeddingMap:
     """Fit the plane to the bundled photographs under `KNOWN` damage; raises `InputError` for a network that has no embedding."""
     if not isinstance(network.module, GuidedSRResNet):
-        raise InputError(f"{network.name} is not steered by its input's damage: only a guided network, as blind-ddr, can be explained")
+        raise InputError(f"{network.name} is not steered by its input's damage: only a guided one can be explained")
     photos: dict[str, PictureFile] = {}
     for file in find_pictures([bundled_photos()]):
         photos.setdefault(file.photo, file)

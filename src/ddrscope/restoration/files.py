@@ -23,9 +23,17 @@ OPTIONS: dict[str, dict[str, object]] = {
     "PNG": {"compress_level": 4},
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
     "WEBP": {"quality": 95},
-    "TIFF": {"compression": "tiff_deflate"},
 }
+# The longest side a format holds, and the most bytes of EXIF (of a JPEG).
+LONGEST = {"jpg": 65_500, "webp": 16_383}
+LONGEST_EXIF = 65_000
 _ORIENTATION, _EXIF_FOLDER, _WIDTH, _HEIGHT = 0x0112, 0x8769, 0xA002, 0xA003
+# What is said of the photograph; what else a TIFF says there is how its own pixels lie.
+_KEPT = {
+    0x010E: "description", 0x010F: "maker", 0x0110: "model", 0x011A: "x resolution", 0x011B: "y resolution", 0x0128: "its unit",
+    0x0131: "software", 0x0132: "date", 0x013B: "artist", 0x8298: "copyright",
+}  # fmt: skip
+_KEPT_FOLDERS = (_EXIF_FOLDER, 0x8825)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +51,7 @@ class Original:
 
     @property
     def rgb(self) -> NDArray[np.float32]:
-        """The colour (H, W, 3), grey in all three."""
+        """The colour (H, W, 3); grey in all three."""
         return self.color if self.color.shape[2] == 3 else np.repeat(self.color, 3, axis=2)
 
 
@@ -61,30 +69,31 @@ def read_original(path: Path, max_pixels: int = MAX_PIXELS) -> Original:
     return Original(color, alpha, 8 if raster.bits == 8 else 16, profile, exif)
 
 
-def write_picture(path: Path, pixels: NDArray[np.unsignedinteger], original: Original, format: str) -> None:
-    """Write (H, W, C) in uint8 or uint16 as ``format``, one of `FORMATS`, with the original's colour profile and EXIF, atomically.
+def check_format(format: str, width: int, height: int, alpha: bool) -> None:
+    """Raise `InputError` where ``format`` holds no such picture, before it is made."""
+    if format == "jpg" and alpha:
+        raise InputError("JPEG has no transparency: choose --format png or webp")
+    if max(width, height) > LONGEST.get(format, max(width, height)):
+        raise InputError(f"{format} holds at most {LONGEST[format]} pixels a side, not {width} x {height}: choose --format png")
 
-    Raises `InputError` where the format holds no such picture.
+
+def write_picture(path: Path, pixels: NDArray[np.unsignedinteger], original: Original, format: str) -> None:
+    """Write (H, W, C) in uint8, or uint16 as PNG, as ``format``, one of `FORMATS`, with the original's colour profile and EXIF, atomically.
+
+    EXIF that does not fit into a JPEG is left out.
     """
     height, width, channels = pixels.shape
-    if pixels.dtype == np.uint16 and format != "png":
-        pixels = (pixels >> 8).astype(np.uint8)
-    if format == "jpg" and channels in (2, 4):
-        raise InputError(f"{path}: JPEG has no transparency: choose --format png or webp")
     exif = _upright_exif(original.exif, width, height)
+    if format == "jpg" and exif and len(exif) > LONGEST_EXIF:
+        exif = None
     with atomic_write(path) as temporary:
         if pixels.dtype == np.uint16:
             png = bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels), level=4))
             temporary.write_bytes(_with_chunks(png, original.profile, exif))
             return
         image = Image.fromarray(pixels[..., 0] if channels == 1 else np.ascontiguousarray(pixels))
-        beside = {"icc_profile": original.profile, "exif": exif}
-        try:
-            image.save(temporary, FORMATS[format], **OPTIONS[FORMATS[format]], **{key: value for key, value in beside.items() if value})
-        except (ValueError, OSError) as error:
-            if isinstance(error, OSError) and error.errno:
-                raise
-            raise InputError(f"{path}: {width} x {height} pixels are not to be had as {format} ({error}): choose --format png") from None
+        beside = {key: value for key, value in (("icc_profile", original.profile), ("exif", exif)) if value}
+        image.save(temporary, FORMATS[format], **OPTIONS.get(FORMATS[format], {}), **beside)
 
 
 def _beside(path: Path) -> tuple[bytes | None, Image.Exif | None]:
@@ -111,17 +120,20 @@ def _describes(profile: bytes | None, channels: int) -> bool:
 
 
 def _upright_exif(exif: Image.Exif | None, width: int, height: int) -> bytes | None:
-    """The EXIF for a picture that was turned upright and enlarged; None where it cannot be written."""
+    """What is said of the photograph, for a picture that was turned upright and enlarged; None where it cannot be written."""
     if exif is None:
         return None
+    kept = Image.Exif()
     try:
+        kept.update({key: exif[key] for key in _KEPT if key in exif})
         if _ORIENTATION in exif:
-            exif[_ORIENTATION] = 1
-        inner = exif.get_ifd(_EXIF_FOLDER)
-        for key, side in ((_WIDTH, width), (_HEIGHT, height)):
-            if key in inner:
-                inner[key] = side
-        return exif.tobytes()
+            kept[_ORIENTATION] = 1
+        for folder in _KEPT_FOLDERS:
+            kept.get_ifd(folder).update(exif.get_ifd(folder))
+        inner = kept.get_ifd(_EXIF_FOLDER)
+        inner.update({key: side for key, side in ((_WIDTH, width), (_HEIGHT, height)) if key in inner})
+        return kept.tobytes() if len(kept) or inner else None
+    # Hostile values that Pillow read but cannot write.
     except Exception:
         return None
 

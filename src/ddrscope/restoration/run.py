@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ddrscope.degradations import resize
 from ddrscope.errors import InputError
 from ddrscope.features import Precision
 from ddrscope.images import PictureFile
 from ddrscope.networks import Network
 from ddrscope.progress import Progress
-from ddrscope.restoration.files import FORMATS, Original, read_original, write_picture
+from ddrscope.restoration.files import FORMATS, Original, check_format, read_original, write_picture
 from ddrscope.restoration.tiles import OVERLAP, TILE, check_network, check_scale, check_tiles, count_tiles, enlarge
 
+# What the command writes there beside the results.
+OWN_FOLDERS = ("parts", "compare", "explain")
 # Told of each finished picture: its file, its original, and what was made of it, (H, W, C) in uint8 or uint16.
 Watch = Callable[[PictureFile, Original, NDArray[np.unsignedinteger]], dict[str, Any]]
 
@@ -46,39 +47,45 @@ class UpscaleRun:
         if self.format not in FORMATS:
             raise InputError(f"--format {self.format} is unknown: choose {', '.join(FORMATS)}")
         check_scale(self.network, self.scale)
-        if len({self.target(file) for file in self.files}) < len(self.files):
+        targets = {self.target(file) for file in self.files}
+        if len(targets) < len(self.files):
             raise InputError("two pictures differ in their ending only and would both become one file: give them one by one")
+        ours = {path.relative_to(self.out).parts[0] for path in targets} & set(OWN_FOLDERS)
+        if ours:
+            raise InputError(f"a folder of pictures called {min(ours)!r} would be mixed up with what upscale writes there: rename it")
 
     def target(self, file: PictureFile) -> Path:
         """Where a picture's result goes."""
         return self.out / PurePosixPath(file.name).with_suffix(f".{self.format}")
 
     def one(self, file: PictureFile, progress: Progress, watch: Watch | None = None) -> dict[str, Any]:
-        """The row of one picture: what was written and its size, or the ``error``, one line."""
+        """The row of one picture: what was written and its size, or the ``error``, one line. A full disk raises OSError."""
         row: dict[str, Any] = {"path": str(file.path), "out": None, "width": None, "height": None, "bits": None, "error": None}
+        step = "not enlarged"
         try:
             original = read_original(file.path)
-            height, width = original.color.shape[:2]
+            height, width, channels = original.color.shape
+            scale, bits = self.scale or self.network.scale, original.bits if self.format == "png" else 8
+            check_format(self.format, width * scale, height * scale, original.alpha is not None)
             progress.start(file.name, count_tiles(height, width, self.tile))
-            made = self.enlarge(original, progress)
+            made = enlarge(
+                self.network, original.color, scale, alpha=original.alpha, bits=bits, tile=self.tile, overlap=self.overlap,
+                precision=self.precision, advance=progress.advance,
+            )  # fmt: skip
             write_picture(self.target(file), made, original, self.format)
-            row |= {"out": str(self.target(file)), "width": made.shape[1], "height": made.shape[0], "bits": 8 * made.dtype.itemsize}
+            row |= {"out": str(self.target(file)), "width": made.shape[1], "height": made.shape[0], "bits": bits}
+            step = "enlarged, but not looked at further"
             return row | (watch(file, original, made) if watch else {})
         except InputError as error:
-            return row | {"error": str(error)}
-        except MemoryError:
-            return row | {"error": f"{file.path}: not enough memory: give a smaller --tile"}
+            return row | {"error": _named(file, str(error))}
+        except OSError:
+            raise
+        # Networks and pictures of strangers fail in any way; each costs its own row.
+        except Exception as error:
+            memory = isinstance(error, MemoryError) or "memory" in str(error)
+            remedy = "; give a smaller --tile, or the picture in parts" if memory else ""
+            return row | {"error": _named(file, f"{step}: {' '.join(str(error).split())[:200] or type(error).__name__}{remedy}")}
 
-    def enlarge(self, original: Original, progress: Progress) -> NDArray[np.unsignedinteger]:
-        """A picture's pixels enlarged, its transparency last where it has any."""
-        made = enlarge(
-            self.network, original.rgb, self.scale, bits=original.bits, tile=self.tile, overlap=self.overlap, precision=self.precision,
-            advance=progress.advance,
-        )  # fmt: skip
-        if original.color.shape[2] == 1:
-            made = np.rint(made.mean(axis=2, keepdims=True, dtype=np.float32)).astype(made.dtype)
-        if original.alpha is None:
-            return made
-        highest = np.iinfo(made.dtype).max
-        alpha = np.rint(resize(original.alpha, made.shape[:2]).clip(0, 1) * highest).astype(made.dtype)
-        return np.concatenate([made, alpha], axis=2)
+
+def _named(file: PictureFile, text: str) -> str:
+    return text if str(file.path) in text else f"{file.path}: {text}"

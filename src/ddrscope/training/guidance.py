@@ -38,8 +38,10 @@ def make_guide(recipe: Recipe) -> DegradationGuide:
     guide = load_network(recipe.guide)
     if recipe.guidance == "untrained":
         guide = random_twin(guide, recipe.seed)
-    if not isinstance(guide.module, SRResNet) or len(guide.module.body) < recipe.guide_blocks:
-        raise InputError(f"{recipe.guide} is no SRResNet of {recipe.guide_blocks} blocks or more: choose another guide, or guide_blocks")
+    if not isinstance(guide.module, SRResNet) or guide.channels != 3 or len(guide.module.body) < recipe.guide_blocks:
+        raise InputError(
+            f"{recipe.guide} is no SRResNet for RGB of {recipe.guide_blocks} blocks or more: choose another guide, or guide_blocks"
+        )
     return DegradationGuide.cut_from(guide.module, recipe.guide_blocks)
 
 

@@ -78,8 +78,9 @@ def random_twin(network: Network, seed: int = 0) -> Network:
     """The same graph with its weights drawn anew from ``seed``, as before training.
 
     SRResNet, guided or not, by its own ``initialize``, which leaves a guide as it is; any other submodule by its ``reset_parameters``,
-    PyTorch's default for its kind; parameters without such a rule (tables of position biases, learned scales) from a normal distribution of their own mean
-    and standard deviation. The draw does not depend on the device and leaves the global random state as it was.
+    PyTorch's default for its kind; parameters without such a rule (tables of position biases, learned scales) from a normal
+    distribution of their own mean and standard deviation. The draw does not depend on the device and leaves the global random
+    state as it was.
     """
     twin = copy.deepcopy(network)
     device = next(twin.module.parameters(), torch.empty(0)).device

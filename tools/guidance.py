@@ -7,11 +7,14 @@ OUT keeps the trainings, ``ARM-SEED/`` (what is done is not done again), and rec
 damage, arm and seed), ``sets.csv`` (means and differences for each damage), ``verdict.json``.
 
 The arms: (a) plain, no guidance; (a2) enlarged, plain but as costly as (b) with its frozen trunk; (b) ddr; (c) untrained, guided by the
-same trunk with weights drawn anew; (d) shuffled, (b) told the DDR of another picture; (e) oracle, told the true damage.
+same trunk with weights drawn anew; (d) shuffled, (b) told the mean DDR of another picture; (e) oracle, told the true damage. Averaged is
+(b) told the mean of its own DDR, as in training patches: what (d) is compared with.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,12 +25,15 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from scipy.stats import t as student_t
 from torch import Tensor
 
 from ddrscope.degradations import parse_degradation, resize
+from ddrscope.errors import InputError
 from ddrscope.fidelity import psnr_y, ssim_y
 from ddrscope.images import bundled_photos, center_crop, find_pictures, read_picture
 from ddrscope.networks import GuidedSRResNet, load_network
+from ddrscope.networks.weights import read_metadata
 from ddrscope.store import write_json
 from ddrscope.training import PhotoPairs, Recipe, Training, make_recipe
 from ddrscope.training.guidance import told
@@ -49,7 +55,6 @@ SETS = (
 )  # fmt: skip
 # HR pixels a side of the middle that is judged.
 SIDE, SCALE = 256, 4
-DRAWS = 10_000
 Pair = tuple[str, NDArray[np.float32], NDArray[np.float32]]
 
 
@@ -58,7 +63,7 @@ def main(hr: Path, out: Path, seeds: tuple[int, ...] = SEEDS) -> None:
     # The longest first, so that both processes end together.
     tasks.sort(key=lambda task: (task[1], list(ARMS).index(task[0]) not in (1, 2, 3)))
     joblib.Parallel(joblib.cpu_count())(joblib.delayed(train)(arm, seed, hr, out) for arm, seed in tasks)
-    judged = [("bicubic", 0), *tasks, *(("shuffled", seed) for seed in seeds)]
+    judged = [("bicubic", 0), *tasks, *((arm, seed) for arm in ("averaged", "shuffled") for seed in seeds)]
     rows = joblib.Parallel(joblib.cpu_count())(joblib.delayed(judge)(arm, seed, hr, out) for arm, seed in judged)
     table = pd.DataFrame([row for part in rows for row in part])
     table.round(4).to_csv(out / "pictures.csv", index=False)
@@ -76,7 +81,10 @@ def recipe(arm: str, seed: int) -> Recipe:
 def train(arm: str, seed: int, hr: Path, out: Path) -> None:
     torch.set_num_threads(1)
     chosen = recipe(arm, seed)
-    if (out / f"{arm}-{seed}" / "pixel" / "weights.safetensors").exists():
+    weights = out / f"{arm}-{seed}" / "pixel" / "weights.safetensors"
+    if weights.exists():
+        if json.loads(read_metadata(weights)["recipe"]) != json.loads(json.dumps(dataclasses.asdict(chosen))):
+            raise InputError(f"{weights} was trained by another recipe: move it away or give another OUT")
         return
     photos = PhotoPairs([hr / "train", hr / "gallery"], chosen.scale, chosen.patch)
     training = Training(chosen, photos, PhotoPairs(hr / "val", chosen.scale), out / f"{arm}-{seed}")
@@ -86,11 +94,14 @@ def train(arm: str, seed: int, hr: Path, out: Path) -> None:
 def held_out(hr: Path) -> list[tuple[str, NDArray[np.float32]]]:
     """The middle of each photograph that nothing was trained on, one crop of each bundled one."""
     found: dict[str, NDArray[np.float32]] = {}
-    for file in find_pictures([hr / "test", hr / "snapshots", bundled_photos()]):
-        if file.photo not in found:
-            pixels = read_picture(file).pixels
-            side = min(SIDE, *pixels.shape[:2]) // SCALE * SCALE
-            found[file.photo] = center_crop(pixels, side)
+    for folder in (hr / "test", hr / "snapshots", bundled_photos()):
+        for file in find_pictures([folder]):
+            # Photographs of two folders may share a name.
+            name = f"{folder.name}/{file.photo}"
+            if name not in found:
+                pixels = read_picture(file).pixels
+                side = min(SIDE, *pixels.shape[:2]) // SCALE * SCALE
+                found[name] = center_crop(pixels, side)
     return list(found.items())
 
 
@@ -121,17 +132,17 @@ def enlarger(
     @torch.inference_mode()
     def enlarge(key: tuple[str, str]) -> NDArray[np.float32]:
         given = (as_batch(smalls[key]), *told(network, [parse_degradation(key[1])]))
-        if arm == "shuffled":
+        if arm in ("averaged", "shuffled"):
             assert isinstance(network, GuidedSRResNet)
-            stranger = as_batch(smalls[keys[other[key]]])
-            given = (given[0], network.condition(stranger).mean((2, 3), keepdim=True))
+            told_of = as_batch(smalls[key if arm == "averaged" else keys[other[key]]])
+            given = (given[0], network.condition(told_of).mean((2, 3), keepdim=True))
         return network(*given)[0].permute(1, 2, 0).numpy()
 
     return enlarge
 
 
 def trained(arm: str, seed: int, out: Path) -> torch.nn.Module:
-    folder = out / f"{'ddr' if arm == 'shuffled' else arm}-{seed}" / "pixel"
+    folder = out / f"{'ddr' if arm in ('averaged', 'shuffled') else arm}-{seed}" / "pixel"
     if arm != "oracle":
         return load_network(folder / "weights.safetensors").module
     # It has no guide, so it is no network that can be used: only this tool reads it.
@@ -163,16 +174,23 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def difference(table: pd.DataFrame, one: str, other: str, texts: list[str], measure: str = "psnr") -> dict[str, float]:
-    """Mean paired difference of two arms, photographs and seeds drawn anew together for its 95 % interval."""
+    """Mean paired difference of two arms with its 95 % interval, and each seed's.
+
+    Photographs and seeds are both samples: the variance of the mean by two-way random effects, degrees of freedom by Satterthwaite 1946.
+    """
     wide = table[table["set"].isin(texts)].pivot_table(measure, ["seed", "photo"], "arm", aggfunc="mean")
     pairs = (wide[one] - wide[other]).unstack("photo").to_numpy()
-    random = np.random.default_rng(0)
     seeds, photos = pairs.shape
-    drawn = [
-        pairs[random.integers(seeds, size=seeds)][:, random.integers(photos, size=photos)].mean() for _ in range(DRAWS)
-    ]
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return {"difference": float(pairs.mean()), "difference_low": float(low), "difference_high": float(high)}
+    mean, by_seed, by_photo = pairs.mean(), pairs.mean(1), pairs.mean(0)
+    rest = pairs - by_seed[:, None] - by_photo[None] + mean
+    squares = np.array([by_seed.var(ddof=1) * photos, by_photo.var(ddof=1) * seeds, (rest**2).sum() / ((seeds - 1) * (photos - 1))])
+    parts = squares * [1, 1, -1] / pairs.size
+    # The smallest it can be is what remains of one kind alone.
+    variance = max(parts.sum(), parts[1], parts[0])
+    freedom = variance**2 / (parts**2 / [seeds - 1, photos - 1, (seeds - 1) * (photos - 1)]).sum()
+    reach = student_t.ppf(0.975, max(freedom, 1)) * np.sqrt(variance)
+    said = {"difference": float(mean), "difference_low": float(mean - reach), "difference_high": float(mean + reach)}
+    return said | {f"seed_{seed}": float(value) for seed, value in zip(wide.index.unique("seed"), by_seed, strict=True)}
 
 
 def decide(table: pd.DataFrame) -> dict[str, Any]:
@@ -181,10 +199,10 @@ def decide(table: pd.DataFrame) -> dict[str, Any]:
     pairs = {
         f"{one} - {other}": difference(table, one, other, damaged)
         for one, other in (
-            ("ddr", "plain"), ("ddr", "untrained"), ("ddr", "shuffled"), ("oracle", "plain"), ("ddr", "enlarged"), ("untrained", "plain"),
+            ("ddr", "plain"), ("ddr", "untrained"), ("averaged", "shuffled"), ("oracle", "plain"), ("ddr", "enlarged"), ("ddr", "averaged"),
         )
     }  # fmt: skip
-    holds = all(pairs[f"ddr - {other}"]["difference_low"] > 0 for other in ("plain", "untrained", "shuffled"))
+    holds = all(pairs[name]["difference_low"] > 0 for name in ("ddr - plain", "ddr - untrained", "averaged - shuffled"))
     return {
         "C8 holds": holds,
         "photographs": int(table["photo"].nunique()),
@@ -192,8 +210,13 @@ def decide(table: pd.DataFrame) -> dict[str, Any]:
         "psnr, damaged": pairs,
         "psnr, clean": {"ddr - plain": difference(table, "ddr", "plain", ["clean"])},
         "ssim, damaged": {"ddr - plain": difference(table, "ddr", "plain", damaged, "ssim")},
-        "recovered": pairs["ddr - plain"]["difference"] / pairs["oracle - plain"]["difference"],
+        "recovered": recovered(pairs["ddr - plain"]["difference"], pairs["oracle - plain"]["difference"]),
     }
+
+
+def recovered(gain: float, room: float) -> float | None:
+    """The part of the oracle's gain that guidance has, where the oracle gains at all."""
+    return gain / room if room > 0 else None
 
 
 if __name__ == "__main__":

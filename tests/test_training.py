@@ -50,30 +50,31 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_pairs_show_the_same_place(photos: Path) -> None:
     pairs = PhotoPairs(photos, 4)
-    small, large = pairs.patches(step=3, seed=1, batch=4, size=16)
+    small, large, _ = pairs.patches(step=3, seed=1, batch=4, size=16)
     assert small.shape == (4, 3, 16, 16) and large.shape == (4, 3, 64, 64)
     for one, other in zip(small, large, strict=True):
         shrunk = shrink(other.permute(1, 2, 0).numpy(), 4)
         inside = np.s_[2:-2, 2:-2]
         assert np.abs(shrunk[inside] - one.permute(1, 2, 0).numpy()[inside]).mean() < 0.01
-    again, _ = pairs.patches(step=3, seed=1, batch=4, size=16)
-    other_step, _ = pairs.patches(step=4, seed=1, batch=4, size=16)
-    assert torch.equal(small, again) and not torch.equal(small, other_step)
+    again = pairs.patches(step=3, seed=1, batch=4, size=16)
+    other_step = pairs.patches(step=4, seed=1, batch=4, size=16)
+    assert torch.equal(small, again.small) and not torch.equal(small, other_step.small)
 
 
 def test_damaged_patches_are_pieces_of_the_damaged_photograph(photos: Path) -> None:
     """The margin is wide enough: a patch cut out and blurred is what one would cut out of the whole photograph, blurred."""
     pairs = PhotoPairs(photos, 4)
     damage = [parse_drawn("blur:4")]
-    small, large = pairs.patches(0, 1, 6, 12, damage)
+    small, large, pipelines = pairs.patches(0, 1, 6, 12, damage)
+    assert [pipeline.text for pipeline in pipelines] == ["blur:4"] * 6
     whole = [parse_degradation("blur:4").apply(picture / np.float32(255), 0, 4) for picture in pairs.large]
     for patch in small.permute(0, 2, 3, 1).numpy():
         upright = [np.rot90(patch[:, ::flip], turns) for flip in (1, -1) for turns in range(4)]
         windows = [np.lib.stride_tricks.sliding_window_view(picture, (12, 12, 3)).reshape(-1, 12, 12, 3) for picture in whole]
         nearest = min(np.abs(places - one).max(axis=(1, 2, 3)).min() for places in windows for one in upright)
         assert nearest < 1.5 / 255
-    clean, same = pairs.patches(0, 1, 6, 12)
-    assert torch.equal(large[0], same[0]) and (clean[0] - small[0]).abs().mean() > 0.005
+    clean = pairs.patches(0, 1, 6, 12)
+    assert torch.equal(large[0], clean.large[0]) and (clean.small[0] - small[0]).abs().mean() > 0.005
     assert torch.equal(pairs.patches(0, 1, 6, 12, damage)[0], small)
 
 

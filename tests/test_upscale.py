@@ -187,7 +187,7 @@ def test_a_run_goes_on_and_keeps_what_is_there(folder: Path, tmp_path: Path, net
         (["--scale", "3"], "--scale may be"),
         (["--format", "bmp"], "choose png, jpg, webp, tif"),
         (["--tile", "100"], "multiples of 8"),
-        (["--explain"], "only a guided network"),
+        (["--explain"], "only a guided one"),
         (["--network", "efficientnet-lite0"], "no pictures"),
     ],
 )

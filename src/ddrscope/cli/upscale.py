@@ -16,7 +16,7 @@ from ddrscope.features import Precision
 from ddrscope.identification import load_identifier
 from ddrscope.images import PictureFile, find_pictures
 from ddrscope.networks import load_network
-from ddrscope.report.restoration import describe_finding, write_comparison, write_explanation
+from ddrscope.report.restoration import write_comparison, write_explanation
 from ddrscope.restoration import Original, UpscaleRun, map_embeddings
 from ddrscope.restoration.files import FORMATS
 from ddrscope.restoration.tiles import OVERLAP, TILE
@@ -72,6 +72,8 @@ def command(
     loaded.module.to(common.check_device(device))
     # Results below one of the sources are no sources.
     files = [file for file in find_pictures(list(sources)) if not file.path.is_relative_to(out.resolve())]
+    if not files:
+        raise InputError(f"every picture lies below --out {out}, where results go: choose an --out elsewhere")
     run = UpscaleRun(loaded, files, out, scale, format, tile, overlap, cast(Precision, precision))
     known = map_embeddings(loaded) if explain else None
     identifier = load_identifier(None, device) if identify else None
@@ -79,14 +81,14 @@ def command(
     def watch(file: PictureFile, original: Original, made: NDArray[np.unsignedinteger]) -> dict[str, Any]:
         said: dict[str, Any] = {}
         color = original.rgb
-        found = f"{file.name}"
+        found = file.name
         if identifier:
             try:
                 finding = identifier.identify(color)
             except InputError as error:
                 found += f": {error}"
             else:
-                found += f": {describe_finding(finding)}"
+                found += f": {finding}"
                 said["found"] = {"type": finding.type, "probability": finding.probability, "level": finding.level}
         if compare:
             write_comparison(run.out / "compare" / PurePosixPath(file.name).with_suffix(".png"), original.color, made, loaded.name, found)
@@ -103,6 +105,8 @@ def command(
     with RunFolder(out, settings, resume, overwrite) as folder:
         if resume and (out / "upscale.json").exists():
             folder.finish()
+            if as_json:
+                common.print_json(json.loads((out / "upscale.json").read_text(encoding="utf-8")))
             common.say(f"{out} is done: nothing to do")
             return
         for result in before:
@@ -114,10 +118,11 @@ def command(
                 if not part.exists():
                     write_json(part, run.one(file, bars, watch))
                 rows.append(json.loads(part.read_text(encoding="utf-8")))
-        bad = [row for row in rows if row["error"]]
-        for row in bad:
-            common.say(row["error"])
-        if len(bad) == len(rows):
+        for row in rows:
+            if row["error"]:
+                common.say(row["error"])
+        made = sum(row["out"] is not None for row in rows)
+        if not made:
             for part in folder.parts.iterdir():
                 part.unlink()
             raise InputError("no picture could be enlarged: nothing is written")
@@ -127,7 +132,7 @@ def command(
     if as_json:
         common.print_json(summary)
     shrunk = f", shrunk to x{scale}" if scale and scale < loaded.scale else ""
-    common.say(f"{out}: {len(rows) - len(bad)} pictures by {loaded.name} (x{loaded.scale}{shrunk}), {len(bad)} not enlarged")
+    common.say(f"{out}: {made} pictures by {loaded.name} (x{loaded.scale}{shrunk}), {len(rows) - made} not enlarged")
 
 
 command.__doc__ = HELP

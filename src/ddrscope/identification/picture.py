@@ -36,6 +36,10 @@ class Finding:
     unseen: bool
     probabilities: dict[str, float]
 
+    def __str__(self) -> str:
+        level = "" if self.type == CLEAN else f", level {self.level:.1f} of 5"
+        return f"{self.type} (probability {self.probability:.2f}){level}" + ("; unlike anything known" if self.unseen else "")
+
 
 @dataclass(frozen=True)
 class DamageMap:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -92,12 +91,3 @@ def _thinned(made: NDArray[np.unsignedinteger], size: tuple[int, int]) -> NDArra
 def _save(figure: Figure, path: Path) -> None:
     with atomic_write(path) as temporary:
         figure.savefig(temporary, format="png")
-
-
-def describe_finding(finding: Any) -> str:
-    """One line on what was found in the input."""
-    if finding.type == "clean":
-        said = f"clean (probability {finding.probability:.2f})"
-    else:
-        said = f"{finding.type} (probability {finding.probability:.2f}), level {finding.level:.1f} of 5"
-    return said + ("; unlike anything known" if finding.unseen else "")

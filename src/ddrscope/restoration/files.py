@@ -28,11 +28,9 @@ OPTIONS: dict[str, dict[str, object]] = {
 LONGEST = {"jpg": 65_500, "webp": 16_383}
 LONGEST_EXIF = 65_000
 _ORIENTATION, _EXIF_FOLDER, _WIDTH, _HEIGHT = 0x0112, 0x8769, 0xA002, 0xA003
-# What is said of the photograph; what else a TIFF says there is how its own pixels lie.
-_KEPT = {
-    0x010E: "description", 0x010F: "maker", 0x0110: "model", 0x011A: "x resolution", 0x011B: "y resolution", 0x0128: "its unit",
-    0x0131: "software", 0x0132: "date", 0x013B: "artist", 0x8298: "copyright",
-}  # fmt: skip
+# Description, maker, model, resolution and its unit, software, date, artist, copyright; the folders of exposure and of place. What else
+# a TIFF says there is how its own pixels lie.
+_KEPT = (0x010E, 0x010F, 0x0110, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x8298)
 _KEPT_FOLDERS = (_EXIF_FOLDER, 0x8825)
 
 

@@ -64,7 +64,7 @@ class UpscaleRun:
         step = "not enlarged"
         try:
             original = read_original(file.path)
-            height, width, channels = original.color.shape
+            height, width = original.color.shape[:2]
             scale, bits = self.scale or self.network.scale, original.bits if self.format == "png" else 8
             check_format(self.format, width * scale, height * scale, original.alpha is not None)
             progress.start(file.name, count_tiles(height, width, self.tile))
@@ -78,10 +78,11 @@ class UpscaleRun:
             return row | (watch(file, original, made) if watch else {})
         except InputError as error:
             return row | {"error": _named(file, str(error))}
-        except OSError:
-            raise
         # Networks and pictures of strangers fail in any way; each costs its own row.
         except Exception as error:
+            # A full disk is not the picture's fault; Pillow's own complaints have no number.
+            if isinstance(error, OSError) and error.errno:
+                raise
             memory = isinstance(error, MemoryError) or "memory" in str(error)
             remedy = "; give a smaller --tile, or the picture in parts" if memory else ""
             return row | {"error": _named(file, f"{step}: {' '.join(str(error).split())[:200] or type(error).__name__}{remedy}")}

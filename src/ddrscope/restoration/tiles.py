@@ -1,4 +1,4 @@
-"""Enlarging a picture of any size tile by tile, without seams, in the memory of the result and of one tile."""
+"""Enlarging a picture of any size tile by tile, without seams, in the memory of the picture, the result and one tile."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def enlarge(
     """The picture (H, W, 3), or grey (H, W, 1), in 0..1 through ``network``: (scale*H, scale*W, C), uint8 or, with ``bits`` 16, uint16.
 
     Grey goes through the network as RGB and stays grey. ``alpha`` (H, W, 1) is enlarged bicubically and comes last. A ``scale`` smaller
-    than the network's is reached by bicubic shrinking. All of it happens tile by tile: beside the result only one tile's work is
-    held. Each tile is read with ``overlap`` pixels around it: where that holds the network's receptive field, tiles leave no seam.
+    than the network's is reached by bicubic shrinking. All of it happens tile by tile: beside picture and result only one tile's
+    work is held. Each tile is read with ``overlap`` pixels around it: where that holds the network's receptive field, tiles leave no seam.
     ``advance`` is called after each. Raises `InputError` for a picture smaller than the network takes.
     """
     check_tiles(tile, overlap)

@@ -107,6 +107,18 @@ def test_a_saved_network_is_read_back(tmp_path: Path, global_residual: bool) -> 
         assert (twin(x) - loaded(x)).abs().mean() > 0.05
 
 
+def test_an_option_overrules_the_file_and_an_oracle_is_no_network(tmp_path: Path) -> None:
+    save_network(tmp_path / "guided.safetensors", guided(), {"global_residual": "true"})
+    loaded = load_network(tmp_path / "guided.safetensors", global_residual=False)
+    assert loaded.global_residual is False and loaded.global_residual_source == "option"
+    save_network(tmp_path / "silent.safetensors", guided(), {})
+    assert load_network(tmp_path / "silent.safetensors").global_residual_source == "measured"
+    oracle = build(make_recipe("pilot", parse_changes([*TINY, "guidance=oracle"])))
+    save_network(tmp_path / "oracle.safetensors", oracle, {})
+    with pytest.raises(InputError, match="serves to measure with"):
+        load_network(tmp_path / "oracle.safetensors")
+
+
 def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
     network = guided()
     network.embed[0] = nn.Conv2d(5, 64, 1)

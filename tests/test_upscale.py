@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import imagecodecs
@@ -20,9 +21,11 @@ from torch import nn
 from ddrscope.errors import InputError
 from ddrscope.images import bundled_photos, find_pictures, read_picture
 from ddrscope.networks import DegradationGuide, GuidedSRResNet, Network, SRResNet, load_network, save_network
+from ddrscope.progress import Silent
 from ddrscope.report.restoration import _place_of_detail
-from ddrscope.restoration import enlarge, map_embeddings, read_original
+from ddrscope.restoration import UpscaleRun, enlarge, map_embeddings, read_original
 from ddrscope.restoration.explain import KNOWN
+from ddrscope.restoration.tiles import OVERLAP
 
 DDRSCOPE = [str(Path(sys.executable).with_name("ddrscope"))]
 sides = st.integers(9, 120)
@@ -65,6 +68,40 @@ def test_tiles_make_what_the_whole_makes(name: str, photo: np.ndarray, height: i
     assert whole.shape == (height * scale, width * scale, 3)
     # Of 65535: rounding.
     assert np.abs(whole - tiled).max() <= 2
+
+
+@pytest.mark.parametrize("kind", ["plain", "guided"])
+def test_the_default_overlap_holds_sixteen_blocks(photo: np.ndarray, kind: str) -> None:
+    """And eight blocks of a guide; weights so large that far pixels count: eight pixels are not enough."""
+    torch.manual_seed(0)
+    network = SRResNet(channels=4, blocks=16)
+    for block in network.body.modules():
+        if isinstance(block, nn.Conv2d):
+            block.weight.data.mul_(3)
+    guide = load_network("srgan-wgr").module
+    assert isinstance(guide, SRResNet)
+    module: nn.Module = network
+    if kind == "guided":
+        module = GuidedSRResNet(network, DegradationGuide.cut_from(guide, 8))
+        nn.init.normal_(module.modulate.weight, std=0.1)  # type: ignore[attr-defined, union-attr, arg-type]
+    one = Network(kind, module, 4, 3, kind, minimum_size=2)
+    pixels = photo[:16, :192]
+    whole, tiled, narrow = (
+        enlarge(one, pixels, bits=16, tile=tile, overlap=overlap).astype(int) for tile, overlap in ((4096, OVERLAP), (64, OVERLAP), (64, 8))
+    )
+    assert np.abs(whole - tiled).max() <= 2 and np.abs(whole - narrow).max() > 100
+
+
+def test_windows_of_a_network_begin_where_they_do_in_the_whole(photo: np.ndarray) -> None:
+    class Windows(nn.Module):
+        """The mean of each window of 32 pixels."""
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.interpolate(nn.functional.avg_pool2d(x, 32), scale_factor=32)
+
+    one = Network("windows", Windows(), 1, 3, "Windows", size_multiple=32)
+    pixels = photo[:96, :160]
+    assert np.array_equal(enlarge(one, pixels, tile=64), enlarge(one, pixels, tile=4096))
 
 
 def test_tiles_without_overlap_leave_seams(photo: np.ndarray) -> None:
@@ -179,6 +216,81 @@ def test_a_run_goes_on_and_keeps_what_is_there(folder: Path, tmp_path: Path, net
     assert upscale(*words, "--overwrite", "--format", "webp", "--scale", "2").returncode == 0
     with Image.open(tmp_path / "out" / "alpha.webp") as image:
         assert image.mode == "RGBA" and image.size == (112, 80)
+    assert not list((tmp_path / "out").glob("*.png"))
+    done = upscale(*words, "--resume", "--format", "webp", "--scale", "2", "--json")
+    assert done.returncode == 0 and "nothing to do" in done.stderr and len(json.loads(done.stdout)["pictures"]) == 2
+
+
+def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path, photo: np.ndarray, network_file: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(8):
+        Image.fromarray(np.rint(photo * 255).astype(np.uint8)).save(tmp_path / "in" / f"{number}.png")
+    words = [*DDRSCOPE, "upscale", tmp_path / "in", "--out", tmp_path / "out", "--network", network_file, "--no-identify"]
+    running = subprocess.Popen(list(map(str, words)), stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    first = tmp_path / "out" / "parts" / "000001.json"
+    for _ in range(1200):
+        if first.exists() or running.poll() is not None:
+            break
+        time.sleep(0.05)
+    running.kill()
+    running.wait()
+    assert first.exists() and not (tmp_path / "out" / "7.png").exists()
+    kept = (tmp_path / "out" / "0.png").stat().st_mtime_ns
+    assert upscale(*words[2:], "--resume").returncode == 0
+    assert len(list((tmp_path / "out").glob("*.png"))) == 8 and (tmp_path / "out" / "0.png").stat().st_mtime_ns == kept
+
+
+@pytest.mark.parametrize("format", ["tif", "jpg", "webp"])
+def test_other_formats_keep_profile_and_exif(folder: Path, tmp_path: Path, network_file: Path, format: str) -> None:
+    words = [folder / "turned.jpg", folder / "alpha.png", "--out", tmp_path / "out", "--network", network_file, "--no-identify"]
+    process = upscale(*words, "--format", format, "--json")
+    assert process.returncode == 0, process.stderr
+    rows = {Path(row["path"]).stem: row for row in json.loads(process.stdout)["pictures"]}
+    assert (rows["alpha"]["error"] is None) == (format != "jpg")
+    assert rows["turned"]["bits"] == 8
+    with Image.open(tmp_path / "out" / f"turned.{format}") as image:
+        assert image.size == (160, 224) and image.getexif()[0x010F] == "Maker" and image.info["icc_profile"]
+
+
+def test_a_tiff_does_not_lend_its_layout_to_a_png(tmp_path: Path, photo: np.ndarray, network_file: Path) -> None:
+    Image.fromarray(np.rint(photo[:32, :40] * 255).astype(np.uint8)).save(tmp_path / "a.tif", compression="tiff_lzw")
+    assert upscale(tmp_path / "a.tif", "--out", tmp_path / "out", "--network", network_file, "--no-identify").returncode == 0
+    with Image.open(tmp_path / "out" / "a.png") as image:
+        assert not {0x0100, 0x0103, 0x0111} & set(image.getexif())
+
+
+class Fussy(nn.Module):
+    """Enlarges by 2, but fails on a picture of odd width."""
+
+    scale, channels = 2, 3
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.shape[3] % 2:
+            raise RuntimeError("odd width")
+        return nn.functional.interpolate(x, scale_factor=2)
+
+
+def test_a_network_that_fails_costs_the_row(tmp_path: Path) -> None:
+    for name, width in (("even", 32), ("odd", 33)):
+        Image.new("RGB", (width, 32), (90, 20, 200)).save(tmp_path / f"{name}.png")
+    run = UpscaleRun(Network("fussy", Fussy(), 2, 3, "Fussy"), find_pictures([tmp_path]), tmp_path / "out")
+    even, odd = (run.one(file, Silent()) for file in run.files)
+    assert even["error"] is None and even["width"] == 64
+    assert odd["out"] is None and odd["error"] == f"{tmp_path / 'odd.png'}: not enlarged: odd width"
+
+
+def test_results_are_no_sources_and_folders_are_not_mixed_up(tmp_path: Path, folder: Path, network_file: Path) -> None:
+    (tmp_path / "compare").mkdir()
+    Image.open(folder / "grey.png").save(tmp_path / "compare" / "a.png")
+    words = ["--network", network_file, "--no-identify"]
+    mixed = upscale(tmp_path, "--out", tmp_path / "out", *words)
+    assert mixed.returncode == 2 and "called 'compare'" in mixed.stderr
+    (tmp_path / "compare").rename(tmp_path / "fine")
+    assert upscale(tmp_path, "--out", tmp_path / "out", *words).returncode == 0
+    again = upscale(tmp_path, "--out", tmp_path / "out", *words, "--overwrite", "--json")
+    assert [Path(row["path"]).name for row in json.loads(again.stdout)["pictures"]] == ["a.png"]
+    within = upscale(tmp_path, "--out", tmp_path, *words)
+    assert within.returncode == 2 and "choose an --out elsewhere" in within.stderr
 
 
 @pytest.mark.parametrize(

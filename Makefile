@@ -1,4 +1,4 @@
-# make install | demo | test | lint | photos | study | specialists | bench-identify | bench-srga
+# make install | demo | test | lint | photos | study | specialists | guidance | bench-identify | bench-srga
 # THREADS bounds the processor threads of the demo, the tests and the study.
 PYTHON ?= python3.11
 THREADS ?= 2
@@ -12,7 +12,7 @@ PHOTO_PACKAGES := lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 mate-backgroun
 
 export OMP_NUM_THREADS = $(THREADS)
 
-.PHONY: install demo test lint photos study specialists bench-identify bench-srga clean
+.PHONY: install demo test lint photos study specialists guidance bench-identify bench-srga clean
 
 install: $(STAMP)
 
@@ -51,6 +51,13 @@ bench-identify: install
 specialists: install
 	$(BIN)/python tools/specialists.py $(HR) build/specialists
 	$(BIN)/python tools/specialist_figures.py build/specialists build/specialists
+
+# Claim C8: networks steered by DDR beside their controls; fifteen trainings, hours on two cores.
+guidance: install
+	mkdir -p build/guidance
+	$(BIN)/python tools/choose_guide.py $(HR) build/guidance/guide.csv
+	$(BIN)/python tools/guidance.py $(HR) build/guidance
+	$(BIN)/python tools/guidance_figures.py $(HR) build/guidance build/guidance
 
 # SRGA beside its published recipe: 15 minutes, and some 20 GB of memory for the recipe.
 bench-srga: install

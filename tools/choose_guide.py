@@ -2,8 +2,8 @@
 
     python tools/choose_guide.py HR OUT.csv
 
-HR holds the folders of `tools/prepare_photos.py`: ridge regression is fitted to patches of train and gallery and judged on those of test, val
-and snapshots. OUT.csv receives, for each depth, the share of variance of the true parameters of the damage that is explained (R2).
+HR holds the folders of `tools/prepare_photos.py`: ridge regression is fitted to patches of train and gallery and judged on those of
+test, val and snapshots. OUT.csv receives, for each depth, the share of variance (R2) of the damage's parameters that is explained.
 """
 
 from __future__ import annotations

@@ -64,6 +64,13 @@ def test_the_guide_is_the_beginning_of_the_network_it_is_cut_from() -> None:
     assert not any(parameter.requires_grad for parameter in guide.parameters())
 
 
+def test_the_guide_says_the_same_in_a_training_in_bfloat16() -> None:
+    network, x = guided(), picture()
+    with torch.autocast("cpu", torch.bfloat16):
+        said = network.condition(x)
+    assert torch.equal(said, network.condition(x))
+
+
 def test_before_training_guidance_changes_nothing() -> None:
     network, x = guided(), picture()
     nn.init.zeros_(network.modulate.weight)

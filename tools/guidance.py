@@ -74,7 +74,7 @@ def main(hr: Path, out: Path, seeds: tuple[int, ...] = SEEDS) -> None:
 
 
 def recipe(arm: str, seed: int) -> Recipe:
-    changes = {"seed": seed, "damage": MIXED_DAMAGE, "precision": "float32", "adversarial.steps": 0}
+    changes = {"seed": seed, "damage": MIXED_DAMAGE, "precision": "bfloat16", "adversarial.steps": 0}
     return make_recipe("pilot", changes | ARMS[arm])
 
 

@@ -54,7 +54,9 @@ class DegradationGuide(nn.Module):
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
-        statistics = local_statistics(self.body(self.lrelu(self.conv_first(x))).float())
+        # In bfloat16 rounding would drown the small differences of neighbours that tell of slight damage.
+        with torch.autocast(x.device.type, enabled=False):
+            statistics = local_statistics(self.body(self.lrelu(self.conv_first(x))))
         return (statistics - self.center[:, None, None]) / self.spread[:, None, None]
 
     @torch.no_grad()

@@ -16,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +91,15 @@ def train(arm: str, seed: int, hr: Path, out: Path) -> None:
     training.run(lambda _: None)
 
 
-def held_out(hr: Path) -> list[tuple[str, NDArray[np.float32]]]:
-    """The middle of each photograph that nothing was trained on, one crop of each bundled one."""
+def unseen(hr: Path) -> tuple[Path, ...]:
+    """The folders of the photographs that nothing was trained on."""
+    return hr / "test", hr / "snapshots", bundled_photos()
+
+
+def held_out(folders: Iterable[Path]) -> list[tuple[str, NDArray[np.float32]]]:
+    """The middle of each photograph, one crop of each bundled one."""
     found: dict[str, NDArray[np.float32]] = {}
-    for folder in (hr / "test", hr / "snapshots", bundled_photos()):
+    for folder in folders:
         for file in find_pictures([folder]):
             # Photographs of two folders may share a name.
             name = f"{folder.name}/{file.photo}"
@@ -108,7 +113,7 @@ def held_out(hr: Path) -> list[tuple[str, NDArray[np.float32]]]:
 def judge(arm: str, seed: int, hr: Path, out: Path) -> list[dict[str, Any]]:
     """PSNR-Y and SSIM of an arm on each photograph and damage."""
     torch.set_num_threads(1)
-    photos, rows = held_out(hr), []
+    photos, rows = held_out(unseen(hr)), []
     smalls = {(name, text): parse_degradation(text).apply(large, 0, SCALE) for text in SETS for name, large in photos}
     enlarge = enlarger(arm, seed, out, smalls)
     for text in SETS:

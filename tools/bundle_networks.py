@@ -59,7 +59,7 @@ The weights are `runs/{kind}/{stage}/weights.safetensors`.{adversarial}
 | perceptual loss | {_perceptual(recipe, family)} |
 | seed | {recipe["seed"]} |
 | steps, duration | {known["steps"]} steps, {int(known["seconds"]) // 60} minutes on {machine} |
-| weights | {_weights(recipe[stage])}, float16 |
+| weights | {weights_kept(recipe[stage])}, float16 |
 | trained on | {len(photographs)} photographs: {", ".join(photographs)} |
 
 The photographs come from Debian's lomiri-wallpapers-16.04 and -20.04 (CC-BY-SA), mate-backgrounds and plasma-workspace-wallpapers
@@ -71,9 +71,7 @@ PSNR and SSIM on Y, border of 4 pixels cropped; LPIPS is ST-LPIPS with VGG-16 of
 better; no network here was trained with it.
 {_gains(quality, before, family)}
 
-| photograph | PSNR | bicubic | SSIM | bicubic | LPIPS | bicubic |
-|---|---|---|---|---|---|---|
-{_rows(quality)}
+{table_of_quality(quality)}
 
 ## Separability at the last HR layer
 
@@ -86,7 +84,8 @@ better; no network here was trained with it.
 """
 
 
-def _weights(stage: dict[str, Any]) -> str:
+def weights_kept(stage: dict[str, Any]) -> str:
+    """Which weights of a stage were kept, in words."""
     share = stage.get("share", 1)
     mixed = "" if share == 1 else f", {share:g} of it and {1 - share:.2g} of the pixel stage's weights"
     return f"exponential moving average{mixed}"
@@ -118,8 +117,10 @@ def _gains(quality: list[dict[str, Any]], before: list[dict[str, Any]], family: 
     return text
 
 
-def _rows(quality: list[dict[str, Any]]) -> str:
-    return "\n".join(
+def table_of_quality(quality: list[dict[str, Any]]) -> str:
+    """A line for each photograph, in Markdown."""
+    head = "| photograph | PSNR | bicubic | SSIM | bicubic | LPIPS | bicubic |\n|---|---|---|---|---|---|---|\n"
+    return head + "\n".join(
         f"| {row['photo'].removesuffix('.png')} | {row['psnr']:.2f} | {row['psnr_bicubic']:.2f} | {row['ssim']:.4f} | "
         f"{row['ssim_bicubic']:.4f} | {row['lpips']:.3f} | {row['lpips_bicubic']:.3f} |"
         for row in quality

@@ -48,7 +48,7 @@ def judge(name: str, hr: Path) -> list[dict[str, Any]]:
     perceptual = ShiftTolerantLpips("vgg")
     network = None if name == "bicubic" else load_network(name)
     rows = []
-    for photo, large in held_out((hr / "test", bundled_photos())):
+    for photo, large in held_out((hr / "test", bundled_photos())).items():
         for text in SETS:
             small = parse_degradation(text).apply(large, 0, SCALE)
             with torch.inference_mode():

@@ -55,7 +55,8 @@ SETS = (
 )  # fmt: skip
 # HR pixels a side of the middle that is judged.
 SIDE, SCALE = 256, 4
-Pair = tuple[str, NDArray[np.float32], NDArray[np.float32]]
+# A photograph and a damage.
+Pair = tuple[str, str]
 
 
 def main(hr: Path, out: Path, seeds: tuple[int, ...] = SEEDS) -> None:
@@ -64,7 +65,9 @@ def main(hr: Path, out: Path, seeds: tuple[int, ...] = SEEDS) -> None:
     tasks.sort(key=lambda task: (task[1], list(ARMS).index(task[0]) not in (1, 2, 3)))
     joblib.Parallel(joblib.cpu_count())(joblib.delayed(train)(arm, seed, hr, out) for arm, seed in tasks)
     judged = [("bicubic", 0), *tasks, *((arm, seed) for arm in ("averaged", "shuffled") for seed in seeds)]
-    rows = joblib.Parallel(joblib.cpu_count())(joblib.delayed(judge)(arm, seed, hr, out) for arm, seed in judged)
+    photos = held_out(unseen(hr))
+    smalls = {(name, text): parse_degradation(text).apply(large, 0, SCALE) for text in SETS for name, large in photos.items()}
+    rows = joblib.Parallel(joblib.cpu_count())(joblib.delayed(judge)(arm, seed, out, photos, smalls) for arm, seed in judged)
     table = pd.DataFrame([row for part in rows for row in part])
     table.round(4).to_csv(out / "pictures.csv", index=False)
     summary(table).round(4).to_csv(out / "sets.csv", index=False)
@@ -96,7 +99,7 @@ def unseen(hr: Path) -> tuple[Path, ...]:
     return hr / "test", hr / "snapshots", bundled_photos()
 
 
-def held_out(folders: Iterable[Path]) -> list[tuple[str, NDArray[np.float32]]]:
+def held_out(folders: Iterable[Path]) -> dict[str, NDArray[np.float32]]:
     """The middle of each photograph, one crop of each bundled one."""
     found: dict[str, NDArray[np.float32]] = {}
     for folder in folders:
@@ -107,26 +110,26 @@ def held_out(folders: Iterable[Path]) -> list[tuple[str, NDArray[np.float32]]]:
                 pixels = read_picture(file).pixels
                 side = min(SIDE, *pixels.shape[:2]) // SCALE * SCALE
                 found[name] = center_crop(pixels, side)
-    return list(found.items())
+    return found
 
 
-def judge(arm: str, seed: int, hr: Path, out: Path) -> list[dict[str, Any]]:
+def judge(
+    arm: str, seed: int, out: Path, photos: dict[str, NDArray[np.float32]], smalls: dict[Pair, NDArray[np.float32]]
+) -> list[dict[str, Any]]:
     """PSNR-Y and SSIM of an arm on each photograph and damage."""
     torch.set_num_threads(1)
-    photos, rows = held_out(unseen(hr)), []
-    smalls = {(name, text): parse_degradation(text).apply(large, 0, SCALE) for text in SETS for name, large in photos}
-    enlarge = enlarger(arm, seed, out, smalls)
-    for text in SETS:
-        for name, large in photos:
-            made = (np.rint(enlarge((name, text)).clip(0, 1) * 255) / 255).astype(np.float32)
-            measures = {"psnr": psnr_y(made, large, SCALE), "ssim": ssim_y(made, large, SCALE)}
-            rows.append({"arm": arm, "seed": seed, "set": text, "photo": name} | measures)
+    enlarge, rows = enlarger(arm, seed, out, smalls), []
+    for photo, text in smalls:
+        large = photos[photo]
+        made = (np.rint(enlarge((photo, text)).clip(0, 1) * 255) / 255).astype(np.float32)
+        measures = {"psnr": psnr_y(made, large, SCALE), "ssim": ssim_y(made, large, SCALE)}
+        rows.append({"arm": arm, "seed": seed, "set": text, "photo": photo} | measures)
     return rows
 
 
 def enlarger(
-    arm: str, seed: int, out: Path, smalls: dict[tuple[str, str], NDArray[np.float32]]
-) -> Callable[[tuple[str, str]], NDArray[np.float32]]:
+    arm: str, seed: int, out: Path, smalls: dict[Pair, NDArray[np.float32]]
+) -> Callable[[Pair], NDArray[np.float32]]:
     """What makes a large picture of a small one, named by photograph and damage."""
     if arm == "bicubic":
         return lambda key: resize(smalls[key], tuple(SCALE * side for side in smalls[key].shape[:2]))
@@ -135,7 +138,7 @@ def enlarger(
     other = dict(zip(keys, np.random.default_rng(seed).permutation(len(keys)), strict=True))
 
     @torch.inference_mode()
-    def enlarge(key: tuple[str, str]) -> NDArray[np.float32]:
+    def enlarge(key: Pair) -> NDArray[np.float32]:
         given = (as_batch(smalls[key]), *told(network, [parse_degradation(key[1])]))
         if arm in ("averaged", "shuffled"):
             assert isinstance(network, GuidedSRResNet)

@@ -59,7 +59,7 @@ def results_figure(table: pd.DataFrame, hr: Path, out: Path) -> Figure:
     middle = len(order) // 2 - EACH // 2
     chosen = [*order.index[:EACH], *order.index[middle : middle + EACH], *order.index[-EACH:]]
     heads = ["best"] * EACH + ["median"] * EACH + ["worst"] * EACH
-    photos = dict(held_out(unseen(hr)))
+    photos = held_out(unseen(hr))
     smalls = {(name, text): parse_degradation(text).apply(photos[name], 0, SCALE) for name, text in chosen}
     makers = {arm: enlarger(arm, seed, out, smalls) for arm in COLUMNS}
     figure = Figure(figsize=(9.6, 2.5 * len(chosen)), layout="constrained")

@@ -179,3 +179,14 @@ def test_a_guide_must_be_deep_enough() -> None:
         build(make_recipe("pilot", parse_changes(["guidance=ddr", "guide_blocks=17"])))
     with pytest.raises(InputError, match="realesr-animevideov3 is no SRResNet"):
         build(make_recipe("pilot", parse_changes(["guidance=ddr", "guide=realesr-animevideov3"])))
+
+
+def test_a_recipe_runs_no_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "trap.py").write_text(f"def spring():\n    open({str(tmp_path / 'sprung')!r}, 'w')\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="neither a file nor a name"):
+        build(make_recipe("pilot", {"guidance": "ddr", "guide": "trap:spring"}))
+    assert not (tmp_path / "sprung").exists()
+    with pytest.raises(Exception, match="trap:spring"):
+        load_network("trap:spring")
+    assert (tmp_path / "sprung").exists()  # so the attack would have worked

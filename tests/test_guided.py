@@ -16,7 +16,7 @@ from ddrscope.images import bundled_photos, find_pictures, read_picture
 from ddrscope.networks import DegradationGuide, GuidedSRResNet, SRResNet, load_network, random_twin, save_network
 from ddrscope.networks.guided import CELL, REACH, local_statistics, spread_out
 from ddrscope.training import PhotoPairs, Training, make_recipe, parse_changes
-from ddrscope.training.guidance import build, known_damage, make_guide
+from ddrscope.training.guidance import build, known_damage, make_guide, without_margin
 
 TINY = ["channels=4", "blocks=2", "batch=2", "patch=10", "precision=float32", "pixel.steps=4", "adversarial.steps=0", "guide_blocks=2"]
 
@@ -190,3 +190,21 @@ def test_a_recipe_runs_no_function(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(Exception, match="trap:spring"):
         load_network("trap:spring")
     assert (tmp_path / "sprung").exists()  # so the attack would have worked
+
+
+def test_a_guide_is_shown_what_lies_around_a_patch(tmp_path: Path) -> None:
+    """The cells of a patch say what they say of the photograph, and the patch is the middle of what the guide is shown."""
+    network, pairs = guided(), PhotoPairs(bundled_photos(), 4)
+    plain, wide = (pairs.patches(0, 0, 8, 20, [parse_drawn("blur:1..3")], margin) for margin in (0, 16))
+    small, cells = without_margin(network, wide.small, 16)
+    assert wide.small.shape[2:] == (52, 52) and (small - plain.small).abs().max() < 1.5 / 255
+    assert torch.equal(plain.large, wide.large) and cells.shape[2:] == (3, 3)
+    assert torch.equal(cells, network.condition(wide.small)[:, :, 2:5, 2:5])
+    assert (cells - network.condition(small)).abs().mean() > 0.01
+    (alone,) = without_margin(network, wide.small, 0)
+    assert alone is wide.small
+
+
+def test_margins_are_mirrored_at_borders() -> None:
+    around = PhotoPairs(bundled_photos(), 4).patches(0, 0, 1, 64, margin=8).small[0]
+    assert torch.equal(around[:, :8], around[:, 9:17].flip(1)) and torch.equal(around[:, :, -8:], around[:, :, -17:-9].flip(2))

@@ -15,6 +15,7 @@ from ddrscope.degradations.compression import Jpeg
 from ddrscope.degradations.noise import GaussianNoise
 from ddrscope.errors import InputError
 from ddrscope.networks import DegradationGuide, GuidedSRResNet, SRResNet, load_network, network_names, random_twin
+from ddrscope.networks.guided import CELL
 from ddrscope.training.recipes import Recipe
 
 # Numbers by which `known_damage` describes a damage.
@@ -53,6 +54,24 @@ def calibrate(network: nn.Module, batches: Iterable[Tensor]) -> None:
     """Standardize what the guide says, if there is one, by small patches of the training."""
     if isinstance(network, GuidedSRResNet) and network.guide is not None:
         network.guide.calibrate(batches)
+
+
+def guide_margin(network: nn.Module, recipe: Recipe) -> int:
+    """How many pixels around a small patch the guide is shown, where the network has one."""
+    return recipe.guide_margin if isinstance(network, GuidedSRResNet) and network.guide is not None else 0
+
+
+def without_margin(network: nn.Module, around: Tensor, margin: int) -> tuple[Tensor, ...]:
+    """The small patches (B, 3, size, size) inside ``around``, and what the guide says of each by all of ``around``.
+
+    Without a margin the network asks its guide itself.
+    """
+    if not margin:
+        return (around,)
+    assert isinstance(network, GuidedSRResNet)
+    small = around[:, :, margin:-margin, margin:-margin]
+    first, rows, columns = margin // CELL, *(-(-side // CELL) for side in small.shape[2:])
+    return small, network.condition(around)[:, :, first : first + rows, first : first + columns]
 
 
 def told(network: nn.Module, pipelines: Sequence[Pipeline]) -> tuple[Tensor, ...]:

@@ -21,7 +21,7 @@ from ddrscope.networks import save_network
 from ddrscope.store import write_json
 from ddrscope.training.checkpoints import load_checkpoint, save_checkpoint
 from ddrscope.training.devices import Devices
-from ddrscope.training.guidance import build, calibrate, told
+from ddrscope.training.guidance import build, calibrate, guide_margin, told, without_margin
 from ddrscope.training.logs import Log
 from ddrscope.training.photos import Patches, PhotoPairs
 from ddrscope.training.quality import MEASURES, Judge, Quality
@@ -60,6 +60,7 @@ class Stage(ABC):
         self.damage = recipe.drawn()
         devices.check_batch(recipe.batch)
         self.network = build(recipe).to(devices.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.margin = guide_margin(self.network, recipe)
         calibrate(self.network, (devices.to_device(self._batch(step).small) for step in CALIBRATION_STEPS))
         self.average = self._averaging()
         self.optimizer = self.adam(self.network.parameters(), self.settings.learning_rate)
@@ -214,12 +215,13 @@ class Stage(ABC):
     def _one_step(self) -> dict[str, float]:
         batch = self._batch(self.step)
         parts = (batch.large, batch.small, *told(self.network, batch.pipelines))
-        losses = self.train_on(*(self.devices.share(part) for part in parts))
+        large, around, *truth = (self.devices.share(part) for part in parts)
+        losses = self.train_on(large, *without_margin(self.network, around, self.margin), *truth)
         self.average.update_parameters(self.network)
         return losses
 
     def _batch(self, step: int) -> Patches:
-        return self.photos.patches(step, self.recipe.seed, self.recipe.batch, self.recipe.patch, self.damage)
+        return self.photos.patches(step, self.recipe.seed, self.recipe.batch, self.recipe.patch, self.damage, self.margin)
 
     def _validate(self, log: Log | None) -> None:
         means = self.devices.mean({key: float(np.mean([row[key] for row in self.unlogged])) for key in self.losses})

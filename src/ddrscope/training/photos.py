@@ -21,7 +21,10 @@ MARGIN = 8
 
 
 class Patches(NamedTuple):
-    """Patches of one step, (B, 3, size, size) and (B, 3, scale*size, scale*size) in 0..1, and how the small ones were damaged."""
+    """Patches of one step, in 0..1, and how the small ones were damaged.
+
+    ``small`` is (B, 3, size, size), or larger by the margin that was asked for on each side; ``large`` (B, 3, scale*size, scale*size).
+    """
 
     small: Tensor
     large: Tensor
@@ -82,13 +85,14 @@ class PhotoPairs:
         return pairs
 
     def patches(
-        self, step: int, seed: int, batch: int, size: int, damage: Sequence[DrawnPipeline] = ()
+        self, step: int, seed: int, batch: int, size: int, damage: Sequence[DrawnPipeline] = (), margin: int = 0
     ) -> Patches:
         """The pairs of one training step.
 
         A pure function of ``step`` and ``seed``, so a resumed training sees what an unbroken one would have seen. Of two places drawn in
         a photograph the one with more detail is taken: sky and blurred backgrounds teach little. Flips and quarter turns are drawn too.
-        With ``damage`` each small patch is made through a pipeline drawn from one of those.
+        With ``damage`` each small patch is made through a pipeline drawn from one of those. Small patches come with ``margin`` pixels
+        around them, mirrored at the photograph's borders.
         """
         random = np.random.default_rng((seed, step))
         small: list[NDArray[np.uint8]] = []
@@ -102,9 +106,9 @@ class PhotoPairs:
             turned = Turned(int(random.integers(4)), bool(random.integers(2)))
             if damage:
                 pipeline = damage[int(random.integers(len(damage)))].draw(random)
-                patch = self._damaged_patch(turned, int(random.integers(2**31)), pipeline, photo, y, x, size)
+                patch = self._damaged_patch(turned, int(random.integers(2**31)), pipeline, photo, y, x, size, margin)
             else:
-                pipeline, patch = Pipeline(), self.small[photo][y : y + size, x : x + size]
+                pipeline, patch = Pipeline(), _cut(self.small[photo], y - margin, x - margin, size + 2 * margin)
             small.append(turned.turn(patch))
             large.append(turned.turn(self._large_patch(photo, y, x, size, size)))
             pipelines.append(pipeline)
@@ -115,13 +119,14 @@ class PhotoPairs:
         return self.large[photo][y * scale : (y + height) * scale, x * scale : (x + width) * scale]
 
     def _damaged_patch(
-        self, turned: Turned, seed: int, pipeline: Pipeline, photo: int, y: int, x: int, size: int
+        self, turned: Turned, seed: int, pipeline: Pipeline, photo: int, y: int, x: int, size: int, margin: int
     ) -> NDArray[np.uint8]:
         """Damaged as it will be seen, turned, so that the angle of a blur is what the pipeline says; then turned back."""
-        top, left = max(y - MARGIN, 0), max(x - MARGIN, 0)
-        around = self._large_patch(photo, top, left, y + size + MARGIN - top, x + size + MARGIN - left)
+        reach = margin + MARGIN
+        top, left = max(y - reach, 0), max(x - reach, 0)
+        around = self._large_patch(photo, top, left, y + size + reach - top, x + size + reach - left)
         made = turned.back(_degraded(turned.turn(around), pipeline, seed, self.scale))
-        return made[y - top : y - top + size, x - left : x - left + size]
+        return _cut(made, y - margin - top, x - margin - left, size + 2 * margin)
 
     def _draw_place(self, random: np.random.Generator, photo: int, size: int) -> tuple[int, int]:
         height, width = self.small[photo].shape[:2]
@@ -135,6 +140,14 @@ class PhotoPairs:
 def as_batch(pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
     """8-bit pictures (H, W, C) of one size as one float32 batch (B, C, H, W) in 0..1."""
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float().div_(255)
+
+
+def _cut(pixels: NDArray[np.uint8], top: int, left: int, side: int) -> NDArray[np.uint8]:
+    """A square of the picture, which is mirrored beyond its borders."""
+    piece = pixels[max(top, 0) : top + side, max(left, 0) : left + side]
+    before = max(-top, 0), max(-left, 0)
+    missing = [(first, side - first - length) for first, length in zip(before, piece.shape[:2], strict=True)]
+    return np.pad(piece, (*missing, (0, 0)), "reflect") if any(map(any, missing)) else piece
 
 
 def _degraded(large: NDArray[np.uint8], pipeline: Pipeline, seed: int, scale: int) -> NDArray[np.uint8]:

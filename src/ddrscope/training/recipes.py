@@ -69,7 +69,8 @@ class Recipe:
     processor has it natively, and is settled when a training begins. ``damage`` lists degradations whose numbers may be ranges, as
     ``blur:0..4+noise:0..20``: every small patch is made through one of them, its levels drawn; without any it is clean.
 
-    ``guidance`` ``ddr`` steers the network by the first ``guide_blocks`` blocks of the frozen SRResNet ``guide`` (see `GuidedSRResNet`);
+    ``guidance`` ``ddr`` steers the network by the first ``guide_blocks`` blocks of the frozen SRResNet ``guide`` (see `GuidedSRResNet`),
+    which is shown ``guide_margin`` pixels (whole cells of 8) around each small patch, since the more it sees the better it knows;
     to compare with, ``untrained`` by the same blocks with weights drawn anew, ``oracle`` by the true numbers of the damage.
     """
 
@@ -86,6 +87,7 @@ class Recipe:
     guidance: Literal["none", "ddr", "untrained", "oracle"] = "none"
     guide: str = "srgan-wgr"
     guide_blocks: int = Field(default=8, ge=1)
+    guide_margin: int = Field(default=8, ge=0, multiple_of=8)
     pixel: PixelStage = Field(default_factory=PixelStage)
     adversarial: AdversarialStage = Field(default_factory=AdversarialStage)
 

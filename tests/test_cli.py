@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
+from ddrscope import cli
 from ddrscope.analysis.result import EMBEDDING_COLUMNS
 from ddrscope.images import bundled_photos
 
@@ -264,6 +266,18 @@ def test_options_of_several_words(words: str, expected: str) -> None:
     from ddrscope.cli.app import repeat_options
 
     assert repeat_options(words.split()) == expected.split()
+
+
+def test_help_lists_every_command_without_waiting_for_pytorch() -> None:
+    code = "import sys; from ddrscope.cli import _run; code = _run(['--help'], False); assert 'torch' not in sys.modules; sys.exit(code)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    modules = {path.stem.replace("_", "-") for path in Path(cli.__file__).parent.glob("*.py")} - {"--init--", "app", "common"}
+    for name in modules:
+        assert re.search(rf"^  {name} +[A-Z].*\.$", done.stdout, re.MULTILINE), name
+        assert "Usage:" in run(name, "--help").stdout
+    nothing = run("models")
+    assert nothing.returncode == 2 and "  layers " in nothing.stderr
 
 
 def test_help_gives_units_and_examples() -> None:

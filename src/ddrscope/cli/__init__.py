@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
+from ddrscope.cli.app import app, repeat_options
 from ddrscope.errors import InputError
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -24,9 +25,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(words: list[str], debug: bool) -> int:
-    # Imported here, so that `ddrscope --help` after a typing error does not wait for PyTorch twice.
-    from ddrscope.cli.app import app, repeat_options
-
     try:
         code = app(repeat_options(words), prog_name="ddrscope", standalone_mode=False) or 0
         # Typer turns Ctrl-C into this code without a word.
@@ -34,6 +32,10 @@ def _run(words: list[str], debug: bool) -> int:
     except typer.TyperException as error:
         if debug:
             traceback.print_exc()
+        if "\n" in error.format_message():
+            # Nothing was asked for: this is the help.
+            print(error.format_message(), file=sys.stderr)
+            return BAD_INPUT
         command = getattr(getattr(error, "ctx", None), "command_path", "ddrscope")
         return _say(f"{command}: {error.format_message()} (see {command} --help)", BAD_INPUT)
     except InputError as error:

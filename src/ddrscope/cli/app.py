@@ -2,19 +2,62 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from importlib import metadata
+from typing import Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from ddrscope.cli import analyze, degrade, features, fit_identifier, generalize, identify, models, study, train, upscale
 from ddrscope.errors import InputError
 
+# Each is a module of this package with a function `command`, or an `app` of several.
+COMMANDS = {
+    "analyze": "Do a network's features gather by damage or by content?",
+    "features": "Write a network's features to a file for other tools.",
+    "degrade": "Degrade pictures and write them as PNG.",
+    "generalize": "Score networks on your pictures, without the truth (SRGA).",
+    "identify": "Name the damage in pictures: type, level, novelty, where.",
+    "fit-identifier": "Fit an identifier to your photographs, distortions, labels.",
+    "upscale": "Enlarge pictures, and say what was wrong with them.",
+    "train": "Train an SRResNet on photographs, and make an SRGAN of it.",
+    "study": "Test the paper's claims C1 to C6, from training to verdict.",
+    "models": "Networks that go by name; what is known of one; its layers.",
+}
 # Options of `analyze` and `generalize` that take several words, as in `--degrade clean blur:4 noise:20`.
 SEVERAL = ("--degrade", "--images", "--layers", "--set", "--series", "--view")
 
+
+class Commands(TyperGroup):
+    """Imports a command's module when it is called: `ddrscope --help` need not wait for PyTorch."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands: dict[str, Any] = dict.fromkeys(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in COMMANDS and self.commands[cmd_name] is None:
+            self.commands[cmd_name] = _read(cmd_name)
+        return self.commands.get(cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _read(name: str) -> TyperGroup | TyperCommand:
+    module = importlib.import_module(f"ddrscope.cli.{name.replace('-', '_')}")
+    if hasattr(module, "app"):
+        return typer.main.get_command(module.app)  # type: ignore[return-value]
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    alone.command(name)(module.command)
+    return typer.main.get_command(alone)  # type: ignore[return-value]
+
+
 app = typer.Typer(
     name="ddrscope",
+    cls=Commands,
     help="See what an image-restoration network knows about the damage in its input, and put it to work.",
     no_args_is_help=True,
     add_completion=False,
@@ -23,16 +66,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Every command takes --debug: show where an error comes from.",
 )
-app.command("analyze")(analyze.command)
-app.command("features")(features.command)
-app.command("degrade")(degrade.command)
-app.command("generalize")(generalize.command)
-app.command("identify")(identify.command)
-app.command("fit-identifier")(fit_identifier.command)
-app.command("upscale")(upscale.command)
-app.command("train")(train.command)
-app.command("study")(study.command)
-app.add_typer(models.app, name="models")
 
 
 @app.callback(invoke_without_command=True)

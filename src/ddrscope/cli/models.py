@@ -17,6 +17,7 @@ from ddrscope.networks.zoo import bundled_path
 app = typer.Typer(
     help="Networks that go by name, what is known of a network, its layers.",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 

@@ -22,6 +22,7 @@ SHOWN = {
     "shuffled": "told another picture's DDR",
     "oracle": "told the truth",
     "enlarged": "no guidance, as costly",
+    "narrow": "DDR of the bare patch in training",
 }
 COLUMNS = {"bicubic": "bicubic", "plain": "no guidance", "ddr": "guided by DDR"}
 # Pixels a side of a result that is shown; how many from each end and the middle.
@@ -48,6 +49,19 @@ def gains_figure(sets: pd.DataFrame, photographs: int, seeds: int) -> Figure:
     panel.set_title(f"mean of {seeds} seeds and {photographs} held-out photographs, 95 % over both", fontsize=10)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
+
+
+def markdown(sets: pd.DataFrame) -> str:
+    """A line for each damage: PSNR-Y of bicubic and plain, and of each other arm how much more than plain, with its interval."""
+    lines = ["| damage | bicubic | no guidance | " + " | ".join(SHOWN.values()) + " |", "|" + "---|" * (len(SHOWN) + 3)]
+    for name in [*SETS, "all damaged"]:
+        rows = sets[sets["set"] == name].set_index("arm")
+        cells = [f"{rows.loc[arm, 'psnr']:.2f}" for arm in ("bicubic", "plain")]
+        for arm in SHOWN:
+            mean, low, high = rows.loc[arm, ["difference", "difference_low", "difference_high"]]
+            cells.append(f"{mean:+.2f} [{low:.2f}, {high:.2f}]")
+        lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def results_figure(table: pd.DataFrame, hr: Path, out: Path) -> Figure:
@@ -84,7 +98,9 @@ def main(hr: Path, out: Path, figures: Path) -> None:
     figures.mkdir(parents=True, exist_ok=True)
     table = pd.read_csv(out / "pictures.csv")
     seeds = int(table[table["arm"] == "ddr"]["seed"].nunique())
-    gains_figure(pd.read_csv(out / "sets.csv"), table["photo"].nunique(), seeds).savefig(figures / "guidance-gains.png", dpi=110)
+    sets = pd.read_csv(out / "sets.csv")
+    print(markdown(sets))
+    gains_figure(sets, table["photo"].nunique(), seeds).savefig(figures / "guidance-gains.png", dpi=110)
     results_figure(table, hr, out).savefig(figures / "guidance-results.png", dpi=90)
 
 

@@ -3,8 +3,8 @@
     python tools/guidance.py HR OUT
 
 HR holds the folders of `tools/prepare_photos.py`: train and gallery to train on; test, snapshots and the bundled photographs to judge by.
-OUT keeps the trainings, ``ARM-SEED/`` (what is done is not done again), and receives ``pictures.csv`` (PSNR-Y and SSIM of each photograph,
-damage, arm and seed), ``sets.csv`` (means and differences for each damage), ``verdict.json``.
+OUT keeps the trainings, ``ARM-SEED/``, with what was measured of each (what is done is not done again), and receives ``pictures.csv``
+(PSNR-Y and SSIM of each photograph, damage, arm and seed), ``sets.csv`` (means and differences for each damage), ``verdict.json``.
 
 The arms: (a) plain, no guidance; (a2) enlarged, plain but as costly as (b) with its frozen trunk; (b) ddr; (c) untrained, guided by the
 same trunk with weights drawn anew; (d) shuffled, (b) told the mean DDR of another picture; (e) oracle, told the true damage. Averaged is
@@ -34,7 +34,7 @@ from ddrscope.fidelity import psnr_y, ssim_y
 from ddrscope.images import bundled_photos, center_crop, find_pictures, read_picture
 from ddrscope.networks import GuidedSRResNet, load_network
 from ddrscope.networks.weights import read_metadata
-from ddrscope.store import write_json
+from ddrscope.store import atomic_write, write_json
 from ddrscope.training import PhotoPairs, Recipe, Training, make_recipe
 from ddrscope.training.guidance import told
 from ddrscope.training.recipes import MIXED_DAMAGE
@@ -68,8 +68,8 @@ def main(hr: Path, out: Path, seeds: tuple[int, ...] = SEEDS) -> None:
     judged = [("bicubic", 0), *tasks, *((arm, seed) for arm in ("averaged", "shuffled") for seed in seeds)]
     photos = held_out(unseen(hr))
     smalls = {(name, text): parse_degradation(text).apply(large, 0, SCALE) for text in SETS for name, large in photos.items()}
-    rows = joblib.Parallel(joblib.cpu_count())(joblib.delayed(judge)(arm, seed, out, photos, smalls) for arm, seed in judged)
-    table = pd.DataFrame([row for part in rows for row in part])
+    parts = joblib.Parallel(joblib.cpu_count())(joblib.delayed(judge)(arm, seed, out, photos, smalls) for arm, seed in judged)
+    table = pd.concat(parts)
     table.round(4).to_csv(out / "pictures.csv", index=False)
     summary(table).round(4).to_csv(out / "sets.csv", index=False)
     verdict = decide(table)
@@ -116,8 +116,11 @@ def held_out(folders: Iterable[Path]) -> dict[str, NDArray[np.float32]]:
 
 def judge(
     arm: str, seed: int, out: Path, photos: dict[str, NDArray[np.float32]], smalls: dict[Pair, NDArray[np.float32]]
-) -> list[dict[str, Any]]:
-    """PSNR-Y and SSIM of an arm on each photograph and damage."""
+) -> pd.DataFrame:
+    """PSNR-Y and SSIM of an arm on each photograph and damage, kept beside its training."""
+    kept = (out if arm == "bicubic" else folder_of(arm, seed, out)) / f"{arm}.csv"
+    if kept.exists():
+        return pd.read_csv(kept)
     torch.set_num_threads(1)
     enlarge, rows = enlarger(arm, seed, out, smalls), []
     for photo, text in smalls:
@@ -125,7 +128,10 @@ def judge(
         made = (np.rint(enlarge((photo, text)).clip(0, 1) * 255) / 255).astype(np.float32)
         measures = {"psnr": psnr_y(made, large, SCALE), "ssim": ssim_y(made, large, SCALE)}
         rows.append({"arm": arm, "seed": seed, "set": text, "photo": photo} | measures)
-    return rows
+    table = pd.DataFrame(rows)
+    with atomic_write(kept) as temporary:
+        table.to_csv(temporary, index=False)
+    return table
 
 
 def enlarger(
@@ -150,17 +156,22 @@ def enlarger(
     return enlarge
 
 
+def folder_of(arm: str, seed: int, out: Path) -> Path:
+    """Where an arm's training lies."""
+    return out / f"{'ddr' if arm in ('averaged', 'shuffled') else arm}-{seed}"
+
+
 def trained(arm: str, seed: int, out: Path) -> torch.nn.Module:
-    folder = out / f"{'ddr' if arm in ('averaged', 'shuffled') else arm}-{seed}" / "pixel"
+    weights = folder_of(arm, seed, out) / "pixel" / "weights.safetensors"
     if arm != "oracle":
-        return load_network(folder / "weights.safetensors").module
+        return load_network(weights).module
     # It has no guide, so it is no network that can be used: only this tool reads it.
     from safetensors.torch import load_file
 
     from ddrscope.training.guidance import build
 
     network = build(recipe(arm, seed))
-    network.load_state_dict({key: value.float() for key, value in load_file(folder / "weights.safetensors").items()})
+    network.load_state_dict({key: value.float() for key, value in load_file(weights).items()})
     return network.eval()
 
 

@@ -56,7 +56,7 @@ def markdown(sets: pd.DataFrame) -> str:
     lines = ["| damage | bicubic | no guidance | " + " | ".join(SHOWN.values()) + " |", "|" + "---|" * (len(SHOWN) + 3)]
     for name in [*SETS, "all damaged"]:
         rows = sets[sets["set"] == name].set_index("arm")
-        cells = [f"{rows.loc[arm, 'psnr']:.2f}" for arm in ("bicubic", "plain")]
+        cells = [f"{rows['psnr'][arm]:.2f}" for arm in ("bicubic", "plain")]
         for arm in SHOWN:
             mean, low, high = rows.loc[arm, ["difference", "difference_low", "difference_high"]]
             cells.append(f"{mean:+.2f} [{low:.2f}, {high:.2f}]")

@@ -20,6 +20,7 @@ from ddrscope.features import (
     choose_batch,
     collect_features,
     default_layers,
+    execution,
     find_channels_dim,
     pool_features,
     resolve_layers,
@@ -418,6 +419,24 @@ def test_a_row_does_not_depend_on_its_neighbours(batch: Tensor, precision: Any) 
     alone = collect_features(module, batch.flip(0).split(1), ["body.2"], precision=precision)
     for key, matrix in together.items():
         np.testing.assert_allclose(alone[key].to_numpy()[::-1], matrix.to_numpy(), atol=1e-5)
+
+
+def test_auto_is_float32_where_bfloat16_is_no_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    native = any(torch.cpu.get_capabilities().get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    times = {torch.float32: 1.0, torch.bfloat16: 0.9}
+    for capable, quick, expected in ((True, 0.9, False), (True, 0.5, True), (False, 0.5, False)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda capable=capable: {"avx512_bf16": capable})
+        times[torch.bfloat16] = quick
+        monkeypatch.setattr(execution, "_seconds", times.get)
+        execution.is_bfloat16_faster.cache_clear()
+        assert execution.is_bfloat16_faster(cpu) is expected
+    monkeypatch.undo()
+    execution.is_bfloat16_faster.cache_clear()
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    assert execution.is_bfloat16_faster(cpu) in ((True, False) if native else (False,))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_bfloat16_is_near_float32_but_not_it(cnn: SmallCnn, batch: Tensor) -> None:

@@ -22,7 +22,7 @@ from ddrscope.store import without_nan
 Seed = Annotated[int, typer.Option("--seed", help="Seed of every random number.", show_default=True)]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps ...")]
 Precision = Annotated[
-    str, typer.Option("--precision", help="float32, bfloat16, or auto: bfloat16 where the processor has it natively.")
+    str, typer.Option("--precision", help="float32, bfloat16, or auto: bfloat16 where it is faster here.")
 ]
 Threads = Annotated[int, typer.Option("--threads", help="Processor threads; 0: all.", min=0)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print a summary for machines on stdout.")]

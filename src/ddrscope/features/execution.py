@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ddrscope.features.names import LayerName
 from ddrscope.features.taps import Run, capture, device_of, run_tapped
@@ -16,22 +19,43 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 # A layer's input and output, a skip connection or two, a concatenation, and what a kernel needs for itself.
 _LIVE_TENSORS = 8
+# bfloat16 costs digits: it must save a fifth of the time at least.
+_WORTH_IT = 0.8
 
 
-def has_native_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 in hardware; a CPU that only emulates it is slower than in float32."""
+@functools.cache
+def is_bfloat16_faster(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 in hardware and, on a CPU, runs a convolution in it in less time than in float32.
+
+    Some processors name the instructions and are slower with them, so it is measured, once in a process.
+    """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type != "cpu":
         return False
     # An older torch has no public way to ask; float32 is right everywhere.
     capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(capabilities.get(feature, False) for feature in ("avx512_bf16", "amx_bf16", "bf16"))
+    if not any(capabilities.get(feature, False) for feature in ("avx512_bf16", "amx_bf16", "bf16")):
+        return False
+    return _seconds(torch.bfloat16) < _WORTH_IT * _seconds(torch.float32)
+
+
+@torch.inference_mode()
+def _seconds(kind: torch.dtype) -> float:
+    """The shortest of a few runs of a convolution as SR networks have them."""
+    # Zeros: nothing may be drawn here from the random numbers of a run.
+    weights, pictures = (torch.zeros(size, dtype=kind).to(memory_format=torch.channels_last) for size in ((64, 64, 3, 3), (8, 64, 32, 32)))
+    seconds = []
+    for _ in range(6):
+        start = time.perf_counter()
+        functional.conv2d(pictures, weights, padding=1)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
 
 
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:
-    """The context in which to run a network: bfloat16 autocast where asked, or where `auto` finds it native."""
-    enabled = precision == "bfloat16" or (precision == "auto" and has_native_bfloat16(device))
+    """The context in which to run a network: bfloat16 autocast where asked, or where `auto` finds it faster."""
+    enabled = precision == "bfloat16" or (precision == "auto" and is_bfloat16_faster(device))
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 

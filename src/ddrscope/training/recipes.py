@@ -65,8 +65,8 @@ class Recipe:
     """The settings of one training of an SRResNet: a pixel stage, then perhaps an adversarial one.
 
     ``patch`` is in pixels of the small (LR) picture, ``batch`` counts patches in a step over all devices. ``average`` is the decay
-    of the exponential moving average of the weights, which is what is kept. ``precision``: ``auto`` is bfloat16 where the
-    processor has it natively, and is settled when a training begins. ``damage`` lists degradations whose numbers may be ranges, as
+    of the exponential moving average of the weights, which is what is kept. ``precision``: ``auto`` is bfloat16 where that is
+    faster, and is settled when a training begins. ``damage`` lists degradations whose numbers may be ranges, as
     ``blur:0..4+noise:0..20``: every small patch is made through one of them, its levels drawn; without any it is clean.
 
     ``guidance`` ``ddr`` steers the network by the first ``guide_blocks`` blocks of the frozen SRResNet ``guide`` (see `GuidedSRResNet`),

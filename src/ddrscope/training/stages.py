@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ddrscope.features.execution import has_native_bfloat16
+from ddrscope.features.execution import is_bfloat16_faster
 from ddrscope.networks.discriminator import PatchDiscriminator
 from ddrscope.networks.perceptual import perceptual_network
 from ddrscope.store import atomic_write
@@ -167,10 +167,10 @@ class Training:
 
 
 def settle_precision(recipe: Recipe, device: torch.device) -> Recipe:
-    """The recipe with ``auto`` replaced by what the device does natively."""
+    """The recipe with ``auto`` replaced by what is faster on the device."""
     if recipe.precision != "auto":
         return recipe
-    return dataclasses.replace(recipe, precision="bfloat16" if has_native_bfloat16(device) else "float32")
+    return dataclasses.replace(recipe, precision="bfloat16" if is_bfloat16_faster(device) else "float32")
 
 
 def as_trained(photos: PhotoPairs, recipe: Recipe) -> PhotoPairs:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
@@ -16,13 +20,21 @@ from safetensors.torch import save_file
 from ddrscope.degradations import parse_degradation
 from ddrscope.degradations.distortions import DISTORTIONS
 from ddrscope.errors import InputError
-from ddrscope.identification import Descriptor, DistortionIdentifier, bundled_identifier, load_identifier, save_identifier
+from ddrscope.identification import (
+    Descriptor,
+    DistortionIdentifier,
+    IdentificationRun,
+    bundled_identifier,
+    load_identifier,
+    save_identifier,
+)
 from ddrscope.identification.evaluation import Evaluation, unseen_auroc
 from ddrscope.identification.fit import describe_samples, fit_identifier
 from ddrscope.identification.head import HeadSettings
 from ddrscope.identification.heatmap import group_map
+from ddrscope.identification.run import SHARD_PICTURES, join_shards
 from ddrscope.identification.samples import Distorter
-from ddrscope.images import bundled_photos, find_pictures, read_picture
+from ddrscope.images import PictureFile, bundled_photos, find_pictures, read_picture
 from ddrscope.networks import SRResNet, load_network, save_network
 
 FEW = tuple(d for d in DISTORTIONS if d.name in ("gaussian_blur", "white_noise", "impulse_noise"))
@@ -201,6 +213,26 @@ def test_a_folder_of_everything(on_disk: Path, tmp_path: Path) -> None:
     for other in (table, lines):
         assert other.loc[good.index, "type"].tolist() == good.type.tolist()
         assert np.allclose(other.loc[good.index, "probability"], good.probability.astype(float), atol=1e-4)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
+def test_shards_are_joined_piece_by_piece(
+    on_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    monkeypatch.setattr("ddrscope.identification.run.ROWS_AT_ONCE", 2 * SHARD_PICTURES)
+    files = [PictureFile(tmp_path / f"{number:03d}.png", f"{number:03d}.png", str(number)) for number in range(70)]
+    (tmp_path / "033.png").write_bytes((bundled_photos() / "astronaut__1.png").read_bytes())
+    IdentificationRun(load_identifier(on_disk), files).write_shards(tmp_path / "shards")
+    (tmp_path / f".x{suffix}.{os.getpid()}.tmp").write_text("left by a run that died")
+    summary = join_shards(tmp_path / "shards", tmp_path / f"x{suffix}")
+    assert summary.rows == 70 and len(summary.bad) == 69 and sum(summary.groups.values()) == 1
+    assert summary.bad[0] == (str(files[0].path), "no such file")
+    read: Any = {".parquet": pd.read_parquet, ".csv": pd.read_csv, ".jsonl": partial(pd.read_json, lines=True)}[suffix]
+    table = read(tmp_path / f"x{suffix}")
+    assert table["path"].tolist() == [str(file.path) for file in files]
+    assert table["error"].isna().sum() == 1 and table.loc[33, "probability"] > 0 and table["level"].notna().sum() == 1
+    if suffix == ".parquet":
+        assert pq.ParquetFile(tmp_path / "x.parquet").num_row_groups == 3
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,8 @@ def atomic_write(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``target``; flushed to disk and renamed onto it only when the block ends without error."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    # A process of this number may have died here.
+    temporary.unlink(missing_ok=True)
     try:
         yield temporary
         with temporary.open("rb+") as file:

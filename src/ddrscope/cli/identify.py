@@ -70,18 +70,16 @@ def command(
         with common.progress() as bars:
             bars.start("identifying", len(files))
             run.write_shards(parts.parts, bars.advance)
-        table = join_shards(parts.parts, out)
+        found = join_shards(parts.parts, out)
         parts.discard()
-    bad = table[table["error"].notna()]
-    for path, reason in zip(bad["path"], bad["error"], strict=True):
+    for path, reason in found.bad:
         common.say(f"{path}: {reason}")
     if as_json:
-        groups = table["group"].value_counts().to_dict()
         common.print_json(
-            {"out": str(out), "rows": len(table), "errors": len(bad), "unseen": int(table["unseen"].sum()), "groups": groups}
-            | {"sha256": sha256(out)}
+            {"out": str(out), "rows": found.rows, "errors": len(found.bad), "unseen": found.unseen}
+            | {"groups": dict(found.groups.most_common()), "sha256": sha256(out)}
         )
-    common.say(f"{out}: {len(table)} pictures, {len(bad)} of them unreadable or too small")
+    common.say(f"{out}: {found.rows} pictures, {len(found.bad)} of them unreadable or too small")
 
 
 command.__doc__ = HELP

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ddrscope.errors import InputError
 from ddrscope.identification.heatmap import write_heatmap
@@ -17,11 +21,8 @@ from ddrscope.images import PictureFile, UnreadablePicture, read_picture
 from ddrscope.store import atomic_write
 
 SHARD_PICTURES = 16
-WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
-    ".parquet": lambda table, path: table.to_parquet(path, index=False),
-    ".csv": lambda table, path: table.to_csv(path, index=False),
-    ".jsonl": lambda table, path: table.to_json(path, orient="records", lines=True, double_precision=6),
-}
+# Shards are joined so many rows at a time, whatever their number: memory stays the same.
+ROWS_AT_ONCE = 8192
 
 
 def check_format(out: Path) -> None:
@@ -79,9 +80,59 @@ class IdentificationRun:
         return pd.DataFrame(list(rows), columns=list(types)).astype(types)
 
 
-def join_shards(folder: Path, out: Path) -> pd.DataFrame:
-    """Join the shards in ``folder`` into ``out`` and return the table."""
-    table = pd.concat([pd.read_parquet(shard, dtype_backend="numpy_nullable") for shard in sorted(folder.glob("*.parquet"))])
+@dataclasses.dataclass
+class Summary:
+    """What a finished table holds: its rows, the pictures unlike anything known, how many of each group, the bad files and why."""
+
+    rows: int = 0
+    unseen: int = 0
+    groups: Counter[str] = dataclasses.field(default_factory=Counter)
+    bad: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+
+    def add(self, table: pd.DataFrame) -> None:
+        self.rows += len(table)
+        self.unseen += int(table["unseen"].sum())
+        self.groups.update(table["group"].dropna())
+        bad = table[table["error"].notna()]
+        self.bad += zip(bad["path"], bad["error"], strict=True)
+
+
+def join_shards(folder: Path, out: Path) -> Summary:
+    """Join the shards in ``folder`` into ``out``, piece by piece, and say what it holds."""
+    summary = Summary()
     with atomic_write(out) as temporary:
-        WRITERS[out.suffix](table, temporary)
-    return table
+        WRITERS[out.suffix](_pieces(folder, summary), temporary)
+    return summary
+
+
+def _pieces(folder: Path, summary: Summary) -> Iterator[pd.DataFrame]:
+    shards, count = sorted(folder.glob("*.parquet")), ROWS_AT_ONCE // SHARD_PICTURES
+    for start in range(0, len(shards), count):
+        read = [pd.read_parquet(shard, dtype_backend="numpy_nullable") for shard in shards[start : start + count]]
+        piece = pd.concat(read, ignore_index=True)
+        summary.add(piece)
+        yield piece
+
+
+def _write_parquet(pieces: Iterator[pd.DataFrame], path: Path) -> None:
+    with ExitStack() as stack:
+        writer = None
+        for piece in pieces:
+            table = pa.Table.from_pandas(piece, preserve_index=False)
+            writer = writer or stack.enter_context(pq.ParquetWriter(path, table.schema))
+            writer.write_table(table)
+
+
+def _write_csv(pieces: Iterator[pd.DataFrame], path: Path) -> None:
+    for number, piece in enumerate(pieces):
+        piece.to_csv(path, index=False, mode="a", header=number == 0)
+
+
+def _write_jsonl(pieces: Iterator[pd.DataFrame], path: Path) -> None:
+    for piece in pieces:
+        piece.to_json(path, orient="records", lines=True, double_precision=6, mode="a")
+
+
+WRITERS: dict[str, Callable[[Iterator[pd.DataFrame], Path], None]] = {
+    ".parquet": _write_parquet, ".csv": _write_csv, ".jsonl": _write_jsonl,
+}  # fmt: skip

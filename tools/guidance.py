@@ -1,6 +1,6 @@
 """Claim C8: does an SR network steered by the DDR of its input beat the same network without? Train both and their controls, and measure.
 
-    python tools/guidance.py HR OUT
+    python tools/guidance.py HR OUT [TRIED ...]
 
 HR holds the folders of `tools/prepare_photos.py`: train and gallery to train on; test, snapshots and the bundled photographs to judge by.
 OUT keeps the trainings, ``ARM-SEED/``, with what was measured of each (what is done is not done again), and receives ``pictures.csv``
@@ -8,7 +8,8 @@ OUT keeps the trainings, ``ARM-SEED/``, with what was measured of each (what is 
 
 The arms: (a) plain, no guidance; (a2) enlarged, plain but as costly as (b) with its frozen trunk; (b) ddr; (c) untrained, guided by the
 same trunk with weights drawn anew; (d) shuffled, (b) told the mean DDR of another picture; (e) oracle, told the true damage. Averaged is
-(b) told the mean of its own DDR, as in training patches: what (d) is compared with.
+(b) told the mean of its own DDR, as in training patches: what (d) is compared with. TRIED names more: narrow, (b) whose guide sees the
+bare patch in training; deep, (b) with a guide of sixteen blocks instead of eight.
 """
 
 from __future__ import annotations
@@ -45,9 +46,12 @@ ARMS: dict[str, dict[str, Any]] = {
     "plain": {"guidance": "none"},
     "enlarged": {"guidance": "none", "channels": 48},
     "ddr": {"guidance": "ddr"},
-    "narrow": {"guidance": "ddr", "guide_margin": 0},
     "untrained": {"guidance": "untrained"},
     "oracle": {"guidance": "oracle"},
+}
+TRIED: dict[str, dict[str, Any]] = {
+    "narrow": {"guidance": "ddr", "guide_margin": 0},
+    "deep": {"guidance": "ddr", "guide_blocks": 16},
 }
 SETS = (
     "clean", "blur:1", "blur:2", "blur:3", "blur:4", "aniso_blur:3,1,30", "aniso_blur:5,0.5,-60", "noise:5", "noise:10", "noise:15",
@@ -60,10 +64,9 @@ SIDE, SCALE = 256, 4
 Pair = tuple[str, str]
 
 
-def main(hr: Path, out: Path, seeds: tuple[int, ...] = SEEDS) -> None:
-    tasks = [(arm, seed) for seed in seeds for arm in ARMS]
+def main(hr: Path, out: Path, tried: list[str], seeds: tuple[int, ...] = SEEDS) -> None:
     # What the verdict needs first.
-    tasks.sort(key=lambda task: (task[0] == "narrow", task[1]))
+    tasks = [(arm, seed) for arms in (ARMS, tried) for seed in seeds for arm in arms]
     joblib.Parallel(joblib.cpu_count())(joblib.delayed(train)(arm, seed, hr, out) for arm, seed in tasks)
     judged = [("bicubic", 0), *tasks, *((arm, seed) for arm in ("averaged", "shuffled") for seed in seeds)]
     photos = held_out(unseen(hr))
@@ -79,7 +82,7 @@ def main(hr: Path, out: Path, seeds: tuple[int, ...] = SEEDS) -> None:
 
 def recipe(arm: str, seed: int) -> Recipe:
     changes = {"seed": seed, "damage": MIXED_DAMAGE, "precision": "bfloat16", "adversarial.steps": 0}
-    return make_recipe("pilot", changes | ARMS[arm])
+    return make_recipe("pilot", changes | (ARMS | TRIED)[arm])
 
 
 def train(arm: str, seed: int, hr: Path, out: Path) -> None:
@@ -240,6 +243,6 @@ def recovered(gain: float, room: float) -> float | None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 3 or set(sys.argv[3:]) - TRIED.keys():
         sys.exit(__doc__)
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

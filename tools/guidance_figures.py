@@ -22,7 +22,8 @@ SHOWN = {
     "shuffled": "told another picture's DDR",
     "oracle": "told the truth",
     "enlarged": "no guidance, as costly",
-    "narrow": "DDR of the bare patch in training",
+    "narrow": "DDR, of the bare patch in training",
+    "deep": "DDR, of sixteen blocks",
 }
 COLUMNS = {"bicubic": "bicubic", "plain": "no guidance", "ddr": "guided by DDR"}
 # Pixels a side of a result that is shown; how many from each end and the middle.
@@ -35,10 +36,11 @@ def gains_figure(sets: pd.DataFrame, photographs: int, seeds: int) -> Figure:
     figure = Figure(figsize=(8.5, 9.5), layout="constrained")
     panel = figure.subplots()
     panel.axvline(0, color="#777777", linewidth=1)
-    for index, (arm, title) in enumerate(SHOWN.items()):
+    arms = shown(sets)
+    for index, (arm, title) in enumerate(arms.items()):
         color, marker = group_style(index)
         rows = sets[sets["arm"] == arm].set_index("set").loc[names]
-        places = np.arange(len(names)) + (index - (len(SHOWN) - 1) / 2) * 0.15
+        places = np.arange(len(names)) + (index - (len(arms) - 1) / 2) * 0.13
         reach = [rows["difference"] - rows["difference_low"], rows["difference_high"] - rows["difference"]]
         panel.errorbar(rows["difference"], places, xerr=reach, fmt=marker, color=color, markersize=5, linewidth=1.2, label=title)
     panel.set_yticks(range(len(names)), names)
@@ -51,13 +53,19 @@ def gains_figure(sets: pd.DataFrame, photographs: int, seeds: int) -> Figure:
     return figure
 
 
+def shown(sets: pd.DataFrame) -> dict[str, str]:
+    """The arms that were measured, with their titles."""
+    return {arm: title for arm, title in SHOWN.items() if arm in set(sets["arm"])}
+
+
 def markdown(sets: pd.DataFrame) -> str:
     """A line for each damage: PSNR-Y of bicubic and plain, and of each other arm how much more than plain, with its interval."""
-    lines = ["| damage | bicubic | no guidance | " + " | ".join(SHOWN.values()) + " |", "|" + "---|" * (len(SHOWN) + 3)]
+    arms = shown(sets)
+    lines = ["| damage | bicubic | no guidance | " + " | ".join(arms.values()) + " |", "|" + "---|" * (len(arms) + 3)]
     for name in [*SETS, "all damaged"]:
         rows = sets[sets["set"] == name].set_index("arm")
         cells = [f"{rows['psnr'][arm]:.2f}" for arm in ("bicubic", "plain")]
-        for arm in SHOWN:
+        for arm in arms:
             mean, low, high = rows.loc[arm, ["difference", "difference_low", "difference_high"]]
             cells.append(f"{mean:+.2f} [{low:.2f}, {high:.2f}]")
         lines.append(f"| `{name}` | " + " | ".join(cells) + " |")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,6 +70,13 @@ def command(
     photos, validation = PhotoPairs(images, chosen.scale, chosen.patch), PhotoPairs(val, chosen.scale)
     tests = as_trained(PhotoPairs(test, chosen.scale), chosen) if test else None
     training = Training(chosen, photos, validation, out, common.check_device(device))
+    with closing(training.devices):
+        _run(training, keep_every)
+        if training.devices.first:
+            _rate(training, tests, as_json)
+
+
+def _run(training: Training, keep_every: int) -> None:
     with common.progress() as bars:
         running = ""
 
@@ -82,8 +90,9 @@ def command(
 
         keep = {stage.name: range(0, stage.settings.steps + 1, keep_every) for stage in training.stages} if keep_every else {}
         training.run(report, keep)
-    if not training.devices.first:
-        return
+
+
+def _rate(training: Training, tests: PhotoPairs | None, as_json: bool) -> None:
     stages: dict[str, Any] = {}
     for stage in training.stages:
         stages[stage.name] = {"weights": str(stage.weights)}

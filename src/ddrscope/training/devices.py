@@ -62,3 +62,8 @@ class Devices:
     def wait(self) -> None:
         """Wait until every process is here."""
         self.accelerator.wait_for_everyone()
+
+    def close(self) -> None:
+        """Part from the other processes: one that just exits may be torn down while its messages are under way, and crash."""
+        if self.accelerator.num_processes > 1:
+            self.accelerator.end_training()

@@ -32,8 +32,8 @@ def _run(words: list[str], debug: bool) -> int:
     except typer.TyperException as error:
         if debug:
             traceback.print_exc()
-        if "\n" in error.format_message():
-            # Nothing was asked for: this is the help.
+        if error.format_message().startswith("Usage:"):
+            # No command was named: this is the help, which keeps its lines.
             print(error.format_message(), file=sys.stderr)
             return BAD_INPUT
         command = getattr(getattr(error, "ctx", None), "command_path", "ddrscope")

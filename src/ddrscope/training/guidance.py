@@ -56,7 +56,7 @@ def calibrate(network: nn.Module, batches: Iterable[Tensor]) -> None:
         network.guide.calibrate(batches)
 
 
-def guide_margin(network: nn.Module, recipe: Recipe) -> int:
+def margin_shown(network: nn.Module, recipe: Recipe) -> int:
     """How many pixels around a small patch the guide is shown, where the network has one."""
     return recipe.guide_margin if isinstance(network, GuidedSRResNet) and network.guide is not None else 0
 

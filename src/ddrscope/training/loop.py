@@ -21,7 +21,7 @@ from ddrscope.networks import save_network
 from ddrscope.store import write_json
 from ddrscope.training.checkpoints import load_checkpoint, save_checkpoint
 from ddrscope.training.devices import Devices
-from ddrscope.training.guidance import build, calibrate, guide_margin, told, without_margin
+from ddrscope.training.guidance import build, calibrate, margin_shown, told, without_margin
 from ddrscope.training.logs import Log
 from ddrscope.training.photos import Patches, PhotoPairs
 from ddrscope.training.quality import MEASURES, Judge, Quality
@@ -60,7 +60,7 @@ class Stage(ABC):
         self.damage = recipe.drawn()
         devices.check_batch(recipe.batch)
         self.network = build(recipe).to(devices.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.margin = guide_margin(self.network, recipe)
+        self.margin = margin_shown(self.network, recipe)
         calibrate(self.network, (devices.to_device(self._batch(step).small) for step in CALIBRATION_STEPS))
         self.average = self._averaging()
         self.optimizer = self.adam(self.network.parameters(), self.settings.learning_rate)

@@ -1,9 +1,9 @@
 """Blind super-resolution beside what others published: PSNR-Y, SSIM and LPIPS of any x4 networks on damaged photographs.
 
-    python tools/blind_peers.py HR OUT NETWORK [NETWORK ...]
+    python tools/blind_peers.py HR OUT [NAME=]NETWORK ...
 
 HR holds the folders of `tools/prepare_photos.py`, of which test, and the bundled photographs, are judged by (their middle 256 pixels, as
-in `tools/guidance.py`). NETWORK is a name of `ddrscope models list` or a file of weights; bicubic enlargement is added. OUT receives
+in `tools/guidance.py`). NETWORK is a name of `ddrscope models list` or a file of weights, NAME what it is called; bicubic enlargement is added. OUT receives
 ``peers-pictures.csv`` and ``peers.csv``: means over the photographs with their 95 % interval (Student's t).
 """
 
@@ -33,8 +33,11 @@ MEASURES = ("psnr", "ssim", "lpips")
 
 def main(hr: Path, out: Path, networks: list[str]) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    names = ["bicubic", *networks]
-    parts = joblib.Parallel(joblib.cpu_count())(joblib.delayed(judge)(name, hr) for name in names)
+    # Without NAME= a network is called as it was typed: files are often all weights.safetensors.
+    named = {"bicubic": ""} | {text.partition("=")[0]: text.rpartition("=")[2] for text in networks}
+    if len(named) <= len(networks):
+        sys.exit("two networks have one name: give them others, NAME=NETWORK")
+    parts = joblib.Parallel(joblib.cpu_count())(joblib.delayed(judge)(name, network, hr) for name, network in named.items())
     table = pd.DataFrame([row for part in parts for row in part])
     table.round(4).to_csv(out / "peers-pictures.csv", index=False)
     rows = summary(table)
@@ -42,11 +45,11 @@ def main(hr: Path, out: Path, networks: list[str]) -> None:
     print(markdown(rows))
 
 
-def judge(name: str, hr: Path) -> list[dict[str, Any]]:
-    """The three measures of a network on each photograph and damage."""
+def judge(name: str, spec: str, hr: Path) -> list[dict[str, Any]]:
+    """The three measures of a network on each photograph and damage; of bicubic enlargement where ``spec`` is empty."""
     torch.set_num_threads(1)
     perceptual = ShiftTolerantLpips("vgg")
-    network = None if name == "bicubic" else load_network(name)
+    network = load_network(spec) if spec else None
     rows = []
     for photo, large in held_out((hr / "test", bundled_photos())).items():
         for text in SETS:
@@ -56,7 +59,7 @@ def judge(name: str, hr: Path) -> list[dict[str, Any]]:
                 made = (np.rint(made.clip(0, 1) * 255) / 255).astype(np.float32)
                 far = perceptual(as_batch(made), as_batch(large)).item()
             measures = {"psnr": psnr_y(made, large, SCALE), "ssim": ssim_y(made, large, SCALE), "lpips": far}
-            rows.append({"network": Path(name).stem, "set": text, "photo": photo} | measures)
+            rows.append({"network": name, "set": text, "photo": photo} | measures)
     return rows
 
 

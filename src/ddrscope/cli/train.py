@@ -20,7 +20,8 @@ RECIPE is one of {", ".join(RECIPES)}, or a .toml file with the keys that --show
 KEY=VALUE overrides one: channels=32, pixel.steps=2000, adversarial.steps=0 (no adversarial stage), adversarial.loss=vanilla.
 damage=["blur:0..4", "noise:0..20"] trains on damaged pictures: each patch through one of the list, its levels drawn between the two ends.
 guidance=ddr steers the network by what the first guide_blocks blocks of a frozen one (guide=srgan-wgr) see of the damage;
-guidance=untrained and oracle are to compare with (the latter's weights serve for nothing else).
+guidance=untrained and oracle are to compare with (the latter's weights serve for nothing else). guide_margin: LR pixels that the guide
+sees around a patch, whole cells of 8.
 
 --out holds recipe.toml and a folder a stage, pixel/ and adversarial/, each with checkpoint.pt, log.csv, tensorboard/, previews/
 and, when it is done, weights.safetensors, which every command takes as NETWORK. The same command goes on with an interrupted training.

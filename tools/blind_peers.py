@@ -3,8 +3,8 @@
     python tools/blind_peers.py HR OUT [NAME=]NETWORK ...
 
 HR holds the folders of `tools/prepare_photos.py`, of which test, and the bundled photographs, are judged by (their middle 256 pixels, as
-in `tools/guidance.py`). NETWORK is a name of `ddrscope models list` or a file of weights, NAME what it is called; bicubic enlargement is added. OUT receives
-``peers-pictures.csv`` and ``peers.csv``: means over the photographs with their 95 % interval (Student's t).
+in `tools/guidance.py`). NETWORK is a name of `ddrscope models list` or a file of weights, NAME what it is called; bicubic enlargement is
+added. OUT receives ``peers-pictures.csv`` and ``peers.csv``: means over the photographs with their 95 % interval (Student's t).
 """
 
 from __future__ import annotations

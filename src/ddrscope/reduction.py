@@ -211,8 +211,8 @@ def _column_moments(block: np.ndarray, standardize: bool) -> tuple[np.ndarray, n
 def _centred(block: np.ndarray) -> np.ndarray:
     """A float32 block less its columns' means, by all threads; rounding the means costs less than the features' own rounding."""
     values = torch.from_numpy(block)
-    # Summed in float64, so that a column that does not vary becomes exactly nought.
-    mean = values.mean(0, dtype=torch.float64).float()
+    # Summed from the first row on, so that a column that does not vary becomes exactly nought.
+    mean = values[0] + (values - values[0]).mean(0)
     if not mean.isfinite().all():
         _require_finite(block)
     return (values - mean).numpy()

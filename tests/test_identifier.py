@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from ddrscope.errors import InputError
 from ddrscope.identification import (
     Descriptor,
     DistortionIdentifier,
-    IdentificationRun,
+    Identification,
     bundled_identifier,
     load_identifier,
     save_identifier,
@@ -32,7 +33,7 @@ from ddrscope.identification.evaluation import Evaluation, unseen_auroc
 from ddrscope.identification.fit import describe_samples, fit_identifier
 from ddrscope.identification.head import HeadSettings
 from ddrscope.identification.heatmap import group_map
-from ddrscope.identification.run import SHARD_PICTURES, join_shards
+from ddrscope.identification.run import join_tables
 from ddrscope.identification.samples import Distorter
 from ddrscope.images import PictureFile, bundled_photos, find_pictures, read_picture
 from ddrscope.networks import SRResNet, load_network, save_network
@@ -219,12 +220,13 @@ def test_a_folder_of_everything(on_disk: Path, tmp_path: Path) -> None:
 def test_shards_are_joined_piece_by_piece(
     on_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
-    monkeypatch.setattr("ddrscope.identification.run.ROWS_AT_ONCE", 2 * SHARD_PICTURES)
+    monkeypatch.setattr("ddrscope.identification.run.ROWS_AT_ONCE", 32)
     files = [PictureFile(tmp_path / f"{number:03d}.png", f"{number:03d}.png", str(number)) for number in range(70)]
     (tmp_path / "033.png").write_bytes((bundled_photos() / "astronaut__1.png").read_bytes())
-    IdentificationRun(load_identifier(on_disk), files).write_shards(tmp_path / "shards")
+    worker = Identification(load_identifier(on_disk))
     (tmp_path / f".x{suffix}.{os.getpid()}.tmp").write_text("left by a run that died")
-    summary = join_shards(tmp_path / "shards", tmp_path / f"x{suffix}")
+    tables = (pq.read_table(BytesIO(worker(files[start : start + 16]))) for start in range(0, 70, 16))
+    summary = join_tables(tables, tmp_path / f"x{suffix}")
     assert summary.rows == 70 and len(summary.bad) == 69 and sum(summary.groups.values()) == 1
     assert summary.bad[0] == (str(files[0].path), "no such file")
     read: Any = {".parquet": pd.read_parquet, ".csv": pd.read_csv, ".jsonl": partial(pd.read_json, lines=True)}[suffix]

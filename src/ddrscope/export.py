@@ -1,101 +1,120 @@
-"""Features of many pictures as one file, for other people's tools: shard by shard, so that a killed run goes on."""
+"""Features of many pictures as one file, for other people's tools."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
-from ddrscope.degradations import Pipeline
+from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.features import Precision, choose_batch, collect_features
-from ddrscope.images import PictureFile, UnreadablePicture, center_crop, read_picture
-from ddrscope.networks import Network
-from ddrscope.store import atomic_write, sha256, write_json
+from ddrscope.images import PictureFile, UnreadablePicture, center_crop, read_ahead
+from ddrscope.networks import Network, load_network
+from ddrscope.shards import DIGEST, ShardedFile, pack, write_parquet
+from ddrscope.store import atomic_write
 
+# Rows of flattened features are megabytes each.
 SHARD_PICTURES = 32
 FORMATS = (".npy", ".parquet")
 
 
 @dataclass(frozen=True)
-class Export:
-    """Which features: of ``layer`` in ``view``, of pictures degraded by ``pipeline``, shrunk, cropped to ``crop`` HR pixels."""
+class ExportTask:
+    """Which features: of ``layer`` of ``network`` in ``view``, of pictures degraded by ``degrade``, shrunk, cropped.
 
-    network: Network
+    ``crop`` is in HR pixels; the other fields are the options of `ddrscope features`.
+    """
+
+    network: str
     layer: str
     view: str
-    pipeline: Pipeline
-    crop: int
+    degrade: str = "clean"
+    crop: int = 128
     seed: int = 0
     precision: Precision = "auto"
+    device: str = "cpu"
+    global_residual: bool | None = None
+    trust: bool = False
 
-    def write_shards(
-        self, files: Sequence[PictureFile], folder: Path, step: Callable[[int], None] = lambda _: None
-    ) -> dict[str, str]:
-        """Write ``00000.npz`` ... into ``folder``, leaving out those that are there; return the unreadable with their reasons."""
-        skipped: dict[str, str] = {}
-        for number, start in enumerate(range(0, len(files), SHARD_PICTURES)):
-            chosen = files[start : start + SHARD_PICTURES]
-            names = folder / f"{number:05d}.json"
-            unreadable: dict[str, str] = {}
-            if not names.exists():
-                pictures = dict(self._pixels(chosen, unreadable))
-                rows = self._features(list(pictures.values())) if pictures else np.zeros((0, 0), np.float32)
-                with atomic_write(folder / f"{number:05d}.npy") as temporary, temporary.open("wb") as file:
-                    np.save(file, rows)
-                # Written last: a shard counts as done when its names are there.
-                write_json(names, {"names": list(pictures), "skipped": unreadable})
-            skipped |= json.loads(names.read_text(encoding="utf-8"))["skipped"]
-            step(len(chosen))
-        return skipped
+    def open(self) -> Export:
+        """Load the network."""
+        network = load_network(self.network, global_residual=self.global_residual, trust=self.trust)
+        network.module.to(self.device)
+        return Export(self, network)
 
-    def _pixels(self, files: Sequence[PictureFile], skipped: dict[str, str]) -> Iterator[tuple[str, np.ndarray]]:
-        scale = self.network.scale
-        for file in files:
-            try:
-                picture = read_picture(file, self.network.channels)
-            except UnreadablePicture as error:
-                skipped[str(file.path)] = error.reason
-                continue
-            pixels = self.pipeline.apply(picture.pixels, self.seed, scale, picture.bits)
-            yield file.name, center_crop(pixels, self.crop // scale, name=f"{file.name} shrunk by {scale}")
+
+@dataclass(frozen=True)
+class Export:
+    """Takes the features that a task names, by its network."""
+
+    task: ExportTask
+    network: Network
+
+    def __call__(self, files: Sequence[PictureFile]) -> bytes:
+        """The shard of these pictures: path, picture (its name), features (null where there are none), error (why)."""
+        task, scale = self.task, self.network.scale
+        pipeline = parse_degradation(task.degrade)
+        pixels: list[np.ndarray] = []
+        rows: list[dict[str, Any]] = []
+        for reading in read_ahead(files, self.network.channels):
+            error: UnreadablePicture | None = reading.error
+            if reading.picture:
+                small = pipeline.apply(reading.picture.pixels, task.seed, scale, reading.picture.bits)
+                pixels.append(center_crop(small, task.crop // scale, name=f"{reading.file.name} shrunk by {scale}"))
+            rows.append(
+                {"path": str(reading.file.path), "picture": reading.file.name, DIGEST: reading.sha256}
+                | {"error": error.reason if error else None}
+            )
+        features = self._features(pixels) if pixels else np.zeros((0, 0), np.float32)
+        return pack(_table(rows, features))
 
     def _features(self, pictures: list[np.ndarray]) -> np.ndarray:
+        task = self.task
         pixels = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
-        size = choose_batch(self.network.module, pixels[:1], [self.layer], run=self.network)
+        size = choose_batch(self.network.module, pixels[:1], [task.layer], run=self.network)
         matrices = collect_features(
-            self.network.module,
-            pixels.split(size),
-            [self.layer],
-            [self.view],
-            run=self.network,
-            precision=self.precision,
+            self.network.module, pixels.split(size), [task.layer], [task.view], run=self.network, precision=task.precision
         )
-        return matrices[self.layer, self.view].to_numpy()
+        return matrices[task.layer, task.view].to_numpy()
 
 
-def join_shards(folder: Path, out: Path) -> int:
-    """Join the shards in ``folder`` into ``out`` (.npy with the names in a .txt beside it, or .parquet); return the number of rows."""
-    shards = sorted(folder.glob("*.json"))
-    names = [name for shard in shards for name in json.loads(shard.read_text(encoding="utf-8"))["names"]]
+def _table(rows: list[dict[str, Any]], features: np.ndarray) -> pa.Table:
+    found = iter(features)
+    values = [None if row["error"] else next(found) for row in rows]
+    schema = pa.schema([(name, pa.string()) for name in ("path", "picture", "error", DIGEST)])
+    column = pa.array(values, pa.large_list(pa.float32()))
+    return pa.Table.from_pylist(rows, schema).append_column("features", column)
+
+
+def join_features(shards: ShardedFile, out: Path) -> tuple[int, dict[str, str]]:
+    """Write all shards into ``out`` (.npy with the names in a .txt beside it, or .parquet).
+
+    Returns the number of rows, and the pictures left out with their reasons. Raises `InputError` where no picture can be read.
+    """
+    names: list[str] = []
+    skipped: dict[str, str] = {}
+    for table in shards.tables(["path", "picture", "error"]):
+        for row in table.to_pylist():
+            if row["error"] is None:
+                names.append(row["picture"])
+            else:
+                skipped[row["path"]] = row["error"]
     if not names:
         raise InputError("no picture can be read: nothing is written")
-    blocks = (np.load(shard.with_suffix(".npy"), mmap_mode="r") for shard in shards)
-    filled = (block for block in blocks if len(block))
     if out.suffix == ".npy":
-        _write_npy(out, filled, len(names))
+        _write_npy(out, shards, len(names))
         with atomic_write(out.with_suffix(".txt")) as temporary:
             temporary.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
     else:
-        _write_parquet(out, filled, names)
-    return len(names)
+        with atomic_write(out) as temporary:
+            write_parquet((_named(rows) for rows in _rows(shards)), temporary)
+    return len(names), skipped
 
 
 def check_format(out: Path) -> None:
@@ -106,38 +125,32 @@ def check_format(out: Path) -> None:
         )
 
 
-def describe(out: Path, names: int) -> dict[str, Any]:
-    """What a script needs to know of a written file."""
-    return {"out": str(out), "rows": names, "sha256": sha256(out)}
+def _rows(shards: ShardedFile) -> Iterator[pa.Table]:
+    """The pictures with features, shard by shard, none empty."""
+    for table in shards.tables(["picture", "features"]):
+        rows = table.filter(table["features"].is_valid())
+        if len(rows):
+            yield rows
 
 
-def _write_npy(out: Path, blocks: Iterator[np.ndarray], rows: int) -> None:
+def _matrix(rows: pa.Table) -> np.ndarray:
+    return rows["features"].combine_chunks().flatten().to_numpy().reshape(len(rows), -1)
+
+
+def _named(rows: pa.Table) -> pa.Table:
+    block = _matrix(rows)
+    features = pa.FixedSizeListArray.from_arrays(pa.array(block.ravel()), block.shape[1])
+    return pa.table({"picture": rows["picture"], "features": features})
+
+
+def _write_npy(out: Path, shards: ShardedFile, count: int) -> None:
     with atomic_write(out) as temporary:
         matrix, start = None, 0
-        for block in blocks:
+        for rows in _rows(shards):
+            block = _matrix(rows)
             if matrix is None:
-                shape = (rows, block.shape[1])
-                matrix = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
+                matrix = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=(count, block.shape[1]))
             matrix[start : start + len(block)] = block
             start += len(block)
         if matrix is not None:
             matrix.flush()
-
-
-def _write_parquet(out: Path, blocks: Iterator[np.ndarray], names: list[str]) -> None:
-    with atomic_write(out) as temporary:
-        writer, start = None, 0
-        for block in blocks:
-            table = pa.table(
-                {
-                    "picture": names[start : start + len(block)],
-                    "features": pa.FixedSizeListArray.from_arrays(
-                        pa.array(np.ascontiguousarray(block).ravel()), block.shape[1]
-                    ),
-                }
-            )
-            writer = writer or pq.ParquetWriter(temporary, table.schema)
-            writer.write_table(table)
-            start += len(block)
-        if writer:
-            writer.close()

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -125,10 +126,11 @@ class RunFolder:
 
     def discard(self) -> None:
         """Delete the whole folder: it held nothing but pieces of a file that is written now."""
-        self.finish()
-        (self.path / MANIFEST).unlink()
-        (self.path / LOCK).unlink(missing_ok=True)
-        self.path.rmdir()
+        doomed = self.path.with_name(f".{self.path.name}.done")
+        shutil.rmtree(doomed, ignore_errors=True)
+        # In one step, so that a process which dies here leaves no half of it to be resumed.
+        self.path.rename(doomed)
+        shutil.rmtree(doomed)
 
     def _check_same_run(self) -> None:
         if not self.resume:

@@ -16,7 +16,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from ddrscope.cluster import Task, Worker, run_here, run_on_cluster
 from ddrscope.errors import InputError
+from ddrscope.progress import Progress
+from ddrscope.shards import ShardedFile
 from ddrscope.store import without_nan
 
 Seed = Annotated[int, typer.Option("--seed", help="Seed of every random number.", show_default=True)]
@@ -26,6 +29,14 @@ Precision = Annotated[
 ]
 Threads = Annotated[int, typer.Option("--threads", help="Processor threads; 0: all.", min=0)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print a summary for machines on stdout.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="local|ADDRESS",
+        help="Share the work between workers on Ray, each of --threads threads (default 1): on this machine, or at a head's address.",
+    ),
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run; start if there is none.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run left in the output.")]
 GlobalResidual = Annotated[
@@ -46,6 +57,18 @@ def use_threads(count: int) -> int:
     if count:
         torch.set_num_threads(count)
     return torch.get_num_threads()
+
+
+def make_shards(shards: ShardedFile, task: Task, worker: Worker, progress: Progress, cluster: str | None, threads: int) -> None:
+    """Make the shards that are missing, by ``worker`` in this process, or by others that ``task`` opens on a cluster."""
+    missing = shards.missing()
+    sizes = shards.sizes()
+    progress.advance(sum(sizes) - sum(sizes[number] for number in missing))
+    pieces = ((number, shards.shard(number)) for number in missing)
+    made = run_on_cluster(task, list(pieces), cluster, threads or 1) if cluster else run_here(worker, pieces)
+    for number, content in made:
+        shards.keep(number, content)
+        progress.advance(sizes[number])
 
 
 def check_device(name: str) -> str:

@@ -12,11 +12,11 @@ from ddrscope.analysis import choose_layers
 from ddrscope.cli import common
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
-from ddrscope.export import Export, check_format, describe, join_shards
+from ddrscope.export import SHARD_PICTURES, Export, ExportTask, check_format, join_features
 from ddrscope.features import VIEWS
-from ddrscope.images import bundled_photos, find_pictures
+from ddrscope.images import bundled_photos
 from ddrscope.networks import load_network
-from ddrscope.store import RunFolder
+from ddrscope.shards import ShardedFile
 
 HELP = """Write a network's features to a file for other tools.
 
@@ -48,6 +48,7 @@ def command(
     ] = 128,
     global_residual: common.GlobalResidual = None,
     trust: common.Trust = False,
+    cluster: common.Cluster = None,
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
     seed: common.Seed = 0,
@@ -66,38 +67,29 @@ def command(
         raise InputError(f"--crop {crop} is no multiple of the network's scale {loaded.scale}")
     pipeline = parse_degradation(degrade)
     pipeline.check_scale(loaded.scale)
-    files = find_pictures(images or [bundled_photos()])
     settings = {
-        "network": loaded.sha256 or network,
-        "images": [file.name for file in files],
-        "degrade": pipeline.text,
-        "layer": layer,
-        "view": view,
-        "crop": crop,
-        "seed": seed,
+        "network": loaded.sha256 or network, "degrade": pipeline.text, "layer": layer, "view": view, "crop": crop, "seed": seed,
         "precision": precision,
-    }
-    if out.exists() and not overwrite:
-        if not resume:
-            raise InputError(f"{out} exists: give --overwrite to replace it, --resume to keep it, or another --out")
-        common.say(f"{out} is there: nothing to do")
+    }  # fmt: skip
+    shards = ShardedFile(out, images or [bundled_photos()], settings, resume, overwrite, SHARD_PICTURES)
+    if shards.is_finished():
+        common.say(f"{out} is there and as it was written: nothing to do")
         return
-    with RunFolder(out.with_name(out.name + ".parts"), settings, resume, overwrite) as parts:
-        chosen = choose_layers(
-            loaded, (layer,) if layer else (), _sample(loaded.channels, crop // loaded.scale, device)
-        )
+    with shards:
+        chosen = choose_layers(loaded, (layer,) if layer else (), _sample(loaded.channels, crop // loaded.scale, device))
         if len(chosen) > 2:
             raise InputError(f"--layer {layer} names {len(chosen) - 1} layers ({', '.join(chosen[:3])} ...): name one")
-        export = Export(loaded, chosen[0], view, pipeline, crop, seed, precision)  # type: ignore[arg-type]
+        task = ExportTask(network, chosen[0], view, pipeline.text, crop, seed, precision, device, global_residual, trust)  # type: ignore[arg-type]
         with common.progress() as bars:
-            bars.start(f"{chosen[0]} of {loaded.name}", len(files))
-            skipped = export.write_shards(files, parts.parts, bars.advance)
-        rows = join_shards(parts.parts, out)
-        parts.discard()
+            bars.start(f"{chosen[0]} of {loaded.name}", shards.pictures)
+            common.make_shards(shards, task, Export(task, loaded), bars, cluster, threads)
+        rows, skipped = join_features(shards, out)
+        written = shards.finish()
     for path, reason in skipped.items():
         common.say(f"skipped {path}: {reason}")
     if as_json:
-        common.print_json(describe(out, rows) | {"layer": chosen[0], "view": view, "skipped": skipped})
+        summary = {"out": str(out), "rows": rows, "sha256": written, "layer": chosen[0], "view": view, "skipped": skipped}
+        common.print_json(summary)
     common.say(f"{out}: {rows} rows of {chosen[0]} ({view})")
 
 

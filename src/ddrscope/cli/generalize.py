@@ -51,6 +51,7 @@ def command(
     global_residual: common.GlobalResidual = None,
     trust: common.Trust = False,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write.")] = Path("ddrscope-generalization"),
+    cluster: common.Cluster = None,
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
     seed: common.Seed = 0,
@@ -82,7 +83,7 @@ def command(
             common.say("finished before: nothing to do")
         else:
             with common.progress() as bars:
-                result = GeneralizationRun(settings, folder.parts, bars).run()
+                result = GeneralizationRun(settings, folder.parts, bars, cluster=cluster, threads=threads or 1).run()
                 bars.start("report", 0)
                 page = result.save(out)
         folder.finish()

@@ -9,11 +9,11 @@ import typer
 
 from ddrscope.cli import common
 from ddrscope.errors import InputError
-from ddrscope.identification import IdentificationRun, load_identifier
-from ddrscope.identification.run import check_format, join_shards
+from ddrscope.identification import Identification, IdentifyTask
+from ddrscope.identification.run import check_format, join_tables
 from ddrscope.identification.tiles import MAX_TILES
-from ddrscope.images import find_pictures
-from ddrscope.store import RunFolder, sha256
+from ddrscope.images import PictureFile, find_pictures
+from ddrscope.shards import ShardedFile
 
 HELP = """Name the damage in pictures: type, level, whether it is like anything known, and where.
 
@@ -40,6 +40,7 @@ def command(
     identifier: Annotated[
         Path | None, typer.Option("--identifier", metavar="FILE", help="Of ddrscope fit-identifier. Default: the bundled one.")
     ] = None,
+    cluster: common.Cluster = None,
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
     device: common.Device = "cpu",
@@ -49,35 +50,34 @@ def command(
 ) -> None:
     if out:
         check_format(out)
-    limit = _tile_limit(tiles)
+    elif cluster:
+        raise InputError("--cluster is for tables: give --out FILE")
     common.use_threads(threads)
-    fitted = load_identifier(identifier, common.check_device(device), precision)
-    files = find_pictures(list(sources))
-    run = IdentificationRun(fitted, files, limit, heatmap)
+    task = IdentifyTask(identifier, _tile_limit(tiles), heatmap, common.check_device(device), precision)
+    worker = task.open()
     if out is None:
-        _print(run, as_json)
-        return
-    if out.exists() and not overwrite:
-        if not resume:
-            raise InputError(f"{out} exists: give --overwrite to replace it, --resume to keep it, or another --out")
-        common.say(f"{out} is there: nothing to do")
+        _print(worker, find_pictures(list(sources)), as_json)
         return
     settings = {
-        "identifier": dict(fitted.about), "files": [str(file.path) for file in files], "tiles": limit, "precision": precision,
+        "identifier": dict(worker.identifier.about), "tiles": task.tiles, "precision": precision,
         "heatmap": str(heatmap) if heatmap else None,
     }  # fmt: skip
-    with RunFolder(out.with_name(out.name + ".parts"), settings, resume, overwrite) as parts:
+    shards = ShardedFile(out, sources, settings, resume, overwrite)
+    if shards.is_finished():
+        common.say(f"{out} is there and as it was written: nothing to do")
+        return
+    with shards:
         with common.progress() as bars:
-            bars.start("identifying", len(files))
-            run.write_shards(parts.parts, bars.advance)
-        found = join_shards(parts.parts, out)
-        parts.discard()
+            bars.start("identifying", shards.pictures)
+            common.make_shards(shards, task, worker, bars, cluster, threads)
+        found = join_tables(shards.tables(), out)
+        written = shards.finish()
     for path, reason in found.bad:
         common.say(f"{path}: {reason}")
     if as_json:
         common.print_json(
             {"out": str(out), "rows": found.rows, "errors": len(found.bad), "unseen": found.unseen}
-            | {"groups": dict(found.groups.most_common()), "sha256": sha256(out)}
+            | {"groups": dict(found.groups.most_common()), "sha256": written}
         )
     common.say(f"{out}: {found.rows} pictures, {len(found.bad)} of them unreadable or too small")
 
@@ -93,10 +93,9 @@ def _tile_limit(text: str) -> int | None:
     return int(text)
 
 
-def _print(run: IdentificationRun, as_json: bool) -> None:
+def _print(worker: Identification, files: list[PictureFile], as_json: bool) -> None:
     rows = []
-    for file in run.files:
-        row = run.row(file)
+    for file, row in zip(files, worker.rows(files), strict=True):
         rows.append(row)
         if as_json:
             continue

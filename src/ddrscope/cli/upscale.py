@@ -71,7 +71,7 @@ def command(
     loaded = load_network(network, global_residual=global_residual, trust=trust)
     loaded.module.to(common.check_device(device))
     # Results below one of the sources are no sources.
-    files = [file for file in find_pictures(list(sources)) if not file.path.is_relative_to(out.resolve())]
+    files = [file for file in find_pictures(list(sources)) if isinstance(file.path, str) or not file.path.is_relative_to(out.resolve())]
     if not files:
         raise InputError(f"every picture lies below --out {out}, where results go: choose an --out elsewhere")
     run = UpscaleRun(loaded, files, out, scale, format, tile, overlap, cast(Precision, precision))

@@ -4,7 +4,7 @@ from ddrscope.identification.descriptor import Descriptor
 from ddrscope.identification.files import bundled_identifier, load_identifier, save_identifier
 from ddrscope.identification.identifier import DistortionIdentifier, Findings
 from ddrscope.identification.picture import DamageMap, Finding, PictureIdentifier
-from ddrscope.identification.run import IdentificationRun
+from ddrscope.identification.run import Identification, IdentifyTask
 
 __all__ = [
     "DamageMap",
@@ -12,7 +12,8 @@ __all__ = [
     "DistortionIdentifier",
     "Finding",
     "Findings",
-    "IdentificationRun",
+    "Identification",
+    "IdentifyTask",
     "PictureIdentifier",
     "bundled_identifier",
     "load_identifier",

@@ -1,26 +1,26 @@
-"""Many pictures: a row for each, shard by shard, so that a killed run goes on and a bad file costs its row."""
+"""Many pictures: a row for each, a bad file costing its own, and the rows as one table."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ddrscope.errors import InputError
+from ddrscope.identification.files import load_identifier
 from ddrscope.identification.heatmap import write_heatmap
 from ddrscope.identification.picture import PictureIdentifier
 from ddrscope.identification.tiles import MAX_TILES
-from ddrscope.images import PictureFile, UnreadablePicture, read_picture
+from ddrscope.images import PictureFile, read_ahead
+from ddrscope.images.reading import Reading
+from ddrscope.shards import DIGEST, pack, write_parquet
 from ddrscope.store import atomic_write
 
-SHARD_PICTURES = 16
 # Shards are joined so many rows at a time, whatever their number: memory stays the same.
 ROWS_AT_ONCE = 8192
 
@@ -32,45 +32,58 @@ def check_format(out: Path) -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class IdentificationRun:
-    """Which pictures to identify by what: at most ``tiles`` tiles of each are read (None: all); maps go to ``heatmaps``."""
+class IdentifyTask:
+    """What a worker, here or on another machine, must be told to identify pictures: the options of `ddrscope identify`."""
+
+    identifier: Path | None = None
+    tiles: int | None = MAX_TILES
+    heatmaps: Path | None = None
+    device: str = "cpu"
+    precision: str = "float32"
+
+    def open(self) -> Identification:
+        """Load what is needed; `InputError` as `load_identifier`."""
+        return Identification(load_identifier(self.identifier, self.device, self.precision), self.tiles, self.heatmaps)
+
+
+@dataclasses.dataclass(frozen=True)
+class Identification:
+    """Identifies picture files: at most ``tiles`` tiles of each are read (None: all); maps go to the folder ``heatmaps``."""
 
     identifier: PictureIdentifier
-    files: Sequence[PictureFile]
     tiles: int | None = MAX_TILES
     heatmaps: Path | None = None
 
-    def write_shards(self, folder: Path, step: Callable[[int], None] = lambda _: None) -> None:
-        """Write ``00000.parquet`` ... into ``folder``, leaving out those that are there."""
-        for number, start in enumerate(range(0, len(self.files), SHARD_PICTURES)):
-            shard = folder / f"{number:05d}.parquet"
-            chosen = self.files[start : start + SHARD_PICTURES]
-            if shard.exists():
-                step(len(chosen))
-                continue
-            rows = []
-            for file in chosen:
-                rows.append(self.row(file))
-                step(1)
-            with atomic_write(shard) as temporary:
-                self.table(rows).to_parquet(temporary, index=False)
+    def __call__(self, files: Sequence[PictureFile]) -> bytes:
+        """The shard of these pictures."""
+        rows, digests = [], []
+        for reading in read_ahead(files):
+            rows.append(self.row(reading))
+            digests.append(reading.sha256)
+        table = pa.Table.from_pandas(self.table(rows), preserve_index=False)
+        return pack(table.append_column(DIGEST, pa.array(digests, pa.string())))
 
-    def row(self, file: PictureFile) -> dict[str, Any]:
+    def rows(self, files: Iterable[PictureFile]) -> Iterator[dict[str, Any]]:
+        """The columns of one picture after the other."""
+        return map(self.row, read_ahead(files))
+
+    def row(self, reading: Reading) -> dict[str, Any]:
         """The columns of one picture; where it cannot be read or is too small, only ``path`` and ``error`` are filled."""
+        path = {"path": str(reading.file.path)}
+        if reading.picture is None:
+            return path | {"error": reading.error.reason if reading.error else ""}
+        pixels = reading.picture.pixels
         try:
-            pixels = read_picture(file).pixels
             finding = self.identifier.identify(pixels, self.tiles)
             if self.heatmaps:
                 # With its own suffix: a folder may hold scan.tif and scan.jpg.
-                target = self.heatmaps / f"{file.name}.png"
+                target = self.heatmaps / f"{reading.file.name}.png"
                 write_heatmap(target, pixels, self.identifier.map_damage(pixels), self.identifier.groups, finding)
-        except UnreadablePicture as error:
-            return {"path": str(file.path), "error": error.reason}
         except InputError as error:
-            return {"path": str(file.path), "error": str(error)}
+            return path | {"error": str(error)}
         columns = {key: value for key, value in dataclasses.asdict(finding).items() if key != "probabilities"}
         present = {f"p_{name}": value for name, value in finding.probabilities.items()}
-        return {"path": str(file.path)} | columns | {"error": None} | present
+        return path | columns | {"error": None} | present
 
     def table(self, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
         """Rows as a table whose columns have one type each, empty or not."""
@@ -97,30 +110,33 @@ class Summary:
         self.bad += zip(bad["path"], bad["error"], strict=True)
 
 
-def join_shards(folder: Path, out: Path) -> Summary:
-    """Join the shards in ``folder`` into ``out``, piece by piece, and say what it holds."""
+def join_tables(tables: Iterable[pa.Table], out: Path) -> Summary:
+    """Write the tables of all shards into ``out``, piece by piece, and say what it holds."""
     summary = Summary()
     with atomic_write(out) as temporary:
-        WRITERS[out.suffix](_pieces(folder, summary), temporary)
+        WRITERS[out.suffix](_pieces(tables, summary), temporary)
     return summary
 
 
-def _pieces(folder: Path, summary: Summary) -> Iterator[pd.DataFrame]:
-    shards, count = sorted(folder.glob("*.parquet")), ROWS_AT_ONCE // SHARD_PICTURES
-    for start in range(0, len(shards), count):
-        read = [pd.read_parquet(shard, dtype_backend="numpy_nullable") for shard in shards[start : start + count]]
-        piece = pd.concat(read, ignore_index=True)
-        summary.add(piece)
-        yield piece
+def _pieces(tables: Iterable[pa.Table], summary: Summary) -> Iterator[pd.DataFrame]:
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table.drop_columns([DIGEST]))
+        if sum(map(len, waiting)) >= ROWS_AT_ONCE:
+            yield _counted(waiting, summary)
+            waiting = []
+    if waiting:
+        yield _counted(waiting, summary)
+
+
+def _counted(tables: list[pa.Table], summary: Summary) -> pd.DataFrame:
+    piece = pa.concat_tables(tables).to_pandas()
+    summary.add(piece)
+    return piece
 
 
 def _write_parquet(pieces: Iterator[pd.DataFrame], path: Path) -> None:
-    with ExitStack() as stack:
-        writer = None
-        for piece in pieces:
-            table = pa.Table.from_pandas(piece, preserve_index=False)
-            writer = writer or stack.enter_context(pq.ParquetWriter(path, table.schema))
-            writer.write_table(table)
+    write_parquet((pa.Table.from_pandas(piece, preserve_index=False) for piece in pieces), path)
 
 
 def _write_csv(pieces: Iterator[pd.DataFrame], path: Path) -> None:

@@ -14,7 +14,7 @@ from ddrscope.degradations import parse_degradation, resize
 from ddrscope.degradations.distortions import DISTORTIONS, LEVELS, Distortion
 from ddrscope.errors import InputError
 from ddrscope.identification.identifier import CLEAN
-from ddrscope.images import find_pictures, read_picture
+from ddrscope.images import PictureFile, find_pictures, read_picture
 
 # Cut off after distorting, so that block grids begin anywhere.
 MARGIN = 16
@@ -112,9 +112,9 @@ def labelled_samples(folder: str | Path) -> list[Sample]:
         graded = int(level[0]) if level and level[0] in map(str, range(1, LEVELS + 1)) else USUAL_LEVEL
         levels = {} if kind == CLEAN else {kind: graded}
         # Crops of one photograph share its name in whatever folder they are.
-        found.append(Sample(Path(file.photo).name, levels, str(file.path), partial(_pixels_of, file.path)))
+        found.append(Sample(Path(file.photo).name, levels, str(file.path), partial(_pixels_of, file)))
     return found
 
 
-def _pixels_of(path: Path) -> NDArray[np.float32]:
-    return read_picture(path).pixels
+def _pixels_of(file: PictureFile) -> NDArray[np.float32]:
+    return read_picture(file).pixels

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ddrscope.images.crops import center_crop, grid_crops
 from ddrscope.images.decoding import MAX_PIXELS, UnreadablePicture
 from ddrscope.images.files import PictureFile, bundled_photos, find_pictures
-from ddrscope.images.reading import Picture, read_picture, read_pictures
+from ddrscope.images.reading import Picture, read_ahead, read_picture, read_pictures
 
 __all__ = [
     "MAX_PIXELS",
@@ -19,6 +19,7 @@ __all__ = [
     "center_crop",
     "find_pictures",
     "grid_crops",
+    "read_ahead",
     "read_picture",
     "read_pictures",
 ]

@@ -68,7 +68,7 @@ _pillow_limit = threading.Lock()
 class UnreadablePicture(InputError):
     """A file that gives no picture: `path`, and the `reason` in one line."""
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason

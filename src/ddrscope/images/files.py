@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from ddrscope.errors import InputError
+from ddrscope.images.remote import is_remote, list_objects, parts_of
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".npy"})
 LIST_SUFFIXES = frozenset({".txt", ".lst"})
@@ -19,11 +20,13 @@ LIST_SUFFIXES = frozenset({".txt", ".lst"})
 class PictureFile:
     """A picture file: `name` is its unique posix path below its source, `photo` the photograph it is (a crop of).
 
+    `path` is a `Path`, or the URI of an object in a store as a `str`.
+
     Crops of one photograph share `photo`: the name up to a double underscore (`astronaut__2.png` is a crop of
     `astronaut`), else the name without its suffix; with its folder in both cases.
     """
 
-    path: Path
+    path: Path | str
     name: str
     photo: str
 
@@ -39,22 +42,23 @@ def find_pictures(sources: Sequence[str | Path]) -> list[PictureFile]:
 
     - A folder is searched with all its subfolders; hidden files and folders are left out, symbolic links followed.
     - A glob (`photos/*.png`, `photos/**/*.jpg`) is expanded; folders it meets are searched.
-    - A `.txt` or `.lst` file lists one path a line, relative to its own folder; empty lines and lines starting with
-      `#` are skipped. A listed file that does not exist is found unreadable when it is read.
+    - A URI (`s3://bucket/folder`, see `ddrscope.images.remote`) is searched as a folder is.
+    - A `.txt` or `.lst` file lists one path or URI a line, paths relative to its own folder; empty lines and lines
+      starting with `#` are skipped. A listed file that does not exist is found unreadable when it is read.
     - Any other file is taken as it is.
 
     Folders and globs give the files with a picture's suffix (PNG, JPEG, WebP, TIFF, BMP, GIF, .npy; in any case). Names are
     relative to the source; where two sources give the same name, folders are put before it until the names differ.
     Raises InputError when a source does not exist or holds no picture.
     """
-    depths: dict[Path, int] = {}
+    depths: dict[Path | str, int] = {}
     for source in sources:
         found = list(_expand(source))
         if not found:
             raise InputError(f"no pictures in {source} (looked for {', '.join(sorted(PICTURE_SUFFIXES))})")
         for path, depth in found:
             depths.setdefault(path, depth)
-    unique = {os.path.realpath(path): path for path in reversed(depths)}.values()
+    unique = {os.path.realpath(path) if isinstance(path, Path) else path: path for path in reversed(depths)}.values()
     files = [PictureFile(path, name, photo_of(name)) for path, name in _names(unique, depths).items()]
     return sorted(files, key=lambda file: file.name)
 
@@ -64,8 +68,11 @@ def bundled_photos() -> Path:
     return Path(__file__).resolve().parents[1] / "data" / "photos"
 
 
-def _expand(source: str | Path) -> Iterator[tuple[Path, int]]:
-    """Absolute paths, each with how many of its last parts make its name."""
+def _expand(source: str | Path) -> Iterator[tuple[Path | str, int]]:
+    """Absolute paths and URIs, each with how many of its last parts make its name."""
+    if isinstance(source, str) and is_remote(source):
+        yield from _stored(source)
+        return
     path = Path(os.path.abspath(Path(source).expanduser()))
     if path.is_dir():
         yield from _below(path, path)
@@ -105,13 +112,24 @@ def _below(folder: Path, base: Path) -> Iterator[tuple[Path, int]]:
                 yield path, _depth(path, base)
 
 
-def _listed(list_file: Path) -> Iterator[tuple[Path, int]]:
+def _stored(uri: str) -> Iterator[tuple[str, int]]:
+    depth = len(parts_of(uri))
+    for found in list_objects(uri):
+        folders = parts_of(found)[depth:]
+        hidden = any(part.startswith(".") for part in folders)
+        if not folders or (Path(folders[-1]).suffix.lower() in PICTURE_SUFFIXES and not hidden):
+            yield found, len(folders) or 1
+
+
+def _listed(list_file: Path) -> Iterator[tuple[Path | str, int]]:
     try:
         lines = list_file.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise InputError(f"{list_file} is not a text file: a list holds one path a line, in UTF-8") from None
     for line in map(str.strip, lines):
-        if line and not line.startswith("#"):
+        if is_remote(line):
+            yield line, 1
+        elif line and not line.startswith("#"):
             path = Path(os.path.abspath(list_file.parent / line))
             yield path, _depth(path, list_file.parent)
 
@@ -120,13 +138,17 @@ def _depth(path: Path, base: Path) -> int:
     return len(path.parts) - len(base.parts) if path.is_relative_to(base) else 1
 
 
-def _names(paths: Iterable[Path], depths: dict[Path, int]) -> dict[Path, str]:
+def _names(paths: Iterable[Path | str], depths: dict[Path | str, int]) -> dict[Path | str, str]:
     depth = {path: depths[path] for path in paths}
     while True:
-        names = {path: PurePath(*path.parts[-count:]).as_posix() for path, count in depth.items()}
+        names = {path: PurePath(*_parts(path)[-count:]).as_posix() for path, count in depth.items()}
         count_of = Counter(names.values())
         clashing = [path for path, name in names.items() if count_of[name] > 1]
         if not clashing:
             return names
         for path in clashing:
             depth[path] += 1
+
+
+def _parts(path: Path | str) -> tuple[str, ...]:
+    return path.parts if isinstance(path, Path) else parts_of(path)

@@ -1,16 +1,22 @@
 """Reading picture files with the number of channels a network wants."""
 from __future__ import annotations
 
+import hashlib
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pyarrow import ArrowException
 
 from ddrscope.errors import InputError
 from ddrscope.images.decoding import MAX_PIXELS, Raster, UnreadablePicture, decode
 from ddrscope.images.files import PictureFile, photo_of
+from ddrscope.images.remote import local_copy
 
 REC_601 = np.array([0.299, 0.587, 0.114])
 
@@ -33,12 +39,66 @@ def read_picture(file: PictureFile | Path, channels: int = 3, max_pixels: int = 
     """
     if isinstance(file, Path):
         file = PictureFile(file, file.name, photo_of(file.name))
-    raster = decode(file.path, max_pixels)
+    with _fetched(file) as path:
+        return _read(file, path, channels, max_pixels)
+
+
+@contextmanager
+def _fetched(file: PictureFile) -> Iterator[Path]:
+    with ExitStack() as stack:
+        try:
+            path = stack.enter_context(local_copy(file.path))
+        except (OSError, ArrowException) as error:
+            raise UnreadablePicture(file.path, " ".join(str(error).split())) from None
+        yield path
+
+
+def _read(file: PictureFile, path: Path, channels: int, max_pixels: int = MAX_PIXELS) -> Picture:
     try:
+        raster = decode(path, max_pixels)
         pixels = _to_channels(raster, channels)
+    except UnreadablePicture as error:
+        # By its own name: what was decoded may be a copy.
+        raise UnreadablePicture(file.path, error.reason) from error
     except ValueError as error:
         raise UnreadablePicture(file.path, str(error)) from None
     return Picture(file.name, file.photo, pixels, raster.bits)
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What came of reading a file: the picture, or the reason why there is none; `sha256` of its bytes where there were any."""
+
+    file: PictureFile
+    picture: Picture | None
+    error: UnreadablePicture | None
+    sha256: str | None
+
+
+def read_ahead(files: Iterable[PictureFile], channels: int = 3, ahead: int = 2) -> Iterator[Reading]:
+    """Read pictures in order while those before are worked on: at most `ahead` wait, so that memory stays bounded."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting: deque[Future[Reading]] = deque()
+        for file in files:
+            waiting.append(pool.submit(_reading, file, channels))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _reading(file: PictureFile, channels: int) -> Reading:
+    digest = None
+    try:
+        with _fetched(file) as path:
+            if path.is_file():
+                with path.open("rb") as stream:
+                    digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            return Reading(file, _read(file, path, channels), None, digest)
+    except UnreadablePicture as error:
+        return Reading(file, None, error, digest)
+    except OSError as error:
+        return Reading(file, None, UnreadablePicture(file.path, " ".join(str(error).split())), digest)
 
 
 def _log_skip(error: UnreadablePicture) -> None:

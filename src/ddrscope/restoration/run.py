@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ddrscope.errors import InputError
 from ddrscope.features import Precision
 from ddrscope.images import PictureFile
+from ddrscope.images.remote import local_copy
 from ddrscope.networks import Network
 from ddrscope.progress import Progress
 from ddrscope.restoration.files import FORMATS, Original, check_format, read_original, write_picture
@@ -63,7 +64,8 @@ class UpscaleRun:
         row: dict[str, Any] = {"path": str(file.path), "out": None, "width": None, "height": None, "bits": None, "error": None}
         step = "not enlarged"
         try:
-            original = read_original(file.path)
+            with local_copy(file.path) as path:
+                original = read_original(path)
             height, width = original.color.shape[:2]
             scale, bits = self.scale or self.network.scale, original.bits if self.format == "png" else 8
             check_format(self.format, width * scale, height * scale, original.alpha is not None)

@@ -1,0 +1,103 @@
+"""The same rows from many machines as from one process, on a real Ray cluster of two nodes, one of which dies on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from ddrscope.images import bundled_photos
+
+ray = pytest.importorskip("ray", reason="--cluster needs Ray, which CI installs: pip install 'ddrscope[cluster]'")
+COUNT = 70
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("pictures")
+    photo = np.asarray(Image.open(bundled_photos() / "astronaut__1.png"))
+    for number in range(COUNT - 1):
+        top, left = 2 * number, 190 - 2 * number
+        Image.fromarray(photo[top : top + 48, left : left + 48]).save(place / f"{number:03d}.png")
+    (place / "broken.png").write_bytes(b"no picture")
+    return place
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    from ray.cluster_utils import Cluster
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    yield made
+    made.shutdown()
+    del os.environ["RAY_USAGE_STATS_ENABLED"]
+
+
+def words(*more: object) -> list[str]:
+    return [sys.executable, "-m", "ddrscope", *map(str, more)]
+
+
+def run(*more: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words(*more), capture_output=True, text=True)
+
+
+def test_a_node_dies_and_the_rows_are_the_same(cluster, folder: Path, tmp_path: Path) -> None:
+    alone, shared = tmp_path / "alone.parquet", tmp_path / "shared.parquet"
+    assert run("identify", folder, "--out", alone, "--threads", 1).returncode == 0
+    node = cluster.add_node(num_cpus=1)
+    command = words("identify", folder, "--out", shared, "--cluster", cluster.address, "--json")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    parts = tmp_path / "shared.parquet.parts" / "parts"
+    while process.poll() is None and not list(parts.glob("*.parquet")):
+        time.sleep(0.05)
+    # One of two workers, with a piece in its hands.
+    cluster.remove_node(node, allow_graceful=False)
+    assert process.poll() is None
+    said, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert json.loads(said)["rows"] == COUNT and "Traceback" not in errors
+    one, other = pd.read_parquet(alone), pd.read_parquet(shared)
+    pd.testing.assert_frame_equal(one, other, rtol=0, atol=1e-6)
+    assert len(other) == COUNT and other["error"].notna().sum() == 1
+
+
+def test_features_from_a_cluster(cluster, folder: Path, tmp_path: Path) -> None:
+    common = ["features", "srgan-wgr", "--images", folder, "--crop", 48, "--layer", "body.3", "--view", "pooled", "--precision", "float32"]
+    assert run(*common, "--out", tmp_path / "alone.npy", "--threads", 1).returncode == 0
+    done = run(*common, "--out", tmp_path / "shared.npy", "--cluster", cluster.address)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(np.load(tmp_path / "shared.npy"), np.load(tmp_path / "alone.npy"), rtol=0, atol=1e-6)
+    assert (tmp_path / "shared.txt").read_text() == (tmp_path / "alone.txt").read_text()
+
+
+def test_scores_from_a_cluster(cluster, tmp_path: Path) -> None:
+    common = ["generalize", "srresnet-wgr", "--patch", 32, "--patches", 60, "--components", 20, "--degrade", "blur:2"]
+    assert run(*common, "--out", tmp_path / "alone", "--threads", 1).returncode == 0
+    done = run(*common, "--out", tmp_path / "shared", "--cluster", cluster.address)
+    assert done.returncode == 0, done.stderr
+    one, other = (json.loads((tmp_path / name / "generalization.json").read_text())["scores"] for name in ("alone", "shared"))
+    for key in ("srga", "srga_low", "srga_high", "sigma", "psnr"):
+        assert [row[key] for row in other] == pytest.approx([row[key] for row in one], abs=1e-6), key
+
+
+@pytest.mark.parametrize(
+    "more, reason",
+    [
+        (["--cluster", "127.0.0.1:1"], "give local, or the address of a running head"),
+        (["--cluster", "local", "--threads", "999"], "no room for a worker of 999 threads"),
+    ],
+)
+def test_no_cluster(folder: Path, tmp_path: Path, more: list[str], reason: str) -> None:
+    done = run("identify", folder, "--out", tmp_path / "x.csv", *more)
+    assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr

@@ -1,0 +1,71 @@
+"""Pictures in an object store: a real S3 server on this machine, spoken to as any other."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pandas as pd
+import pytest
+from moto.server import ThreadedMotoServer
+
+from ddrscope.errors import InputError
+from ddrscope.images import UnreadablePicture, bundled_photos, find_pictures, read_ahead, read_picture, remote
+from ddrscope.store import sha256
+
+PHOTO = bundled_photos() / "astronaut__1.png"
+KEYS = ("clean/astronaut__1.png", "clean/below/tiny.PNG", "clean/below/broken.png", "clean/.hidden/a.png", "clean/notes.txt", "other/a.png")
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {"ACCESS_KEY_ID": "me", "SECRET_ACCESS_KEY": "secret", "DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    store = boto3.client("s3")
+    store.create_bucket(Bucket="photos")
+    for key in KEYS:
+        store.put_object(Bucket="photos", Key=key, Body=b"broken" if "broken" in key else PHOTO.read_bytes())
+    # Another server than that of the test before.
+    remote._file_system.cache_clear()
+    yield "s3://photos"
+    server.stop()
+
+
+def test_objects_are_found_as_files_are(bucket: str, tmp_path: Path) -> None:
+    found = find_pictures([f"{bucket}/clean", PHOTO])
+    assert [file.name for file in found] == ["below/broken.png", "below/tiny.PNG", "clean/astronaut__1.png", "photos/astronaut__1.png"]
+    assert found[1].path == f"{bucket}/clean/below/tiny.PNG" and found[2].photo == "clean/astronaut"
+    assert [file.name for file in find_pictures([f"{bucket}/other/a.png"])] == ["a.png"]
+    (tmp_path / "list.txt").write_text(f"# two\n{bucket}/other/a.png\n{PHOTO}\n")
+    assert len(find_pictures([tmp_path / "list.txt"])) == 2
+    for wrong in (f"{bucket}/nothing", "s3://no-such-bucket/x", "nonsense://x"):
+        with pytest.raises(InputError, match=wrong.partition("://")[0]):
+            find_pictures([wrong])
+
+
+def test_objects_are_read_as_files_are(bucket: str) -> None:
+    broken, tiny = list(read_ahead(find_pictures([f"{bucket}/clean/below"])))
+    assert broken.error and str(broken.error.path) == f"{bucket}/clean/below/broken.png" and broken.sha256
+    assert tiny.picture and (tiny.picture.pixels == read_picture(PHOTO).pixels).all() and tiny.sha256 == sha256(PHOTO)
+
+
+def test_an_object_that_vanishes_costs_its_row(bucket: str) -> None:
+    (file,) = find_pictures([f"{bucket}/other"])
+    boto3.client("s3").delete_object(Bucket="photos", Key="other/a.png")
+    with pytest.raises(UnreadablePicture, match="other/a.png"):
+        read_picture(file)
+
+
+def test_identify_a_bucket(bucket: str, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "ddrscope", "identify", f"{bucket}/clean", "--out", str(tmp_path / "x.parquet")]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_parquet(tmp_path / "x.parquet")
+    assert len(rows) == 3 and rows["error"].notna().sum() == 1 and rows["path"].str.startswith("s3://photos/clean/").all()

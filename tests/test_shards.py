@@ -1,0 +1,162 @@
+"""One file of many pictures: killed at any moment, nothing is lost and nothing is there twice."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from ddrscope.errors import InputError
+from ddrscope.images import PictureFile, read_ahead
+from ddrscope.shards import DIGEST, LARGEST, SMALLEST, ShardedFile, pack, write_parquet
+from ddrscope.store import sha256
+
+COUNT = 3 * SMALLEST + 5
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    place = tmp_path / "pictures"
+    place.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(COUNT):
+        Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)).save(place / f"{number:03d}.png")
+    return place
+
+
+def means(files: Sequence[PictureFile]) -> bytes:
+    """A shard: each picture's mean."""
+    read = list(read_ahead(files))
+    values = [float(one.picture.pixels.mean()) if one.picture else None for one in read]
+    return pack(pa.table({"path": [str(file.path) for file in files], "mean": values, DIGEST: [one.sha256 for one in read]}))
+
+
+def make(shards: ShardedFile, stop_after: int = 10**6) -> list[int]:
+    made = []
+    for number in shards.missing()[:stop_after]:
+        shards.keep(number, means(shards.shard(number)))
+        made.append(number)
+    return made
+
+
+def finish(shards: ShardedFile, out: Path) -> pd.DataFrame:
+    write_parquet(shards.tables(), out)
+    shards.finish()
+    return pd.read_parquet(out)
+
+
+def test_each_picture_once_in_order_with_its_hash(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.parquet"
+    with ShardedFile(out, [folder], {}) as shards:
+        assert (len(shards), shards.pictures, shards.sizes()) == (4, COUNT, [SMALLEST] * 3 + [5])
+        assert make(shards) == [0, 1, 2, 3]
+        table = finish(shards, out)
+    assert table["path"].tolist() == [str(path) for path in sorted(folder.iterdir())]
+    assert table[DIGEST].tolist() == [sha256(path) for path in sorted(folder.iterdir())]
+    assert not out.with_name("x.parquet.parts").exists()
+    about = json.loads((tmp_path / "x.parquet.manifest.json").read_text())
+    assert about["sha256"] == sha256(out) and about["pictures"] == COUNT and about["settings"]["sources"] == [str(folder)]
+
+
+def test_what_is_done_is_kept_and_what_is_damaged_made_anew(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.parquet"
+    with ShardedFile(out, [folder], {"a": 1}) as shards:
+        make(shards, 2)
+    kept = sorted((tmp_path / "x.parquet.parts" / "parts").glob("*.parquet"))
+    damaged = bytearray(kept[0].read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    kept[0].write_bytes(damaged)
+    with pytest.raises(InputError, match="a = 1, not 2"), ShardedFile(out, [folder], {"a": 2}, resume=True):
+        pass
+    # Files that come and go between the two do not move the others.
+    (folder / "000a.png").write_bytes((folder / "000.png").read_bytes())
+    (folder / "050.png").unlink()
+    with ShardedFile(out, [folder], {"a": 1}, resume=True) as shards:
+        with pytest.raises(InputError, match="shard 0 .*damaged"):
+            list(shards.tables())
+        assert make(shards) == [0, 2, 3]
+        table = finish(shards, out)
+    assert table["path"].tolist() == [str(folder / f"{number:03d}.png") for number in range(COUNT)]
+    assert table.loc[table["mean"].isna(), "path"].tolist() == [str(folder / "050.png")]
+
+
+def test_a_finished_file_is_verified(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.parquet"
+    with ShardedFile(out, [folder], {}) as shards:
+        make(shards)
+        finish(shards, out)
+    with pytest.raises(InputError, match="exists"):
+        ShardedFile(out, [folder], {}).is_finished()
+    assert ShardedFile(out, [folder], {}, resume=True).is_finished()
+    out.write_bytes(out.read_bytes() + b"x")
+    with pytest.raises(InputError, match="SHA-256 is another"):
+        ShardedFile(out, [folder], {}, resume=True).is_finished()
+    assert not ShardedFile(out, [folder], {}, overwrite=True).is_finished()
+
+
+def test_dead_between_the_file_and_its_manifest(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.parquet"
+    with ShardedFile(out, [folder], {}) as shards:
+        make(shards)
+        write_parquet(shards.tables(), out)
+    again = ShardedFile(out, [folder], {}, resume=True)
+    assert not again.is_finished()
+    with again as shards:
+        assert make(shards) == []
+        assert len(finish(shards, out)) == COUNT
+
+
+@pytest.mark.parametrize("count, largest, size", [(1_000, LARGEST, SMALLEST), (40_000, LARGEST, 40), (40_000, 32, 32)])
+def test_shards_grow_with_the_number_of_pictures(tmp_path: Path, count: int, largest: int, size: int) -> None:
+    listed = tmp_path / "list.txt"
+    listed.write_text("".join(f"{number}.png\n" for number in range(count)))
+    with ShardedFile(tmp_path / "x", [listed], {}, largest=largest) as shards:
+        assert shards.sizes()[0] == size and shards.pictures == count
+
+
+def test_a_full_disk_loses_nothing(folder: Path, tmp_path: Path) -> None:
+    """No file may grow beyond some kilobytes, as where a disk is full; then there is room, and the run goes on."""
+    program = (
+        "import resource, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import test_shards as t\n"
+        "with t.ShardedFile(Path(sys.argv[3]), [sys.argv[2]], {}) as shards:\n"
+        "    t.make(shards, 2); resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); t.make(shards)"
+    )
+    out = tmp_path / "x.parquet"
+    words = [sys.executable, "-c", program, str(Path(__file__).parent), str(folder), str(out)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert "File too large" in done.stderr
+    with ShardedFile(out, [folder], {}, resume=True) as shards:
+        assert make(shards) == [2, 3]
+        assert len(finish(shards, out)) == COUNT
+
+
+def test_killed_again_and_again(folder: Path, tmp_path: Path) -> None:
+    """`kill -9` of the real command at any moment; the rows at the end are those of a run without."""
+    words = [sys.executable, "-m", "ddrscope", "identify", str(folder), "--threads", "1"]
+    assert subprocess.run([*words, "--out", str(tmp_path / "whole.parquet")], capture_output=True).returncode == 0
+    out = tmp_path / "killed.parquet"
+    parts = tmp_path / "killed.parquet.parts" / "parts"
+    rng, kills = np.random.default_rng(5), 0
+    for wanted in range(1, 4):
+        process = subprocess.Popen([*words, "--out", str(out), "--resume"], stderr=subprocess.DEVNULL)
+        while process.poll() is None and len(list(parts.glob("*.parquet"))) < wanted:
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0, 0.3))
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+    assert kills >= 2
+    assert subprocess.run([*words, "--out", str(out), "--resume"], capture_output=True).returncode == 0
+    pd.testing.assert_frame_equal(pd.read_parquet(out), pd.read_parquet(tmp_path / "whole.parquet"))
+    assert not parts.exists() and not list(tmp_path.glob(".*"))
+    assert pq.ParquetFile(out).metadata.num_rows == COUNT

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from importlib import metadata
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ddrscope.errors import InputError
+from ddrscope.version import version_line
 
 # Each is a module of this package with a function `command`, or an `app` of several.
 COMMANDS = {
@@ -69,9 +69,9 @@ app = typer.Typer(
 
 
 @app.callback(invoke_without_command=True)
-def root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+def root(version: bool = typer.Option(False, "--version", help="Print the version and the commit, and exit.")) -> None:
     if version:
-        print(metadata.version("ddrscope"))
+        print(version_line())
         raise typer.Exit
 
 

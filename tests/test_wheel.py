@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -112,3 +114,8 @@ def test_the_installed_wheel_works_without_network_and_home(installed: Path, tmp
     run([ddrscope, *words], tmp_path, HOME=str(home))
     features = np.load(tmp_path / "f.npy")
     assert features.shape[0] == 1 and np.isfinite(features).all() and features.std() > 0
+
+
+def test_the_citation_is_of_this_version() -> None:
+    cited = re.findall(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    assert cited == [tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]]

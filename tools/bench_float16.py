@@ -2,8 +2,9 @@
 
     python tools/bench_float16.py RUNS/pixel [RUNS/pixel ...]
 
-Each folder is a stage of `ddrscope train` with ``checkpoint.pt`` (float32) and ``weights.safetensors`` (float16). Prints, for each measure at
-each layer analysed, by how much of its interval's half width it moves at most. Ends with 1 if any leaves its interval.
+Each folder is a stage of `ddrscope train` with ``checkpoint.pt`` (float32) and ``weights.safetensors`` (float16); not an adversarial one
+that mixes in the pixel stage's weights. Prints for each measure by how much of its interval's half width it moves at most, over
+all layers and views. Ends with 1 if any leaves its interval.
 """
 
 from __future__ import annotations

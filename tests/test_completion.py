@@ -70,7 +70,9 @@ def test_the_real_command_completes_without_pytorch_in_bash_and_zsh() -> None:
         done = subprocess.run([sys.executable, "-c", QUICKLY], env=environment, capture_output=True, text=True, timeout=300)
         assert (done.returncode, done.stderr.strip()) == (0, "False"), done.stderr
         assert "motion_blur" in done.stdout
-    script = subprocess.run([DDRSCOPE, "--show-completion", "bash"], capture_output=True, text=True, timeout=300).stdout
+    # What --show-completion prints where it finds bash above itself.
+    environment = os.environ | {"_DDRSCOPE_COMPLETE": "source_bash"}
+    script = subprocess.run([DDRSCOPE], env=environment, capture_output=True, text=True, timeout=300).stdout
     assert "_DDRSCOPE_COMPLETE=complete_bash" in script and "complete -o default -F _ddrscope_completion ddrscope" in script
     # Bash itself accepts it.
     subprocess.run(["bash", "-n", "-c", script], check=True)

@@ -41,7 +41,7 @@ def network_names() -> list[str]:
     for table in ("PRETRAINED", "CLASSIFIERS"):
         value = assigned[table]
         assert isinstance(value, ast.Dict)
-        names += [key.value for key in value.keys if isinstance(key, ast.Constant)]
+        names += [str(ast.literal_eval(key)) for key in value.keys if key]
     return names
 
 
@@ -51,7 +51,7 @@ def degradation_names() -> list[str]:
     for file in sorted((PACKAGE / "degradations").glob("*.py")):
         for node in _parse("degradations", file.name).body:
             if isinstance(node, ast.ClassDef) and any(ast.unparse(one) == "register" for one in node.decorator_list):
-                names += [value.value for name, value in _named(node.body) if name == "family" and isinstance(value, ast.Constant)]
+                names += [str(ast.literal_eval(value)) for name, value in _named(node.body) if name == "family"]
     return sorted(names)
 
 

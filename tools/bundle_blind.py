@@ -9,6 +9,7 @@ PEERS is the folder of `tools/blind_peers.py` on the two of them and on others; 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ import pandas as pd
 
 from blind_peers import markdown
 from bundle_networks import ZOO, table_of_quality, weights_kept
+from cards import network_card
 from ddrscope.networks.weights import read_metadata
 
 GUIDED = {
@@ -38,7 +40,7 @@ def write_card(name: str, runs: Path, peers: pd.DataFrame, machine: str) -> str:
     recipe = json.loads(known["recipe"])
     photographs = [Path(photo).stem for photo in json.loads(known["photographs"])]
     change = "" if recipe["guidance"] == "ddr" else " guidance=none"
-    return f"""# {name}
+    body = f"""# {name}
 
 SRResNet x{recipe["scale"]} for damaged pictures, {GUIDED[name]}:
 {recipe["channels"]} channels, {recipe["blocks"]} blocks, trained with a pixel loss.
@@ -76,6 +78,15 @@ on, `python tools/blind_peers.py`. Those of others were trained for other ends, 
 
 {markdown(peers)}
 """
+    tags = ["blind-super-resolution", "guided" if recipe["guidance"] == "ddr" else "unguided"]
+    return network_card(name, body, photo_packages(), tags, "damaged as in training")
+
+
+def photo_packages() -> list[str]:
+    """Debian's packages of the photographs, as `make photos` names them."""
+    text = (Path(__file__).parents[1] / "Makefile").read_text().replace("\\\n", " ")
+    (found,) = re.findall(r"^PHOTO_PACKAGES := (.+)$", text, re.MULTILINE)
+    return found.split()
 
 
 if __name__ == "__main__":

@@ -17,9 +17,13 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student_t
 
+from cards import network_card
+
 ZOO = Path(__file__).parents[1] / "src" / "ddrscope" / "data" / "zoo"
 STAGES = {"srresnet": "pixel", "srgan": "adversarial"}
 RESIDUAL = {"wgr": "with", "wogr": "without"}
+# Debian's packages of the photographs.
+DATASETS = ("lomiri-wallpapers-16.04", "lomiri-wallpapers-20.04", "mate-backgrounds", "plasma-workspace-wallpapers")
 
 
 def main(runs: Path, analysis: Path, machine: str) -> None:
@@ -43,7 +47,7 @@ def write_card(family: str, kind: str, runs: Path, analysis: dict[str, Any], mac
     photographs = [Path(photo).stem for photo in json.loads(known["photographs"])]
     flag = "--global-residual" if kind == "wgr" else "--no-global-residual"
     adversarial = "" if family == "srgan" else " The command also trains the adversarial stage; `adversarial.steps=0` leaves it out."
-    return f"""# {name}
+    body = f"""# {name}
 
 {known["description"]}: {recipe["channels"]} channels, {recipe["blocks"]} blocks, no batch normalization. It never saw a degraded picture.
 
@@ -82,6 +86,13 @@ better; no network here was trained with it.
 |---|---|---|---|---|---|
 {_measures(analysis, name)}
 """
+    return head(name, body)
+
+
+def head(name: str, body: str) -> str:
+    """The card with what it says for machines before it."""
+    family, kind = name.split("-")
+    return network_card(name, body, DATASETS, [family, f"{RESIDUAL[kind]}-global-residual"])
 
 
 def weights_kept(stage: dict[str, Any]) -> str:

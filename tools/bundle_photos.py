@@ -15,7 +15,10 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from huggingface_hub import DatasetCardData
 from PIL import Image, ImageOps
+
+from cards import with_head
 
 CROP = 256
 LICENCE_URLS = {
@@ -24,6 +27,8 @@ LICENCE_URLS = {
     "CC-BY-4.0": "https://creativecommons.org/licenses/by/4.0/",
     "Public domain": "https://creativecommons.org/publicdomain/mark/1.0/",
 }
+# As the hub knows them; it has no word for the public domain.
+HUB_LICENCES = {"CC0-1.0": "cc0-1.0", "CC-BY-2.0": "cc-by-2.0", "CC-BY-4.0": "cc-by-4.0", "Public domain": "other"}
 WALLPAPERS = "Debian lomiri-wallpapers-16.04 20.04.0-2"
 SKIMAGE = "PyPI scikit-image 0.26.0"
 SKLEARN = "PyPI scikit-learn"
@@ -124,6 +129,44 @@ def write_crops(source: Source, path: Path, out: Path) -> list[dict[str, str]]:
     return rows
 
 
+def write_card(rows: list[dict[str, str]]) -> str:
+    """The card of the photographs: each with its author, licence and source, of the rows of credits.csv."""
+    photographs: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        photographs.setdefault(row["photograph"], []).append(row)
+    lines = [
+        f"| {name} | {len(crops)} | {crops[0]['author']} | [{crops[0]['licence']}]({crops[0]['licence_url']}) | "
+        f"{crops[0]['source_package']}, `{crops[0]['source_file']}` |"
+        for name, crops in photographs.items()
+    ]
+    data = DatasetCardData(
+        license=sorted({HUB_LICENCES[row["licence"]] for row in rows}),
+        license_name="public-domain",
+        license_link=LICENCE_URLS["Public domain"],
+        task_categories=["image-to-image"],
+        size_categories=["n<1K"],
+        tags=["super-resolution", "image-restoration"],
+        pretty_name="Bundled photographs of ddrscope",
+    )
+    return with_head(
+        data,
+        f"""# Bundled photographs of ddrscope
+
+{len(rows)} clean crops of {CROP} x {CROP} pixels, PNG, of {len(photographs)} photographs:
+what `ddrscope analyze` degrades where no pictures are given. No bundled network was trained on any of them.
+`NAME__N.png` is the Nth crop of the photograph NAME; crops of one photograph stay together in all resampling.
+Most sources are JPEGs, shrunk before cropping so that traces of coding do not pass for detail; `credits.csv` has what was changed in each.
+
+The licence is that of each photograph. Those under CC-BY ask that its author be named wherever it is shown.
+
+| photograph | crops | author | licence | source |
+|---|---|---|---|---|
+"""
+        + "\n".join(lines)
+        + "\n",
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
@@ -139,7 +182,9 @@ def main() -> None:
     with open(arguments.out / "credits.csv", "w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(sorted(rows, key=lambda row: row["file"]))
+        rows.sort(key=lambda row: row["file"])
+        writer.writerows(rows)
+    (arguments.out / "README.md").write_text(write_card(rows), encoding="utf-8")
     print(f"{len(rows)} crops of {len(SOURCES)} photographs in {arguments.out}")
 
 

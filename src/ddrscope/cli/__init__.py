@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import typer
 
 from ddrscope.cli.app import app, repeat_options
+from ddrscope.cli.completion import join_split_words
 from ddrscope.errors import InputError
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -25,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(words: list[str], debug: bool) -> int:
+    if "_DDRSCOPE_COMPLETE" in os.environ and "COMP_WORDS" in os.environ:
+        join_split_words()
     try:
         code = app(repeat_options(words), prog_name="ddrscope", standalone_mode=False) or 0
         # Typer turns Ctrl-C into this code without a word.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from importlib import metadata
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from ddrscope.cli.completion import SEVERAL, TAKE_SEVERAL, stand_in
 from ddrscope.errors import InputError
+from ddrscope.version import version_line
 
 # Each is a module of this package with a function `command`, or an `app` of several.
 COMMANDS = {
@@ -25,8 +26,6 @@ COMMANDS = {
     "study": "Test the paper's claims C1 to C6, from training to verdict.",
     "models": "Networks that go by name; what is known of one; its layers.",
 }
-# Options of `analyze` and `generalize` that take several words, as in `--degrade clean blur:4 noise:20`.
-SEVERAL = ("--degrade", "--images", "--layers", "--set", "--series", "--view")
 
 
 class Commands(TyperGroup):
@@ -37,6 +36,9 @@ class Commands(TyperGroup):
         self.commands: dict[str, Any] = dict.fromkeys(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if ctx.resilient_parsing and cmd_name in COMMANDS:
+            # A word is completed: nothing is run.
+            return stand_in(cmd_name, COMMANDS[cmd_name])
         if cmd_name in COMMANDS and self.commands[cmd_name] is None:
             self.commands[cmd_name] = _read(cmd_name)
         return self.commands.get(cmd_name)
@@ -60,7 +62,6 @@ app = typer.Typer(
     cls=Commands,
     help="See what an image-restoration network knows about the damage in its input, and put it to work.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
@@ -69,15 +70,15 @@ app = typer.Typer(
 
 
 @app.callback(invoke_without_command=True)
-def root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+def root(version: bool = typer.Option(False, "--version", help="Print the version and the commit, and exit.")) -> None:
     if version:
-        print(metadata.version("ddrscope"))
+        print(version_line())
         raise typer.Exit
 
 
 def repeat_options(words: Sequence[str]) -> list[str]:
     """`analyze N --degrade a b` as `analyze N --degrade a --degrade b`, the one form the option parser knows."""
-    if not words or words[0] not in ("analyze", "generalize"):
+    if not words or words[0] not in TAKE_SEVERAL:
         return list(words)
     repeated: list[str] = []
     option: str | None = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import torch
@@ -11,8 +12,8 @@ from rich.table import Table
 
 from ddrscope.cli import common
 from ddrscope.features import all_layers, default_layers
-from ddrscope.networks import Network, list_networks, load_network
-from ddrscope.networks.zoo import bundled_path
+from ddrscope.networks import Network, list_networks, load_network, save_to_hub_folder
+from ddrscope.networks.zoo import card_text
 
 app = typer.Typer(
     help="Networks that go by name, what is known of a network, its layers.",
@@ -51,9 +52,25 @@ def show(
         return
     for key, value in loaded.describe().items():
         print(f"{key:<24}{', '.join(value) if isinstance(value, list) else value}")
-    card = bundled_path(network).with_suffix(".md")
-    if card.is_file():
-        print("\n" + card.read_text(encoding="utf-8"))
+    card = card_text(network)
+    if card:
+        print("\n" + card)
+
+
+@app.command()
+def export(
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help="Name, checkpoint or module:function.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="An empty folder, or one that is not there yet.")],
+    global_residual: common.GlobalResidual = None,
+    trust: common.Trust = False,
+    as_json: common.AsJson = False,
+) -> None:
+    """Write a network as a folder in the layout of the Hugging Face hub; every command takes DIR as NETWORK. Nothing is uploaded."""
+    loaded = load_network(network, global_residual=global_residual, trust=trust)
+    save_to_hub_folder(loaded, folder)
+    if as_json:
+        common.print_json({"out": str(folder), "files": sorted(path.name for path in folder.iterdir())})
+    common.say(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from ddrscope.networks.edsr import EDSR
 from ddrscope.networks.guided import DegradationGuide, GuidedSRResNet
+from ddrscope.networks.hub import save_to_hub_folder
 from ddrscope.networks.loading import load_network
 from ddrscope.networks.network import Network, random_twin, tell_apart
 from ddrscope.networks.residual import ResidualMeasurement, measure_global_residual
@@ -23,5 +24,6 @@ __all__ = [
     "network_names",
     "random_twin",
     "save_network",
+    "save_to_hub_folder",
     "tell_apart",
 ]

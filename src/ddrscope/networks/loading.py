@@ -17,6 +17,7 @@ from torch.nn import functional
 from ddrscope.errors import InputError
 from ddrscope.networks.efficientnet import EfficientNetLite0, layer_names, our_names
 from ddrscope.networks.families import build_network
+from ddrscope.networks.hub import PREFIX, cached_folder, cached_name, is_hub_folder, load_hub_folder
 from ddrscope.networks.ncnn import read_ncnn
 from ddrscope.networks.network import Network, weights_sha256
 from ddrscope.networks.weights import TORCH_SUFFIXES, read_weights
@@ -40,9 +41,10 @@ _PROBE_SIDE = 64
 def load_network(
     spec: str | Path, *, global_residual: bool | None = None, scale: int | None = None, trust: bool = False
 ) -> Network:
-    """The network that ``spec`` names: a bundled or pretrained name, a file, or ``module:function``.
+    """The network that ``spec`` names: a bundled or pretrained name, a file, a folder in the hub's layout, or ``module:function``.
 
-    Files are `.safetensors`, `.pth`, `.pt`, `.ckpt`, or an ncnn pair `.param` and `.bin`, named by either. The function (found
+    Files are `.safetensors`, `.pth`, `.pt`, `.ckpt`, or an ncnn pair `.param` and `.bin`, named by either. A folder is one that
+    `save_to_hub_folder` wrote, or ``hf://ORG/NAME`` for one that the hub's cache on this machine holds. The function (found
     from the working directory too) returns an ``nn.Module`` which may carry ``scale`` and ``channels``. ``global_residual``
     says whether an SRResNet adds its enlarged input, where the file does not; None takes the file's word, else measures.
     ``scale`` says by how much a function's network enlarges, when neither it nor a trial run tells. ``trust`` admits
@@ -55,6 +57,10 @@ def load_network(
         network = _from_ncnn(*pretrained_pair(text), text)
     elif text in CLASSIFIERS:
         network = _classifier(classifier_file(text), text)
+    elif text.startswith(PREFIX):
+        network = load_hub_folder(cached_folder(text), cached_name(text), global_residual)
+    elif is_hub_folder(Path(text)):
+        network = load_hub_folder(Path(text), None, global_residual)
     elif Path(text).suffix.lower() in SUFFIXES:
         network = _from_path(Path(text), global_residual, trust)
     elif _FUNCTION.fullmatch(text) and not Path(text).exists():
@@ -200,6 +206,8 @@ def _one_line(error: Exception) -> str:
 
 def _unknown_spec(text: str) -> InputError:
     path = Path(text)
+    if path.is_dir():
+        return InputError(f"{text} is a folder without config.json and model.safetensors: give a file of weights in it")
     if path.exists():
         return InputError(f"{text} is no checkpoint by its name: its suffix must be one of {', '.join(SUFFIXES)}")
     names = network_names()

@@ -103,6 +103,15 @@ def bundled_path(name: str) -> Path:
     return BUNDLED / f"{name}.safetensors"
 
 
+def card_text(name: str) -> str:
+    """The card of a bundled network without what its head says to machines; empty where there is none of this name."""
+    path = bundled_path(name).with_suffix(".md")
+    if name not in bundled_names() or not path.is_file():
+        return ""
+    text = path.read_text(encoding="utf-8")
+    return text.split("\n---\n", 1)[-1] if text.startswith("---\n") else text
+
+
 def pretrained_pair(name: str) -> tuple[Path, Path]:
     """The `.param` and `.bin` files of a pretrained network; raises `InputError` when its package is not installed."""
     entry = PRETRAINED[name]

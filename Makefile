@@ -1,4 +1,4 @@
-# make install | demo | test | lint | photos | study | specialists | guidance | bench-identify | bench-srga
+# make install | demo | test | lint | photos | study | specialists | guidance | bench-identify | bench-srga | bench
 # THREADS bounds the processor threads of the demo, the tests and the study.
 PYTHON ?= python3.11
 THREADS ?= 2
@@ -12,7 +12,7 @@ PHOTO_PACKAGES := lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 mate-backgroun
 
 export OMP_NUM_THREADS = $(THREADS)
 
-.PHONY: install demo test lint photos study specialists guidance bench-identify bench-srga clean
+.PHONY: install demo test lint photos study specialists guidance bench-identify bench-srga bench clean
 
 install: $(STAMP)
 
@@ -62,6 +62,11 @@ guidance: install
 # SRGA beside its published recipe: 15 minutes, and some 20 GB of memory for the recipe.
 bench-srga: install
 	$(BIN)/python tools/bench_srga.py build/srga --images $(HR)/train
+
+# How fast features come, beside the plain way, torch.compile, ONNX Runtime and OpenVINO; what bfloat16 moves. Ten minutes, alone on the machine.
+bench: install
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python tools/bench_throughput.py build/bench
 
 lint: install
 	$(BIN)/ruff check src tests tools

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +139,29 @@ def test_a_full_disk_loses_nothing(folder: Path, tmp_path: Path) -> None:
     with ShardedFile(out, [folder], {}, resume=True) as shards:
         assert make(shards) == [2, 3]
         assert len(finish(shards, out)) == COUNT
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    place = tmp_path / "disk"
+    place.mkdir()
+    # CI is root; elsewhere the test above stands in for this one.
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", str(place)], capture_output=True).returncode:
+        pytest.skip("a small disk can be mounted by root only")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_the_command_on_a_full_disk(folder: Path, small_disk: Path) -> None:
+    words = [sys.executable, "-m", "ddrscope", "identify", str(folder), "--threads", "1", "--out", str(small_disk / "x.csv"), "--resume"]
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(20_000))
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 1 and "No space left" in done.stderr and "--resume goes on" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
+    assert subprocess.run(words, capture_output=True).returncode == 0
+    assert len(pd.read_csv(small_disk / "x.csv")) == COUNT
 
 
 def test_killed_again_and_again(folder: Path, tmp_path: Path) -> None:

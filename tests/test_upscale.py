@@ -72,7 +72,7 @@ def test_tiles_make_what_the_whole_makes(name: str, photo: np.ndarray, height: i
 
 @pytest.mark.parametrize("kind", ["plain", "guided"])
 def test_the_default_overlap_holds_sixteen_blocks(photo: np.ndarray, kind: str) -> None:
-    """And eight blocks of a guide; weights so large that far pixels count: eight pixels are not enough."""
+    """And sixteen blocks of a guide; weights so large that far pixels count: eight pixels are not enough."""
     torch.manual_seed(0)
     network = SRResNet(channels=4, blocks=16)
     for block in network.body.modules():
@@ -82,7 +82,7 @@ def test_the_default_overlap_holds_sixteen_blocks(photo: np.ndarray, kind: str) 
     assert isinstance(guide, SRResNet)
     module: nn.Module = network
     if kind == "guided":
-        module = GuidedSRResNet(network, DegradationGuide.cut_from(guide, 8))
+        module = GuidedSRResNet(network, DegradationGuide.cut_from(guide, 16))
         nn.init.normal_(module.modulate.weight, std=0.1)  # type: ignore[attr-defined, union-attr, arg-type]
     one = Network(kind, module, 4, 3, kind, minimum_size=2)
     pixels = photo[:16, :192]

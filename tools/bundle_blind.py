@@ -22,7 +22,7 @@ from cards import network_card
 from ddrscope.networks.weights import read_metadata
 
 GUIDED = {
-    "blind-ddr": "steered, place by place, by what the first 8 blocks of `srgan-wgr` see of the input's damage",
+    "blind-ddr": "steered, place by place, by what the {blocks} blocks of `srgan-wgr` see of the input's damage",
     "blind-plain": "without guidance, otherwise trained alike: what `blind-ddr` is compared with",
 }
 
@@ -42,12 +42,12 @@ def write_card(name: str, runs: Path, peers: pd.DataFrame, machine: str) -> str:
     change = "" if recipe["guidance"] == "ddr" else " guidance=none"
     body = f"""# {name}
 
-SRResNet x{recipe["scale"]} for damaged pictures, {GUIDED[name]}:
+SRResNet x{recipe["scale"]} for damaged pictures, {GUIDED[name].format(blocks=recipe["guide_blocks"])}:
 {recipe["channels"]} channels, {recipe["blocks"]} blocks, trained with a pixel loss.
 
     make photos
     ddrscope train blind-compact{change} adversarial.steps=0 --images hr/train --images hr/gallery \\
-        --val hr/val --test hr/test --threads 1 --out runs/{name}
+        --val hr/val --test hr/test --precision {recipe["precision"]} --threads 1 --out runs/{name}
 
 The weights are `runs/{name}/pixel/weights.safetensors`.
 

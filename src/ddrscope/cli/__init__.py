@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -15,6 +16,7 @@ from ddrscope.errors import InputError
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 _INTERRUPTED = "interrupted: what was finished is kept; the same command with --resume goes on"
+_FULL = "what was finished is kept: make room, then the same command with --resume goes on"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -54,6 +56,8 @@ def _run(words: list[str], debug: bool) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return _say(f"{error.strerror}: {error.filename or 'the output'}; {_FULL}", FAILED)
         return _say(f"failed: {type(error).__name__}: {error} (--debug shows where)", FAILED)
 
 

@@ -1,18 +1,20 @@
 """How fast features come, beside the plain way and other runtimes, and whether bfloat16 moves any measure.
 
-    python tools/bench_throughput.py OUT [--pictures 512] [--part speed|stages|measures]
+    python tools/bench_throughput.py OUT [--pictures 512] [--part speed|stages|identify|measures]
 
 speed: pooled features of all residual blocks of `srgan-wgr` for patches of 32 x 32 pixels, in one process, on the same pixels with the same
 threads: the plain way (float32, hooks, the whole network, a picture at a time), ours, and the same trunk through `torch.compile`, ONNX
 Runtime and OpenVINO. The ways take turns, three times over; the median counts.
 stages: where the time of `ddrscope features` goes, from the file to the file: decoding, degrading, network, pooling, writing.
 measures: every measure of an analysis in float32 and in bfloat16, and by how much of its interval they differ.
-OUT receives ``throughput.json`` and ``bfloat16.csv``.
+identify: seconds a picture, in this process and on a local Ray cluster of one worker and of two.
+OUT receives ``throughput.json``, ``identify.json`` and ``bfloat16.csv``.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import statistics
 import tempfile
@@ -27,14 +29,17 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 
 from bench_srga import processor
 from ddrscope.analysis import analyze
+from ddrscope.cluster import run_on_cluster
 from ddrscope.degradations import parse_degradation
 from ddrscope.features import collect_features
 from ddrscope.features.execution import is_bfloat16_faster
 from ddrscope.features.views import pool_features
+from ddrscope.identification import IdentifyTask
 from ddrscope.images import bundled_photos, find_pictures, read_picture
 from ddrscope.networks import Network, SRResNet, load_network
 from ddrscope.shards import DIGEST, pack
@@ -59,6 +64,8 @@ def main(out: Path, count: int, part: str | None) -> None:
         if part != "speed":
             found["stages"] = stages(network, count)
         write_json(out / "throughput.json", found)
+    if part in (None, "identify"):
+        write_json(out / "identify.json", identify_rates())
     if part in (None, "measures"):
         measures().to_csv(out / "bfloat16.csv", index=False)
 
@@ -241,6 +248,34 @@ def stages(network: Network, count: int) -> dict[str, float]:
     return spent
 
 
+def identify_rates(pieces: int = 24) -> dict[str, Any]:
+    """Pictures a second: 64 x 64 pixels, one tile each, in shards of 16 as `ddrscope identify` makes them."""
+    found: dict[str, Any] = {}
+    cores = sorted(os.sched_getaffinity(0))
+    with tempfile.TemporaryDirectory() as folder:
+        photo = read_picture(find_pictures([bundled_photos()])[0]).pixels
+        for number in range(16):
+            part = photo[number : number + 64, number : number + 64]
+            Image.fromarray((part * 255).round().astype(np.uint8)).save(Path(folder, f"{number}.png"))
+        shard = find_pictures([folder])
+        for precision in ("float32", "bfloat16"):
+            worker = IdentifyTask(precision=precision).open()
+            worker(shard)
+            started = time.perf_counter()
+            for _ in range(pieces // 4):
+                worker(shard)
+            found[f"one process, {precision}"] = pieces // 4 * len(shard) / (time.perf_counter() - started)
+        for count in (1, 2):
+            # Ray takes as many workers as this process may use cores.
+            os.sched_setaffinity(0, cores[:count])
+            times = [time.perf_counter() for _ in run_on_cluster(IdentifyTask(), [(n, shard) for n in range(pieces)], "local")]
+            # From when all workers have begun.
+            found[f"cluster, {count} workers of a thread, float32"] = (pieces - 2 * count) * len(shard) / (times[-1] - times[2 * count - 1])
+        os.sched_setaffinity(0, cores)
+    one, two = (found[f"cluster, {count} workers of a thread, float32"] for count in (1, 2))
+    return {"pictures per second": found, "efficiency of two workers": two / one / 2}
+
+
 def measures() -> pd.DataFrame:
     """Each measure with an interval, layer by layer, in both precisions."""
     found = {}
@@ -264,6 +299,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--pictures", type=int, default=512)
-    parser.add_argument("--part", choices=["speed", "stages", "measures"])
+    parser.add_argument("--part", choices=["speed", "stages", "identify", "measures"])
     given = parser.parse_args()
     main(given.out, given.pictures, given.part)

@@ -22,7 +22,7 @@ from ddrscope.restoration.files import FORMATS
 from ddrscope.restoration.tiles import OVERLAP, TILE
 from ddrscope.store import RunFolder, write_json
 
-DEFAULT = "srresnet-wgr"
+DEFAULT = "blind-ddr"
 
 HELP = """Enlarge pictures by any network, and say what was wrong with them.
 

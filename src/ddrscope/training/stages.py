@@ -178,6 +178,15 @@ def as_trained(photos: PhotoPairs, recipe: Recipe) -> PhotoPairs:
     return photos.damaged(recipe.drawn()) if recipe.damage else photos
 
 
+STEERED = {
+    "none": "",
+    "ddr": "steered by DDR, ",
+    "untrained": "steered by an untrained trunk, ",
+    "oracle": "told the damage of its input, ",
+}
+
+
 def _taught(recipe: Recipe) -> str:
     residual = f"{'with' if recipe.global_residual else 'without'} global residual"
-    return f"{residual}, trained on {' and '.join(recipe.damage) or 'clean pictures'}"
+    damage = " and ".join(recipe.damage) if len(recipe.damage) < 3 else f"{len(recipe.damage)} kinds of damage"
+    return f"{residual}, {STEERED[recipe.guidance]}trained on {damage or 'clean pictures'}"

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, escaped, printable
 from ddrscope.store import without_nan
 
 Seed = Annotated[int, typer.Option("--seed", help="Seed of every random number.", show_default=True)]
@@ -61,7 +61,12 @@ def check_device(name: str) -> str:
 
 def say(text: str) -> None:
     """A line for people, on stderr: stdout belongs to --json and to pipes."""
-    print(text, file=sys.stderr)
+    print(printable(text), file=sys.stderr)
+
+
+def show(text: str) -> None:
+    """A line on stdout: what was asked for, where it is not JSON."""
+    print(escaped(text))
 
 
 def print_json(value: Any) -> None:
@@ -103,7 +108,7 @@ class TerminalProgress:
     def start(self, task: str, total: int) -> None:
         Interrupts.check()
         self._close()
-        self.task = self.bars.add_task(task, total=total or None)
+        self.task = self.bars.add_task(printable(task), total=total or None)
 
     def advance(self, count: int = 1) -> None:
         Interrupts.check()
@@ -122,7 +127,8 @@ def progress() -> Iterator[TerminalProgress]:
     console = Console(stderr=True)
     Interrupts.watch()
     columns = (
-        TextColumn("{task.description}"),
+        # Names of files are no markup.
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

@@ -130,7 +130,9 @@ class Degradation(ABC):
             value = getattr(self, name)
             if isinstance(allowed, Range):
                 if not allowed.low <= value <= allowed.high:
-                    raise InputError(f"{name} {value:.10g} of '{self.family}' is out of range: use {allowed}")
+                    # Whole numbers may have more digits than a float can hold.
+                    shown = f"{value:.10g}" if abs(value) < 1e300 else "of hundreds of digits"
+                    raise InputError(f"{name} {shown} of '{self.family}' is out of range: use {allowed}")
                 # Text and pixels must agree, so a value is what its text says; adding 0 turns -0 to 0.
                 object.__setattr__(self, name, float(f"{value:g}") + 0 if kind is float else index(value))
             elif value not in allowed:

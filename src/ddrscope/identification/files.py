@@ -17,8 +17,8 @@ from ddrscope.identification.head import Head, HeadSettings
 from ddrscope.identification.identifier import DistortionIdentifier
 from ddrscope.identification.novelty import NoveltyMeasure
 from ddrscope.identification.picture import PictureIdentifier
-from ddrscope.networks import load_network
-from ddrscope.store import atomic_write
+from ddrscope.networks import load_named_network
+from ddrscope.store import atomic_write, is_file
 
 FORMAT = "ddrscope identifier 1"
 # Read once a picture and small; float16 would move them.
@@ -70,8 +70,8 @@ def load_identifier(path: Path | None = None, device: str = "cpu", precision: st
     """Read an identifier, by default the bundled one; `InputError` for any other file, or where its network is not to be had."""
     path = path or bundled_identifier()
     tensors, settings = _read(path)
-    network = load_network(settings["network"])
-    if network.sha256 != settings["sha256"]:
+    network = load_named_network(settings.get("network"), f"{path}: network")
+    if network.sha256 != settings.get("sha256"):
         raise InputError(f"{path} was fitted to another {settings['network']} than the one here: fit it anew (ddrscope fit-identifier)")
     network.module.to(device)
     try:
@@ -105,14 +105,21 @@ def _identifier(tensors: dict[str, Tensor], settings: dict[str, Any]) -> Distort
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    if not is_file(path):
+        raise InputError(f"{path}: no such file; make an identifier with ddrscope fit-identifier")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
                 raise InputError(f"{path} holds no identifier: make one with ddrscope fit-identifier")
             tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118  (no mapping)
-            return tensors, json.loads(metadata["settings"])
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+            settings = json.loads(metadata["settings"])
+            if not isinstance(settings, dict):
+                raise ValueError("its settings are no table")
+            return tensors, settings
+    except InputError:
+        raise
+    except (OSError, SafetensorError, ValueError, KeyError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as an identifier: {' '.join(str(error).split())}") from None
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, escaped, printable
 from ddrscope.identification.heatmap import write_heatmap
 from ddrscope.identification.picture import PictureIdentifier
 from ddrscope.identification.tiles import MAX_TILES
@@ -57,6 +57,7 @@ class IdentificationRun:
 
     def row(self, file: PictureFile) -> dict[str, Any]:
         """The columns of one picture; where it cannot be read or is too small, only ``path`` and ``error`` are filled."""
+        shown = escaped(str(file.path))  # tables hold no bytes without an encoding
         try:
             pixels = read_picture(file).pixels
             finding = self.identifier.identify(pixels, self.tiles)
@@ -65,12 +66,12 @@ class IdentificationRun:
                 target = self.heatmaps / f"{file.name}.png"
                 write_heatmap(target, pixels, self.identifier.map_damage(pixels), self.identifier.groups, finding)
         except UnreadablePicture as error:
-            return {"path": str(file.path), "error": error.reason}
+            return {"path": shown, "error": error.reason}
         except InputError as error:
-            return {"path": str(file.path), "error": str(error)}
+            return {"path": shown, "error": printable(str(error))}
         columns = {key: value for key, value in dataclasses.asdict(finding).items() if key != "probabilities"}
         present = {f"p_{name}": value for name, value in finding.probabilities.items()}
-        return {"path": str(file.path)} | columns | {"error": None} | present
+        return {"path": shown} | columns | {"error": None} | present
 
     def table(self, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
         """Rows as a table whose columns have one type each, empty or not."""

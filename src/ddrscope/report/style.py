@@ -28,6 +28,11 @@ def group_style(index: int) -> tuple[str, str]:
     return OKABE_ITO[index % len(OKABE_ITO)], MARKERS[(index + turn) % len(MARKERS)]
 
 
+def plain(text: str) -> str:
+    """A name as matplotlib shall draw it: what stands between two dollars it would read as a formula, and fail at a wrong one."""
+    return text.replace("$", r"\$")
+
+
 def number(value: float | None) -> str:
     """Three significant digits, without exponents up to a million; a dash for what is not there."""
     if value is None or math.isnan(value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from support import instrumented, main, scratch
 
 with instrumented("ddrscope.images", "ddrscope.restoration.files", "PIL", "tifffile"):

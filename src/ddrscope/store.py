@@ -64,11 +64,9 @@ def read_text(path: Path, limit: int = 1 << 16) -> str:
     """
     if exists(path) and not path.is_file():
         raise OSError("it is not a file")
-    with path.open("rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
+    if path.stat().st_size > limit:
         raise OSError(f"it is larger than {limit >> 10} kB")
-    return data.decode("utf-8-sig")
+    return path.read_bytes().decode("utf-8-sig")
 
 
 def read_toml(path: Path) -> dict[str, Any]:

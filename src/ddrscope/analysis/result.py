@@ -66,6 +66,8 @@ class AnalysisResult:
         folder = Path(folder)
         try:
             data = read_json(folder / "analysis.json")
+            if not isinstance(data, dict) or not {"networks", "controls", "verdicts"} <= data.keys():
+                raise ValueError("it is no result")
             frames = [pd.read_parquet(folder / f"{name}.parquet") for name in ("embedding", "thumbnails")]
         except (OSError, ValueError) as error:
             raise InputError(

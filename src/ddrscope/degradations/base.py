@@ -109,7 +109,7 @@ class Degradation(ABC):
         except ValueError:
             wanted = "a whole number" if parameter.kind is int else "a number"
             raise InputError(
-                f"{parameter.name} '{text}' of '{cls.family}' is not {wanted}: use {parameter.allowed}"
+                f"{parameter.name} '{text[:80]}' of '{cls.family}' is not {wanted}: use {parameter.allowed}"
             ) from None
 
     @classmethod
@@ -136,7 +136,7 @@ class Degradation(ABC):
                 # Text and pixels must agree, so a value is what its text says; adding 0 turns -0 to 0.
                 object.__setattr__(self, name, float(f"{value:g}") + 0 if kind is float else index(value))
             elif value not in allowed:
-                raise InputError(f"unknown {name} '{value}' of '{self.family}': {suggestion(value, allowed)}")
+                raise InputError(f"unknown {name} '{value[:80]}' of '{self.family}': {suggestion(value, allowed)}")
 
 
 def suggestion(name: str, known: Sequence[str]) -> str:

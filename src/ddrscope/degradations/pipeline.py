@@ -101,6 +101,7 @@ def parse_degradation(text: str) -> Pipeline:
 
 def _parse_step(part: str, text: str) -> Degradation:
     name, colon, values = part.partition(":")
+    text = text[:80]
     if name == "clean":
         raise InputError(f"'{text}': clean stands alone, without a level: leave it out")
     if not name:

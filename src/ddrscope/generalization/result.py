@@ -69,7 +69,10 @@ class GeneralizationResult:
         """Read what `save` wrote. Raises `InputError` when the folder holds no finished run."""
         folder = Path(folder)
         try:
-            return cls(read_json(folder / "generalization.json"))
+            data = read_json(folder / "generalization.json")
+            if not isinstance(data, dict) or not {"networks", "scores", "ranking"} <= data.keys():
+                raise ValueError("it is no result")
+            return cls(data)
         except (OSError, ValueError) as error:
             raise InputError(f"{folder} holds no finished run ({error}): run `ddrscope generalize --out {folder}`") from None
 

@@ -69,7 +69,7 @@ def load_network(
 def load_named_network(spec: object, where: str) -> Network:
     """The network that a file of others names; raises `InputError` for ``module:function``, which would run what they please."""
     text = str(spec)
-    if text not in network_names() and Path(text).suffix.lower() not in SUFFIXES:
+    if text not in network_names() and (len(text) > 4096 or Path(text).suffix.lower() not in SUFFIXES):
         raise InputError(f"{where} = {text[:200]} is neither a file of weights nor a name of ddrscope models list")
     return load_network(text)
 

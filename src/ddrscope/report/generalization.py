@@ -60,8 +60,10 @@ def srga_figure(result: GeneralizationResult) -> Figure:
         panel.grid(alpha=0.25)
         panel.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("SRGA (0: as the reference)")
-    styles = map(group_style, range(len(networks)))
-    handles = [Line2D([], [], color=color, marker=marker, label=plain(name)) for name, (color, marker) in zip(networks, styles, strict=True)]
+    handles = []
+    for index, name in enumerate(networks):
+        color, marker = group_style(index)
+        handles.append(Line2D([], [], color=color, marker=marker, label=plain(name)))
     handles.append(Line2D([], [], color=CONTROL_COLOR, linestyle=":", label="floor: two halves of the reference"))
     figure.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), frameon=False)
     first = result.data["scores"][0]
@@ -172,7 +174,8 @@ def _ranking_row(row: dict[str, Any]) -> str:
         said = "–"
     else:
         said = f"{with_interval(row, 'difference')}: " + ("worse than the one above" if row["apart"] else "cannot be told apart")
-    return f"<tr><td>{html.escape(str(row['place']))}</td><td>{html.escape(row['network'])}</td><td>{with_interval(row, 'srga')}</td><td>{said}</td></tr>"
+    cells = (row["place"], row["network"], with_interval(row, "srga"), said)
+    return "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells) + "</tr>"
 
 
 def _correlation(name: str, found: dict[str, Any]) -> str:

@@ -45,7 +45,7 @@ def grid_figure(result: AnalysisResult, view: str | None = None) -> Figure:
         line[0].set_ylabel(_wrapped(plain(entry["name"])), fontsize=11, fontweight="bold")
     figure.suptitle(
         f"t-SNE of {view} features; CHI by degradation on PCA-50 [95 %]; "
-        f"n = {networks[0]['layers'][0]['n']} ({result.data['pictures']} pictures of {result.data['photos']} photographs)",
+        f"n = {plain(str(networks[0]['layers'][0]['n']))} ({result.data['pictures']} pictures of {result.data['photos']} photographs)",
         fontsize=10,
     )
     figure.legend(handles=_legend(groups), loc="outside lower center", ncols=min(len(groups), 6), frameon=False)

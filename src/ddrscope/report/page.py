@@ -154,12 +154,9 @@ def _table(data: dict[str, Any]) -> str:
             values = "".join(
                 f'<td data-value="{_sort_key(row.get(m))}">{html.escape(with_interval(row, m))}</td>' for m in measures
             )
-            p_value = with_interval(row, "p_value")
-            text = "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells)
-            body.append(
-                f'<tr class="{html.escape(kind or "asked")}">{text}{values}<td data-value="{_sort_key(row.get("p_value"))}">{html.escape(p_value)}</td>'
-                f"<td>{html.escape(str(row['n']))}</td><td>{html.escape(str(row['k']))}</td></tr>"
-            )
+            p_value = f'<td data-value="{_sort_key(row.get("p_value"))}">{html.escape(with_interval(row, "p_value"))}</td>'
+            text, counts = ("".join(f"<td>{html.escape(str(cell))}</td>" for cell in some) for some in (cells, (row["n"], row["k"])))
+            body.append(f'<tr class="{html.escape(kind or "asked")}">{text}{values}{p_value}{counts}</tr>')
     return f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody>"
 
 

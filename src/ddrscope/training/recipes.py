@@ -206,7 +206,7 @@ def parse_changes(texts: Sequence[str]) -> dict[str, Any]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not (key and equals and value):
-            raise InputError(f"{text!r} is not of the form KEY=VALUE: write for instance pixel.steps=2000")
+            raise InputError(f"{text[:80]!r} is not of the form KEY=VALUE: write for instance pixel.steps=2000")
         try:
             changes[key.strip()] = tomllib.loads(f"value = {value}")["value"]
         except (ValueError, RecursionError):
@@ -240,7 +240,7 @@ def _toml_value(value: bool | float | str | Sequence[str]) -> str:
 
 def _named(name: str) -> Recipe:
     if name not in RECIPES:
-        raise InputError(f"no recipe is called {name!r}{_nearest(name, RECIPES)}: choose one of {', '.join(RECIPES)}, or a .toml file")
+        raise InputError(f"no recipe is called {name[:80]!r}{_nearest(name, RECIPES)}: choose one of {', '.join(RECIPES)}, or a .toml file")
     return RECIPES[name]
 
 
@@ -260,7 +260,7 @@ def _explain(error: ValidationError) -> str:
     if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         stage = {"pixel": PixelStage, "adversarial": AdversarialStage}.get(tables[0] if tables else "", Recipe)
         known = [field.name for field in dataclasses.fields(stage)]
-        return f"a recipe has no key {where!r}{_nearest(key, known)}: it has {', '.join(known)}"
+        return f"a recipe has no key {where[:80]!r}{_nearest(key, known)}: it has {', '.join(known)}"
     try:
         shown = _short.repr(first["input"])
     except (ValueError, RecursionError):

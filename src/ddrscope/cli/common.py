@@ -61,7 +61,7 @@ def check_device(name: str) -> str:
 
 def say(text: str) -> None:
     """A line for people, on stderr: stdout belongs to --json and to pipes."""
-    print(printable(text), file=sys.stderr)
+    print(escaped(text), file=sys.stderr)
 
 
 def show(text: str) -> None:

@@ -226,13 +226,13 @@ def test_a_large_network_of_another_family(tmp_path):
 
 
 def test_an_architecture_of_spandrel_with_a_billionth_block(tmp_path):
-    from spandrel.architectures.Compact import SRVGGNetCompact as Compact
-
-    state = Compact(num_feat=4, num_conv=2, upscale=2).state_dict()
-    state["body.1000000000.weight"] = torch.zeros(12, 4, 3, 3)
+    """Compact counts its blocks by the largest number among the names."""
+    state = {f"body.{n}.weight": torch.zeros(4, *rest) for n, rest in enumerate([(3, 3, 3), (), (4, 3, 3), ()])}
+    state |= {f"body.{n}.bias": torch.zeros(4) for n in (0, 2)}
+    state |= {"body.1000000000.weight": torch.zeros(12, 4, 3, 3), "body.1000000000.bias": torch.zeros(12)}
     torch.save(state, tmp_path / "net.pth")
     with memory_below(700):
-        refusal(tmp_path / "net.pth")
+        assert "far larger than the file" in refusal(tmp_path / "net.pth")
 
 
 def test_what_honest_files_ask_for_is_not_refused(tmp_path):

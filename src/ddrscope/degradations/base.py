@@ -131,7 +131,7 @@ class Degradation(ABC):
             if isinstance(allowed, Range):
                 if not allowed.low <= value <= allowed.high:
                     # Whole numbers may have more digits than a float can hold.
-                    shown = f"{value:.10g}" if abs(value) < 1e300 else "of hundreds of digits"
+                    shown = "of hundreds of digits" if isinstance(value, int) and abs(value) > 10**300 else f"{value:.10g}"
                     raise InputError(f"{name} {shown} of '{self.family}' is out of range: use {allowed}")
                 # Text and pixels must agree, so a value is what its text says; adding 0 turns -0 to 0.
                 object.__setattr__(self, name, float(f"{value:g}") + 0 if kind is float else index(value))

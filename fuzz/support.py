@@ -8,6 +8,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+# The input that ended the last run.
+LAST = Path(__file__).resolve().parents[1] / "build" / "fuzz" / "last-finding"
+
 
 def instrumented(*packages: str) -> AbstractContextManager[object]:
     """Imports inside this block tell the fuzzer which branches ran, where this is the program that is run."""
@@ -27,5 +30,14 @@ def main(target: Callable[[bytes], None]) -> None:
     """Fuzz with libFuzzer's own options: folders of inputs, -max_total_time=SECONDS and so on."""
     import atheris
 
-    atheris.Setup(sys.argv, target)
+    def kept(data: bytes) -> None:
+        try:
+            target(data)
+        except BaseException:
+            # libFuzzer writes the input down only after Python has shut down, which may take longer than its own alarm allows.
+            LAST.parent.mkdir(parents=True, exist_ok=True)
+            LAST.write_bytes(data)
+            raise
+
+    atheris.Setup(sys.argv, kept)
     atheris.Fuzz()

@@ -62,7 +62,7 @@ def path_figure(result: AnalysisResult) -> Figure | None:
                 fontsize=9,
             )
             panel.set_xlabel("principal plane of the centroids, 1")
-            panel.set_ylabel(f"{family}: 2")
+            panel.set_ylabel(f"{plain(family)}: 2")
     return figure
 
 

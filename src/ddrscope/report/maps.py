@@ -42,7 +42,7 @@ def grid_figure(result: AnalysisResult, view: str | None = None) -> Figure:
             panel.set_title(f"{plain(layer['layer'])}{last}\nCHI {with_interval(layer, 'chi_pca')}", fontsize=9)
         for panel in line[len(layers) :]:
             panel.axis("off")
-        line[0].set_ylabel(_wrapped(plain(entry["name"])), fontsize=11, fontweight="bold")
+        line[0].set_ylabel(_wrapped(entry["name"]), fontsize=11, fontweight="bold")
     figure.suptitle(
         f"t-SNE of {view} features; CHI by degradation on PCA-50 [95 %]; "
         f"n = {plain(str(networks[0]['layers'][0]['n']))} ({result.data['pictures']} pictures of {result.data['photos']} photographs)",
@@ -77,4 +77,4 @@ def _spread(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _wrapped(name: str, width: int = 24) -> str:
-    return "\n".join(name[start : start + width] for start in range(0, len(name), width))
+    return "\n".join(plain(name[start : start + width]) for start in range(0, len(name), width))

@@ -255,7 +255,8 @@ def _merge(values: dict[str, Any], given: Mapping[str, Any]) -> None:
 def _explain(error: ValidationError) -> str:
     """The first thing wrong with a recipe, in one line."""
     first = error.errors()[0]
-    *tables, key = (str(part) for part in first["loc"])
+    # A key of bytes without an encoding has no place.
+    *tables, key = [str(part) for part in first["loc"]] or ["a key"]
     where = ".".join([*tables, key])
     if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         stage = {"pixel": PixelStage, "adversarial": AdversarialStage}.get(tables[0] if tables else "", Recipe)

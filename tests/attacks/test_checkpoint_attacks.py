@@ -162,6 +162,18 @@ def test_a_pickle_that_never_ends_or_takes_all(tmp_path, content, said, zipped):
     assert said in message or (content == LOOP and not zipped and "not what torch.save writes" in message)
 
 
+def text(word: str) -> bytes:
+    return b"X" + struct.pack("<I", len(word)) + word.encode()
+
+
+def test_storages_within_storages(tmp_path):
+    """The name of a storage is a storage itself."""
+    inner = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text("0") + text("cpu") + b"K\x04tQ"
+    for name in (inner, inner * 2, b"N", b"}", b"K\x01"):
+        outer = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + name + text("cpu") + b"K\x04tQ"
+        refusal(write(tmp_path / "net.pth", archive(pickled(b"}", TEXT, outer, b"s"))))
+
+
 def test_prefixes_within_prefixes(tmp_path):
     torch.save({"module." * 5000 + "weight": torch.zeros(1)}, tmp_path / "net.pth")
     assert "1 weights of no architecture" in refusal(tmp_path / "net.pth")

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -135,6 +136,18 @@ def test_names_that_control_nothing(tmp_path: Path, capfd: pytest.CaptureFixture
     broken = len(HOSTILE) // 2 - 1  # the hidden one is not looked at
     assert said.count("skipped ") == broken and said.count("\n") == 1 + broken
     assert len(list((tmp_path / "out").rglob("*.png"))) == len(files) - broken
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
+def test_tables_hold_any_name(tmp_path: Path, suffix: str) -> None:
+    for name in HOSTILE:
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        write(tmp_path / "set" / name, b"no picture")
+    table = tmp_path / f"found{suffix}"
+    assert run("identify", tmp_path / "set", "--out", table) == 0
+    read = {".parquet": pd.read_parquet, ".csv": pd.read_csv, ".jsonl": lambda path: pd.read_json(path, lines=True)}[suffix]
+    rows = read(table)
+    assert len(rows) == len(HOSTILE) - 1 and not any("\x1b" in path or "\n" in path for path in rows["path"])
 
 
 def test_different_names_stay_different(tmp_path: Path) -> None:

@@ -210,6 +210,14 @@ def test_a_huge_tile_in_a_small_8_bit_tiff_is_refused(tmp_path: Path) -> None:
     assert "strips or tiles" in reason(tmp_path / "x.tif", max_pixels=500_000)
 
 
+def test_a_tile_whose_side_is_a_text(tmp_path: Path) -> None:
+    """Times the other side it would be a text of two gigabytes."""
+    tag = (322, "I", 1, 1 << 31, True), (323, "s", 0, "a", True)
+    tifffile.imwrite(tmp_path / "x.tif", RGB8, photometric="rgb", extratags=tag)
+    with memory_below(100):
+        assert "tiles have no size" in reason(tmp_path / "x.tif")
+
+
 # Metadata
 
 

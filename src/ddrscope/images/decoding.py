@@ -143,7 +143,11 @@ def _decode_tiff(path: Path, max_pixels: int) -> tuple[np.ndarray, bool]:
         with open_image(path) as image:
             _check_size(image.height, image.width, 1, max_pixels)
             tags = image.tag_v2  # type: ignore[attr-defined]
-            _check_chunk((tags.get(_TILE_LENGTH, 1), tags.get(_TILE_WIDTH, 1), len(image.getbands())), 4 * max_pixels)
+            tile = tags.get(_TILE_LENGTH, 1), tags.get(_TILE_WIDTH, 1)
+            # A text times a number would be that many texts.
+            if not all(isinstance(side, int) for side in tile):
+                raise ValueError("its tiles have no size")
+            _check_chunk((*tile, len(image.getbands())), 4 * max_pixels)
             if _pillow_reads_all(image):
                 # Pillow turns TIFFs upright by itself.
                 return _image_values(image)

@@ -1,18 +1,22 @@
-# make install | demo | test | lint | photos | study | specialists | guidance | bench-identify | bench-srga | bench
+# make install | demo | test | lint | photos | study | specialists | guidance | bench-identify | bench-srga | bench | fuzz
 # THREADS bounds the processor threads of the demo, the tests and the study.
 PYTHON ?= python3.11
 THREADS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# How long each target of the fuzzer runs.
+SECONDS ?= 600
 # Where the photographs for training are, with folders train, val and test; any folders of clean photographs will do.
 HR ?= hr
 PHOTO_PACKAGES := lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 mate-backgrounds plasma-workspace-wallpapers kphotoalbum opencv-doc \
 	gcompris-qt-data tuxpaint-data palapeli-data puzzle-jigsaw
 
+FUZZ_TARGETS := degradation recipe checkpoint picture
+
 export OMP_NUM_THREADS = $(THREADS)
 
-.PHONY: install demo test lint photos study specialists guidance bench-identify bench-srga bench clean
+.PHONY: install demo test lint photos study specialists guidance bench-identify bench-srga bench fuzz clean
 
 install: $(STAMP)
 
@@ -68,8 +72,17 @@ bench: install
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python tools/bench_throughput.py build/bench
 
+# Looks for inputs that break what reads strangers' files, see fuzz/README.md; stops at the first finding.
+fuzz: install
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
+	mkdir -p $(foreach target,$(FUZZ_TARGETS),build/fuzz/$(target) fuzz/findings/$(target))
+	for target in $(FUZZ_TARGETS); do \
+		$(BIN)/python fuzz/$$target.py -max_total_time=$(SECONDS) -rss_limit_mb=3000 -timeout=20 \
+			-artifact_prefix=build/fuzz/$$target- build/fuzz/$$target fuzz/corpus/$$target fuzz/findings/$$target || exit 1; \
+	done
+
 lint: install
-	$(BIN)/ruff check src tests tools
+	$(BIN)/ruff check src tests tools fuzz
 	$(BIN)/mypy
 
 clean:

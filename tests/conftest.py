@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
 import torch
+from playwright.sync_api import Browser, sync_playwright
 
 from ddrscope.analysis import AnalysisResult, analyze
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
 @pytest.fixture(autouse=True)
@@ -22,3 +27,13 @@ def small_result() -> AnalysisResult:
     return analyze(
         degradations=["clean", "blur:2", "blur:4"], limit=6, crop=64, layers=("body.7", "body.15"), tsne_seeds=1
     )
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()

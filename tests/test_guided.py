@@ -181,17 +181,6 @@ def test_a_guide_must_be_deep_enough() -> None:
         build(make_recipe("pilot", parse_changes(["guidance=ddr", "guide=realesr-animevideov3"])))
 
 
-def test_a_recipe_runs_no_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "trap.py").write_text(f"def spring():\n    open({str(tmp_path / 'sprung')!r}, 'w')\n")
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="neither a file nor a name"):
-        build(make_recipe("pilot", {"guidance": "ddr", "guide": "trap:spring"}))
-    assert not (tmp_path / "sprung").exists()
-    with pytest.raises(Exception, match="trap:spring"):
-        load_network("trap:spring")
-    assert (tmp_path / "sprung").exists()  # so the attack would have worked
-
-
 def test_a_guide_is_shown_what_lies_around_a_patch(tmp_path: Path) -> None:
     """The cells of a patch say what they say of the photograph, and the patch is the middle of what the guide is shown."""
     network, pairs = guided(), PhotoPairs(bundled_photos(), 4)

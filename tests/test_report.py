@@ -3,23 +3,17 @@ from __future__ import annotations
 import copy
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from ddrscope.analysis import AnalysisResult
 from ddrscope.report import grid_figure, path_figure, report_html, series_figure
 from ddrscope.report.style import number, with_interval
-
-HOSTILE = "</script><img src=x onerror=alert(1)>"
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+from forged import open_page
 
 
 @pytest.mark.parametrize(
@@ -75,19 +69,9 @@ def test_without_shares_the_page_says_so_and_shows_no_nan(small_result: Analysis
     assert "left out" in visible and not re.search(r"\bnan\b", visible, re.I)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_in_a_real_browser(browser: Browser, small_result: AnalysisResult, tmp_path: Path, width: int) -> None:
-    page, seen = _open(browser, small_result, tmp_path, width)
+    page, seen = open_page(browser, small_result, tmp_path, width)
     assert seen == {"console": [], "requests": [], "dialogs": []}
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     before = page.evaluate("document.getElementById('map').data[0].x")
@@ -103,32 +87,6 @@ def test_the_page_in_a_real_browser(browser: Browser, small_result: AnalysisResu
     column = [float(cell) for cell in cells]
     assert column == sorted(column)
     assert seen == {"console": [], "requests": [], "dialogs": []}
-
-
-def test_hostile_names_are_only_text(browser: Browser, small_result: AnalysisResult, tmp_path: Path) -> None:
-    name = small_result.data["networks"][0]["name"]
-    hostile = json.loads(json.dumps(small_result.data).replace(name, HOSTILE))
-    embedding = small_result.embedding.replace({"network": name}, HOSTILE).assign(picture=HOSTILE)
-    result = AnalysisResult(hostile, embedding, small_result.thumbnails.assign(picture=HOSTILE))
-    page, seen = _open(browser, result, tmp_path, 1280)
-    assert seen == {"console": [], "requests": [], "dialogs": []}
-    assert page.locator("img[src=x]").count() == 0
-    assert HOSTILE in page.inner_text("header")
-
-
-def _open(browser: Browser, result: AnalysisResult, folder: Path, width: int) -> tuple[Any, dict[str, list[str]]]:
-    file = folder / "page.html"
-    file.write_text(report_html(result), encoding="utf-8")
-    seen: dict[str, list[str]] = {"console": [], "requests": [], "dialogs": []}
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    page.on("console", lambda message: seen["console"].append(message.text))
-    page.on("pageerror", lambda error: seen["console"].append(str(error)))
-    page.on("dialog", lambda dialog: (seen["dialogs"].append(dialog.message), dialog.dismiss()))
-    local = ("file:", "data:", "blob:")
-    page.on("request", lambda request: None if request.url.startswith(local) else seen["requests"].append(request.url))
-    page.goto(file.as_uri())
-    page.wait_for_selector("#map .scatterlayer .point")
-    return page, seen
 
 
 def _without_plotly(page: str) -> str:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import torch
 
 from ddrscope.degradations import parse_degradation
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, escaped
 from ddrscope.features import Precision, choose_batch, collect_features
 from ddrscope.images import PictureFile, UnreadablePicture, center_crop, read_ahead
 from ddrscope.networks import Network, load_network
@@ -68,7 +68,7 @@ class Export:
                 small = pipeline.apply(reading.picture.pixels, task.seed, scale, reading.picture.bits)
                 pixels.append(center_crop(small, task.crop // scale, name=f"{reading.file.name} shrunk by {scale}"))
             rows.append(
-                {"path": str(reading.file.path), "picture": reading.file.name, DIGEST: reading.sha256}
+                {"path": escaped(str(reading.file.path)), "picture": reading.file.name, DIGEST: reading.sha256}
                 | {"error": error.reason if error else None}
             )
         features = self._features(pixels) if pixels else np.zeros((0, 0), np.float32)

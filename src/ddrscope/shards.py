@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -106,7 +107,7 @@ class ShardedFile:
     def shard(self, number: int) -> list[PictureFile]:
         """The pictures of a shard, from 0 on."""
         rows = self._list.read_row_group(number).to_pylist()
-        return [PictureFile(Path(row["path"]) if row["local"] else row["path"], row["name"], row["photo"]) for row in rows]
+        return [PictureFile(_path(row), row["name"], row["photo"]) for row in rows]
 
     def missing(self) -> list[int]:
         """The shards that are to be made, those that were damaged among them."""
@@ -148,14 +149,20 @@ class ShardedFile:
 def _write_list(path: Path, files: Sequence[PictureFile], largest: int) -> None:
     """A row group for each shard, so that one can be read alone."""
     size = min(largest, LARGEST, max(SMALLEST, len(files) // ENOUGH))
-    schema = pa.schema([("path", pa.string()), ("local", pa.bool_()), ("name", pa.string()), ("photo", pa.string())])
+    schema = pa.schema([("path", pa.binary()), ("local", pa.bool_()), ("name", pa.string()), ("photo", pa.string())])
     with atomic_write(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         for start in range(0, len(files), size):
             writer.write_table(pa.Table.from_pylist([_row(file) for file in files[start : start + size]], schema))
 
 
 def _row(file: PictureFile) -> dict[str, Any]:
-    return {"path": str(file.path), "local": isinstance(file.path, Path), "name": file.name, "photo": file.photo}
+    # As bytes: a name on disk need not be text of any encoding.
+    return {"path": os.fsencode(file.path), "local": isinstance(file.path, Path), "name": file.name, "photo": file.photo}
+
+
+def _path(row: dict[str, Any]) -> Path | str:
+    text = os.fsdecode(row["path"])
+    return Path(text) if row["local"] else text
 
 
 def _digits(content: bytes) -> str:

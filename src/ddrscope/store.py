@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import time
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
@@ -24,6 +25,7 @@ OURS = (
     "study.json", "claims.csv", "layers.csv", "checkpoints.csv", "paths.csv", "trainings", "pictures", "analyses",
     "upscale.json", "compare", "explain",
 )  # fmt: skip
+MAX_JSON = 1 << 30
 LIBRARIES = ("ddrscope", "torch", "numpy", "scipy", "scikit-learn", "openTSNE", "spandrel", "Pillow")
 
 
@@ -41,6 +43,47 @@ def atomic_write(target: Path) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def exists(path: Path) -> bool:
+    """Whether something lies there; nothing does under a name that no file can have."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether a regular file lies there: no folder, pipe or device."""
+    return exists(path) and path.is_file()
+
+
+def read_text(path: Path, limit: int = 1 << 16) -> str:
+    """The text of a regular file in UTF-8.
+
+    Raises OSError for anything else, a pipe or a device among it, and for more than ``limit`` bytes; UnicodeDecodeError.
+    """
+    if exists(path) and not path.is_file():
+        raise OSError("it is not a file")
+    if path.stat().st_size > limit:
+        raise OSError(f"it is larger than {limit >> 10} kB")
+    return path.read_bytes().decode("utf-8-sig")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a small TOML file; raises OSError, or ValueError for what is no TOML or nested too deeply."""
+    try:
+        return tomllib.loads(read_text(path))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file; raises OSError, or ValueError for what is no JSON or nested too deeply."""
+    try:
+        return json.loads(read_text(path, MAX_JSON))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def write_json(target: Path, value: Any) -> None:
@@ -95,6 +138,10 @@ class RunFolder:
     def __enter__(self) -> RunFolder:
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"{self.path} is a file: --out needs a folder")
+        for one in (self.path / LOCK, self.parts):
+            # What lies there is written over or deleted; a folder from elsewhere must not point at another's files.
+            if one.is_symlink():
+                raise InputError(f"{one} is a symbolic link, which no run makes: remove it, or choose another --out")
         self._take_lock_of_the_dead()
         occupied = self._occupied = self.path.is_dir() and any(item.name not in (LOCK, "parts") for item in self.path.iterdir())
         if occupied and not self.overwrite:
@@ -138,7 +185,7 @@ class RunFolder:
                 f"{self.path} is not empty: give --resume to go on with it, --overwrite to replace it, or another --out"
             )
         try:
-            before = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))["settings"]
+            before = dict(read_json(self.path / MANIFEST)["settings"])
         except (OSError, ValueError, KeyError, TypeError):
             raise InputError(
                 f"{self.path} holds no run that could be resumed: give --overwrite or another --out"
@@ -147,14 +194,14 @@ class RunFolder:
         if differing:
             key = differing[0]
             raise InputError(
-                f"{self.path} holds a run with {key} = {before.get(key)}, not {self.settings[key]}: "
+                f"{self.path} holds a run with {key} = {str(before.get(key))[:500]}, not {self.settings[key]}: "
                 "resume with the same options, give --overwrite, or another --out"
             )
 
     def _take_lock_of_the_dead(self) -> None:
         lock = self.path / LOCK
         try:
-            owner = int(lock.read_text())
+            owner = int(read_text(lock))
         except (OSError, ValueError):
             return
         if owner != os.getpid() and Path(f"/proc/{owner}").exists():

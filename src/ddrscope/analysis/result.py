@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ddrscope.errors import InputError
-from ddrscope.store import atomic_write, write_json
+from ddrscope.store import atomic_write, read_json, write_json
 
 EMBEDDING_COLUMNS = (
     "network", "layer", "view", "control", "picture", "photo", "degradation", "level", "x", "y", "seed",
@@ -66,7 +65,9 @@ class AnalysisResult:
         """Read what `save` wrote. Raises `InputError` when the folder holds no analysis."""
         folder = Path(folder)
         try:
-            data = json.loads((folder / "analysis.json").read_text(encoding="utf-8"))
+            data = read_json(folder / "analysis.json")
+            if not isinstance(data, dict) or not {"networks", "controls", "verdicts"} <= data.keys():
+                raise ValueError("it is no result")
             frames = [pd.read_parquet(folder / f"{name}.parquet") for name in ("embedding", "thumbnails")]
         except (OSError, ValueError) as error:
             raise InputError(

@@ -12,7 +12,7 @@ import typer
 
 from ddrscope.cli.app import app, repeat_options
 from ddrscope.cli.completion import join_split_words
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, printable
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 _INTERRUPTED = "interrupted: what was finished is kept; the same command with --resume goes on"
@@ -62,5 +62,5 @@ def _run(words: list[str], debug: bool) -> int:
 
 
 def _say(text: str, code: int) -> int:
-    print("ddrscope: " + " ".join(text.split()), file=sys.stderr)
+    print("ddrscope: " + printable(text), file=sys.stderr)
     return code

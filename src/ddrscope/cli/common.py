@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from ddrscope.cluster import Task, Worker, run_here, run_on_cluster
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, escaped, printable
 from ddrscope.progress import Progress
 from ddrscope.shards import ShardedFile
 from ddrscope.store import without_nan
@@ -84,7 +84,12 @@ def check_device(name: str) -> str:
 
 def say(text: str) -> None:
     """A line for people, on stderr: stdout belongs to --json and to pipes."""
-    print(text, file=sys.stderr)
+    print(escaped(text), file=sys.stderr)
+
+
+def show(text: str) -> None:
+    """A line on stdout: what was asked for, where it is not JSON."""
+    print(escaped(text))
 
 
 def print_json(value: Any) -> None:
@@ -126,7 +131,7 @@ class TerminalProgress:
     def start(self, task: str, total: int) -> None:
         Interrupts.check()
         self._close()
-        self.task = self.bars.add_task(task, total=total or None)
+        self.task = self.bars.add_task(printable(task), total=total or None)
 
     def advance(self, count: int = 1) -> None:
         Interrupts.check()
@@ -145,7 +150,8 @@ def progress() -> Iterator[TerminalProgress]:
     console = Console(stderr=True)
     Interrupts.watch()
     columns = (
-        TextColumn("{task.description}"),
+        # Names of files are no markup.
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

@@ -100,13 +100,13 @@ def _print(worker: Identification, files: list[PictureFile], as_json: bool) -> N
         if as_json:
             continue
         if row["error"]:
-            print(f"{file.name}: {row['error']}")
+            common.show(f"{file.name}: {row['error']}")
             continue
         level = "" if row["type"] == "clean" else f", level {row['level']:.1f} ({row['level_low']:.1f} to {row['level_high']:.1f})"
         unseen = "; unlike anything known" if row["unseen"] else ""
         also = sorted(((p, n) for n, p in _others(row) if p > 0.3), reverse=True)
         more = "; also " + ", ".join(f"{name} {p:.2f}" for p, name in also) if also else ""
-        print(f"{file.name}: {row['type']} (probability {row['probability']:.2f}){level}{unseen}{more}")
+        common.show(f"{file.name}: {row['type']} (probability {row['probability']:.2f}){level}{unseen}{more}")
     if as_json:
         common.print_json(rows)
 

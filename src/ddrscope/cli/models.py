@@ -9,8 +9,10 @@ import torch
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ddrscope.cli import common
+from ddrscope.errors import escaped
 from ddrscope.features import all_layers, default_layers
 from ddrscope.networks import Network, list_networks, load_network, save_to_hub_folder
 from ddrscope.networks.zoo import card_text
@@ -51,7 +53,7 @@ def show(
         common.print_json(loaded.describe())
         return
     for key, value in loaded.describe().items():
-        print(f"{key:<24}{', '.join(value) if isinstance(value, list) else value}")
+        common.show(f"{key:<24}{', '.join(value) if isinstance(value, list) else value}")
     card = card_text(network)
     if card:
         print("\n" + card)
@@ -100,10 +102,10 @@ def layers(
     table = Table("", "layer", "type", f"output for {SAMPLE_SIDE} x {SAMPLE_SIDE}", "calls", box=None)
     for row in rows:
         shape = " x ".join(map(str, row["shape"][1:])) if row["shape"] else "no tensor"
-        table.add_row("*" if row["default"] else "", row["layer"], row["type"], shape, str(row["calls"]))
+        table.add_row("*" if row["default"] else "", Text(escaped(row["layer"])), row["type"], shape, str(row["calls"]))
     Console(width=None if Console().is_terminal else 140).print(table)
     if inputs:
-        print(f"Analysed by default as well: {', '.join(inputs)}")
+        common.show(f"Analysed by default as well: {', '.join(inputs)}")
 
 
 def _default_layers(network: Network, sample: torch.Tensor) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, cast
 
@@ -20,7 +19,7 @@ from ddrscope.report.restoration import write_comparison, write_explanation
 from ddrscope.restoration import Original, UpscaleRun, map_embeddings
 from ddrscope.restoration.files import FORMATS
 from ddrscope.restoration.tiles import OVERLAP, TILE
-from ddrscope.store import RunFolder, write_json
+from ddrscope.store import RunFolder, read_json, write_json
 
 DEFAULT = "blind-ddr"
 
@@ -106,7 +105,7 @@ def command(
         if resume and (out / "upscale.json").exists():
             folder.finish()
             if as_json:
-                common.print_json(json.loads((out / "upscale.json").read_text(encoding="utf-8")))
+                common.print_json(read_json(out / "upscale.json"))
             common.say(f"{out} is done: nothing to do")
             return
         for result in before:
@@ -117,7 +116,7 @@ def command(
                 part = folder.parts / f"{number:06d}.json"
                 if not part.exists():
                     write_json(part, run.one(file, bars, watch))
-                rows.append(json.loads(part.read_text(encoding="utf-8")))
+                rows.append(read_json(part))
         for row in rows:
             if row["error"]:
                 common.say(row["error"])
@@ -141,7 +140,7 @@ command.__doc__ = HELP
 def earlier_results(out: Path) -> list[Path]:
     """The pictures that an earlier run wrote into ``out``, by its own account, and that lie there."""
     try:
-        rows = json.loads((out / "upscale.json").read_text(encoding="utf-8"))["pictures"]
+        rows = read_json(out / "upscale.json")["pictures"]
         paths = [Path(row["out"]).resolve() for row in rows if row["out"]]
     except (OSError, ValueError, KeyError, TypeError):
         return []

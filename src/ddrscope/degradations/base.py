@@ -109,7 +109,7 @@ class Degradation(ABC):
         except ValueError:
             wanted = "a whole number" if parameter.kind is int else "a number"
             raise InputError(
-                f"{parameter.name} '{text}' of '{cls.family}' is not {wanted}: use {parameter.allowed}"
+                f"{parameter.name} '{text[:80]}' of '{cls.family}' is not {wanted}: use {parameter.allowed}"
             ) from None
 
     @classmethod
@@ -130,11 +130,13 @@ class Degradation(ABC):
             value = getattr(self, name)
             if isinstance(allowed, Range):
                 if not allowed.low <= value <= allowed.high:
-                    raise InputError(f"{name} {value:.10g} of '{self.family}' is out of range: use {allowed}")
+                    # Whole numbers may have more digits than a float can hold.
+                    shown = "of hundreds of digits" if isinstance(value, int) and abs(value) > 10**300 else f"{value:.10g}"
+                    raise InputError(f"{name} {shown} of '{self.family}' is out of range: use {allowed}")
                 # Text and pixels must agree, so a value is what its text says; adding 0 turns -0 to 0.
                 object.__setattr__(self, name, float(f"{value:g}") + 0 if kind is float else index(value))
             elif value not in allowed:
-                raise InputError(f"unknown {name} '{value}' of '{self.family}': {suggestion(value, allowed)}")
+                raise InputError(f"unknown {name} '{value[:80]}' of '{self.family}': {suggestion(value, allowed)}")
 
 
 def suggestion(name: str, known: Sequence[str]) -> str:

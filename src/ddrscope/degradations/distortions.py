@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..store import read_toml
 from .pipeline import Pipeline, parse_degradation
 
 LEVELS = 5
@@ -75,7 +75,7 @@ def read_distortions(path: Path) -> tuple[Distortion, ...]:
     A level is a degradation's text or a list of several that count alike. Raises `InputError` for anything else.
     """
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8"))["distortion"]
+        entries = read_toml(path)["distortion"]
         found = tuple(Distortion(str(entry["name"]), str(entry["group"]), _levels(entry["levels"])) for entry in entries)
     except FileNotFoundError:
         raise InputError(f"no such file: {path}") from None
@@ -92,4 +92,7 @@ def read_distortions(path: Path) -> tuple[Distortion, ...]:
 
 
 def _levels(entries: list[str | list[str]]) -> tuple[tuple[str, ...], ...]:
-    return tuple((level,) if isinstance(level, str) else tuple(level) for level in entries)
+    levels = tuple((level,) if isinstance(level, str) else tuple(level) for level in entries)
+    if not all(isinstance(text, str) for level in levels for text in level):
+        raise TypeError("levels are texts")
+    return levels

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from .base import Degradation
-from .pipeline import Pipeline, parse_degradation
+from .pipeline import LONGEST, Pipeline, parse_degradation
 
 _NUMBER = r"([-+]?\d+(?:\.\d+)?)"
 _RANGE = re.compile(rf"{_NUMBER}\.\.{_NUMBER}")
@@ -32,6 +32,8 @@ def parse_drawn(text: str) -> DrawnPipeline:
 
     Raises `InputError` where either end is no degradation, and where a range runs backwards.
     """
+    if len(text) > LONGEST:
+        return DrawnPipeline(*(parse_degradation(text),) * 2)  # which says that it is too long
     for low, high in _RANGE.findall(text):
         if float(low) > float(high):
             raise InputError(f"'{text}': the range {low}..{high} runs backwards: write {high}..{low}")

@@ -16,6 +16,8 @@ from .resize import shrink
 
 # A plus sign joins two degradations only before a name: `brightness:+10` is one.
 _JOIN = re.compile(r"\+(?=\s*[a-z])", re.IGNORECASE)
+# Recipes are passed around: a text that takes long to search is none.
+LONGEST = 2000
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ def parse_degradation(text: str) -> Pipeline:
     Raises `InputError` for an unknown family (nearest names suggested), a missing, malformed or surplus value, and a
     level out of range. Whether the order allows shrinking is checked by `Pipeline.check_scale`.
     """
+    if len(text) > LONGEST:
+        raise InputError(f"a degradation of {len(text)} characters is longer than the {LONGEST} that are read: write fewer steps")
     if text.strip() == "clean":
         return Pipeline()
     return Pipeline(tuple(_parse_step(part.strip(), text) for part in _JOIN.split(text)))
@@ -97,6 +101,7 @@ def parse_degradation(text: str) -> Pipeline:
 
 def _parse_step(part: str, text: str) -> Degradation:
     name, colon, values = part.partition(":")
+    text = text[:80]
     if name == "clean":
         raise InputError(f"'{text}': clean stands alone, without a level: leave it out")
     if not name:

@@ -27,5 +27,5 @@ def list_degradations() -> list[type[Degradation]]:
 def find_family(name: str) -> type[Degradation]:
     """The family of that name; raises `InputError` suggesting the nearest names."""
     if name not in _FAMILIES:
-        raise InputError(f"unknown degradation '{name}': {suggestion(name, ['clean', *sorted(_FAMILIES)])}")
+        raise InputError(f"unknown degradation '{name[:80]}': {suggestion(name, ['clean', *sorted(_FAMILIES)])}")
     return _FAMILIES[name]

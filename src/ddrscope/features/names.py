@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ddrscope.errors import InputError
 
-_TEXT = re.compile(r"(?P<module>.+?)(?:#(?P<call>[1-9]\d*|\*))?(?P<input>:input)?")
+_TEXT = re.compile(r"(?P<module>[^#\n]+?)(?:#(?P<call>[1-9][0-9]{0,8}|\*))?(?P<input>:input)?")
 ANY_CALL = 0
 
 

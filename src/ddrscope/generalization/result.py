@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from ddrscope.errors import InputError
 from ddrscope.generalization.ranking import rank
-from ddrscope.store import atomic_write, write_json
+from ddrscope.store import atomic_write, read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,10 @@ class GeneralizationResult:
         """Read what `save` wrote. Raises `InputError` when the folder holds no finished run."""
         folder = Path(folder)
         try:
-            return cls(json.loads((folder / "generalization.json").read_text(encoding="utf-8")))
+            data = read_json(folder / "generalization.json")
+            if not isinstance(data, dict) or not {"networks", "scores", "ranking"} <= data.keys():
+                raise ValueError("it is no result")
+            return cls(data)
         except (OSError, ValueError) as error:
             raise InputError(f"{folder} holds no finished run ({error}): run `ddrscope generalize --out {folder}`") from None
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
+from ddrscope.store import read_toml
 
 SUITES = Path(__file__).resolve().parents[1] / "data" / "suites"
 
@@ -16,7 +16,7 @@ def read_suite(name: str) -> list[str]:
     bundled = {path.stem: path for path in sorted(SUITES.glob("*.toml"))}
     path = bundled.get(name, Path(name))
     try:
-        sets = tomllib.loads(path.read_text(encoding="utf-8"))["sets"]
+        sets = read_toml(path)["sets"]
     except OSError as error:
         raise InputError(f"--suite {name}: {error.strerror or error}; bundled are {', '.join(bundled)}") from None
     except (ValueError, KeyError) as error:

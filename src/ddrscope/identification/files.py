@@ -17,8 +17,9 @@ from ddrscope.identification.head import Head, HeadSettings
 from ddrscope.identification.identifier import DistortionIdentifier
 from ddrscope.identification.novelty import NoveltyMeasure
 from ddrscope.identification.picture import PictureIdentifier
-from ddrscope.networks import load_network
-from ddrscope.store import atomic_write
+from ddrscope.networks import load_named_network
+from ddrscope.networks.limits import AllocationLimit
+from ddrscope.store import atomic_write, is_file
 
 FORMAT = "ddrscope identifier 1"
 # Read once a picture and small; float16 would move them.
@@ -70,19 +71,23 @@ def load_identifier(path: Path | None = None, device: str = "cpu", precision: st
     """Read an identifier, by default the bundled one; `InputError` for any other file, or where its network is not to be had."""
     path = path or bundled_identifier()
     tensors, settings = _read(path)
-    network = load_network(settings["network"])
-    if network.sha256 != settings["sha256"]:
+    network = load_named_network(settings.get("network"), f"{path}: network")
+    if network.sha256 != settings.get("sha256"):
         raise InputError(f"{path} was fitted to another {settings['network']} than the one here: fit it anew (ddrscope fit-identifier)")
     network.module.to(device)
     try:
         identifier = _identifier(tensors, settings)
         descriptor = Descriptor(network, settings["poolings"], precision)  # type: ignore[arg-type]
         return PictureIdentifier(descriptor, identifier, settings["groups"], settings["about"])
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise InputError(f"{path} is incomplete ({type(error).__name__}: {error}): make it anew with ddrscope fit-identifier") from None
+    except InputError as error:
+        raise InputError(f"{path} cannot be used: {error}") from None
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        said = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        raise InputError(f"{path} is incomplete ({said}): make it anew with ddrscope fit-identifier") from None
 
 
 def _identifier(tensors: dict[str, Tensor], settings: dict[str, Any]) -> DistortionIdentifier:
+    _check_settings(settings)
     one = DistortionIdentifier(
         settings["types"],
         parts=settings["parts"],
@@ -96,7 +101,8 @@ def _identifier(tensors: dict[str, Tensor], settings: dict[str, Any]) -> Distort
     one.centers_, one.bases_, one.reaches_ = ([tensors[f"{name}.{index}"] for index in range(count)] for name in PART)
     one.calibration_, one.widening_ = tensors["calibration"], tensors["widening"]
     one.fitted_clean_share_ = tensors["fitted_clean_share"]
-    one.heads_ = [_head(tensors, index, one) for index in range(one.folds)]
+    with AllocationLimit(tensors.values()):
+        one.heads_ = [_head(tensors, index, one) for index in range(one.folds)]
     one.novelty_ = NoveltyMeasure()
     one.novelty_.known_, one.novelty_.spread_, one.novelty_.centers_ = (
         tensors[f"novelty.{part}"] for part in ("known", "spread", "centers")
@@ -104,15 +110,33 @@ def _identifier(tensors: dict[str, Tensor], settings: dict[str, Any]) -> Distort
     return one
 
 
+def _check_settings(settings: dict[str, Any]) -> None:
+    kinds = {"types": list, "groups": dict, "poolings": dict, "about": dict, "folds": int, "clean_share": float}
+    for key, kind in kinds.items():
+        if not isinstance(settings[key], kind):
+            raise TypeError(f"{key} is no {kind.__name__}")
+    if not all(isinstance(text, str) for text in [*settings["types"], *settings["groups"].values()]):
+        raise TypeError("types and groups are texts")
+    if settings["folds"] < 1 or not 0 < settings["clean_share"] < 1:
+        raise ValueError("folds or clean_share out of range")
+
+
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    if not is_file(path):
+        raise InputError(f"{path}: no such file; make an identifier with ddrscope fit-identifier")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
                 raise InputError(f"{path} holds no identifier: make one with ddrscope fit-identifier")
             tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118  (no mapping)
-            return tensors, json.loads(metadata["settings"])
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+            settings = json.loads(metadata["settings"])
+            if not isinstance(settings, dict):
+                raise ValueError("its settings are no table")
+            return tensors, settings
+    except InputError:
+        raise
+    except (OSError, SafetensorError, ValueError, KeyError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as an identifier: {' '.join(str(error).split())}") from None
 
 

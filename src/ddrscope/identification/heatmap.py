@@ -79,7 +79,9 @@ def write_heatmap(path: Path, pixels: NDArray[np.float32], damage: DamageMap, gr
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
     said = finding.type if finding.type == CLEAN else f"{finding.type}, level {finding.level:.1f}"
     unseen = "; unlike anything known" if finding.unseen else ""
-    figure.suptitle(f"{path.stem}: {said} (probability {finding.probability:.2f}{unseen})", fontsize=11)
+    # Matplotlib would read what stands between two dollars as a formula.
+    name = path.stem.replace("$", r"\$")
+    figure.suptitle(f"{name}: {said} (probability {finding.probability:.2f}{unseen})", fontsize=11)
     with atomic_write(path) as temporary:
         figure.savefig(temporary, format="png")
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, escaped, printable
 from ddrscope.identification.files import load_identifier
 from ddrscope.identification.heatmap import write_heatmap
 from ddrscope.identification.picture import PictureIdentifier
@@ -69,7 +69,7 @@ class Identification:
 
     def row(self, reading: Reading) -> dict[str, Any]:
         """The columns of one picture; where it cannot be read or is too small, only ``path`` and ``error`` are filled."""
-        path = {"path": str(reading.file.path)}
+        path = {"path": escaped(str(reading.file.path))}  # tables hold no bytes without an encoding
         if reading.picture is None:
             return path | {"error": reading.error.reason if reading.error else ""}
         pixels = reading.picture.pixels
@@ -80,7 +80,7 @@ class Identification:
                 target = self.heatmaps / f"{reading.file.name}.png"
                 write_heatmap(target, pixels, self.identifier.map_damage(pixels), self.identifier.groups, finding)
         except InputError as error:
-            return path | {"error": str(error)}
+            return path | {"error": printable(str(error))}
         columns = {key: value for key, value in dataclasses.asdict(finding).items() if key != "probabilities"}
         present = {f"p_{name}": value for name, value in finding.probabilities.items()}
         return path | columns | {"error": None} | present

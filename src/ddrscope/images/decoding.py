@@ -40,9 +40,10 @@ import tifffile
 from PIL import Image, ImageCms, UnidentifiedImageError
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC
 
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, printable
 
 MAX_PIXELS = 200_000_000
+_SPARE_BYTES = 1 << 26
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -53,6 +54,7 @@ _PLAIN_MODE = {
     "1": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA", "RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB", "LAB": "RGB",
 }  # fmt: skip
 _EXIF_ORIENTATION = 0x0112
+_TILE_WIDTH, _TILE_LENGTH = 0x0142, 0x0143
 _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda values: values[:, ::-1],
     3: lambda values: values[::-1, ::-1],
@@ -97,11 +99,14 @@ def decode(path: Path, max_pixels: int = MAX_PIXELS) -> Raster:
         elif head.startswith(_TIFF_MAGIC):
             values, alpha = _decode_tiff(path, max_pixels)
         else:
+            # Some decoders read the whole file first; holes make one of any size out of nothing.
+            if path.stat().st_size > 8 * max_pixels + _SPARE_BYTES:
+                raise ValueError(f"the file is larger than any picture of up to {max_pixels} pixels")
             values, alpha = _decode_image(path, head, max_pixels)
         pixels, bits = _to_unit_range(values)
     # Decoders meet hostile bytes with exceptions of every type; whichever it is, it costs this file only.
     except Exception as error:
-        raise UnreadablePicture(path, " ".join(str(error).split()) or type(error).__name__) from error
+        raise UnreadablePicture(path, printable(str(error))[:300] or type(error).__name__) from error
     return Raster(pixels, bits, alpha)
 
 
@@ -137,6 +142,12 @@ def _decode_tiff(path: Path, max_pixels: int) -> tuple[np.ndarray, bool]:
     try:
         with open_image(path) as image:
             _check_size(image.height, image.width, 1, max_pixels)
+            tags = image.tag_v2  # type: ignore[attr-defined]
+            tile = tags.get(_TILE_LENGTH, 1), tags.get(_TILE_WIDTH, 1)
+            # A text times a number would be that many texts.
+            if not all(isinstance(side, int) for side in tile):
+                raise ValueError("its tiles have no size")
+            _check_chunk((*tile, len(image.getbands())), 4 * max_pixels)
             if _pillow_reads_all(image):
                 # Pillow turns TIFFs upright by itself.
                 return _image_values(image)
@@ -167,9 +178,13 @@ def _check_tiff(page: tifffile.TiffPage, max_values: int) -> None:
         raise ValueError("a TIFF with premultiplied alpha: save it with straight alpha, or without")
     if page.compression not in _TIFF_COMPRESSIONS:
         raise ValueError(f"a TIFF of this depth packed as {page.compression!s}: save it with deflate, LZW or unpacked")
+    _check_chunk(page.chunks, max_values)
+
+
+def _check_chunk(shape: tuple[int, ...], max_values: int) -> None:
     # A chunk (strip or tile) is unpacked whole, however little of it the picture needs; never beyond its own size.
-    if math.prod(page.chunks) > max_values:
-        raise ValueError(f"its strips or tiles of shape {page.chunks} are more than the limit of {max_values} values")
+    if math.prod(shape) > max_values:
+        raise ValueError(f"its strips or tiles of shape {shape} are more than the limit of {max_values} values")
 
 
 def open_image(path: Path) -> Image.Image:
@@ -238,8 +253,9 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _upright(values: np.ndarray, orientation: int) -> np.ndarray:
-    return _UPRIGHT.get(orientation, lambda same: same)(values)
+def _upright(values: np.ndarray, orientation: object) -> np.ndarray:
+    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return turn(values) if turn else values
 
 
 def _to_unit_range(values: np.ndarray) -> tuple[np.ndarray, int]:

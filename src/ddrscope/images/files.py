@@ -3,17 +3,22 @@ from __future__ import annotations
 
 import difflib
 import glob
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, escaped
 from ddrscope.images.remote import is_remote, list_objects, parts_of
+from ddrscope.store import read_text
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".npy"})
 LIST_SUFFIXES = frozenset({".txt", ".lst"})
+LONGEST_LIST = 1 << 28
+# Results are named after pictures, with some letters more; file systems take 255 bytes.
+LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,8 @@ class PictureFile:
     `path` is a `Path`, or the URI of an object in a store as a `str`.
 
     Crops of one photograph share `photo`: the name up to a double underscore (`astronaut__2.png` is a crop of
-    `astronaut`), else the name without its suffix; with its folder in both cases.
+    `astronaut`), else the name without its suffix; with its folder in both cases. What does not print is written as its escape in
+    `name` and `photo`, and very long names are cut: they stand in tables and on terminals, and name the files that are made.
     """
 
     path: Path | str
@@ -33,8 +39,9 @@ class PictureFile:
 
 def photo_of(name: str) -> str:
     """The photograph that the picture of this name belongs to."""
-    path = PurePath(name)
-    return path.with_name(path.stem.split("__")[0] or path.stem).as_posix()
+    folder, slash, last = name.rpartition("/")
+    stem = PurePath(last).stem
+    return folder + slash + (stem.split("__")[0] or stem)
 
 
 def find_pictures(sources: Sequence[str | Path]) -> list[PictureFile]:
@@ -70,10 +77,17 @@ def bundled_photos() -> Path:
 
 def _expand(source: str | Path) -> Iterator[tuple[Path | str, int]]:
     """Absolute paths and URIs, each with how many of its last parts make its name."""
+    if "\0" in str(source):
+        raise InputError(f"no such file or folder: {str(source)!r}, since no name holds a NUL")
     if isinstance(source, str) and is_remote(source):
         yield from _stored(source)
         return
-    path = Path(os.path.abspath(Path(source).expanduser()))
+    try:
+        path = Path(os.path.abspath(Path(source).expanduser()))
+        path.exists()
+    # A home of nobody, a name that is too long, a folder that may not be entered.
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"no such file or folder: {str(source)[:200]} ({getattr(error, 'strerror', None) or error})") from None
     if path.is_dir():
         yield from _below(path, path)
     elif path.is_file() and path.suffix.lower() in LIST_SUFFIXES:
@@ -84,7 +98,7 @@ def _expand(source: str | Path) -> Iterator[tuple[Path | str, int]]:
         base = path
         while glob.has_magic(str(base)):
             base = base.parent
-        for match in sorted(map(Path, glob.glob(str(path), recursive=True))):
+        for match in sorted(set(map(Path, _glob(str(path))))):
             if match.is_dir():
                 yield from _below(match, base)
             elif match.suffix.lower() in PICTURE_SUFFIXES:
@@ -96,7 +110,26 @@ def _expand(source: str | Path) -> Iterator[tuple[Path | str, int]]:
         raise InputError(f"no such file or folder: {source}{hint}")
 
 
+def _glob(pattern: str) -> Iterator[str]:
+    """As `glob.glob` with `**`, but each folder is entered once: links that lead back up would be followed for ever."""
+    before, stars, after = pattern.partition(f"{os.sep}**{os.sep}")
+    if not stars:
+        yield from glob.glob(pattern.removesuffix(f"{os.sep}**"))
+        return
+    for top in glob.glob(before or os.sep):
+        for folder, *_ in _walk(Path(top)):
+            yield from _glob(os.path.join(glob.escape(folder), after))
+
+
 def _below(folder: Path, base: Path) -> Iterator[tuple[Path, int]]:
+    for current, _, files in _walk(folder):
+        for name in sorted(files):
+            path = Path(current, name)
+            if path.suffix.lower() in PICTURE_SUFFIXES and not name.startswith("."):
+                yield path, _depth(path, base)
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
     seen: set[tuple[int, int]] = set()
     for current, folders, files in os.walk(folder, followlinks=True):
         status = os.stat(current)
@@ -106,10 +139,7 @@ def _below(folder: Path, base: Path) -> Iterator[tuple[Path, int]]:
             continue
         seen.add((status.st_dev, status.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            path = Path(current, name)
-            if path.suffix.lower() in PICTURE_SUFFIXES and not name.startswith("."):
-                yield path, _depth(path, base)
+        yield current, folders, files
 
 
 def _stored(uri: str) -> Iterator[tuple[str, int]]:
@@ -123,9 +153,13 @@ def _stored(uri: str) -> Iterator[tuple[str, int]]:
 
 def _listed(list_file: Path) -> Iterator[tuple[Path | str, int]]:
     try:
-        lines = list_file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
+        lines = read_text(list_file, LONGEST_LIST).splitlines()
+        if any("\0" in line for line in lines):
+            raise ValueError("a NUL")
+    except ValueError:
         raise InputError(f"{list_file} is not a text file: a list holds one path a line, in UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{list_file} cannot be read as a list ({error.strerror or error}): a list holds one path a line") from None
     for line in map(str.strip, lines):
         if is_remote(line):
             yield line, 1
@@ -135,13 +169,14 @@ def _listed(list_file: Path) -> Iterator[tuple[Path | str, int]]:
 
 
 def _depth(path: Path, base: Path) -> int:
-    return len(path.parts) - len(base.parts) if path.is_relative_to(base) else 1
+    return max(1, len(path.parts) - len(base.parts)) if path.is_relative_to(base) else 1
 
 
 def _names(paths: Iterable[Path | str], depths: dict[Path | str, int]) -> dict[Path | str, str]:
     depth = {path: depths[path] for path in paths}
     while True:
-        names = {path: PurePath(*_parts(path)[-count:]).as_posix() for path, count in depth.items()}
+        # Never with the root: a name that is absolute would be written to where it points, not into the output.
+        names = {path: "/".join(map(_part, _parts(path)[-count:])) or "\\root" for path, count in depth.items()}
         count_of = Counter(names.values())
         clashing = [path for path, name in names.items() if count_of[name] > 1]
         if not clashing:
@@ -151,4 +186,14 @@ def _names(paths: Iterable[Path | str], depths: dict[Path | str, int]) -> dict[P
 
 
 def _parts(path: Path | str) -> tuple[str, ...]:
-    return path.parts if isinstance(path, Path) else parts_of(path)
+    return path.parts[1:] if isinstance(path, Path) else parts_of(path)
+
+
+def _part(part: str) -> str:
+    """A part of a name that prints, that no other part is written as, and that leaves room for what is added to it."""
+    written = escaped(part.replace("\\", "\\\\"))
+    if len(written.encode()) <= LONGEST_NAME:
+        return written
+    stem, suffix = os.path.splitext(written)
+    whole = hashlib.blake2b(os.fsencode(part), digest_size=8).hexdigest()
+    return f"{stem.encode()[: LONGEST_NAME - 40].decode(errors='ignore')}~{whole}{suffix if len(suffix) < 8 else ''}"

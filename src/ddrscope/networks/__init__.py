@@ -3,7 +3,7 @@
 from ddrscope.networks.edsr import EDSR
 from ddrscope.networks.guided import DegradationGuide, GuidedSRResNet
 from ddrscope.networks.hub import save_to_hub_folder
-from ddrscope.networks.loading import load_network
+from ddrscope.networks.loading import load_named_network, load_network
 from ddrscope.networks.network import Network, random_twin, tell_apart
 from ddrscope.networks.residual import ResidualMeasurement, measure_global_residual
 from ddrscope.networks.srresnet import SRResNet
@@ -19,6 +19,7 @@ __all__ = [
     "ResidualMeasurement",
     "SRResNet",
     "list_networks",
+    "load_named_network",
     "load_network",
     "measure_global_residual",
     "network_names",

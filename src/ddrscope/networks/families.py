@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ddrscope.errors import InputError
 from ddrscope.networks.edsr import EDSR, edsr_shape, edsr_weights
 from ddrscope.networks.guided import DegradationGuide, GuidedSRResNet, guided_shape
+from ddrscope.networks.limits import AllocationLimit
 from ddrscope.networks.network import Network
 from ddrscope.networks.residual import measure_global_residual
 from ddrscope.networks.srresnet import SRResNet, basicsr_names, srresnet_shape
@@ -145,7 +146,8 @@ def _from_spandrel(state: dict[str, Tensor], name: str) -> Network | None:
     from spandrel import MAIN_REGISTRY, ImageModelDescriptor, UnsupportedModelError
 
     try:
-        descriptor = MAIN_REGISTRY.load(dict(state))
+        with AllocationLimit(state.values()):
+            descriptor = MAIN_REGISTRY.load(dict(state))
     except UnsupportedModelError:
         return None
     # Its detectors trust the names; weights that only resemble an architecture may fail in any way.
@@ -203,7 +205,8 @@ def _spandrel_layers(architecture: str, module: nn.Module) -> tuple[str, ...]:
 
 def _load_strictly(name: str, architecture: str, build: Callable[[], Module], state: dict[str, Tensor]) -> Module:
     def load() -> Module:
-        module = build()
+        with AllocationLimit(state.values()):
+            module = build()
         module.load_state_dict(state)
         return module.eval()
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, escaped
 from ddrscope.networks.efficientnet import EfficientNetLite0, layer_names, our_names
 from ddrscope.networks.families import build_network
 from ddrscope.networks.hub import PREFIX, cached_folder, cached_name, is_hub_folder, load_hub_folder
@@ -30,7 +30,7 @@ from ddrscope.networks.zoo import (
     network_names,
     pretrained_pair,
 )
-from ddrscope.store import sha256
+from ddrscope.store import exists, sha256
 
 SUFFIXES = (".safetensors", *TORCH_SUFFIXES, ".param", ".bin")
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -63,7 +63,7 @@ def load_network(
         network = load_hub_folder(Path(text), None, global_residual)
     elif Path(text).suffix.lower() in SUFFIXES:
         network = _from_path(Path(text), global_residual, trust)
-    elif _FUNCTION.fullmatch(text) and not Path(text).exists():
+    elif _FUNCTION.fullmatch(text) and not exists(Path(text)):
         return _from_function(text, scale)
     else:
         raise _unknown_spec(text)
@@ -72,10 +72,18 @@ def load_network(
     return network
 
 
+def load_named_network(spec: object, where: str) -> Network:
+    """The network that a file of others names; raises `InputError` for ``module:function``, which would run what they please."""
+    text = str(spec)
+    if text not in network_names() and (len(text) > 4096 or Path(text).suffix.lower() not in SUFFIXES):
+        raise InputError(f"{where} = {text[:200]} is neither a file of weights nor a name of ddrscope models list")
+    return load_network(text)
+
+
 def _from_path(path: Path, global_residual: bool | None, trust: bool) -> Network:
     if path.suffix.lower() in (".param", ".bin"):
-        return _from_ncnn(path.with_suffix(".param"), path.with_suffix(".bin"), path.stem)
-    return _from_file(path, path.stem, global_residual, trust)
+        return _from_ncnn(path.with_suffix(".param"), path.with_suffix(".bin"), escaped(path.stem))
+    return _from_file(path, escaped(path.stem), global_residual, trust)
 
 
 def _from_file(path: Path, name: str, global_residual: bool | None, trust: bool) -> Network:
@@ -91,6 +99,8 @@ def _from_ncnn(param: Path, binary: Path, name: str) -> Network:
     if weights.final_resize == 1.0:
         return network
     scale = round(network.scale * weights.final_resize)
+    if scale < 1:
+        raise InputError(f"{param} shrinks its output to nothing: download or convert it again")
     note = f"The network enlarges by {network.scale}; its output is then shrunk to x{scale}, after all layers looked at."
     shrink = _ThenShrink(network.module, scale / network.scale)
     return dataclasses.replace(network, scale=scale, notes=(*network.notes, note), run=shrink)
@@ -208,7 +218,7 @@ def _unknown_spec(text: str) -> InputError:
     path = Path(text)
     if path.is_dir():
         return InputError(f"{text} is a folder without config.json and model.safetensors: give a file of weights in it")
-    if path.exists():
+    if exists(path):
         return InputError(f"{text} is no checkpoint by its name: its suffix must be one of {', '.join(SUFFIXES)}")
     names = network_names()
     nearest = difflib.get_close_matches(text, names, n=3, cutoff=0.4) or names

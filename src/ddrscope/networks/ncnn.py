@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ddrscope.errors import InputError
+from ddrscope.store import is_file
 
 MAGIC = "7767517"
 MAX_PARAM_BYTES = 1 << 20
@@ -44,7 +45,7 @@ class NcnnLayer:
 
     def number(self, key: int, default: float = 0) -> float:
         """The parameter ``key``."""
-        return self.params.get(key, (default,))[0]
+        return (self.params.get(key) or (default,))[0]
 
 
 class NcnnWeights(NamedTuple):
@@ -80,12 +81,11 @@ def read_ncnn(param: Path, binary: Path) -> NcnnWeights:
 
 def read_param(path: Path) -> list[NcnnLayer]:
     """The layers of a `.param` file in order; raises `InputError` for a damaged one or a layer type not known here."""
+    _check_is_file(path)
     try:
         if path.stat().st_size > MAX_PARAM_BYTES:
             raise InputError(f"{path} is too large for an ncnn graph: at most {MAX_PARAM_BYTES >> 20} MB are read")
         lines = path.read_text(encoding="ascii").splitlines()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; an ncnn network is a .param and a .bin of the same name") from None
     except (OSError, UnicodeDecodeError):
         raise InputError(f"{path} is no ncnn graph in text form: binary .param files are not read") from None
     if not lines or lines[0].strip() != MAGIC:
@@ -162,12 +162,10 @@ def _is_usual_compact(layers: list[NcnnLayer], interps: list[NcnnLayer]) -> bool
 
 def _read_bin(path: Path, layers: list[NcnnLayer]) -> Iterator[tuple[Tensor, Tensor] | Tensor]:
     """In file order: (weight, bias) of each convolution, slopes of each PReLU. Sizes are checked before anything is read."""
-    try:
-        if path.stat().st_size > MAX_BIN_BYTES:
-            raise InputError(f"{path} is too large: at most {MAX_BIN_BYTES >> 30} GB of ncnn weights are read")
-        data = path.read_bytes()
-    except OSError:
-        raise InputError(f"{path}: no such file; an ncnn network is a .param and a .bin of the same name") from None
+    _check_is_file(path)
+    if path.stat().st_size > MAX_BIN_BYTES:
+        raise InputError(f"{path} is too large: at most {MAX_BIN_BYTES >> 30} GB of ncnn weights are read")
+    data = path.read_bytes()
     offset = 0
 
     def take(count: int, dtype: str) -> Tensor:
@@ -195,6 +193,12 @@ def _read_bin(path: Path, layers: list[NcnnLayer]) -> Iterator[tuple[Tensor, Ten
             yield take(int(layer.number(0)), "<f4")
     if offset != len(data):
         raise InputError(f"{path} is longer than its .param says: the two do not belong together")
+
+
+def _check_is_file(path: Path) -> None:
+    # A pipe under this name would be waited for, a device read for ever.
+    if not is_file(path):
+        raise InputError(f"{path}: no such file; an ncnn network is a .param and a .bin of the same name")
 
 
 def _check_convolution(path: Path, layer: NcnnLayer, outputs: int, size: int) -> None:

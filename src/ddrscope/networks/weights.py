@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pickle
 import re
+import struct
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,7 +17,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ddrscope.errors import InputError
-from ddrscope.store import atomic_write, sha256
+from ddrscope.networks.limits import check_directory, check_pickle
+from ddrscope.store import atomic_write, is_file, sha256
 
 TORCH_SUFFIXES = (".pth", ".pt", ".ckpt")
 MAX_BYTES = 8 << 30
@@ -27,6 +29,8 @@ _WRAPPERS = (
     "model", "network", "net",
 )  # fmt: skip
 _PREFIXES = ("module.", "_orig_mod.", "netG.", "net_g.", "generator.", "model.", "net.")
+# Prefixes within prefixes, and wrappers within wrappers: honest files have two or three; a hostile one may hold itself.
+_DEEPEST = 8
 _CONVERT = "safetensors.torch.save_file(torch.load(FILE, weights_only=False)[KEY], 'FILE.safetensors')"
 
 
@@ -60,13 +64,13 @@ def read_metadata(path: Path) -> dict[str, str]:
         return file.metadata() or {}
 
 
-def candidate_states(state: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+def candidate_states(state: dict[str, Tensor], depth: int = _DEEPEST) -> Iterator[dict[str, Tensor]]:
     """The weights as they are, then what lies under each usual prefix (``module.``, ``netG.``, ...), prefixes within included."""
     yield state
     for prefix in _PREFIXES:
         inner = {key.removeprefix(prefix): tensor for key, tensor in state.items() if key.startswith(prefix)}
-        if inner:
-            yield from candidate_states(inner)
+        if inner and depth:
+            yield from candidate_states(inner, depth - 1)
 
 
 def save_network(path: Path, module: nn.Module, metadata: Mapping[str, str]) -> None:
@@ -88,7 +92,7 @@ def save_network(path: Path, module: nn.Module, metadata: Mapping[str, str]) -> 
 
 
 def _check_file(path: Path) -> None:
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"{path}: no such file; give a checkpoint, a bundled name or module:function")
     size = path.stat().st_size
     if size == 0:
@@ -112,13 +116,17 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _read_torch(path: Path, trust: bool) -> Any:
-    if zipfile.is_zipfile(path) and _is_torchscript(path):
+    with path.open("rb") as file:
+        # PyTorch goes by the beginning of a file, Python by its end.
+        zipped = file.read(2) == b"PK" or zipfile.is_zipfile(path)
+    if zipped and _is_torchscript(path):
         if not trust:
             raise InputError(
                 f"{path} is a TorchScript archive, which holds a program: save its state_dict() as .safetensors, "
                 "or pass --trust if you trust its source"
             )
         return _read_torchscript(path)
+    _check_pickles(path, zipped)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -142,7 +150,8 @@ def _is_torchscript(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            check_directory(path, archive)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
         raise _damaged(path, "PyTorch checkpoint", error) from None
     if any(entry.filename.endswith("constants.pkl") for entry in entries):
         return True
@@ -150,6 +159,24 @@ def _is_torchscript(path: Path) -> bool:
     if sum(entry.file_size for entry in entries) > path.stat().st_size:
         raise InputError(f"{path} would unpack to more than its own size, which torch.save never writes: refused")
     return False
+
+
+def _check_pickles(path: Path, zipped: bool) -> None:
+    try:
+        if zipped:
+            with zipfile.ZipFile(path) as archive:
+                for entry in archive.infolist():
+                    if entry.filename.endswith(".pkl"):
+                        with archive.open(entry) as pickled:
+                            check_pickle(cast(BinaryIO, pickled))
+        else:
+            with path.open("rb") as file:
+                # A magic number, a protocol, the machine, the weights, their storages.
+                for _ in range(5):
+                    check_pickle(file)
+    # Not followed to its end, it is not given to the unpickler either.
+    except Exception as error:
+        raise _damaged(path, "PyTorch checkpoint", f"not what torch.save writes: {error}") from None
 
 
 def _read_torchscript(path: Path) -> dict[str, Tensor]:
@@ -164,7 +191,9 @@ def _read_torchscript(path: Path) -> dict[str, Tensor]:
 def _find_state(path: Path, content: Any) -> dict[str, Tensor]:
     """The dictionary of tensors in a checkpoint, unwrapped."""
     first = content
-    while isinstance(content, Mapping) and not any(isinstance(value, Tensor) for value in content.values()):
+    for _ in range(_DEEPEST):
+        if not isinstance(content, Mapping) or any(isinstance(value, Tensor) for value in content.values()):
+            break
         inner = [content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping)]
         if not inner and len(content) == 1:
             inner = [value for value in content.values() if isinstance(value, Mapping)]

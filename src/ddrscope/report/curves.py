@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ddrscope.report.style import CONTROL_COLOR, MEASURE_NAMES, OKABE_ITO, group_style, number
+from ddrscope.report.style import CONTROL_COLOR, MEASURE_NAMES, OKABE_ITO, group_style, number, plain
 
 if TYPE_CHECKING:
     from ddrscope.analysis.result import AnalysisResult
@@ -57,12 +57,12 @@ def path_figure(result: AnalysisResult) -> Figure | None:
             path = next(path for path in last["paths"] if path["family"] == family)
             _draw_path(panel, path)
             panel.set_title(
-                f"{entry['name']}, {view}\nSpearman of distances {number(path['spearman'])} "
+                f"{plain(entry['name'])}, {view}\nSpearman of distances {number(path['spearman'])} "
                 f"[{number(path['spearman_low'])}, {number(path['spearman_high'])}]",
                 fontsize=9,
             )
             panel.set_xlabel("principal plane of the centroids, 1")
-            panel.set_ylabel(f"{family}: 2")
+            panel.set_ylabel(f"{plain(family)}: 2")
     return figure
 
 
@@ -142,7 +142,7 @@ def _network_legend(figure: Figure, names: list[str], control: bool) -> None:
     handles = []
     for index, name in enumerate(names):
         color, _, marker = _network_style(index)
-        handles.append(Line2D([], [], color=color, marker=marker, label=name))
+        handles.append(Line2D([], [], color=color, marker=marker, label=plain(name)))
     if control:
         handles.append(Line2D([], [], color=CONTROL_COLOR, linestyle="--", label="random weights"))
     figure.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), frameon=False)

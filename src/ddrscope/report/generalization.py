@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.generalization.gaussian import GeneralizedGaussian
-from ddrscope.report.style import CONTROL_COLOR, group_style, number, with_interval
+from ddrscope.report.style import CONTROL_COLOR, group_style, number, plain, with_interval
 from ddrscope.report.writing import write_page
 from ddrscope.store import without_nan
 
@@ -60,13 +60,16 @@ def srga_figure(result: GeneralizationResult) -> Figure:
         panel.grid(alpha=0.25)
         panel.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("SRGA (0: as the reference)")
-    handles = [Line2D([], [], color=group_style(index)[0], marker=group_style(index)[1], label=name) for index, name in enumerate(networks)]
+    handles = []
+    for index, name in enumerate(networks):
+        color, marker = group_style(index)
+        handles.append(Line2D([], [], color=color, marker=marker, label=plain(name)))
     handles.append(Line2D([], [], color=CONTROL_COLOR, linestyle=":", label="floor: two halves of the reference"))
     figure.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), frameon=False)
     first = result.data["scores"][0]
     figure.suptitle(
         f"smaller generalizes better; bands: 95 % over {first['photos']} photographs, {first['patches']} patches a set; "
-        f"reference {result.data['reference']}",
+        f"reference {plain(result.data['reference'])}",
         fontsize=10,
     )
     return figure
@@ -92,10 +95,10 @@ def density_figure(result: GeneralizationResult, network: str) -> Figure:
         panel.plot(x, density, color=group_style(1)[0], linewidth=1.5)
         panel.set_yscale("log")
         panel.set_ylim(lowest, counts.max() * 3)
-        panel.set_title(f"{row['set']}: SRGA {number(row['srga'])}, shape {number(row['shape'])}", fontsize=9)
+        panel.set_title(f"{plain(row['set'])}: SRGA {number(row['srga'])}, shape {number(row['shape'])}", fontsize=9)
     figure.supxlabel("coefficient of a principal component", fontsize=9)
     figure.supylabel("density", fontsize=9)
-    figure.suptitle(f"{network}: coefficients (grey) and the generalized Gaussian fitted to them (line)", fontsize=10)
+    figure.suptitle(f"{plain(network)}: coefficients (grey) and the generalized Gaussian fitted to them (line)", fontsize=10)
     return figure
 
 
@@ -171,20 +174,21 @@ def _ranking_row(row: dict[str, Any]) -> str:
         said = "–"
     else:
         said = f"{with_interval(row, 'difference')}: " + ("worse than the one above" if row["apart"] else "cannot be told apart")
-    return f"<tr><td>{row['place']}</td><td>{html.escape(row['network'])}</td><td>{with_interval(row, 'srga')}</td><td>{said}</td></tr>"
+    cells = (row["place"], row["network"], with_interval(row, "srga"), said)
+    return "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells) + "</tr>"
 
 
 def _correlation(name: str, found: dict[str, Any]) -> str:
-    return f"<li>{html.escape(name)}: {number(found['spearman'])} over {found['sets']} sets</li>"
+    return f"<li>{html.escape(name)}: {number(found['spearman'])} over {html.escape(str(found['sets']))} sets</li>"
 
 
 def _score_row(row: dict[str, Any]) -> str:
     cells = (
-        html.escape(row["network"]), html.escape(row["set"]), with_interval(row, "srga"),
-        html.escape(row["error"] or "") or ("" if row["distinguishable"] else "not distinguishable from the reference"),
+        row["network"], row["set"], with_interval(row, "srga"),
+        row["error"] or ("" if row["distinguishable"] else "not distinguishable from the reference"),
         number(row["floor"]), number(row["sigma"]), number(row["shape"]), number(row["psnr"]), row["patches"], row["photos"],
     )  # fmt: skip
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells) + "</tr>"
 
 
 def _picture(name: str, figure: Figure) -> str:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ddrscope.report.style import group_style, with_interval
+from ddrscope.report.style import group_style, plain, with_interval
 
 if TYPE_CHECKING:
     from ddrscope.analysis.result import AnalysisResult
@@ -39,13 +39,13 @@ def grid_figure(result: AnalysisResult, view: str | None = None) -> Figure:
             points = planes[(planes["network"] == entry["name"]) & (planes["layer"] == layer["layer"])]
             _draw_plane(panel, points, groups)
             last = " (last HR layer)" if layer is layers[-1] else ""
-            panel.set_title(f"{layer['layer']}{last}\nCHI {with_interval(layer, 'chi_pca')}", fontsize=9)
+            panel.set_title(f"{plain(layer['layer'])}{last}\nCHI {with_interval(layer, 'chi_pca')}", fontsize=9)
         for panel in line[len(layers) :]:
             panel.axis("off")
         line[0].set_ylabel(_wrapped(entry["name"]), fontsize=11, fontweight="bold")
     figure.suptitle(
         f"t-SNE of {view} features; CHI by degradation on PCA-50 [95 %]; "
-        f"n = {networks[0]['layers'][0]['n']} ({result.data['pictures']} pictures of {result.data['photos']} photographs)",
+        f"n = {plain(str(networks[0]['layers'][0]['n']))} ({result.data['pictures']} pictures of {result.data['photos']} photographs)",
         fontsize=10,
     )
     figure.legend(handles=_legend(groups), loc="outside lower center", ncols=min(len(groups), 6), frameon=False)
@@ -65,7 +65,7 @@ def _draw_plane(panel: Axes, points: pd.DataFrame, groups: Sequence[str]) -> Non
 def _legend(groups: Sequence[str]) -> list[Line2D]:
     styles = [group_style(index) for index in range(len(groups))]
     return [
-        Line2D([], [], color=color, marker=marker, linestyle="", markersize=7, label=group)
+        Line2D([], [], color=color, marker=marker, linestyle="", markersize=7, label=plain(group))
         for group, (color, marker) in zip(groups, styles, strict=True)
     ]
 
@@ -77,4 +77,4 @@ def _spread(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _wrapped(name: str, width: int = 24) -> str:
-    return "\n".join(name[start : start + width] for start in range(0, len(name), width))
+    return "\n".join(plain(name[start : start + width]) for start in range(0, len(name), width))

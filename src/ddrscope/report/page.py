@@ -110,7 +110,7 @@ def _verdicts(data: dict[str, Any]) -> str:
     blocks = []
     for name in dict.fromkeys(verdict["network"] for verdict in data["verdicts"]):
         lines = [
-            f'<p><span class="answer {verdict["answer"]}">{html.escape(verdict["view"])}: '
+            f'<p><span class="answer {html.escape(verdict["answer"])}">{html.escape(verdict["view"])}: '
             f"{ANSWER_WORDS[verdict['answer']]}</span> {html.escape(verdict['sentence'])}</p>"
             for verdict in data["verdicts"]
             if verdict["network"] == name
@@ -154,12 +154,9 @@ def _table(data: dict[str, Any]) -> str:
             values = "".join(
                 f'<td data-value="{_sort_key(row.get(m))}">{html.escape(with_interval(row, m))}</td>' for m in measures
             )
-            p_value = with_interval(row, "p_value")
-            text = "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells)
-            body.append(
-                f'<tr class="{kind or "asked"}">{text}{values}<td data-value="{_sort_key(row.get("p_value"))}">{p_value}</td>'
-                f"<td>{row['n']}</td><td>{row['k']}</td></tr>"
-            )
+            p_value = f'<td data-value="{_sort_key(row.get("p_value"))}">{html.escape(with_interval(row, "p_value"))}</td>'
+            text, counts = ("".join(f"<td>{html.escape(str(cell))}</td>" for cell in some) for some in (cells, (row["n"], row["k"])))
+            body.append(f'<tr class="{html.escape(kind or "asked")}">{text}{values}{p_value}{counts}</tr>')
     return f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody>"
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ddrscope.degradations import resize
-from ddrscope.report.style import group_style
+from ddrscope.report.style import group_style, plain
 from ddrscope.restoration import EmbeddingMap
 from ddrscope.store import atomic_write
 
@@ -36,13 +36,13 @@ def write_comparison(path: Path, small: NDArray[np.float32], made: NDArray[np.un
     # A stripe of a picture must not make a figure of a million lines.
     ratio = [min(max(shape[0] / shape[1], 0.15), 2.5) for shape in (size, inside.shape)]
     figure = Figure(figsize=(10, 5 * sum(ratio) + 1.2), dpi=110, layout="constrained")
-    figure.suptitle(found, fontsize=11)
+    figure.suptitle(plain(found), fontsize=11)
     panels = figure.subplots(2, 2, height_ratios=ratio)
     titles = (("whole, bicubic", f"whole, {name}"), (f"detail x{scale}, bicubic", f"detail x{scale}, {name}"))
     for row, images, words in zip(panels, cells, titles, strict=True):
         for panel, image, title in zip(row, images, words, strict=True):
             panel.imshow(np.repeat(image, 3 // image.shape[2], axis=2).clip(0, 1), interpolation="nearest")
-            panel.set_title(title, fontsize=10)
+            panel.set_title(plain(title), fontsize=10)
             panel.set_axis_off()
     _save(figure, path)
 
@@ -56,12 +56,12 @@ def write_explanation(path: Path, known: EmbeddingMap, cells: NDArray[np.float64
         color, marker = group_style(index)
         chosen = np.array(known.damages) == damage
         x, y = known.points[chosen].T
-        panel.scatter(x, y, s=30, color=color, marker=marker, edgecolors="white", linewidths=0.5, label=damage)
+        panel.scatter(x, y, s=30, color=color, marker=marker, edgecolors="white", linewidths=0.5, label=plain(damage))
     x, y = cells.mean(axis=0)
     panel.scatter(x, y, s=260, color="black", marker="*", edgecolors="white", linewidths=1, label="the picture")
     panel.set_xlabel(f"first component of the embedding ({known.plane.explained_variance_ratio_[0]:.0%} of variance)")
     panel.set_ylabel(f"second ({known.plane.explained_variance_ratio_[1]:.0%})")
-    panel.set_title(title, fontsize=10)
+    panel.set_title(plain(title), fontsize=10)
     figure.legend(loc="outside right upper", title="16 photographs each,\ndamaged on purpose", fontsize=9)
     _save(figure, path)
 

@@ -61,7 +61,7 @@ def _summary(key: str, views: list[dict[str, Any]]) -> str:
 
 
 def _badge(verdict: str) -> str:
-    return f'<span class="verdict-{verdict.replace(" ", "-")}">{html.escape(verdict)}</span>'
+    return f'<span class="verdict-{html.escape(verdict.replace(" ", "-"))}">{html.escape(verdict)}</span>'
 
 
 def _claim(key: str, views: list[dict[str, Any]], figure: Figure) -> str:
@@ -69,12 +69,12 @@ def _claim(key: str, views: list[dict[str, Any]], figure: Figure) -> str:
     figure.savefig(buffer, format="png", dpi=PAGE_DPI)
     source = base64.b64encode(buffer.getvalue()).decode()
     rows = "".join(
-        f"<tr><td>{view['view']}</td><td>{html.escape(case['case'])}</td><td>{_badge(ANSWERS[case['holds']])}</td>"
+        f"<tr><td>{html.escape(view['view'])}</td><td>{html.escape(case['case'])}</td><td>{_badge(ANSWERS[case['holds']])}</td>"
         f"<td>{html.escape(case['evidence'])}</td></tr>"
         for view in views
         for case in view["cases"]
     )
-    verdicts = "; ".join(f"{view['view']}: {_badge(view['verdict'])}" for view in views)
+    verdicts = "; ".join(f"{html.escape(view['view'])}: {_badge(view['verdict'])}" for view in views)
     return (
         f'<section id="{key}"><h2>{key}: {html.escape(views[0]["text"])}</h2><p>{verdicts}</p>'
         f'<p class="hint">Rule: {html.escape(views[0]["rule"])}</p>'
@@ -89,6 +89,6 @@ def _training(training: dict[str, Any]) -> str:
     rows = []
     for seconds, row in zip(training["seconds"], training["quality"], strict=True):
         numbers = (f"{row['psnr']:.2f}", f"{row['psnr_bicubic']:.2f}", f"{row['lpips']:.3f}", f"{row['lpips_bicubic']:.3f}")
-        cells = "".join(f"<td>{cell}</td>" for cell in (training["name"], row["stage"], f"{seconds / 60:.0f}", *numbers))
+        cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in (training["name"], row["stage"], f"{seconds / 60:.0f}", *numbers))
         rows.append(f"<tr>{cells}</tr>")
     return "".join(rows)

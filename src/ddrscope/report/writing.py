@@ -20,5 +20,5 @@ def write_page(folder: Path, figures: Mapping[str, Figure], page: str) -> Path:
                 figure.savefig(temporary, format=kind, dpi=PRINT_DPI)
     path = folder / "report.html"
     with atomic_write(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
     return path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +13,7 @@ from ddrscope.degradations.blur import AnisotropicBlur, GaussianBlur
 from ddrscope.degradations.compression import Jpeg
 from ddrscope.degradations.noise import GaussianNoise
 from ddrscope.errors import InputError
-from ddrscope.networks import DegradationGuide, GuidedSRResNet, SRResNet, load_network, network_names, random_twin
+from ddrscope.networks import DegradationGuide, GuidedSRResNet, SRResNet, load_named_network, random_twin
 from ddrscope.networks.guided import CELL
 from ddrscope.training.recipes import Recipe
 
@@ -38,9 +37,7 @@ def build(recipe: Recipe) -> SRResNet | GuidedSRResNet:
 def make_guide(recipe: Recipe) -> DegradationGuide:
     """The frozen beginning of the recipe's ``guide``, or of the same network with weights drawn from the recipe's seed."""
     # Recipes are passed around: one must not name a function to be run here.
-    if recipe.guide not in network_names() and not Path(recipe.guide).is_file():
-        raise InputError(f"guide = {recipe.guide} is neither a file nor a name of ddrscope models list")
-    guide = load_network(recipe.guide)
+    guide = load_named_network(recipe.guide, "guide")
     if recipe.guidance == "untrained":
         guide = random_twin(guide, recipe.seed)
     if not isinstance(guide.module, SRResNet) or guide.channels != 3 or len(guide.module.body) < recipe.guide_blocks:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
+import reprlib
 import tomllib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,8 +17,12 @@ from pydantic.dataclasses import dataclass
 
 from ddrscope.degradations import DrawnPipeline, parse_drawn
 from ddrscope.errors import InputError
+from ddrscope.store import read_toml
 
-_STRICT = ConfigDict(extra="forbid")
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+# What is wrong in a recipe is shown, however long or deep it is.
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 80
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -82,7 +89,7 @@ class Recipe:
     patch: int = Field(default=24, ge=8)
     average: float = Field(default=0.999, ge=0, lt=1)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=1 << 63)
     damage: tuple[str, ...] = ()
     guidance: Literal["none", "ddr", "untrained", "oracle"] = "none"
     guide: str = "srgan-wgr"
@@ -170,8 +177,8 @@ def make_recipe(name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
     """
     if name.endswith(".toml"):
         try:
-            given = tomllib.loads(Path(name).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            given = read_toml(Path(name))
+        except (OSError, ValueError) as error:
             raise InputError(f"recipe {name} cannot be read: {error}") from None
         base = _named(str(given.pop("base", "compact")))
     else:
@@ -184,9 +191,11 @@ def make_recipe(name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
             last, value = table, {last: value}
         _merge(values, {last: value})
     try:
-        recipe = TypeAdapter(Recipe).validate_python(values)
+        recipe = _adapter().validate_python(values)
     except ValidationError as error:
         raise InputError(_explain(error)) from None
+    except RecursionError:
+        raise InputError(f"recipe {name[:200]} is nested too deeply: it has tables pixel and adversarial, and none in these") from None
     recipe.drawn()
     return recipe
 
@@ -197,10 +206,10 @@ def parse_changes(texts: Sequence[str]) -> dict[str, Any]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not (key and equals and value):
-            raise InputError(f"{text!r} is not of the form KEY=VALUE: write for instance pixel.steps=2000")
+            raise InputError(f"{text[:80]!r} is not of the form KEY=VALUE: write for instance pixel.steps=2000")
         try:
             changes[key.strip()] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             changes[key.strip()] = value
     return changes
 
@@ -215,15 +224,23 @@ def as_toml(recipe: Recipe) -> str:
     return "\n".join(lines) + "\n"
 
 
+@cache
+def _adapter() -> TypeAdapter[Recipe]:
+    return TypeAdapter(Recipe)
+
+
 def _toml_value(value: bool | float | str | Sequence[str]) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_toml_value, value))}]"
-    return str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
+    if isinstance(value, str):
+        # TOML writes text as JSON does, but for one character.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _named(name: str) -> Recipe:
     if name not in RECIPES:
-        raise InputError(f"no recipe is called {name!r}{_nearest(name, RECIPES)}: choose one of {', '.join(RECIPES)}, or a .toml file")
+        raise InputError(f"no recipe is called {name[:80]!r}{_nearest(name, RECIPES)}: choose one of {', '.join(RECIPES)}, or a .toml file")
     return RECIPES[name]
 
 
@@ -238,13 +255,18 @@ def _merge(values: dict[str, Any], given: Mapping[str, Any]) -> None:
 def _explain(error: ValidationError) -> str:
     """The first thing wrong with a recipe, in one line."""
     first = error.errors()[0]
-    *tables, key = (str(part) for part in first["loc"])
+    # A key of bytes without an encoding has no place.
+    *tables, key = [str(part) for part in first["loc"]] or ["a key"]
     where = ".".join([*tables, key])
     if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         stage = {"pixel": PixelStage, "adversarial": AdversarialStage}.get(tables[0] if tables else "", Recipe)
         known = [field.name for field in dataclasses.fields(stage)]
-        return f"a recipe has no key {where!r}{_nearest(key, known)}: it has {', '.join(known)}"
-    return f"recipe: {where} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+        return f"a recipe has no key {where[:80]!r}{_nearest(key, known)}: it has {', '.join(known)}"
+    try:
+        shown = _short.repr(first["input"])
+    except (ValueError, RecursionError):
+        shown = "what is given"  # a number of thousands of digits has no text
+    return f"recipe: {where} = {shown}: {first['msg'][0].lower()}{first['msg'][1:]}"
 
 
 def _nearest(word: str, known: Sequence[str] | Mapping[str, Any]) -> str:

@@ -1,0 +1,84 @@
+"""Pages made of names, metadata and results from someone who means harm: all of it is text, and none of it runs."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from ddrscope.analysis import AnalysisResult
+from ddrscope.errors import InputError
+from ddrscope.generalization import GeneralizationResult
+from ddrscope.report import report_html
+from ddrscope.report.page import _script_safe
+from forged import open_page
+
+HOSTILE = "</script><img src=x onerror=alert(1)>"
+# The same behind quotation marks, a formula that matplotlib cannot read, and a word to the terminal.
+WORSE = HOSTILE + '"><a onclick=alert(1) b="\'$\\frac$\x1b[2J'
+
+
+class Tags(HTMLParser):
+    """The elements of a page, and every attribute that would run something."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.seen: dict[str, int] = {}
+        self.running: list[str] = []
+        self.feed(re.sub(r"<script>.*?</script>", "", page, count=1, flags=re.S))  # the plotting library
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen[tag] = self.seen.get(tag, 0) + 1
+        self.running += [name for name, _ in attrs if name.startswith("on")]
+
+
+def test_hostile_names_are_only_text(browser: Browser, small_result: AnalysisResult, tmp_path: Path) -> None:
+    name = small_result.data["networks"][0]["name"]
+    hostile = json.loads(json.dumps(small_result.data).replace(name, HOSTILE))
+    embedding = small_result.embedding.replace({"network": name}, HOSTILE).assign(picture=HOSTILE)
+    result = AnalysisResult(hostile, embedding, small_result.thumbnails.assign(picture=HOSTILE))
+    page, seen = open_page(browser, result, tmp_path, 1280)
+    assert seen == {"console": [], "requests": [], "dialogs": []}
+    assert page.locator("img[src=x]").count() == 0
+    assert HOSTILE in page.inner_text("header")
+
+
+def everywhere(value: Any, text: str, keep: tuple[str, ...]) -> Any:
+    """The same with ``text`` behind every text, but under the keys that the page looks things up by."""
+    if isinstance(value, dict):
+        return {key: item if key in keep else everywhere(item, text, keep) for key, item in value.items()}
+    if isinstance(value, list):
+        return [everywhere(item, text, keep) for item in value]
+    return value + text if isinstance(value, str) else value
+
+
+def test_a_shared_analysis_is_only_text(small_result: AnalysisResult) -> None:
+    data = everywhere(copy.deepcopy(small_result.data), WORSE, ("view", "answer", "content", "settings"))
+    for entry in [*data["networks"], *data["controls"]]:
+        for row in entry["layers"]:
+            row["n"], row["k"] = f"1{WORSE}", f"2{WORSE}"
+    embedding = small_result.embedding.assign(network=small_result.embedding["network"].astype(object) + WORSE)
+    plain = Tags(report_html(small_result))
+    hostile = Tags(report_html(AnalysisResult(data, embedding, small_result.thumbnails)))
+    assert hostile.seen == plain.seen and hostile.running == plain.running
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", "[" * 100_000, '{"networks": 3}', "null", "\0"])
+def test_results_that_are_none(tmp_path: Path, content: str) -> None:
+    for name, kind in (("analysis", AnalysisResult), ("generalization", GeneralizationResult)):
+        (tmp_path / f"{name}.json").write_text(content)
+        for table in ("embedding", "thumbnails"):
+            (tmp_path / f"{table}.parquet").write_bytes(b"PAR1")
+        with pytest.raises(InputError, match="holds no finished"):
+            kind.load(tmp_path)
+
+
+def test_what_a_script_element_holds_cannot_end_it() -> None:
+    text = _script_safe({"a": [HOSTILE, "<!--<script>", "]]>", "\u2028"]})
+    assert not re.search("[<>&]", text) and json.loads(text)["a"][0] == HOSTILE

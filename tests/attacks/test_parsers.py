@@ -1,0 +1,214 @@
+"""Every parser of text: a value or an `InputError` for any text, and what is written is read again as the same."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ddrscope.cli.app import repeat_options
+from ddrscope.cli.common import named_values
+from ddrscope.degradations import Degradation, Pipeline, list_degradations, parse_degradation, parse_drawn
+from ddrscope.degradations.base import Range
+from ddrscope.degradations.distortions import read_distortions
+from ddrscope.errors import InputError, escaped, printable
+from ddrscope.features.names import LayerName
+from ddrscope.generalization.suite import read_suite
+from ddrscope.images import find_pictures
+from ddrscope.networks import load_network
+from ddrscope.networks.ncnn import read_param
+from ddrscope.training import Recipe, as_toml, make_recipe, parse_changes
+from forged import write
+
+FAMILIES = sorted(family.family for family in list_degradations())
+ODD = ["1e999", "0x1", "1_0", "-0", "\u0663", "9" * 400]
+NUMBERS = st.one_of(st.integers(-999, 999).map(str), st.floats().map(str), st.sampled_from(ODD))
+# Text that nearly is one, which goes further into a parser than any text.
+NEARLY = st.lists(
+    st.one_of(st.sampled_from([*FAMILIES, "clean", ":", ",", "+", "..", " "]), NUMBERS, st.text(max_size=3)), max_size=12
+).map("".join)
+TEXTS = st.one_of(st.text(), NEARLY)
+
+
+def value_or_refusal(call: Callable[..., Any], *given: Any) -> Any:
+    """What the call gives, None for an `InputError` of one line; anything else is a failure."""
+    try:
+        return call(*given)
+    except InputError as error:
+        assert len(printable(str(error)).splitlines()) == 1
+        return None
+
+
+# Degradations
+
+
+@st.composite
+def degradations(draw: st.DrawFn) -> Degradation:
+    """A degradation of any family and level."""
+    family = draw(st.sampled_from(list_degradations()))
+    values = []
+    for _, kind, allowed, _ in family._parameters():
+        if isinstance(allowed, Range):
+            numbers = st.integers(int(np.ceil(allowed.low)), int(allowed.high)) if kind is int else st.floats(allowed.low, allowed.high)
+            values.append(draw(numbers))
+        else:
+            values.append(draw(st.sampled_from(allowed)))
+    return family(*values)
+
+
+@given(st.lists(degradations(), max_size=4))
+def test_the_text_of_a_pipeline_is_read_as_the_pipeline(steps: list[Degradation]) -> None:
+    pipeline = Pipeline(tuple(steps))
+    assert parse_degradation(pipeline.text) == pipeline
+    drawn = parse_drawn(pipeline.text)
+    assert drawn.low == drawn.high == pipeline == drawn.draw(np.random.default_rng(0))
+
+
+@given(TEXTS)
+def test_any_text_as_a_degradation(text: str) -> None:
+    pipeline = value_or_refusal(parse_degradation, text)
+    if pipeline is not None:
+        assert parse_degradation(pipeline.text) == pipeline
+
+
+@given(TEXTS, st.integers(0, 9))
+def test_any_text_as_a_drawn_degradation(text: str, seed: int) -> None:
+    drawn = value_or_refusal(parse_drawn, text)
+    if drawn is not None:
+        one = drawn.draw(np.random.default_rng(seed))
+        assert parse_degradation(one.text) == one
+
+
+# Files in TOML
+
+TOML_WORDS = ["sets", "[pixel]", "[[distortion]]", "damage", "seed", "levels", "base", *"=\n[]{}\",."]
+TOML = st.one_of(
+    st.text(),
+    st.lists(st.one_of(st.sampled_from(TOML_WORDS), NUMBERS, NEARLY), max_size=20).map("".join),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("parsers")
+
+
+@given(TOML.map(lambda text: text.encode("utf-8", "surrogatepass")) | st.binary())
+def test_any_bytes_as_a_toml_file(folder: Path, data: bytes) -> None:
+    path = write(folder / "x.toml", data)
+    for read in (read_suite, lambda name: read_distortions(Path(name)), make_recipe):
+        value_or_refusal(read, str(path))
+
+
+def known_settings() -> st.SearchStrategy[dict[str, Any]]:
+    """Changes of a recipe that are nearly right."""
+    keys = [*Recipe.__dataclass_fields__, "pixel.steps", "pixel.learning_rate", "adversarial.loss", "adversarial.share", ".", "a.b"]
+    values = st.one_of(st.booleans(), st.integers(), st.floats(), st.text(max_size=5), NEARLY, st.lists(NEARLY, max_size=2), st.none())
+    return st.dictionaries(st.sampled_from(keys), values, max_size=3)
+
+
+@given(known_settings())
+def test_the_text_of_a_recipe_is_read_as_the_recipe(folder: Path, changes: dict[str, Any]) -> None:
+    recipe = value_or_refusal(make_recipe, "pilot", changes)
+    if recipe is not None:
+        write(folder / "x.toml", as_toml(recipe).encode())
+        assert make_recipe(str(folder / "x.toml")) == recipe
+
+
+@given(st.lists(st.one_of(st.text(), st.tuples(st.sampled_from(list(Recipe.__dataclass_fields__)), TOML).map("=".join)), max_size=3))
+def test_any_words_as_changes(words: list[str]) -> None:
+    value_or_refusal(lambda: make_recipe("pilot", parse_changes(words)))
+
+
+# Names
+
+
+@given(st.text(), st.sampled_from(["", "#2", "#*", "#0", "#" + "9" * 5000]), st.booleans())
+def test_any_text_as_a_layer(text: str, call: str, is_input: bool) -> None:
+    layer = value_or_refusal(LayerName.parse, text + call + (":input" if is_input else ""))
+    if layer is not None:
+        assert LayerName.parse(str(layer)) == layer
+
+
+@given(st.text("ab.*?[]#:", min_size=1).filter(lambda text: not re.search(r"#|:input$", text)), st.integers(0, 99), st.booleans())
+def test_the_text_of_a_layer_is_read_as_the_layer(module: str, call: int, is_input: bool) -> None:
+    layer = LayerName(module, call, is_input)
+    assert LayerName.parse(str(layer)) == layer
+
+
+@given(st.lists(st.text()))
+def test_any_words_as_named_values(words: list[str]) -> None:
+    values = value_or_refusal(named_values, "--set", words)
+    if values is not None:
+        assert [f"{name}={value}" for name, value in values.items()] == words
+
+
+@given(st.lists(st.one_of(st.text(), st.sampled_from(["--set", "--degrade", "-1", "--", "-"]))))
+def test_no_word_of_a_command_is_lost(words: list[str]) -> None:
+    repeated = value_or_refusal(repeat_options, ["analyze", *words])
+    if repeated is not None:
+        several = {"--set", "--degrade", "--images", "--layers", "--series", "--view"}
+        assert [word for word in repeated if word not in several] == ["analyze", *(word for word in words if word not in several)]
+
+
+@given(st.text())
+def test_any_text_as_a_network(text: str) -> None:
+    # A name of letters, a colon and letters is a function of the user's own.
+    if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", text):
+        value_or_refusal(load_network, text)
+
+
+@given(st.text())
+def test_shown_text_controls_nothing_and_hides_nothing(text: str) -> None:
+    shown = printable(text)
+    assert shown.isascii() or shown.encode("utf-8")
+    assert not set(shown) & set(map(chr, [*range(32), *range(127, 160)])) and not re.search("[\u2028-\u202e\u2066-\u2069]", shown)
+    if text.isascii() and text.isprintable():
+        assert escaped(text) == text
+
+
+# Lists and graphs
+
+
+LINES = st.lists(st.text(), max_size=5).map(lambda lines: "\n".join(lines).encode("utf-8", "surrogatepass"))
+
+
+@given(st.one_of(st.binary(max_size=200), LINES))
+def test_any_bytes_as_a_list(folder: Path, data: bytes) -> None:
+    files = value_or_refusal(find_pictures, [write(folder / "list.txt", data)])
+    for file in files or []:
+        assert file.name.encode() and not Path(file.name).is_absolute() and ".." not in Path(file.name).parts
+    assert len({file.name for file in files or []}) == len(files or [])
+
+
+@given(st.lists(st.text(string.ascii_letters + string.digits + "._- ", min_size=1, max_size=9).map(str.strip), min_size=1, unique=True))
+def test_a_list_of_names_is_read_as_the_names(folder: Path, names: list[str]) -> None:
+    names = [f"{name}.png" for name in names]
+    found = find_pictures([write(folder / "names.txt", "\n".join(names).encode())])
+    assert sorted(file.path.name for file in found) == sorted(names)
+
+
+@given(st.tuples(st.sampled_from(["", "~x", "a/**/b", "x[", "\0"]), st.text()).map("".join))
+def test_any_text_as_a_source(text: str) -> None:
+    if not text.startswith(("/", "*", "~/")) and ".." not in text and text.strip("./~"):  # those would search this machine
+        value_or_refusal(find_pictures, [text])
+
+
+LAYER_WORDS = ["Convolution", "PReLU", "Input", "Interp", "\n", "1 1 a b", "0 1 a", "0=1", "6=27", "9=2", "-23309=0", "-23310=1,2", "="]
+LAYERS = st.lists(st.one_of(st.sampled_from(LAYER_WORDS), NUMBERS, st.text(max_size=3)), max_size=20).map(" ".join)
+
+
+@given(st.one_of(st.text(), st.tuples(st.integers(0, 3), LAYERS).map(lambda two: f"7767517\n{two[0]} 1\n{two[1]}")))
+def test_any_text_as_an_ncnn_graph(folder: Path, text: str) -> None:
+    path = write(folder / "net.param", text.encode("utf-8", "surrogatepass"))
+    write(folder / "net.bin", bytes(64))
+    for layer in value_or_refusal(read_param, path) or []:
+        assert all(isinstance(layer.number(key), float | int) for key in range(30))
+    value_or_refusal(load_network, path)

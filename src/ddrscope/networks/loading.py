@@ -59,7 +59,7 @@ def load_network(
         network = _classifier(classifier_file(text), text)
     elif text.startswith(PREFIX):
         network = load_hub_folder(cached_folder(text), cached_name(text), global_residual)
-    elif is_hub_folder(Path(text)):
+    elif exists(Path(text)) and is_hub_folder(Path(text)):
         network = load_hub_folder(Path(text), None, global_residual)
     elif Path(text).suffix.lower() in SUFFIXES:
         network = _from_path(Path(text), global_residual, trust)
@@ -216,7 +216,7 @@ def _one_line(error: Exception) -> str:
 
 def _unknown_spec(text: str) -> InputError:
     path = Path(text)
-    if path.is_dir():
+    if exists(path) and path.is_dir():
         return InputError(f"{text} is a folder without config.json and model.safetensors: give a file of weights in it")
     if exists(path):
         return InputError(f"{text} is no checkpoint by its name: its suffix must be one of {', '.join(SUFFIXES)}")

@@ -66,8 +66,8 @@ def test_tiles_make_what_the_whole_makes(name: str, photo: np.ndarray, height: i
     whole = enlarge(NETWORKS[name], pixels, scale, bits=16, tile=4096).astype(int)
     tiled = enlarge(NETWORKS[name], pixels, scale, bits=16, tile=tile).astype(int)
     assert whole.shape == (height * scale, width * scale, 3)
-    # Of 65535: rounding.
-    assert np.abs(whole - tiled).max() <= 2
+    # Of 65535, a thirtieth of a step of 8 bits: rounding.
+    assert np.abs(whole - tiled).max() <= 8
 
 
 @pytest.mark.parametrize("kind", ["plain", "guided"])
@@ -89,7 +89,7 @@ def test_the_default_overlap_holds_sixteen_blocks(photo: np.ndarray, kind: str) 
     whole, tiled, narrow = (
         enlarge(one, pixels, bits=16, tile=tile, overlap=overlap).astype(int) for tile, overlap in ((4096, OVERLAP), (64, OVERLAP), (64, 8))
     )
-    assert np.abs(whole - tiled).max() <= 2 and np.abs(whole - narrow).max() > 100
+    assert np.abs(whole - tiled).max() <= 8 and np.abs(whole - narrow).max() > 100
 
 
 def test_windows_of_a_network_begin_where_they_do_in_the_whole(photo: np.ndarray) -> None:

@@ -110,7 +110,18 @@ def test_recipes_that_are_no_file(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["seed=" + "9" * 5000, "seed=" + "[" * 5000, "." * 1000 + "=1", "a." * 5000 + "b=1", "average=nan", "scale=inf"]
+    "word",
+    [
+        "seed=" + "9" * 5000,
+        "seed=" + "[" * 5000,
+        "." * 1000 + "=1",
+        "a." * 5000 + "b=1",
+        "average=nan",
+        "scale=inf",
+        "guide=\udcff",
+        "\udcff=1",
+    ],
+    ids=["digits", "nested", "dots", "tables", "nan", "inf", "guide", "key"],
 )
 def test_changes_that_are_none(word: str) -> None:
     refused(lambda: make_recipe("pilot", parse_changes([word])))

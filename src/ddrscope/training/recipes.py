@@ -197,6 +197,10 @@ def make_recipe(name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
     except RecursionError:
         raise InputError(f"recipe {name[:200]} is nested too deeply: it has tables pixel and adversarial, and none in these") from None
     recipe.drawn()
+    try:
+        as_toml(recipe).encode()
+    except UnicodeEncodeError:
+        raise InputError("recipe: guide has bytes of no encoding in its name, so it cannot be written down: rename the file") from None
     return recipe
 
 

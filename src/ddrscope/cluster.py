@@ -54,7 +54,8 @@ def run_on_cluster(task: Task, pieces: Sequence[tuple[int, Any]], address: str, 
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address == "local":
-            ray.init(num_cpus=len(os.sched_getaffinity(0)), include_dashboard=False, **quiet)
+            # Said by name: with no address Ray joins a cluster that already runs on this machine.
+            ray.init(address="local", num_cpus=len(os.sched_getaffinity(0)), include_dashboard=False, **quiet)
         else:
             ray.init(address=address, **quiet)
     except (ConnectionError, ValueError) as error:

@@ -119,15 +119,15 @@ class GuidedSRResNet(nn.Module):
         nn.init.zeros_(self.modulate.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        features = self.trunk(x, condition)
+        features = self.trunk(x, self.embedding(x) if condition is None else self.embed(condition))
         for stage in self.tail():
             features = stage(features)
-        return self.network.finish(x, features)
+        return self.finish(x, features)
 
-    def trunk(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """The end of the body, at the input's size."""
+    def trunk(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
+        """The end of the body, at the input's size, steered by its own ``embedding`` or by a given one."""
         network = self.network
-        changes = self.modulate(self.embed(self.condition(x) if condition is None else condition)).chunk(len(network.body), 1)
+        changes = self.modulate(self.embedding(x) if embedding is None else embedding).chunk(len(network.body), 1)
         features = network.lrelu(network.conv_first(x))
         for block, change in zip(network.body, changes, strict=True):
             assert isinstance(block, ResidualBlock)
@@ -137,6 +137,15 @@ class GuidedSRResNet(nn.Module):
     def tail(self) -> list[nn.Sequential]:
         """As `SRResNet.tail`."""
         return self.network.tail()
+
+    def finish(self, x: Tensor, features: Tensor) -> Tensor:
+        """As `SRResNet.finish`."""
+        return self.network.finish(x, features)
+
+    def embedding(self, x: Tensor) -> Tensor:
+        """What the guide says of (B, 3, H, W) pictures, in the `EMBEDDING` numbers a cell that steer."""
+        embedded: Tensor = self.embed(self.condition(x))
+        return embedded
 
     def condition(self, x: Tensor) -> Tensor:
         """What the guide says of (B, 3, H, W) pictures."""

@@ -60,4 +60,4 @@ def embeddings(network: Network, pixels: NDArray[np.float32]) -> NDArray[np.floa
     module = network.module
     assert isinstance(module, GuidedSRResNet)
     batch = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].to(device_of(module))
-    return module.embed(module.condition(batch))[0].flatten(1).T.double().cpu().numpy()
+    return module.embedding(batch)[0].flatten(1).T.double().cpu().numpy()

@@ -69,7 +69,7 @@ class UpscaleRun:
             height, width = original.color.shape[:2]
             scale, bits = self.scale or self.network.scale, original.bits if self.format == "png" else 8
             check_format(self.format, width * scale, height * scale, original.alpha is not None)
-            progress.start(file.name, count_tiles(height, width, self.tile))
+            progress.start(file.name, count_tiles(self.network, height, width, self.tile))
             made = enlarge(
                 self.network, original.color, scale, alpha=original.alpha, bits=bits, tile=self.tile, overlap=self.overlap,
                 precision=self.precision, advance=progress.advance,

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ddrscope.degradations import resize
 from ddrscope.errors import InputError
 from ddrscope.features import Precision
 from ddrscope.features.execution import autocast
 from ddrscope.features.taps import device_of
-from ddrscope.networks import DegradationGuide, GuidedSRResNet, Network
+from ddrscope.networks import DegradationGuide, GuidedSRResNet, Network, SRResNet
 from ddrscope.networks.guided import CELL, REACH
 
 # Input pixels a side of what each tile adds to the result, and of what is read around it and thrown away. The latter holds the
 # receptive field of an SRResNet of 16 blocks (37 pixels).
 TILE, OVERLAP = 256, 40
+# How much of the overlap is kept once a trunk is done: the tail of an SRResNet sees 3 pixels and shrinking its result some 4 more.
+EDGE = 8
+# A guide works on features of the input's size only, so its tiles may be so many times larger: it throws less away.
+GUIDE_TILES = 2
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,18 @@ class Span:
     stop: int
     first: int
     last: int
+
+    def narrowed(self, edge: int) -> Span:
+        """The same with at most ``edge`` pixels read on each side."""
+        return replace(self, first=max(self.first, self.start - edge), last=min(self.last, self.stop + edge))
+
+    def within(self, other: Span, scale: int = 1) -> slice:
+        """Where what is read here lies in what is read there, ``scale`` times enlarged."""
+        return slice((self.first - other.first) * scale, (self.last - other.first) * scale)
+
+    def cells(self, origin: int = 0) -> slice:
+        """The guide's cells of what is read, counted from the pixel ``origin``."""
+        return slice((self.first - origin) // CELL, -(-(self.last - origin) // CELL))
 
 
 def check_scale(network: Network, scale: int | None) -> int:
@@ -60,9 +77,10 @@ def check_network(network: Network) -> None:
         raise InputError(f"{network.name} makes no pictures (its output of one of {side} pixels is {tuple(made.shape)}): choose another")
 
 
-def count_tiles(height: int, width: int, tile: int = TILE) -> int:
-    """How many tiles a picture is made of."""
-    return -(-height // tile) * -(-width // tile)
+def count_tiles(network: Network, height: int, width: int, tile: int = TILE) -> int:
+    """How many tiles a picture is made of, those of a guide included."""
+    sides = [tile, tile * GUIDE_TILES] if _guide(network) else [tile]
+    return sum(-(-height // side) * -(-width // side) for side in sides)
 
 
 @torch.inference_mode()
@@ -81,8 +99,9 @@ def enlarge(
     """The picture (H, W, 3), or grey (H, W, 1), in 0..1 through ``network``: (scale*H, scale*W, C), uint8 or, with ``bits`` 16, uint16.
 
     Grey goes through the network as RGB and stays grey. ``alpha`` (H, W, 1) is enlarged bicubically and comes last. A ``scale`` smaller
-    than the network's is reached by bicubic shrinking. All of it happens tile by tile: beside picture and result only one tile's
-    work is held. Each tile is read with ``overlap`` pixels around it: where that holds the network's receptive field, tiles leave no seam.
+    than the network's is reached by bicubic shrinking. All of it happens tile by tile: beside picture, result and a guide's embedding (two
+    bytes a pixel) only one tile's work is held. Each tile is read with ``overlap`` pixels around it: where that holds the network's
+    receptive field, tiles leave no seam.
     ``advance`` is called after each. Raises `InputError` for a picture smaller than the network takes.
     """
     check_tiles(tile, overlap)
@@ -94,10 +113,12 @@ def enlarge(
     made = np.empty((height * wanted, width * wanted, depth), np.uint16 if bits == 16 else np.uint8)
     highest = np.iinfo(made.dtype).max
     multiple = math.lcm(CELL, network.size_multiple)
-    for rows in spans(height, tile, overlap, multiple):
-        for columns in spans(width, tile, overlap, multiple):
+    embedding = _embed(network, pixels, tile * GUIDE_TILES, precision, advance)
+    for read_rows in spans(height, tile, overlap, multiple):
+        for read_columns in spans(width, tile, overlap, multiple):
+            piece = _run(network, pixels, embedding, read_rows, read_columns, precision)
+            rows, columns = read_rows.narrowed(EDGE), read_columns.narrowed(EDGE)
             size = (rows.last - rows.first) * wanted, (columns.last - columns.first) * wanted
-            piece = _run(network, pixels, rows, columns, precision)
             if wanted < network.scale:
                 piece = resize(piece, size)
             if channels == 1:
@@ -128,22 +149,51 @@ def guide_margin(guide: DegradationGuide) -> int:
     return (REACH + 1) * CELL + -(-seen // CELL) * CELL
 
 
-def _run(network: Network, pixels: NDArray[np.float32], rows: Span, columns: Span, precision: Precision) -> NDArray[np.float32]:
-    module, device = network.module, device_of(network.module)
+def _guide(network: Network) -> DegradationGuide | None:
+    return network.module.guide if isinstance(network.module, GuidedSRResNet) else None
 
-    def batch(top: int, bottom: int, left: int, right: int) -> torch.Tensor:
-        part = torch.from_numpy(np.ascontiguousarray(pixels[top:bottom, left:right])).permute(2, 0, 1)[None]
-        return part.expand(-1, 3, -1, -1).to(device).contiguous(memory_format=torch.channels_last)
 
-    inside = batch(rows.first, rows.last, columns.first, columns.last)
-    with autocast(precision, device):
-        if isinstance(module, GuidedSRResNet) and module.guide is not None:
-            margin = guide_margin(module.guide)
-            top, left = (max(span.first - margin, 0) for span in (rows, columns))
-            cells = module.condition(batch(top, rows.last + margin, left, columns.last + margin))
-            down, right = (rows.first - top) // CELL, (columns.first - left) // CELL
-            count = [-(-side // CELL) for side in inside.shape[2:]]
-            output = module(inside, cells[:, :, down : down + count[0], right : right + count[1]])
+def _batch(network: Network, pixels: NDArray[np.float32], rows: Span, columns: Span) -> Tensor:
+    part = torch.from_numpy(np.ascontiguousarray(pixels[rows.first : rows.last, columns.first : columns.last])).permute(2, 0, 1)[None]
+    return part.expand(-1, 3, -1, -1).to(device_of(network.module)).contiguous(memory_format=torch.channels_last)
+
+
+def _embed(
+    network: Network, pixels: NDArray[np.float32], tile: int, precision: Precision, advance: Callable[[], object]
+) -> Tensor | None:
+    """What steers a guided network, (1, D, rows, columns), of all cells of a picture; None for other networks."""
+    guide, module = _guide(network), network.module
+    if guide is None:
+        return None
+    assert isinstance(module, GuidedSRResNet)
+    height, width = pixels.shape[:2]
+    margin, strips = guide_margin(guide), []
+    with autocast(precision, device_of(module)):
+        for rows in spans(height, tile, margin):
+            strip = []
+            for columns in spans(width, tile, margin):
+                seen = module.embedding(_batch(network, pixels, rows, columns))
+                strip.append(seen[..., rows.narrowed(0).cells(rows.first), columns.narrowed(0).cells(columns.first)])
+                advance()
+            strips.append(torch.cat(strip, 3))
+    return torch.cat(strips, 2)
+
+
+def _run(
+    network: Network, pixels: NDArray[np.float32], embedding: Tensor | None, rows: Span, columns: Span, precision: Precision
+) -> NDArray[np.float32]:
+    """What the network makes of a tile with `EDGE` pixels around it."""
+    module, batch = network.module, _batch(network, pixels, rows, columns)
+    kept = rows.narrowed(EDGE), columns.narrowed(EDGE)
+    with autocast(precision, device_of(module)):
+        if isinstance(module, SRResNet | GuidedSRResNet):
+            steered = () if embedding is None else (embedding[..., rows.cells(), columns.cells()],)
+            # Enlarging is half of the work and sees little around a place: only what is kept of the trunk is enlarged.
+            inside = (..., kept[0].within(rows), kept[1].within(columns))
+            features = module.trunk(batch, *steered)[inside]
+            for stage in module.tail():
+                features = stage(features)
+            output = module.finish(batch[inside], features)
         else:
-            output = network(inside)
+            output = network(batch)[..., kept[0].within(rows, network.scale), kept[1].within(columns, network.scale)]
     return output[0].float().permute(1, 2, 0).cpu().numpy()

@@ -86,7 +86,8 @@ def killed(command: list[str], kills: int, expected: float) -> dict[str, Any]:
     draw, lived = random.Random(0), []
     parts = Path(command[command.index("--out") + 1] + ".parts")
     for _ in range(kills):
-        process = subprocess.Popen([*command, "--resume"] if parts.exists() else command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        again = ["--resume"] if parts.exists() else []
+        process = subprocess.Popen([*command, *again], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         lived.append(draw.uniform(0.02, 1.5) * expected / kills)
         try:
             process.wait(lived[-1])

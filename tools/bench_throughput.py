@@ -7,7 +7,7 @@ threads: the plain way (float32, hooks, the whole network, a picture at a time),
 Runtime and OpenVINO. The ways take turns, three times over; the median counts.
 stages: where the time of `ddrscope features` goes, from the file to the file: decoding, degrading, network, pooling, writing.
 measures: every measure of an analysis in float32 and in bfloat16, and by how much of its interval they differ.
-identify: seconds a picture, in this process and on a local Ray cluster of one worker and of two.
+identify: pictures a second, in this process and on a local Ray cluster of a worker for each core.
 OUT receives ``throughput.json``, ``identify.json`` and ``bfloat16.csv``.
 """
 
@@ -248,32 +248,29 @@ def stages(network: Network, count: int) -> dict[str, float]:
     return spent
 
 
-def identify_rates(pieces: int = 24) -> dict[str, Any]:
+def identify_rates(pieces: int = 48) -> dict[str, Any]:
     """Pictures a second: 64 x 64 pixels, one tile each, in shards of 16 as `ddrscope identify` makes them."""
     found: dict[str, Any] = {}
-    cores = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder:
         photo = read_picture(find_pictures([bundled_photos()])[0]).pixels
         for number in range(16):
             part = photo[number : number + 64, number : number + 64]
             Image.fromarray((part * 255).round().astype(np.uint8)).save(Path(folder, f"{number}.png"))
         shard = find_pictures([folder])
-        for precision in ("float32", "bfloat16"):
+        threads = torch.get_num_threads()
+        for count, precision in ((1, "float32"), (threads, "float32"), (threads, "bfloat16")):
+            torch.set_num_threads(count)
             worker = IdentifyTask(precision=precision).open()
             worker(shard)
             started = time.perf_counter()
-            for _ in range(pieces // 4):
+            for _ in range(pieces // 8):
                 worker(shard)
-            found[f"one process, {precision}"] = pieces // 4 * len(shard) / (time.perf_counter() - started)
-        for count in (1, 2):
-            # Ray takes as many workers as this process may use cores.
-            os.sched_setaffinity(0, cores[:count])
-            times = [time.perf_counter() for _ in run_on_cluster(IdentifyTask(), [(n, shard) for n in range(pieces)], "local")]
-            # From when all workers have begun.
-            found[f"cluster, {count} workers of a thread, float32"] = (pieces - 2 * count) * len(shard) / (times[-1] - times[2 * count - 1])
-        os.sched_setaffinity(0, cores)
-    one, two = (found[f"cluster, {count} workers of a thread, float32"] for count in (1, 2))
-    return {"pictures per second": found, "efficiency of two workers": two / one / 2}
+            found[f"one process of {count} threads, {precision}"] = pieces // 8 * len(shard) / (time.perf_counter() - started)
+        times = [time.perf_counter() for _ in run_on_cluster(IdentifyTask(), [(n, shard) for n in range(pieces)], "local")]
+    # From when all workers have begun.
+    workers = len(os.sched_getaffinity(0))
+    found[f"{workers} workers of one thread, float32"] = rate = (pieces - 2 * workers) * len(shard) / (times[-1] - times[2 * workers - 1])
+    return {"pictures per second": found, "efficiency of the workers": rate / workers / found["one process of 1 threads, float32"]}
 
 
 def measures() -> pd.DataFrame:

@@ -8,11 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
 from sklearn.base import BaseEstimator
-from sklearn.decomposition import PCA
-from sklearn.model_selection import GroupKFold
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn import functional
 
@@ -69,6 +65,9 @@ class DistortionIdentifier(BaseEstimator):
 
         Raises `InputError` with fewer photographs than folds.
         """
+        # Imported where something is fitted: to identify one picture need not wait for it.
+        from sklearn.model_selection import GroupKFold
+
         rows = np.asarray(descriptors, dtype=np.float32)
         graded = torch.as_tensor(np.asarray(levels), dtype=torch.float32)
         pictures, photos = np.unique(np.asarray(pictures), return_inverse=True)[1], np.asarray(photos)
@@ -110,6 +109,9 @@ class DistortionIdentifier(BaseEstimator):
         return np.array([CLEAN, *self.types])[self.predict_proba(descriptors, pictures).argmax(1)]
 
     def _fit_reduction(self, rows: NDArray[np.float32]) -> None:
+        from sklearn.decomposition import PCA
+        from sklearn.preprocessing import StandardScaler
+
         self.centers_: list[Tensor] = []
         self.bases_: list[Tensor] = []
         self.reaches_: list[Tensor] = []
@@ -134,6 +136,8 @@ class DistortionIdentifier(BaseEstimator):
 
     def _calibrate(self, logits: Tensor, quantiles: Tensor, levels: Tensor) -> None:
         """Weights of the logits (Platt), widening of the intervals (conformal), on pictures no head was fitted to."""
+        from scipy.optimize import minimize
+
         present = presence_of(levels).double()
         own, rivals = _against_rivals(logits)
 

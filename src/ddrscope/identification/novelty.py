@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.covariance import LedoitWolf
-from sklearn.model_selection import GroupKFold
 from torch import Tensor
 
 # The known pictures' distances are kept as so many quantiles.
@@ -21,6 +19,9 @@ class NoveltyMeasure:
 
     def fit(self, reduced: Tensor, levels: Tensor, pictures: NDArray[np.int64], photos: NDArray, folds: int) -> NoveltyMeasure:
         """Fit to tiles (N, K) with the levels (N, T) of what is in them; the ordinary distances are those of photographs held out."""
+        # Imported where something is fitted: to identify one picture need not wait for it.
+        from sklearn.model_selection import GroupKFold
+
         distances: list[Tensor] = []
         for kept, held_out in GroupKFold(folds).split(reduced, groups=photos):
             self._fit_centers(reduced[kept], levels[kept])
@@ -35,6 +36,8 @@ class NoveltyMeasure:
         return np.asarray(np.interp(distances, self.known_.numpy(), np.linspace(0, 1, STEPS + 1)))
 
     def _fit_centers(self, reduced: Tensor, levels: Tensor) -> None:
+        from sklearn.covariance import LedoitWolf
+
         _, member = torch.unique(levels, dim=0, return_inverse=True)
         counts = torch.bincount(member)
         centers = torch.zeros(len(counts), reduced.shape[1]).index_add_(0, member, reduced) / counts[:, None]

@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from ddrscope.errors import InputError, escaped, printable
 from ddrscope.identification.files import load_identifier
-from ddrscope.identification.heatmap import write_heatmap
 from ddrscope.identification.picture import PictureIdentifier
 from ddrscope.identification.tiles import MAX_TILES
 from ddrscope.images import PictureFile, read_ahead
@@ -76,6 +75,9 @@ class Identification:
         try:
             finding = self.identifier.identify(pixels, self.tiles)
             if self.heatmaps:
+                # Drawing is imported where something is drawn.
+                from ddrscope.identification.heatmap import write_heatmap
+
                 # With its own suffix: a folder may hold scan.tif and scan.jpg.
                 target = self.heatmaps / f"{reading.file.name}.png"
                 write_heatmap(target, pixels, self.identifier.map_damage(pixels), self.identifier.groups, finding)

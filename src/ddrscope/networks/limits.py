@@ -34,6 +34,11 @@ class AllocationLimit(TorchDispatchMode):
         sizes = [tensor.numel() for tensor in state]
         self.values, self.tensors = 4 * sum(sizes) + SPARE_VALUES, 20 * len(sizes) + SPARE_TENSORS
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Nothing is compiled here; to be skipped by the compiler, PyTorch would first import it, which takes longer than all else.
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
         options = kwargs or {}
         # Whatever makes a tensor of none is told its device; on "meta" it has a size and no memory.

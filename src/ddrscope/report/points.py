@@ -54,8 +54,8 @@ def map_figure(result: MapResult) -> Figure:
     if len(result.codes) < MANY:
         for code in range(len(result.groups)):
             color, marker = group_style(code)
-            chosen = result.xy[result.codes == code]
-            panel.scatter(*chosen.T, s=12, c=color, marker=marker, alpha=0.8, linewidths=0.2, edgecolors="white")
+            x, y = result.xy[result.codes == code].T
+            panel.scatter(x, y, s=12, c=color, marker=marker, alpha=0.8, linewidths=0.2, edgecolors="white")
     else:
         counts = np.stack([_counts(result, result.codes == code) for code in range(len(result.groups))])
         _show(panel, result, _mixture(counts))

@@ -2,7 +2,7 @@
 // Counts the points in every pixel anew at each view: a million points take one pass over two typed arrays.
 const data = JSON.parse(document.getElementById("payload").textContent);
 const byId = (id) => document.getElementById(id);
-const SIDE = 65536, CLOSEST = 200, DOTS = 20000, FAINTEST = 0.25;
+const SIDE = 65536, CLOSEST = 100, DOTS = 20000, FAINTEST = 0.25;
 
 function bytes(text) {
   const raw = atob(text), out = new Uint8Array(raw.length);
@@ -17,11 +17,14 @@ data.x = data.y = data.codes = data.sampled = data.rows = null;
 const canvas = byId("plane"), pen = canvas.getContext("2d");
 const rgb = data.groups.map((group) => [1, 3, 5].map((from) => parseInt(group.color.slice(from, from + 2), 16)));
 const visible = data.groups.map(() => true);
+// The box around all points: its middle, and its sides as shares of the square.
+const box = [xs, ys].map((values) => [values.reduce((low, value) => Math.min(low, value), SIDE), values.reduce((high, value) => Math.max(high, value), 0)]);
+const middle = box.map(([low, high]) => (low + high) / 2), shares = box.map(([low, high]) => Math.max(0.05, (high - low) / SIDE));
 // What part of the square 0..SIDE is seen: its centre, and pixels of the canvas a unit.
-let centre = [SIDE / 2, SIDE / 2], zoom = 1, waiting = false, seen = [];
+let centre = middle, zoom = 1, waiting = false, seen = [];
 let counts = new Float32Array(0), sums = [counts, counts, counts];
 
-const scale = () => (Math.min(canvas.width, canvas.height) / SIDE) * zoom;
+const scale = () => ((0.96 * Math.min(canvas.width / shares[0], canvas.height / shares[1])) / SIDE) * zoom;
 
 function draw() {
   waiting = false;
@@ -156,7 +159,7 @@ canvas.addEventListener("keydown", (event) => {
 });
 byId("closer").addEventListener("click", () => zoomBy(1.5));
 byId("farther").addEventListener("click", () => zoomBy(1 / 1.5));
-byId("whole").addEventListener("click", () => { centre = [SIDE / 2, SIDE / 2]; zoom = 1; later(); });
+byId("whole").addEventListener("click", () => { centre = middle; zoom = 1; later(); });
 byId("only").addEventListener("change", later);
 
 data.groups.forEach((group, code) => {

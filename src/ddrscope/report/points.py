@@ -25,9 +25,12 @@ from ddrscope.store import without_nan
 if TYPE_CHECKING:
     from ddrscope.mapping.result import MapResult
 
-# From so many points on a figure shows density: cells a side, and the weight of a single point in a cell.
+# From so many points on a figure shows density; at most so many cells along the longer side; the weight of a single point in a cell.
 MANY, CELLS, FAINTEST = 5000, 400, 0.25
-PANELS = 4
+# Panels in a row, and the colour of what is not the group that a panel shows.
+PANELS, OTHERS = 4, "#b0b0b0"
+# A figure's shorter side is at least this share of the longer.
+FLATTEST = 0.4
 # The page holds this many points at most, about 7 bytes each.
 PAGE_POINTS, PAGE_SEED = 1_000_000, 0
 QUANTA = 65535
@@ -48,14 +51,13 @@ def write_map(result: MapResult, folder: Path) -> Path:
 
 def map_figure(result: MapResult) -> Figure:
     """All points on one plane, coloured by group: marks, or the mixture of the groups' colours in each cell, darker where more lie."""
-    figure = Figure(figsize=(7, 7.6), layout="constrained")
+    _, sides = _box(result)
+    figure = Figure(figsize=(7, 7 * sides[1] / sides[0] + 0.9), layout="constrained")
     panel = figure.subplots()
     _prepare(panel, result)
     if len(result.codes) < MANY:
         for code in range(len(result.groups)):
-            color, marker = group_style(code)
-            x, y = result.xy[result.codes == code].T
-            panel.scatter(x, y, s=12, c=color, marker=marker, alpha=0.8, linewidths=0.2, edgecolors="white")
+            _scatter(panel, result.xy[result.codes == code], *group_style(code))
     else:
         counts = np.stack([_counts(result, result.codes == code) for code in range(len(result.groups))])
         _show(panel, result, _mixture(counts))
@@ -71,18 +73,24 @@ def groups_figure(result: MapResult) -> Figure:
     count = len(result.groups)
     columns = min(count, PANELS)
     lines = -(-count // columns)
-    figure = Figure(figsize=(3.1 * columns, 3.3 * lines + 0.4), layout="constrained")
+    _, sides = _box(result)
+    figure = Figure(figsize=(3.1 * columns, (3.1 * sides[1] / sides[0] + 0.5) * lines + 0.4), layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False).ravel()
-    every = _counts(result, np.ones(len(result.codes), bool))
+    few = len(result.codes) < MANY
     for code, (name, panel) in enumerate(zip(result.groups, axes, strict=False)):
         _prepare(panel, result)
         mine = result.codes == code
-        _show(panel, result, _tinted(every, "#8c8c8c", 0.35))
-        _show(panel, result, _tinted(_counts(result, mine), group_style(code)[0], 1))
+        color, marker = group_style(code)
+        if few:
+            _scatter(panel, result.xy[~mine], OTHERS, "o")
+            _scatter(panel, result.xy[mine], color, marker)
+        else:
+            _show(panel, result, _tinted(_counts(result, ~mine), OTHERS, 0.35))
+            _show(panel, result, _tinted(_counts(result, mine), color, 1))
         panel.set_title(f"{plain(name)}\nn = {mine.sum():,}", fontsize=9)
     for panel in axes[count:]:
         panel.axis("off")
-    figure.suptitle("grey: all points; darker: more points in a cell (logarithmic)", fontsize=9)
+    figure.suptitle("grey: the other groups" + ("" if few else "; darker: more points in a cell (logarithmic)"), fontsize=9)
     return figure
 
 
@@ -108,9 +116,9 @@ def map_html(result: MapResult) -> str:
 
 
 def _payload(result: MapResult, shown: NDArray[np.integer]) -> dict[str, Any]:
-    """Places as 16-bit numbers across the box, groups as bytes, which are sampled as bits; names of the sampled alone."""
-    low, side = _box(result)
-    steps = np.rint((result.xy[shown] - low) / side * QUANTA).clip(0, QUANTA).astype("<u2")
+    """Places as 16-bit numbers across a square, groups as bytes, which are sampled as bits; names of the sampled alone."""
+    low, sides = _box(result)
+    steps = np.rint((result.xy[shown] - (low + sides / 2)) / sides.max() * QUANTA + QUANTA / 2).clip(0, QUANTA).astype("<u2")
     sampled = result.sampled()
     names = [name for name, kept in zip(result.names, np.isin(np.flatnonzero(sampled), shown), strict=True) if kept]
     return {
@@ -126,18 +134,23 @@ def _base64(values: NDArray[Any]) -> str:
     return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()
 
 
-def _box(result: MapResult) -> tuple[NDArray[np.float64], float]:
-    """Lower left corner and side of the square that holds all points, with a little room."""
+def _box(result: MapResult) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lower left corner (2,) and sides (2,) of what is drawn: all points with a little room, not too flat."""
     low, high = result.xy.min(axis=0).astype(float), result.xy.max(axis=0).astype(float)
-    side = float((high - low).max()) * 1.04 or 1.0
-    return (low + high - side) / 2, side
+    longest = float((high - low).max()) * 1.04 or 1.0
+    sides = np.maximum((high - low) + 0.04 * longest, FLATTEST * longest)
+    return (low + high - sides) / 2, sides
 
 
 def _counts(result: MapResult, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
-    low, side = _box(result)
+    """Points in each cell (h, w), from the bottom up."""
+    low, sides = _box(result)
+    # Where points are few, so are cells: single points must be seen.
+    most = min(CELLS, int(np.sqrt(len(result.codes))))
+    x, y = (max(1, round(most * side / sides.max())) for side in sides)
+    high = low + sides
     points = result.xy[chosen]
-    edges = [(low[axis], low[axis] + side) for axis in (0, 1)]
-    return np.histogram2d(points[:, 1], points[:, 0], bins=CELLS, range=edges[::-1])[0]
+    return np.histogram2d(points[:, 1], points[:, 0], bins=(y, x), range=[(low[1], high[1]), (low[0], high[0])])[0]
 
 
 def _strength(counts: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -162,14 +175,18 @@ def _tinted(counts: NDArray[np.float64], color: str, most: float) -> NDArray[np.
 
 
 def _prepare(panel: Axes, result: MapResult) -> None:
-    low, side = _box(result)
-    panel.set(xlim=(low[0], low[0] + side), ylim=(low[1], low[1] + side), xticks=[], yticks=[])
-    panel.set_box_aspect(1)
+    low, sides = _box(result)
+    panel.set(xlim=(low[0], low[0] + sides[0]), ylim=(low[1], low[1] + sides[1]), xticks=[], yticks=[])
+    panel.set_box_aspect(sides[1] / sides[0])
+
+
+def _scatter(panel: Axes, points: NDArray[np.float32], color: str, marker: str) -> None:
+    panel.scatter(points[:, 0], points[:, 1], s=12, c=color, marker=marker, alpha=0.8, linewidths=0.2, edgecolors="white")
 
 
 def _show(panel: Axes, result: MapResult, picture: NDArray[np.float64]) -> None:
-    low, side = _box(result)
-    extent = (low[0], low[0] + side, low[1], low[1] + side)
+    low, sides = _box(result)
+    extent = (low[0], low[0] + sides[0], low[1], low[1] + sides[1])
     panel.imshow(picture, origin="lower", extent=extent, interpolation="nearest", aspect="auto")
 
 

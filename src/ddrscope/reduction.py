@@ -180,6 +180,9 @@ class TsneMap:
         """
         if self._unit == 0:
             return np.zeros((len(points), 2))
+        if not many:
+            # A grid that was computed before would still bound where points may go.
+            self._map.interp_coeffs = self._map.box_x_lower_bounds = self._map.box_y_lower_bounds = None
         self._map.gradient_descent_params |= {"negative_gradient_method": "fft" if many else "auto", "n_jobs": self.threads}
         # 5 is openTSNE's default for new points.
         return np.array(self._map.transform(self._scaled(points), perplexity=min(5.0, self.perplexity_)))

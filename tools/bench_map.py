@@ -28,7 +28,7 @@ from ddrscope.images import find_pictures
 from ddrscope.images.files import bundled_photos
 
 DEGRADATIONS = {"clean": "clean", "blur2": "blur:2", "blur4": "blur:4", "noise20": "noise:20"}
-CROP, NOISE, BATCH = 64, 0.05, 50_000
+CROP, NOISE, BATCH = 64, 0.3, 50_000
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 COMMAND = [sys.executable, "-m", "ddrscope"]
 

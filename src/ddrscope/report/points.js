@@ -1,8 +1,8 @@
 "use strict";
-// Counts the points in every pixel anew at each view: a million points take one pass over two typed arrays.
+// Counts the points in every cell of two pixels anew at each view: a million points take one pass over two typed arrays.
 const data = JSON.parse(document.getElementById("payload").textContent);
 const byId = (id) => document.getElementById(id);
-const SIDE = 65536, CLOSEST = 100, DOTS = 20000, FAINTEST = 0.25;
+const SIDE = 65536, CLOSEST = 100, DOTS = 20000, FAINTEST = 0.25, CELL = 2;
 
 function bytes(text) {
   const raw = atob(text), out = new Uint8Array(raw.length);
@@ -14,7 +14,7 @@ const bits = bytes(data.sampled), rows = data.rows && new Uint32Array(bytes(data
 const isSampled = (at) => (bits[at >> 3] >> (at & 7)) & 1;
 data.x = data.y = data.codes = data.sampled = data.rows = null;
 
-const canvas = byId("plane"), pen = canvas.getContext("2d");
+const canvas = byId("plane"), pen = canvas.getContext("2d"), small = document.createElement("canvas");
 const rgb = data.groups.map((group) => [1, 3, 5].map((from) => parseInt(group.color.slice(from, from + 2), 16)));
 const visible = data.groups.map(() => true);
 // The box around all points: its middle, and its sides as shares of the square.
@@ -31,9 +31,10 @@ function draw() {
   const began = performance.now();
   const [width, height] = [canvas.width, canvas.height], per = scale(), only = byId("only").checked;
   const left = centre[0] - width / 2 / per, top = centre[1] - height / 2 / per;
-  if (counts.length !== width * height) {
-    counts = new Float32Array(width * height);
-    sums = [0, 1, 2].map(() => new Float32Array(width * height));
+  const size = CELL * (window.devicePixelRatio || 1), across = Math.ceil(width / size), lines = Math.ceil(height / size);
+  if (counts.length !== across * lines) {
+    counts = new Float32Array(across * lines);
+    sums = [0, 1, 2].map(() => new Float32Array(across * lines));
   } else [counts, ...sums].forEach((one) => one.fill(0));
   const [reds, greens, blues] = sums;
   let found = 0;
@@ -43,19 +44,19 @@ function draw() {
     if (!visible[code] || (only && !isSampled(at))) continue;
     const px = ((xs[at] - left) * per) | 0, py = ((ys[at] - top) * per) | 0;
     if (px < 0 || py < 0 || px >= width || py >= height || xs[at] < left || ys[at] < top) continue;
-    const cell = py * width + px, color = rgb[code];
+    const cell = ((py / size) | 0) * across + ((px / size) | 0), color = rgb[code];
     counts[cell]++; reds[cell] += color[0]; greens[cell] += color[1]; blues[cell] += color[2];
     if (found++ < DOTS) seen.push(at);
   }
   pen.clearRect(0, 0, width, height);
   if (found <= DOTS) dots(left, top, per);
-  else { seen = []; density(width, height); }
+  else { seen = []; density(across, lines, size); }
   byId("status").textContent = `${found.toLocaleString("en")} points in view`;
   canvas.dataset.milliseconds = (performance.now() - began).toFixed(1);
 }
 
-function density(width, height) {
-  const [reds, greens, blues] = sums, image = pen.createImageData(width, height), out = image.data;
+function density(across, lines, size) {
+  const [reds, greens, blues] = sums, image = pen.createImageData(across, lines), out = image.data;
   // The fullest cells would leave all others pale: what a thousandth of the filled cells exceed is full strength.
   const filled = counts.filter((count) => count > 0).sort(), most = Math.log(Math.max(2, filled[Math.floor(filled.length * 0.999)]));
   for (let cell = 0; cell < counts.length; cell++) {
@@ -65,7 +66,10 @@ function density(width, height) {
     out[at] = reds[cell] / count; out[at + 1] = greens[cell] / count; out[at + 2] = blues[cell] / count;
     out[at + 3] = 255 * (FAINTEST + (1 - FAINTEST) * Math.min(1, Math.log(count) / most));
   }
-  pen.putImageData(image, 0, 0);
+  [small.width, small.height] = [across, lines];
+  small.getContext("2d").putImageData(image, 0, 0);
+  pen.imageSmoothingEnabled = false;
+  pen.drawImage(small, 0, 0, across * size, lines * size);
 }
 
 function dots(left, top, per) {

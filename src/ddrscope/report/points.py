@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from ddrscope.mapping.result import MapResult
 
 # From so many points on a figure shows density; at most so many cells along the longer side; the weight of a single point in a cell.
-MANY, CELLS, FAINTEST = 5000, 400, 0.25
-# Panels in a row, and the colour of what is not the group that a panel shows.
-PANELS, OTHERS = 4, "#b0b0b0"
+MANY, CELLS, FAINTEST = 5000, 300, 0.25
+# Panels in a row, cells along the longer side of one, and the colour of what is not the group that a panel shows.
+PANELS, PANEL_CELLS, OTHERS = 4, 140, "#b0b0b0"
 # A figure's shorter side is at least this share of the longer.
 FLATTEST = 0.4
 # The page holds this many points at most, about 7 bytes each.
@@ -85,8 +85,8 @@ def groups_figure(result: MapResult) -> Figure:
             _scatter(panel, result.xy[~mine], OTHERS, "o")
             _scatter(panel, result.xy[mine], color, marker)
         else:
-            _show(panel, result, _tinted(_counts(result, ~mine), OTHERS, 0.35))
-            _show(panel, result, _tinted(_counts(result, mine), color, 1))
+            _show(panel, result, _tinted(_counts(result, ~mine, PANEL_CELLS), OTHERS, 0.35))
+            _show(panel, result, _tinted(_counts(result, mine, PANEL_CELLS), color, 1))
         panel.set_title(f"{plain(name)}\nn = {mine.sum():,}", fontsize=9)
     for panel in axes[count:]:
         panel.axis("off")
@@ -142,11 +142,11 @@ def _box(result: MapResult) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return (low + high - sides) / 2, sides
 
 
-def _counts(result: MapResult, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _counts(result: MapResult, chosen: NDArray[np.bool_], cells: int = CELLS) -> NDArray[np.float64]:
     """Points in each cell (h, w), from the bottom up."""
     low, sides = _box(result)
     # Where points are few, so are cells: single points must be seen.
-    most = min(CELLS, int(np.sqrt(len(result.codes))))
+    most = min(cells, int(np.sqrt(len(result.codes))))
     x, y = (max(1, round(most * side / sides.max())) for side in sides)
     high = low + sides
     points = result.xy[chosen]

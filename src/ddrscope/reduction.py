@@ -172,10 +172,18 @@ class TsneMap:
         self.embedding_ = np.array(self._map)
         return self
 
-    def transform(self, points: np.ndarray) -> np.ndarray:
-        """Places (M, d) new points on the fitted plane, each by itself, without moving the old ones; returns (M, 2)."""
+    def transform(self, points: np.ndarray, many: bool = False) -> np.ndarray:
+        """Places (M, d) new points on the fitted plane, each by itself, without moving the old ones; returns (M, 2).
+
+        With `many` what pushes a point away is read off a grid over the plane, computed once, as openTSNE does of its own accord from
+        10,000 points at a time on: many times as fast, and nearly the same place.
+        """
         if self._unit == 0:
             return np.zeros((len(points), 2))
+        if not many:
+            # A grid that was computed before would still bound where points may go.
+            self._map.interp_coeffs = self._map.box_x_lower_bounds = self._map.box_y_lower_bounds = None
+        self._map.gradient_descent_params |= {"negative_gradient_method": "fft" if many else "auto", "n_jobs": self.threads}
         # 5 is openTSNE's default for new points.
         return np.array(self._map.transform(self._scaled(points), perplexity=min(5.0, self.perplexity_)))
 

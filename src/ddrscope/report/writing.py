@@ -12,13 +12,13 @@ from ddrscope.store import atomic_write
 PRINT_DPI = 200
 
 
-def write_page(folder: Path, figures: Mapping[str, Figure], page: str) -> Path:
-    """Write ``figures/NAME.png`` and ``.pdf`` and ``report.html`` into ``folder``; return the page's path."""
-    for name, figure in figures.items():
+def write_page(folder: Path, figures: Mapping[str, Figure], page: str, name: str = "report.html") -> Path:
+    """Write ``figures/NAME.png`` and ``.pdf`` and the page, ``name``, into ``folder``; return the page's path."""
+    for title, figure in figures.items():
         for kind in ("png", "pdf"):
-            with atomic_write(folder / "figures" / f"{name}.{kind}") as temporary:
+            with atomic_write(folder / "figures" / f"{title}.{kind}") as temporary:
                 figure.savefig(temporary, format=kind, dpi=PRINT_DPI)
-    path = folder / "report.html"
+    path = folder / name
     with atomic_write(path) as temporary:
         temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
     return path

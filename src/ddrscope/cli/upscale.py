@@ -67,6 +67,7 @@ def command(
     as_json: common.AsJson = False,
 ) -> None:
     common.use_threads(threads)
+    common.keep_freed_memory()
     loaded = load_network(network, global_residual=global_residual, trust=trust)
     loaded.module.to(common.check_device(device))
     # Results below one of the sources are no sources.

@@ -1,0 +1,81 @@
+"""The pages of the docs site that are made of the code: the commands from their own help, the rooms from their docstrings."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+from docs_pages import outside_code
+
+from ddrscope.cli.app import COMMANDS, app
+
+# Rooms whose names users call, in the order of the house.
+ROOMS = (
+    "images", "degradations", "networks", "features", "reduction", "separability", "export", "analysis", "training", "study",
+    "identification", "generalization", "restoration", "report", "fidelity", "shards", "store", "cluster", "progress", "errors", "version",
+)  # fmt: skip
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Each command's words, as ``models list``, and the command within its context."""
+    group: Any = typer.main.get_command(app)
+    context = group.make_context("ddrscope", ["analyze"])
+    for name in COMMANDS:
+        command = group.get_command(context, name)
+        inner = type(context)(command, info_name=name, parent=context)
+        for sub, subcommand in getattr(command, "commands", {None: command}).items():
+            yield (f"{name} {sub}", type(context)(subcommand, info_name=sub, parent=inner)) if sub else (name, inner)
+
+
+def command_page() -> str:
+    """The command reference in Markdown."""
+    parts = [
+        "# Commands\n\nMade of what `ddrscope COMMAND --help` prints. Options of several words may be given as `--degrade clean blur:4` or one by one. "
+        "Every command takes `--debug`, which shows where an error comes from, and exits with 0 (done), 1 (failed), 2 (bad usage or input) or 130 "
+        "(interrupted: what was finished is kept)."
+    ]
+    for words, context in commands():
+        command = context.command
+        usage = " ".join(command.collect_usage_pieces(context))
+        parts.append(f"## ddrscope {words}\n\n```text\nddrscope {words} {usage}\n```\n\n{_help(command.help or '')}")
+        records = [(parameter.param_type_name, parameter.get_help_record(context)) for parameter in command.get_params(context)]
+        for kind, title in (("argument", "Argument"), ("option", "Option")):
+            rows = [f"| `{_cell(name)}` | {_cell(text)} |" for of, (name, text) in filter(lambda record: record[1], records) if of == kind]
+            if rows:
+                parts.append("\n".join([f"| {title} | |", "|---|---|", *rows]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _help(text: str) -> str:
+    """A command's help as Markdown: the examples become a block of code, what looks like markup becomes text."""
+    before, _, examples = text.replace("\b\n", "").partition("Examples:\n")
+    said = outside_code(lambda part: re.sub(r"([<>*_\[\]])", r"\\\1", part), before.strip())
+    lines = [line.strip() for line in examples.strip().splitlines()]
+    return said + ("\n\n```bash\n" + "\n".join(lines) + "\n```" if lines else "")
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+
+
+def room_pages(source: Path) -> dict[str, str]:
+    """A page of directives for each room; ``source`` is the package's folder."""
+    pages = {}
+    for room in ROOMS:
+        names = exported(source / room / "__init__.py") if (source / room).is_dir() else []
+        members = "".join(f"\n        - {name}" for name in names)
+        options = f"\n    options:\n      members:{members}" if members else ""
+        pages[f"api/{room}.md"] = f"# ddrscope.{room}\n\n::: ddrscope.{room}{options}\n"
+    return pages
+
+
+def exported(init: Path) -> list[str]:
+    """What a room's ``__all__`` names."""
+    for node in ast.parse(init.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__":
+            return list(ast.literal_eval(node.value))
+    return []

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import typer
@@ -51,11 +52,17 @@ def command_page() -> str:
 
 
 def _help(text: str) -> str:
-    """A command's help as Markdown: the examples become a block of code, what looks like markup becomes text."""
-    before, _, examples = text.replace("\b\n", "").partition("Examples:\n")
-    said = outside_code(lambda part: re.sub(r"([<>*_\[\]])", r"\\\1", part), before.strip())
-    lines = [line.strip() for line in examples.strip().splitlines()]
-    return said + ("\n\n```bash\n" + "\n".join(lines) + "\n```" if lines else "")
+    """A command's help as Markdown: its blocks and examples become code, what looks like markup in the rest becomes text."""
+    parts = []
+    for paragraph in text.strip().split("\n\n"):
+        verbatim, _, block = paragraph.partition("\b\n")
+        if not verbatim and block:
+            first, _, examples = block.partition("\n")
+            language, shown = ("bash", examples) if first.startswith("Example") else ("text", block)
+            parts.append(f"```{language}\n{dedent(shown).rstrip()}\n```")
+        else:
+            parts.append(outside_code(lambda part: re.sub(r"([<>*_\[\]])", r"\\\1", part), paragraph))
+    return "\n\n".join(parts)
 
 
 def _cell(text: str) -> str:

@@ -43,7 +43,12 @@ def main(out: Path) -> None:
     sys.path.insert(0, str(Path(__file__).parent))
     # The layer names are those of the module: here every block, and what enters the output convolution.
     result = analyze(
-        "analyze_my_network:build", degradations=["clean", "blur:2", "noise:20"], layers=("body.*", "tail:input"), limit=8, crop=64, tsne_seeds=1
+        "analyze_my_network:build",
+        degradations=["clean", "blur:2", "noise:20"],
+        layers=("body.*", "tail:input"),
+        limit=8,
+        crop=64,
+        tsne_seeds=1,
     )
     frame = result.to_frame().query("control == ''")
     print(frame[["layer", "view", "degradation_share", "content_share", "knn_accuracy"]].round(3).to_string(index=False))

@@ -1,6 +1,7 @@
 """Rank networks without ground truth, and say which cannot be told apart: python examples/rank_networks.py
 
-Few and small patches, to be quick: for an answer take photographs of your own, 800 patches of 128 pixels, and every kind of damage you expect.
+Few and small patches, to be quick: for an answer take photographs of your own, 800 patches of 128 pixels, and every kind of damage
+that you expect.
 """
 
 from __future__ import annotations

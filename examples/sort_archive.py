@@ -19,6 +19,7 @@ from ddrscope.images import UnreadablePicture, bundled_photos, find_pictures, re
 
 # What is less probable than this is put aside for somebody to look at.
 SURE = 0.5
+DAMAGES = ["clean", "blur:3", "noise:20", "jpeg:8", "pixelate:3", "sharpen:6"]
 
 
 def sort(pictures: Path, out: Path) -> None:
@@ -38,7 +39,7 @@ def sort(pictures: Path, out: Path) -> None:
 
 def make_archive(folder: Path) -> Path:
     """Six bundled photographs, damaged in six ways."""
-    for file, damage in zip(find_pictures([bundled_photos()]), ["clean", "blur:3", "noise:20", "jpeg:8", "pixelate:3", "sharpen:6"], strict=False):
+    for file, damage in zip(find_pictures([bundled_photos()]), DAMAGES, strict=False):
         pixels = parse_degradation(damage).apply(read_picture(file).pixels, seed=0, scale=1)
         Image.fromarray(np.uint8(np.rint(pixels * 255))).save(folder / f"{damage.replace(':', '-')}.png")
     return folder

@@ -10,9 +10,9 @@ from textwrap import dedent
 from typing import Any
 
 import typer
-from docs_pages import outside_code
 
 from ddrscope.cli.app import COMMANDS, app
+from docs_pages import outside_code
 
 # Rooms whose names users call, in the order of the house.
 ROOMS = (
@@ -35,9 +35,9 @@ def commands() -> Iterator[tuple[str, Any]]:
 def command_page() -> str:
     """The command reference in Markdown."""
     parts = [
-        "# Commands\n\nMade of what `ddrscope COMMAND --help` prints. Options of several words may be given as `--degrade clean blur:4` or one by one. "
-        "Every command takes `--debug`, which shows where an error comes from, and exits with 0 (done), 1 (failed), 2 (bad usage or input) or 130 "
-        "(interrupted: what was finished is kept)."
+        "# Commands\n\nMade of what `ddrscope COMMAND --help` prints. Options of several words may be given as `--degrade clean blur:4` "
+        "or one by one. Every command takes `--debug`, which shows where an error comes from, and exits with 0 (done), 1 (failed), "
+        "2 (bad usage or input) or 130 (interrupted: what was finished is kept)."
     ]
     for words, context in commands():
         command = context.command
@@ -45,7 +45,8 @@ def command_page() -> str:
         parts.append(f"## ddrscope {words}\n\n```text\nddrscope {words} {usage}\n```\n\n{_help(command.help or '')}")
         records = [(parameter.param_type_name, parameter.get_help_record(context)) for parameter in command.get_params(context)]
         for kind, title in (("argument", "Argument"), ("option", "Option")):
-            rows = [f"| `{_cell(name)}` | {_cell(text)} |" for of, (name, text) in filter(lambda record: record[1], records) if of == kind]
+            shown = [record for of, record in records if of == kind and record]
+            rows = [f"| `{_row(name)}` | {_markup_free(_row(text))} |" for name, text in shown]
             if rows:
                 parts.append("\n".join([f"| {title} | |", "|---|---|", *rows]))
     return "\n\n".join(parts) + "\n"
@@ -61,12 +62,16 @@ def _help(text: str) -> str:
             language, shown = ("bash", examples) if first.startswith("Example") else ("text", block)
             parts.append(f"```{language}\n{dedent(shown).rstrip()}\n```")
         else:
-            parts.append(outside_code(lambda part: re.sub(r"([<>*_\[\]])", r"\\\1", part), paragraph))
+            parts.append(_markup_free(paragraph))
     return "\n\n".join(parts)
 
 
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+def _markup_free(text: str) -> str:
+    return outside_code(lambda part: re.sub(r"([<>*_\[\]])", r"\\\1", part), text)
+
+
+def _row(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def room_pages(source: Path) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Run the tutorials and keep their outputs: python tools/run_tutorials.py [NAME ...]
 
-docs/tutorials/NAME.py is the source (jupytext's percent form, which diffs well), NAME.ipynb what readers see. Each runs in an empty folder of its own.
+docs/tutorials/NAME.py is the source (jupytext's percent form, which diffs well), NAME.ipynb what readers see.
+Each runs in an empty folder of its own.
 """
 
 from __future__ import annotations

@@ -200,7 +200,7 @@ def test_a_printed_command_can_be_typed(page: str, words: list[str]) -> None:
 
 
 def test_a_command_that_is_wrong_is_seen() -> None:
-    wrong = "analyse", "analyze --no-such-option", "analyze srresnet-wrg", "degrade x --degrade blurr:3 --out y", "identify", "models shew x"
+    wrong = ("analyse", "analyze --no-such-option", "analyze srresnet-wrg", "degrade x --degrade blurr:3 --out y", "identify")
     for line in wrong:
         with pytest.raises((AssertionError, InputError, typer.TyperException)):
             test_a_printed_command_can_be_typed("here", ["ddrscope", *line.split()])

@@ -32,7 +32,12 @@ def run(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
     # Shell cells say ddrscope, as a reader with the environment activated would.
     os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
     client = NotebookClient(notebook, timeout=600, record_timing=False, resources={"metadata": {"path": str(folder)}})
-    return client.execute()
+    with client.setup_kernel():
+        # Kernels ask commands for colour, and would be given progress bars too.
+        client.kc.execute_interactive("import os; os.environ['FORCE_COLOR'] = ''", silent=True, timeout=60)
+        for number, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, number)
+    return notebook
 
 
 def main(names: list[str]) -> None:

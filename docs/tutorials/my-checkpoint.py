@@ -76,6 +76,7 @@ table[["layer", "degradation_share", "degradation_share_low", "degradation_share
 # ## The figure
 
 # %%
+# %matplotlib inline
 figure = result.plot()
 figure.set_size_inches(9, 3.2)
 figure

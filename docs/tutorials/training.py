@@ -15,7 +15,7 @@
 #
 # A network trained for a minute, interrupted, gone on with, and looked into while it learns.
 #
-# **This is a toy.** 400 steps, 16 channels, 4 blocks, and it is trained and watched on the few bundled crops. It shows how the commands go together, and nothing about
+# **This is a toy.** 300 steps, 16 channels, 4 blocks, and it is trained and watched on the few bundled crops. It shows how the commands go together, and nothing about
 # what a trained network can do: for that, `ddrscope train compact` on photographs of your own (hours) and the [study](../reproduction.md).
 
 # %% [markdown]
@@ -42,17 +42,26 @@ print({folder.name: len(list(folder.iterdir())) for folder in Path("hr").iterdir
 # `pilot` with some values changed. `--show` prints what would be done and trains nothing.
 
 # %% language="bash"
-# ddrscope train pilot channels=16 blocks=4 pixel.steps=400 adversarial.steps=0 average=0.98 precision=float32 --show | head -12
+# ddrscope train pilot channels=16 blocks=4 pixel.steps=300 adversarial.steps=0 average=0.98 precision=float32 --show | head -12
 
 # %% [markdown]
 # ## Start, and be interrupted
 #
-# `timeout` presses Ctrl-C after twelve seconds.
+# A checkpoint is written every 250 steps. As soon as the first is there, Ctrl-C is pressed.
 
-# %% language="bash"
-# timeout --signal=INT 12 ddrscope train pilot channels=16 blocks=4 pixel.steps=400 adversarial.steps=0 average=0.98 precision=float32 \
-#     --images hr/train --val hr/val --keep-every 50 --out runs/toy 2>&1 || true
-# ls runs/toy
+# %%
+import shlex
+import signal
+import subprocess
+import time
+
+command = """ddrscope train pilot channels=16 blocks=4 pixel.steps=300 adversarial.steps=0 average=0.98 precision=float32
+    --images hr/train --val hr/val --keep-every 75 --out runs/toy"""
+training = subprocess.Popen(shlex.split(command), stderr=subprocess.DEVNULL)
+while training.poll() is None and not Path("runs/toy/pixel/checkpoint.pt").exists():
+    time.sleep(0.2)
+training.send_signal(signal.SIGINT)
+print("exit", training.wait(), "weights:", Path("runs/toy/pixel/weights.safetensors").exists())
 
 # %% [markdown]
 # ## Go on
@@ -60,8 +69,8 @@ print({folder.name: len(list(folder.iterdir())) for folder in Path("hr").iterdir
 # The same command. A step depends on the checkpoint and the step's number only, so the result is the same to the last bit as without the interruption.
 
 # %% language="bash"
-# ddrscope train pilot channels=16 blocks=4 pixel.steps=400 adversarial.steps=0 average=0.98 precision=float32 \
-#     --images hr/train --val hr/val --keep-every 50 --out runs/toy 2>&1
+# ddrscope train pilot channels=16 blocks=4 pixel.steps=300 adversarial.steps=0 average=0.98 precision=float32 \
+#     --images hr/train --val hr/val --keep-every 75 --out runs/toy 2>&1
 
 # %%
 import pandas as pd
@@ -88,7 +97,7 @@ preview.crop((0, 0, preview.width, min(preview.height, preview.width * 2 // 3)))
 from ddrscope.analysis import analyze
 
 result = analyze(
-    (), degradations=["clean", "blur:4", "noise:20"], series={"toy": "runs/toy/pixel/snapshots/*.safetensors"}, limit=16, crop=96, tsne_seeds=1
+    (), degradations=["clean", "blur:4", "noise:20"], series={"toy": "runs/toy/pixel/snapshots/*.safetensors"}, limit=12, crop=96, tsne_seeds=1
 )
 rows = [
     {"checkpoint": checkpoint["label"], **{key: layer[key] for key in ("degradation_share", "degradation_share_low", "degradation_share_high", "knn_accuracy")}}
@@ -105,8 +114,8 @@ import matplotlib.pyplot as plt
 from ddrscope.report.style import OKABE_ITO
 
 figure, axis = plt.subplots(figsize=(6, 2.6))
-axis.fill_between(series.index * 50, series.degradation_share_low, series.degradation_share_high, color=OKABE_ITO[0], alpha=0.2, linewidth=0)
-axis.plot(series.index * 50, series.degradation_share, "o-", color=OKABE_ITO[0])
+axis.fill_between(series.index * 75, series.degradation_share_low, series.degradation_share_high, color=OKABE_ITO[0], alpha=0.2, linewidth=0)
+axis.plot(series.index * 75, series.degradation_share, "o-", color=OKABE_ITO[0])
 axis.set(xlabel="step", ylabel="degradation share, pooled", title="the toy network while it learns (band: 95 % over photographs)")
 figure.tight_layout()
 

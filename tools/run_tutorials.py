@@ -33,8 +33,10 @@ def run(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
     os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
     client = NotebookClient(notebook, timeout=600, record_timing=False, resources={"metadata": {"path": str(folder)}})
     with client.setup_kernel():
-        # Kernels ask commands for colour, and would be given progress bars too.
-        client.kc.execute_interactive("import os; os.environ['FORCE_COLOR'] = ''", silent=True, timeout=60)
+        # Kernels ask commands for colour, and would be given progress bars too. The client puts what it runs in the place of cell 0.
+        first = notebook.cells[0]
+        client.execute_cell(nbformat.v4.new_code_cell("import os; os.environ['FORCE_COLOR'] = ''"), 0, store_history=False)
+        notebook.cells[0] = first
         for number, cell in enumerate(notebook.cells):
             client.execute_cell(cell, number)
     return notebook
@@ -45,7 +47,8 @@ def main(names: list[str]) -> None:
         if names and source.stem not in names:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            nbformat.write(run(read_source(source), Path(folder)), source.with_suffix(".ipynb"))
+            text = nbformat.writes(run(read_source(source), Path(folder)))
+            source.with_suffix(".ipynb").write_text(text.replace(f"{folder}/", "") + "\n", encoding="utf-8")
         print(source.with_suffix(".ipynb"))
 
 

@@ -69,7 +69,7 @@ found["done"] = found.name.str.split("--").str[0]
 pd.crosstab(found.done, found["group"])
 
 # %% [markdown]
-# Blur, noise, compression and pixelation (spatial) are mostly found. Darkening is not: the identifier is weak on brightness, since a dark picture may be meant so.
+# All are found but one: a blurred picture is called discoloured. It is a grey one, and grey pictures are called so, which hides what else is wrong with them.
 # On pictures it was not fitted to it names the type right in 69 % [65, 73] of cases and the group in 73 % [70, 77] ([how well](../identification.md#how-well)); these few pictures prove nothing.
 #
 # It errs less where it is sure, so put the unsure ones aside for somebody to look at:

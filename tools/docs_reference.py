@@ -79,9 +79,12 @@ def room_pages(source: Path) -> dict[str, str]:
     pages = {}
     for room in ROOMS:
         names = exported(source / room / "__init__.py") if (source / room).is_dir() else []
-        members = "".join(f"\n        - {name}" for name in names)
+        # A function in a file of its own name is hidden by it.
+        hidden = [name for name in names if (source / room / f"{name}.py").exists()]
+        members = "".join(f"\n        - {name}" for name in names if name not in hidden)
         options = f"\n    options:\n      members:{members}" if members else ""
-        pages[f"api/{room}.md"] = f"# ddrscope.{room}\n\n::: ddrscope.{room}{options}\n"
+        alone = "".join(f"\n::: ddrscope.{room}.{name}.{name}\n    options:\n      show_root_heading: true\n" for name in hidden)
+        pages[f"api/{room}.md"] = f"# ddrscope.{room}\n\n::: ddrscope.{room}{options}\n{alone}"
     return pages
 
 

@@ -1,4 +1,4 @@
-# make install | demo | test | lint | photos | study | specialists | guidance | bench-identify | bench-srga | bench | fuzz
+# make install | demo | test | lint | docs | photos | study | specialists | guidance | bench-identify | bench-srga | bench | fuzz
 # THREADS bounds the processor threads of the demo, the tests and the study.
 PYTHON ?= python3.11
 THREADS ?= 2
@@ -16,14 +16,14 @@ FUZZ_TARGETS := degradation recipe checkpoint picture
 
 export OMP_NUM_THREADS = $(THREADS)
 
-.PHONY: install demo test lint photos study specialists guidance bench-identify bench-srga bench fuzz clean
+.PHONY: install demo test lint docs photos study specialists guidance bench-identify bench-srga bench fuzz clean
 
 install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch torchvision
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[pretrained,train,cluster,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[pretrained,train,cluster,docs,dev]'
 	touch $@
 
 demo: install
@@ -31,6 +31,10 @@ demo: install
 
 test: install lint
 	$(BIN)/python -m pytest
+
+# The site, built strictly: build/docs/site/index.html, which opens without a server and without a network.
+docs: install
+	$(BIN)/python tools/build_docs.py build/docs
 
 # The set the bundled networks were trained on; needs Debian's apt-get, installs nothing.
 photos: install
@@ -82,7 +86,7 @@ fuzz: install
 	done
 
 lint: install
-	$(BIN)/ruff check src tests tools fuzz
+	$(BIN)/ruff check src tests tools fuzz examples
 	$(BIN)/mypy
 
 clean:

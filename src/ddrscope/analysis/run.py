@@ -39,9 +39,10 @@ def analyze(
     bundled photographs); ``degradations`` texts as ``blur:4`` (default: clean, blur:4, noise:20; none when only ``sets`` are given);
     ``sets`` maps names to folders of pictures that are degraded already. ``options`` are the other fields of `AnalysisSettings`.
 
-    >>> result = analyze("srresnet-wgr", degradations=["clean", "blur:4"], limit=6, crop=64, tsne_seeds=1, layers=())
-    >>> result.layer("srresnet-wgr", "flattened")["k"]
-    2
+    Examples:
+        >>> result = analyze("srresnet-wgr", degradations=["clean", "blur:4"], limit=6, crop=64, tsne_seeds=1, layers=())
+        >>> result.layer("srresnet-wgr", "flattened")["k"]
+        2
     """
     given = [networks] if isinstance(networks, str | Path | Network) else list(networks)
     named = {network.name: network for network in given if isinstance(network, Network)}

@@ -33,7 +33,7 @@ Examples:
 def command(
     sources: Annotated[list[str], typer.Argument(metavar="PATH...", help="Pictures: folders, globs, lists (.txt), files.")],
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="FILE.parquet, .csv or .jsonl.")] = None,
-    heatmap: Annotated[Path | None, typer.Option("--heatmap", metavar="DIR", help="Folder for the maps, stem.png each.")] = None,
+    heatmap: Annotated[Path | None, typer.Option("--heatmap", metavar="DIR", help="Folder for maps: photo.jpg.png of photo.jpg.")] = None,
     tiles: Annotated[
         str, typer.Option("--tiles", metavar="N", help="Tiles of 128 x 128 pixels read of a picture, spread evenly; or all.")
     ] = str(MAX_TILES),

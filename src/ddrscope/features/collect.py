@@ -43,7 +43,7 @@ def collect_features(
     """The features of all pictures at the given layers, by (layer, view), one row a picture.
 
     `batches` are float32 (B, C, H, W), not necessarily of one size; `layers` as `resolve_layers` gives them. View
-    `flattened` is (N, C*H*W), in (C, H, W) order; `pooled` is (N, 2C), means then standard deviations. `channels_dim`
+    `flattened` is ``(N, C*H*W)``, in (C, H, W) order; `pooled` is (N, 2C), means then standard deviations. `channels_dim`
     overrides `find_channels_dim` for all layers. Flattened features beyond `in_memory_bytes` in all go to temporary
     files in `folder` (the system's by default). A row does not depend on its neighbours in the batch. InputError for an
     unknown layer, differing sizes in the flattened view, no pictures; NonFiniteFeatures for NaN and infinity.

@@ -17,7 +17,7 @@ _STEPS = 100_000
 
 @dataclass(frozen=True)
 class GeneralizedGaussian:
-    """Density proportional to exp(-(|x| / alpha) ** shape), of standard deviation ``sigma``; both may be arrays of one shape."""
+    """Density proportional to ``exp(-(|x| / alpha) ** shape)``, of standard deviation ``sigma``; both may be arrays of one shape."""
 
     sigma: NDArray[np.float64]
     shape: NDArray[np.float64]

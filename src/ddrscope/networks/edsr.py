@@ -23,7 +23,7 @@ _ORIGINAL_NAMES = (
 class EDSR(nn.Module):
     """EDSR under BasicSR's weight names; it has no global residual over pictures.
 
-    Input (B, in_channels, H, W) and output (B, out_channels, scale*H, scale*W), both in 0..1. Inside, pictures of three
+    Input (B, in_channels, H, W) and output ``(B, out_channels, scale*H, scale*W)``, both in 0..1. Inside, pictures of three
     channels are centred on DIV2K's mean colour and all are multiplied by ``pixel_range``. Source: Lim et al. 2017.
     """
 

@@ -38,7 +38,7 @@ class ResidualBlock(nn.Module):
 class SRResNet(nn.Module):
     """SRResNet without batch normalization, as BasicSR's MSRResNet, of which it shares the weight names.
 
-    Input (B, in_channels, H, W) and output (B, out_channels, scale*H, scale*W), both in 0..1. ``global_residual`` adds the
+    Input (B, in_channels, H, W) and output ``(B, out_channels, scale*H, scale*W)``, both in 0..1. ``global_residual`` adds the
     bilinearly enlarged input to the output; the weights are the same tensors either way, so a file of weights alone does not
     tell which it is. Source: Ledig et al. 2017 (SRResNet); Wang et al. 2018 (the variant without batch normalization);
     arXiv 2108.00406, section 3 (with and without global residual).

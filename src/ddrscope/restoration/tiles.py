@@ -96,7 +96,7 @@ def enlarge(
     precision: Precision = "float32",
     advance: Callable[[], object] = lambda: None,
 ) -> NDArray[np.unsignedinteger]:
-    """The picture (H, W, 3), or grey (H, W, 1), in 0..1 through ``network``: (scale*H, scale*W, C), uint8 or, with ``bits`` 16, uint16.
+    """The picture (H, W, 3), or grey (H, W, 1), in 0..1 through ``network``: ``(scale*H, scale*W, C)``, uint8 or, with ``bits`` 16, uint16.
 
     Grey goes through the network as RGB and stays grey. ``alpha`` (H, W, 1) is enlarged bicubically and comes last. A ``scale`` smaller
     than the network's is reached by bicubic shrinking. All of it happens tile by tile: beside picture, result and a guide's embedding (two

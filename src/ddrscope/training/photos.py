@@ -23,7 +23,7 @@ MARGIN = 8
 class Patches(NamedTuple):
     """Patches of one step, in 0..1, and how the small ones were damaged.
 
-    ``small`` is (B, 3, size, size), or larger by the margin that was asked for on each side; ``large`` (B, 3, scale*size, scale*size).
+    ``small`` is (B, 3, size, size), or larger by the margin that was asked for on each side; ``large`` ``(B, 3, scale*size, scale*size)``.
     """
 
     small: Tensor

@@ -1,0 +1,59 @@
+"""Look into a network that only your own code can build: python examples/analyze_my_network.py [OUT]
+
+The same from the command line, in this folder: ddrscope analyze analyze_my_network:build --out look
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ddrscope.analysis import analyze
+
+
+class MyNetwork(nn.Module):
+    """Any module that takes pictures (B, 3, H, W) in 0..1 and gives them back enlarged."""
+
+    scale, channels = 2, 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(3, 16, 3, padding=1)
+        self.body = nn.ModuleList(nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), nn.ReLU()) for _ in range(3))
+        self.tail = nn.Conv2d(16, 3 * 4, 3, padding=1)
+        self.shuffle = nn.PixelShuffle(2)
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        features = self.head(pictures)
+        for block in self.body:
+            features = features + block(features)
+        return self.shuffle(self.tail(features))
+
+
+def build() -> nn.Module:
+    """What ``module:function`` names; load your weights here."""
+    torch.manual_seed(0)
+    return MyNetwork()
+
+
+def main(out: Path) -> None:
+    sys.path.insert(0, str(Path(__file__).parent))
+    # The layer names are those of the module: here every block, and what enters the output convolution.
+    result = analyze(
+        "analyze_my_network:build",
+        degradations=["clean", "blur:2", "noise:20"],
+        layers=("body.*", "tail:input"),
+        limit=8,
+        crop=64,
+        tsne_seeds=1,
+    )
+    frame = result.to_frame().query("control == ''")
+    print(frame[["layer", "view", "degradation_share", "content_share", "knn_accuracy"]].round(3).to_string(index=False))
+    print("page:", result.save(out))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "my-network"))

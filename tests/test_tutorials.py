@@ -1,0 +1,34 @@
+"""The tutorials: run anew, and the same as their sources."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "docs/tutorials").glob("*.ipynb"))
+sys.path.insert(0, str(ROOT / "tools"))
+
+from run_tutorials import TUTORIALS, read_source, run  # noqa: E402
+
+
+def test_every_source_has_its_notebook() -> None:
+    assert [path.stem for path in NOTEBOOKS] == sorted(path.stem for path in TUTORIALS.glob("*.py"))
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_holds_what_its_source_says_and_every_cells_output(notebook: Path) -> None:
+    shown, source = nbformat.read(notebook, as_version=4), read_source(notebook.with_suffix(".py"))
+    assert [(cell.cell_type, cell.source) for cell in shown.cells] == [(cell.cell_type, cell.source) for cell in source.cells]
+    assert all(cell.execution_count for cell in shown.cells if cell.cell_type == "code")
+    printed = [output for cell in shown.cells for output in cell.get("outputs", ()) if output.output_type == "error"]
+    assert not printed
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs(notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    run(nbformat.read(notebook, as_version=4), tmp_path)

@@ -15,8 +15,8 @@ from ddrscope.cli.completion import join_split_words
 from ddrscope.errors import InputError, printable
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
-_INTERRUPTED = "interrupted: what was finished is kept; the same command with --resume goes on"
-_FULL = "what was finished is kept: make room, then the same command with --resume goes on"
+# Of these the same command goes on by itself.
+RESUME_THEMSELVES = ("train",)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -28,12 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(words: list[str], debug: bool) -> int:
+    again = "the same command" + ("" if words[:1] and words[0] in RESUME_THEMSELVES else " with --resume") + " goes on"
+    interrupted = f"interrupted: what was finished is kept; {again}"
     if "_DDRSCOPE_COMPLETE" in os.environ and "COMP_WORDS" in os.environ:
         join_split_words()
     try:
         code = app(repeat_options(words), prog_name="ddrscope", standalone_mode=False) or 0
         # Typer turns Ctrl-C into this code without a word.
-        return _say(_INTERRUPTED, INTERRUPTED) if code == INTERRUPTED else code
+        return _say(interrupted, INTERRUPTED) if code == INTERRUPTED else code
     except typer.TyperException as error:
         if debug:
             traceback.print_exc()
@@ -48,7 +50,7 @@ def _run(words: list[str], debug: bool) -> int:
             traceback.print_exc()
         return _say(str(error), BAD_INPUT)
     except (KeyboardInterrupt, typer.Abort):
-        return _say(_INTERRUPTED, INTERRUPTED)
+        return _say(interrupted, INTERRUPTED)
     except BrokenPipeError:
         # The reader of a pipe has seen enough (`| head`); Python must not complain about it once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -57,7 +59,7 @@ def _run(words: list[str], debug: bool) -> int:
         if debug:
             traceback.print_exc()
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            return _say(f"{error.strerror}: {error.filename or 'the output'}; {_FULL}", FAILED)
+            return _say(f"{error.strerror}: {error.filename or 'the output'}; what was finished is kept: make room, then {again}", FAILED)
         return _say(f"failed: {type(error).__name__}: {error} (--debug shows where)", FAILED)
 
 

@@ -38,6 +38,12 @@ TABS = ("What is wrong with my picture", "Compare networks", "Damage it yourself
 # A name that would run, were it read as HTML.
 HOSTILE = '"><img src=x onerror=alert(1)>.png'
 LIMIT = 300_000
+CHANGED = "([where, before]) => document.querySelector(`#${where} img`)?.src && document.querySelector(`#${where} img`).src !== before"
+# Inputs and buttons that a screen reader has no name for, and pictures without a text.
+NAMELESS = """() => [...document.querySelectorAll('input, button, select, textarea, img')].filter(one => one.offsetParent).filter(one =>
+  one.tagName === 'IMG' ? !one.hasAttribute('alt')
+  : !(one.labels?.length || one.getAttribute('aria-label') || one.getAttribute('aria-labelledby') || one.title || one.innerText?.trim()))
+  .map(one => one.outerHTML.slice(0, 200))"""
 # The command in a process that notes down whom it talks to, and may talk to itself only.
 GUARD = """
 import socket, sys
@@ -117,10 +123,10 @@ class Visit:
 
     def complaint(self) -> str:
         """What the page complains of, which is then put away."""
-        toast = self.page.locator(".toast-body").first
+        toast = self.page.get_by_test_id("toast-text").first
         toast.wait_for()
         text = toast.inner_text()
-        toast.get_by_role("button").click()
+        self.page.get_by_test_id("toast-close").first.click()
         return text
 
     def quiet(self) -> bool:
@@ -167,13 +173,224 @@ def test_a_picture_is_looked_at(visitor: Visit, tmp_path: Path) -> None:
     with visitor.page.expect_download() as saved:
         visitor.page.locator("#examine-map").get_by_role("button", name="Download").click()
     assert min(Image.open(saved.value.path()).size) > 400
-    before = visitor.source("examine-slider")
-    across = visitor.page.locator("#examine-across input[type=range]")
-    across.focus()
-    visitor.page.keyboard.press("End")
-    visitor.page.get_by_role("button", name="Enlarge this place").click()
-    # The picture is no larger than the place: the same again.
-    expect(visitor.page.locator("#examine-slider .progress-text")).to_have_count(0)
-    assert visitor.source("examine-slider") == before
     assert visitor.page.locator("img[src=x]").count() == 0
     assert visitor.quiet(), visitor
+
+
+def test_a_place_is_chosen_by_keyboard_and_enlarged(visitor: Visit, tmp_path: Path) -> None:
+    visitor.upload("examine-upload", picture(tmp_path / "wide.png", "blur:2", side=256))
+    visitor.image("examine-slider", 1).wait_for()
+    before = visitor.source("examine-slider")
+    visitor.page.locator("#examine-across input[type=range]").focus()
+    visitor.page.keyboard.press("End")
+    visitor.page.get_by_role("button", name="Enlarge this place").press("Enter")
+    visitor.page.wait_for_function(CHANGED, arg=["examine-slider", before])
+    before = visitor.source("examine-slider")
+    visitor.image("examine-shown").click(position={"x": 10, "y": 10})
+    visitor.page.wait_for_function(CHANGED, arg=["examine-slider", before])
+    assert visitor.page.locator("#examine-across input[type=range]").input_value() < "10"
+    # The divider moves by keyboard too.
+    visitor.page.locator("#examine-divide input[type=range]").focus()
+    line = visitor.page.get_by_test_id("slider")
+    middle = line.locator(".inner").bounding_box()
+    visitor.page.keyboard.press("Home")
+    moved = "x => document.querySelector('[data-testid=slider] .inner').getBoundingClientRect().x < x - 50"
+    visitor.page.wait_for_function(moved, arg=middle["x"])
+    assert visitor.quiet(), visitor
+
+
+def test_one_of_our_pictures_is_looked_at(visitor: Visit) -> None:
+    chosen = visitor.page.locator("#examine-examples").get_by_role("button", name="Thumbnail 3 of 6")
+    assert chosen.locator("img").get_attribute("alt") == "chelsea, jpeg:12"
+    chosen.press("Enter")
+    expect(visitor.page.locator("#examine-verdict")).to_contain_text("jpeg", timeout=60_000)
+    visitor.image("examine-slider", 1).wait_for()
+    assert visitor.quiet(), visitor
+
+
+def test_results_are_shown(visitor: Visit) -> None:
+    visitor.tab(1)
+    choice = visitor.page.get_by_role("listbox", name="Result")
+    choice.click()
+    visitor.page.get_by_role("option", name="look").click()
+    visitor.image("compare-figure-3").wait_for()
+    assert "srresnet-wgr" in visitor.page.locator("#compare-said").inner_text()
+    table = visitor.page.locator("#compare-table")
+    expect(table).to_contain_text("variance that follows the degradation")
+    expect(table).to_contain_text("conv_last:input")
+    choice.click()
+    visitor.page.get_by_role("option", name="scores").click()
+    expect(visitor.page.locator("#compare-said")).to_contain_text("Place 1: srresnet-wgr")
+    expect(visitor.page.locator("#compare-figure-1")).to_be_visible()
+    expect(visitor.page.locator("#compare-figure-2")).not_to_be_visible()
+    with visitor.page.expect_download() as saved:
+        visitor.page.locator("#compare-figure-0").get_by_role("button", name="Download").click()
+    assert min(Image.open(saved.value.path()).size) > 300
+    assert visitor.quiet(), visitor
+
+
+def test_a_picture_is_damaged_and_crosses_the_map(visitor: Visit) -> None:
+    visitor.tab(2)
+    said = visitor.page.locator("#damage-said")
+    for family, text in (("blur", "blur:8"), ("noise", "blur:8+noise:50")):
+        visitor.page.locator(f"#damage-{family} input[type=range]").focus()
+        visitor.page.keyboard.press("End")
+        expect(said).to_contain_text(f"64 x 64 pixels, each drawn as a square, {text}")
+    trail = visitor.source("damage-map")
+    shown = visitor.source("damage-shown")
+    visitor.page.get_by_role("button", name="Start again").press("Enter")
+    expect(said).to_contain_text("square, clean")
+    assert visitor.source("damage-map") != trail and visitor.source("damage-shown") != shown
+    assert visitor.page.locator("#damage-blur input[type=range]").input_value() == "0"
+    assert visitor.quiet(), visitor
+
+
+def test_what_is_no_picture_or_too_large_gets_a_kind_line(visitor: Visit, served: Served, tmp_path: Path) -> None:
+    broken = tmp_path / HOSTILE
+    broken.write_bytes(picture(tmp_path / "whole.png", "clean").read_bytes()[:2000])
+    visitor.upload("examine-upload", broken)
+    text = visitor.complaint()
+    assert text.startswith("This picture cannot be used: ") and "\n" not in text and "Traceback" not in text
+    assert text in visitor.page.locator("#examine-verdict").inner_text()
+    visitor.tab(2)
+    visitor.upload("damage-upload", broken)
+    assert visitor.complaint() == text
+    Image.new("L", (1000, 400)).save(tmp_path / "large.png")
+    visitor.upload("damage-upload", tmp_path / "large.png")
+    assert "1000 x 400 pixels are more than the limit of 300000 pixels" in visitor.complaint()
+    heavy = tmp_path / f"b{HOSTILE}"
+    heavy.write_bytes(bytes(LIMIT + 1))
+    visitor.tab(0)
+    visitor.page.get_by_role("button", name="Enlarge this place").click()
+    assert visitor.complaint() == text
+    visitor.upload("examine-upload", heavy)
+    assert "size" in visitor.complaint()
+    assert visitor.page.locator("img[src=x]").count() == 0 and visitor.dialogs == [] and visitor.requests == []
+    assert "Traceback" not in served.errors.read_text()
+
+
+def test_two_visitors_do_not_see_each_other(browser: Browser, served: Served, visitor: Visit, tmp_path: Path) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    other = visit(context, served)
+    visitor.upload("examine-upload", picture(tmp_path / "mine.png", "noise:40", photo="wine__1"))
+    other.upload("examine-upload", picture(tmp_path / "theirs.png", "blur:4", photo="flower__1"))
+    for one, group in ((visitor, "noise"), (other, "blur")):
+        one.image("examine-slider", 1).wait_for()
+        expect(one.page.locator("#examine-verdict")).to_contain_text(f"Group: {group}")
+    on_theirs = {image.get_attribute("src") for image in other.page.locator("img").all()}
+    assert visitor.source("examine-examples") in on_theirs, "the same pictures have the same address"
+    assert on_theirs.isdisjoint(visitor.source(f"examine-{where}") for where in ("shown", "where", "map", "slider"))
+    # A page that is opened anew knows of no picture.
+    third = visit(context, served)
+    assert third.page.locator("#examine-shown img").count() == 0
+    third.page.get_by_role("button", name="Enlarge this place").click()
+    assert "there is none yet" in third.complaint()
+    context.close()
+    assert visitor.quiet() and other.quiet() and third.quiet(), (visitor, other, third)
+
+
+def test_a_narrow_window_needs_no_sideways_scrolling_and_every_input_has_a_name(browser: Browser, served: Served, tmp_path: Path) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 800})
+    one = visit(context, served)
+    one.upload("examine-upload", picture(tmp_path / "small.png", "jpeg:10", side=64))
+    one.image("examine-slider", 1).wait_for()
+    for number in range(len(TABS)):
+        if number:
+            one.page.get_by_role("tab", name=TABS[number]).or_(one.page.get_by_role("button", name="More tabs")).first.click()
+        if number == 1:
+            one.page.get_by_role("listbox", name="Result").click()
+            one.page.get_by_role("option", name="look").click()
+            one.image("compare-figure-0").wait_for()
+        assert one.page.evaluate("document.documentElement.scrollWidth") <= 360
+        assert one.page.evaluate(NAMELESS) == []
+    context.close()
+    assert one.quiet(), one
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("gradio_api/file=/etc/passwd", 403),
+        ("gradio_api/file=../../etc/passwd", 403),
+        ("gradio_api/file=http://example.org/a.png", 403),
+        ("gradio_api/proxy=http://example.org/a.png", 404),
+        ("gradio_api/runs", 404),
+        ("gradio_api/info", 404),
+        ("gradio_api/openapi.json", 404),
+        ("monitoring", 404),
+        ("docs", 404),
+        ("", 200),
+        ("config", 200),
+    ],
+)
+def test_only_what_the_pages_need_is_answered(served: Served, path: str, code: int) -> None:
+    assert ask(served, path) == code
+
+
+def test_messages_from_elsewhere_and_large_ones_are_refused(served: Served) -> None:
+    other = {"Host": "example.org:80"}
+    assert ask(served, "", headers=other) == 403
+    join, json_type = "gradio_api/queue/join", {"Content-Type": "application/json"}
+    assert ask(served, join, b"{}", json_type | {"Origin": "http://example.org"}) == 403
+    for stranger in ("/etc/passwd", "http://example.org/a.png", f"{served.temporary}/../look/analysis.json", 3):
+        file = {"path": stranger, "meta": {"_type": "gradio.FileData"}}
+        body = json.dumps({"data": [[{"deep": file}]], "fn_index": 0, "session_hash": "a"}).encode()
+        assert ask(served, join, body, json_type) == 400
+    assert ask(served, join, b"[" * 100_000, json_type) == 400
+    assert ask(served, join, b" " * (1 << 20) + b"{}", json_type) == 413
+    assert ask(served, "gradio_api/upload", bytes(LIMIT + (1 << 16) + 1), {"Content-Type": "multipart/form-data; boundary=a"}) == 413
+
+
+def ask(served: Served, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> int:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(served.url + path, body, headers or {}), timeout=30) as answer:
+            assert "default-src 'self'" in answer.headers["content-security-policy"]
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_the_server_talks_to_nobody_and_leaves_nothing_behind(served: Served) -> None:
+    """The last one: it stops the server."""
+    assert list(served.temporary.iterdir()), "visitors' files lay there"
+    served.process.send_signal(signal.SIGTERM)
+    assert served.process.wait(30) == 0
+    assert not served.talked.exists() or served.talked.read_text() == ""
+    assert list(served.temporary.iterdir()) == []
+    assert served.errors.read_text().splitlines()[-1] == "stopped; what visitors sent is deleted"
+
+
+def test_known_pictures_lie_on_their_own_points() -> None:
+    known = map_embeddings(load_network("blind-ddr"))
+    for index in (0, 40, 127):
+        cells = known.embed(known.picture(index))
+        np.testing.assert_allclose(cells.mean(0), known.embedded[index], atol=1e-6)
+        np.testing.assert_allclose(known.place(known.picture(index)).mean(0), known.points[index], atol=1e-6)
+        distances = np.sqrt(((known.embedded - cells.mean(0)) ** 2).sum(1))
+        assert known.nearest(cells.mean(0), 5) == sorted(range(len(distances)), key=distances.__getitem__)[:5]
+        assert known.nearest(cells.mean(0), 1) == [index]
+
+
+def test_without_gradio_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ddrscope.cli.serve import command
+
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    with pytest.raises(InputError, match=r"pip install 'ddrscope\[web\]'"):
+        command()
+
+
+def test_a_folder_without_results_and_a_taken_port_are_told_at_the_start(tmp_path: Path) -> None:
+    from ddrscope.web.compare import name_results
+    from ddrscope.web.server import _check_free
+
+    with pytest.raises(InputError, match="holds no result"):
+        name_results([tmp_path])
+    (tmp_path / "generalization.json").write_text('{"networks": [], "scores": [], "ranking": [{}]}')
+    with pytest.raises(InputError, match="holds no whole result"):
+        name_results([tmp_path])
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(InputError, match="choose another port"):
+            _check_free("127.0.0.1", taken.getsockname()[1])
+    assert repeat_options(["serve", "--results", "a", "b"]) == ["serve", "--results", "a", "--results", "b"]

@@ -24,7 +24,6 @@ EXAMPLES = {
     "flower": "blur:2.5", "coffee": "noise:25", "chelsea": "jpeg:12", "china": "motion_blur:15", "wine": "pixelate:4", "sunset": "clean",
 }  # fmt: skip
 NEIGHBOURS = 6
-ABOUT = "Drop a picture of your own, or choose one of ours below."
 PLAN = "What is found shows here: first the verdict, then where, then the map, then the enlarged place."
 
 
@@ -81,10 +80,10 @@ def examine_page(desk: Desk) -> None:
     def examine(source: Source | None, across_percent: float, down_percent: float) -> Iterator[dict[Any, Any]]:
         """What is found, piece by piece as it is found."""
         yield dict.fromkeys(results) | {verdict: "<p>Looking …</p>"}
-        pixels = _read(source, desk)
-        frame = square(pixels, ENLARGED, across_percent, down_percent)
-        yield {shown: to_show(framed(pixels, frame))}
         try:
+            pixels = _read(source, desk)
+            frame = square(pixels, ENLARGED, across_percent, down_percent)
+            yield {shown: to_show(framed(pixels, frame))}
             finding = desk.identifier.identify(pixels)
             yield {verdict: words(finding), types: finding.probabilities}
             piece = square(pixels, MAPPED).of(pixels)
@@ -94,16 +93,24 @@ def examine_page(desk: Desk) -> None:
             yield dict(zip((place, near), _placed(desk, pixels, finding), strict=True))
             yield {slider: enlarged_both_ways(desk.network, frame.of(pixels))}
         except InputError as error:
-            raise complaint(error) from None
+            told = complaint(error)
+            yield {verdict: f"<p>{told.message}</p>"}
+            raise told from None
 
     def enlarge_again(source: Source | None, across_percent: float, down_percent: float) -> dict[Any, Any]:
-        pixels = _read(source, desk)
-        frame = square(pixels, ENLARGED, across_percent, down_percent)
-        return {shown: to_show(framed(pixels, frame)), slider: enlarged_both_ways(desk.network, frame.of(pixels))}
+        try:
+            pixels = _read(source, desk)
+            frame = square(pixels, ENLARGED, across_percent, down_percent)
+            return {shown: to_show(framed(pixels, frame)), slider: enlarged_both_ways(desk.network, frame.of(pixels))}
+        except InputError as error:
+            raise complaint(error) from None
 
     def point_at(source: Source | None, event: gr.SelectData) -> tuple[float, float]:
         """The place clicked at, in percent."""
-        height, width = to_show(_read(source, desk)).shape[:2]
+        try:
+            height, width = to_show(_read(source, desk)).shape[:2]
+        except InputError as error:
+            raise complaint(error) from None
         x, y = event.index
         return round(100 * x / width), round(100 * y / height)
 
@@ -126,7 +133,7 @@ def examine_page(desk: Desk) -> None:
 
 def _read(source: Source | None, desk: Desk) -> NDArray[np.float32]:
     if source is None:
-        raise gr.Error("There is no picture yet: drop one, or choose one of ours.", title="Sorry", print_exception=False)
+        raise InputError("there is none yet; drop one, or choose one of ours")
     return source.read(desk.limits)
 
 

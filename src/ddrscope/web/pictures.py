@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ddrscope.degradations import parse_degradation, resize
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, printable
 from ddrscope.images import PictureFile, UnreadablePicture, bundled_photos, find_pictures, read_picture
 
 # The largest side of a picture in a browser.
@@ -48,11 +48,8 @@ class Source:
     damage: str | None = None
 
     def read(self, limits: Limits) -> NDArray[np.float32]:
-        """The pixels (H, W, 3) in 0..1; raises what `complaint` makes of a file that is no picture."""
-        try:
-            pixels = read_picture(self.path, max_pixels=limits.pixels).pixels
-        except InputError as error:
-            raise complaint(error) from None
+        """The pixels (H, W, 3) in 0..1; raises `UnreadablePicture` for a file that is no picture."""
+        pixels = read_picture(self.path, max_pixels=limits.pixels).pixels
         return parse_degradation(self.damage).apply(pixels) if self.damage else pixels
 
 
@@ -62,7 +59,7 @@ def complaint(error: InputError) -> gr.Error:
     if reason == "no such file":
         reason = "it was deleted here after an hour: please drop it again"
     # The message is shown as HTML.
-    return gr.Error(html.escape(f"This picture cannot be used: {reason}"), title="Sorry", print_exception=False)
+    return gr.Error(html.escape(f"This picture cannot be used: {printable(reason)}"), title="Sorry", print_exception=False)
 
 
 def photographs() -> dict[str, PictureFile]:

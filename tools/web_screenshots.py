@@ -50,11 +50,10 @@ def compare(page: Page) -> None:
 
 def damage(page: Page) -> None:
     open_tab(page, "Damage it yourself")
-    for family, key, times in (("blur", "ArrowRight", 4), ("blur", "ArrowRight", 6), ("noise", "ArrowRight", 8), ("noise", "ArrowRight", 12)):
-        slider = page.locator(f"#damage-{family} input[type=range]")
-        slider.focus()
+    for family, times in (("blur", 4), ("blur", 6), ("noise", 8), ("noise", 12)):
+        page.locator(f"#damage-{family} input[type=range]").focus()
         for _ in range(times):
-            page.keyboard.press(key)
+            page.keyboard.press("ArrowRight")
         page.wait_for_timeout(4000)
 
 

@@ -30,6 +30,7 @@ from ddrscope.generalization import generalize
 from ddrscope.images import bundled_photos, read_picture
 from ddrscope.networks import load_network
 from ddrscope.restoration import map_embeddings
+from ddrscope.store import write_json
 
 if importlib.util.find_spec("gradio") is None and not os.environ.get("CI"):
     pytest.skip("gradio is not installed: pip install 'ddrscope[web]'", allow_module_level=True)
@@ -75,11 +76,15 @@ class Served:
 @pytest.fixture(scope="module")
 def served(small_result: AnalysisResult, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("serve")
-    small_result.save(folder / "look")
-    sets = ["blur:2", "blur:4"]
-    generalize([load_network("srresnet-wgr")], degradations=sets, patches=48, patch=64, components=20, resamples=50).save(folder / "scores")
     temporary = folder / "tmp"
-    temporary.mkdir()
+    for one in (temporary, folder / "look", folder / "scores"):
+        one.mkdir()
+    # What `save` writes, but for the page and its figures, which take longer than all of this.
+    write_json(folder / "look" / "analysis.json", small_result.data)
+    small_result.embedding.to_parquet(folder / "look" / "embedding.parquet")
+    small_result.thumbnails.to_parquet(folder / "look" / "thumbnails.parquet")
+    scores = generalize([load_network("srresnet-wgr")], degradations=["blur:4"], patches=24, patch=64, components=10, resamples=50)
+    write_json(folder / "scores" / "generalization.json", scores.data)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -135,7 +140,7 @@ class Visit:
 
 def visit(context: BrowserContext, served: Served) -> Visit:
     one = Visit(context.new_page())
-    one.page.on("console", lambda message: one.console.append(message.text) if message.type in ("error", "warning") else None)
+    one.page.on("console", lambda message: one.console.append(message.text) if message.type == "error" else None)
     one.page.on("pageerror", lambda error: one.console.append(str(error)))
     one.page.on("dialog", lambda dialog: (one.dialogs.append(dialog.message), dialog.dismiss()))
     ours = (served.url, "data:", "blob:")

@@ -85,7 +85,7 @@ def examine_page(desk: Desk) -> None:
             frame = square(pixels, ENLARGED, across_percent, down_percent)
             yield {shown: to_show(framed(pixels, frame))}
             finding = desk.identifier.identify(pixels)
-            yield {verdict: words(finding), types: finding.probabilities}
+            yield {verdict: words(finding), types: {name.replace('_', ' '): value for name, value in finding.probabilities.items()}}
             piece = square(pixels, MAPPED).of(pixels)
             damage = desk.identifier.map_damage(piece, limit=TILES)
             part = "the picture" if piece.shape == pixels.shape else f"its middle {piece.shape[1]} x {piece.shape[0]} pixels"

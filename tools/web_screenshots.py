@@ -25,11 +25,12 @@ def main(url: str, folder: Path) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
         for width in WIDTHS:
             page = browser.new_page(viewport={"width": width, "height": 900})
-            page.set_default_timeout(180_000)
+            page.set_default_timeout(100_000)
             page.goto(url)
             for name, show in (("examine", examine), ("compare", compare), ("damage", damage)):
                 show(page)
                 page.mouse.move(0, 0)
+                page.evaluate("scrollTo(0, 0)")
                 page.wait_for_timeout(1500)
                 keep(page.screenshot(full_page=True), folder / f"web-{name}-{width}.png", LONGEST[width])
             page.close()
@@ -38,12 +39,14 @@ def main(url: str, folder: Path) -> None:
 
 def examine(page: Page) -> None:
     page.locator("#examine-examples").get_by_role("button", name="Thumbnail 2").click()
-    page.locator("#examine-slider img").nth(1).wait_for()
+    page.locator("#examine-slider img").nth(1).wait_for(state="attached")
+    page.locator("#examine-slider").scroll_into_view_if_needed()
+    page.wait_for_timeout(1000)
 
 
 def compare(page: Page) -> None:
     open_tab(page, "Compare networks")
-    page.get_by_role("listbox", name="Result").click()
+    page.get_by_role("combobox", name="Result").click()
     page.get_by_role("option").first.click()
     page.locator("#compare-figure-0 img").wait_for()
 

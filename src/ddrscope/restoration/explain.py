@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,19 +53,19 @@ class EmbeddingMap:
         return damaged(self.photos[index], self.damages[index], self.network.scale)
 
 
-def map_embeddings(network: Network) -> EmbeddingMap:
-    """Fit the plane to the bundled photographs under `KNOWN` damage; raises `InputError` for a network that has no embedding."""
+def map_embeddings(network: Network, damages: Sequence[str] = KNOWN) -> EmbeddingMap:
+    """Fit the plane to the bundled photographs under known ``damages``; raises `InputError` for a network that has no embedding."""
     if not isinstance(network.module, GuidedSRResNet):
         raise InputError(f"{network.name} is not steered by its input's damage: only a guided one can be explained")
     first: dict[str, PictureFile] = {}
     for file in find_pictures([bundled_photos()]):
         first.setdefault(file.photo, file)
-    shown = [(text, file) for text in KNOWN for file in first.values()]
+    shown = [(text, file) for text in damages for file in first.values()]
     embedded = np.stack([embeddings(network, damaged(file, text, network.scale)).mean(0) for text, file in shown])
     plane = PCA(2)
     points = plane.fit_transform(embedded)
-    damages, photos = zip(*shown, strict=True)
-    return EmbeddingMap(network, embedded, points, damages, photos, plane)
+    texts, files = zip(*shown, strict=True)
+    return EmbeddingMap(network, embedded, points, texts, files, plane)
 
 
 def damaged(file: PictureFile, text: str, scale: int) -> NDArray[np.float32]:

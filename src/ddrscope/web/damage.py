@@ -47,7 +47,7 @@ def damage_page(desk: Desk) -> None:
     with gr.Row():
         with gr.Column(min_width=300):
             name = gr.Dropdown(list(pictures), value=first, label="A photograph of ours", elem_id="damage-photo")
-            upload = gr.File(label=f"Or your own ({limit})", file_types=SUFFIXES, height=130, elem_id="damage-upload")
+            upload = gr.File(label=f"Or your own ({limit})", file_types=SUFFIXES, height=170, elem_id="damage-upload")
             sliders = [
                 gr.Slider(low, high, NEUTRAL[family], step=step, label=label, elem_id=f"damage-{family}")
                 for family, (label, low, high, step) in SLIDERS.items()
@@ -78,11 +78,12 @@ def damage_page(desk: Desk) -> None:
         words = f"<p>{_size(small)}, <strong>{html.escape(text)}</strong></p>"
         return words, _magnified(small), drawn(figure), (*earlier, Step(text, (x, y)))[-LONGEST_TRAIL:]
 
-    def choose(photo: str) -> tuple[Source, tuple[()], None]:
-        return pictures[photo], (), None
+    def choose(photo: str) -> tuple[Source, tuple[()]]:
+        return pictures[photo], ()
 
-    def uploaded(path: str) -> tuple[Source, tuple[()]]:
-        return Source(Path(path)), ()
+    def uploaded(path: str) -> tuple[Source, None, tuple[()]]:
+        """The picture, room for the next one to be dropped, and no trail."""
+        return Source(Path(path)), None, ()
 
     def start_again() -> tuple[Any, ...]:
         return (), *NEUTRAL.values()
@@ -93,8 +94,8 @@ def damage_page(desk: Desk) -> None:
         "concurrency_id": "heavy", "concurrency_limit": 1, **light,
     }  # fmt: skip
     gr.on([slider.change for slider in sliders], trigger_mode="always_last", **damaged)
-    name.input(choose, name, [chosen, trail, upload], **light).success(**damaged)
-    upload.upload(uploaded, upload, [chosen, trail], **light).success(**damaged)
+    name.input(choose, name, [chosen, trail], **light).success(**damaged)
+    upload.upload(uploaded, upload, [chosen, upload, trail], **light).success(**damaged)
     reset.click(start_again, None, [trail, *sliders], **light).success(**damaged)
 
 

@@ -17,7 +17,7 @@ from ddrscope.web.pictures import Limits
 MAPPER = "blind-ddr"
 # Pixels a side of what is enlarged, of what is placed on the map, and of what the heat map shows of a larger picture, and the most tiles
 # of a heat map: so that a processor answers within seconds.
-ENLARGED, PLACED, MAPPED, TILES = 160, 256, 768, 40
+ENLARGED, PLACED, MAPPED, TILES = 160, 256, 512, 16
 
 
 @dataclass(frozen=True)

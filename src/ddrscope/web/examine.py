@@ -35,7 +35,7 @@ def examine_page(desk: Desk) -> None:
     limit = f"up to {desk.limits.megabytes:g} MB and {desk.limits.megapixels:g} megapixels"
     with gr.Row():
         with gr.Column(min_width=300):
-            upload = gr.File(label=f"Your picture ({limit})", file_types=SUFFIXES, height=130, elem_id="examine-upload")
+            upload = gr.File(label=f"Your picture ({limit})", file_types=SUFFIXES, height=170, elem_id="examine-upload")
             gallery = gr.Gallery(
                 [(to_show(one.read(desk.limits)), f"{name}, {one.damage}") for name, one in zip(EXAMPLES, examples, strict=True)],
                 label="Or one of ours, damaged on purpose", columns=3, height="auto", object_fit="contain", allow_preview=False,
@@ -117,14 +117,15 @@ def examine_page(desk: Desk) -> None:
     def example(event: gr.SelectData) -> tuple[Source, None, int, int]:
         return examples[event.index], None, 50, 50
 
-    def uploaded(path: str) -> tuple[Source, int, int]:
-        return Source(Path(path)), 50, 50
+    def uploaded(path: str) -> tuple[Source, None, int, int]:
+        """The picture, and room for the next one to be dropped."""
+        return Source(Path(path)), None, 50, 50
 
     heavy: dict[str, Any] = {"concurrency_id": "heavy", "concurrency_limit": 1, "api_visibility": "private"}
     light: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     looked_at = {"fn": examine, "inputs": [chosen, across, down], "outputs": [shown, *results], **heavy}
     enlarged = {"fn": enlarge_again, "inputs": [chosen, across, down], "outputs": [shown, slider], **heavy}
-    upload.upload(uploaded, upload, [chosen, across, down], **light).success(**looked_at)
+    upload.upload(uploaded, upload, [chosen, upload, across, down], **light).success(**looked_at)
     gallery.select(example, None, [chosen, upload, across, down], **light).success(**looked_at)
     shown.select(point_at, chosen, [across, down], **light).success(**enlarged)
     again.click(**enlarged)

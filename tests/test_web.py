@@ -115,7 +115,11 @@ class Visit:
     dialogs: list[str] = field(default_factory=list)
 
     def tab(self, number: int) -> None:
-        self.page.get_by_role("tab", name=TABS[number]).click()
+        tab = self.page.get_by_role("tab", name=TABS[number])
+        if not tab.is_visible():  # in a narrow window tabs lie in a menu
+            self.page.locator(".overflow-menu > button").click()
+            tab = self.page.locator(".overflow-dropdown").get_by_text(TABS[number])
+        tab.click()
 
     def upload(self, where: str, path: Path) -> None:
         self.page.locator(f"#{where} input[type=file]").set_input_files(path)
@@ -136,6 +140,7 @@ class Visit:
         toast.wait_for()
         text = toast.inner_text()
         self.page.get_by_test_id("toast-close").first.click()
+        expect(self.page.get_by_test_id("toast-text")).to_have_count(0)
         return text
 
     def quiet(self) -> bool:
@@ -307,7 +312,7 @@ def test_a_narrow_window_needs_no_sideways_scrolling_and_every_input_has_a_name(
     one.wait("examine-slider", 1)
     for number in range(len(TABS)):
         if number:
-            one.page.get_by_role("tab", name=TABS[number]).or_(one.page.get_by_role("button", name="More tabs")).first.click()
+            one.tab(number)
         if number == 1:
             one.page.get_by_role("combobox", name="Result").click()
             one.page.get_by_role("option", name="look").click()

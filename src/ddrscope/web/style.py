@@ -14,6 +14,10 @@ CSS = """
 .words h1 { font-size: 1.6em; font-weight: 700; margin: 0.2em 0; }
 .words pre { overflow-x: auto; white-space: pre; font-size: 0.85em; }
 .words small { opacity: 0.8; }
+/* Above what they name, not over it: they would hide the titles of figures. */
+label[data-testid="block-label"] { position: static !important; width: fit-content; max-width: calc(100% - 80px); }
+.caption-label { white-space: normal !important; }
+@media (max-width: 600px) { .grid-container { grid-template-columns: repeat(2, minmax(100px, 1fr)) !important; } }
 """
 
 

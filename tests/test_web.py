@@ -43,7 +43,8 @@ CHANGED = "([where, before]) => document.querySelector(`#${where} img`)?.src && 
 # Inputs and buttons that a screen reader has no name for, and pictures without a text.
 NAMELESS = """() => [...document.querySelectorAll('input, button, select, textarea, img')].filter(one => one.offsetParent).filter(one =>
   one.tagName === 'IMG' ? !one.hasAttribute('alt')
-  : !(one.labels?.length || one.getAttribute('aria-label') || one.getAttribute('aria-labelledby') || one.title || one.innerText?.trim() || one.querySelector('img[alt]:not([alt=""])')))
+  : !(one.labels?.length || one.getAttribute('aria-label') || one.getAttribute('aria-labelledby') || one.title
+      || one.innerText?.trim() || one.querySelector('img[alt]:not([alt=""])')))
   .map(one => one.outerHTML.slice(0, 200))"""
 # The command in a process that notes down whom it talks to, and may talk to itself only.
 GUARD = """
@@ -154,7 +155,7 @@ def visit(context: BrowserContext, served: Served) -> Visit:
     one.page.on("dialog", lambda dialog: (one.dialogs.append(dialog.message), dialog.dismiss()))
     ours = (served.url, "data:", "blob:")
     one.page.on("request", lambda request: None if request.url.startswith(ours) else one.requests.append(request.url))
-    one.page.set_default_timeout(60_000)
+    one.page.set_default_timeout(120_000)
     one.page.goto(served.url)
     one.page.get_by_role("tab", name=TABS[0]).wait_for()
     return one
@@ -194,7 +195,7 @@ def test_a_picture_is_looked_at(visitor: Visit, tmp_path: Path) -> None:
 
 
 def test_a_place_is_chosen_by_keyboard_and_enlarged(visitor: Visit, tmp_path: Path) -> None:
-    visitor.upload("examine-upload", picture(tmp_path / "wide.png", "blur:2", side=256))
+    visitor.upload("examine-upload", picture(tmp_path / "wide.png", "blur:2", side=192))
     visitor.wait("examine-slider", 1)
     before = visitor.source("examine-slider")
     visitor.page.locator("#examine-across input[type=range]").focus()

@@ -18,8 +18,10 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 API = "/gradio_api"
 UPLOAD, JOIN, FILE = f"{API}/upload", f"{API}/queue/join", f"{API}/file="
 # gradio serves many more, some of which fetch what they are told to.
-PLAIN = ("/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt", f"{API}/startup-events")
-PLAIN += (f"{API}/queue/data", f"{API}/upload_progress", f"{API}/cancel", f"{API}/reset", UPLOAD, JOIN)
+PLAIN = (
+    "/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt", f"{API}/startup-events",
+    f"{API}/queue/data", f"{API}/upload_progress", f"{API}/cancel", f"{API}/reset", UPLOAD, JOIN,
+)  # fmt: skip
 BELOW = ("/assets/", "/static/", f"{API}/heartbeat/", FILE)
 # Of a message that is no upload.
 MAX_BYTES = 1 << 20

@@ -11,8 +11,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageColor
 from playwright.sync_api import Page, sync_playwright
+
+from ddrscope.report.style import OKABE_ITO
 
 WIDTHS = (1280, 390)
 # Pixels that are shown of a page at most, and colours of a picture: what a reader of the docs needs.
@@ -62,6 +64,7 @@ def damage(page: Page) -> None:
 
 
 def open_tab(page: Page, name: str) -> None:
+    page.get_by_role("tab").first.wait_for()
     tab = page.get_by_role("tab", name=name)
     if not tab.is_visible():  # in a narrow window tabs lie in a menu
         page.locator(".overflow-menu > button").click()
@@ -75,7 +78,11 @@ def keep(png: bytes, path: Path, longest: int) -> None:
         shown = image.convert("RGB").crop((0, 0, image.width, min(image.height, longest)))
     if shown.width > KEPT:
         shown = shown.resize((KEPT, round(shown.height * KEPT / shown.width)), Image.Resampling.LANCZOS)
-    shown.quantize(COLORS, dither=Image.Dither.NONE).save(path, optimize=True)
+    # The colours of marks in figures are few pixels, but must not be lost.
+    palette = Image.new("P", (1, 1))
+    marks = [value for color in OKABE_ITO for value in ImageColor.getrgb(color)]
+    palette.putpalette([*(shown.quantize(COLORS).getpalette() or [])[: 3 * COLORS], *marks])
+    shown.quantize(palette=palette, dither=Image.Dither.NONE).save(path, optimize=True)
     print(path, path.stat().st_size)
 
 

@@ -23,7 +23,7 @@ install: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch torchvision
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[pretrained,train,cluster,docs,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[pretrained,train,cluster,web,docs,dev]'
 	touch $@
 
 demo: install

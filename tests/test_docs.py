@@ -215,8 +215,6 @@ def test_options_that_are_named_among_the_words_exist() -> None:
             given = code.split()[1:]
             if given[0].startswith("-") or given[0].isupper():
                 continue
-            if given[0] == "serve" and "serve" not in COMMANDS:
-                continue
             assert given[0] in COMMANDS, f"{page.name}: `{code}`"
             command = _command(given[0])
             if hasattr(command, "commands") and len(given) > 1:

@@ -17,7 +17,7 @@ from docs_pages import outside_code
 # Rooms whose names users call, in the order of the house.
 ROOMS = (
     "images", "degradations", "networks", "features", "reduction", "separability", "export", "analysis", "training", "study",
-    "identification", "generalization", "restoration", "mapping", "report", "fidelity", "shards", "store", "cluster", "progress",
+    "identification", "generalization", "restoration", "mapping", "report", "web", "fidelity", "shards", "store", "cluster", "progress",
     "errors", "version",
 )  # fmt: skip
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "upscale": "Enlarge pictures, and say what was wrong with them.",
     "train": "Train an SRResNet on photographs, and make an SRGAN of it.",
     "study": "Test the paper's claims C1 to C6, from training to verdict.",
+    "serve": "Pages in the browser: what is wrong, compare, damage.",
     "models": "Networks that go by name; what is known of one; its layers.",
 }
 

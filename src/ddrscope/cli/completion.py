@@ -13,9 +13,9 @@ from typing import Annotated, Any
 import typer
 
 PACKAGE = Path(__file__).parents[1]
-# Options of `analyze` and `generalize` that take several words, as in `--degrade clean blur:4 noise:20`.
-SEVERAL = ("--degrade", "--images", "--layers", "--set", "--series", "--view")
-TAKE_SEVERAL = ("analyze", "generalize")
+# Options of `TAKE_SEVERAL` that take several words, as in `--degrade clean blur:4 noise:20`.
+SEVERAL = ("--degrade", "--images", "--layers", "--results", "--set", "--series", "--view")
+TAKE_SEVERAL = ("analyze", "generalize", "serve")
 
 
 def stand_in(name: str, about: str) -> Any:

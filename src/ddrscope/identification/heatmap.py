@@ -50,7 +50,15 @@ def group_map(damage: DamageMap, groups: Mapping[str, str], height: int, width: 
 
 
 def write_heatmap(path: Path, pixels: NDArray[np.float32], damage: DamageMap, groups: Mapping[str, str], finding: Finding) -> None:
-    """Write the picture with each group's colour laid over it where the group is likely, and beside it the picture as it is; a PNG."""
+    """Write `heatmap_figure`, called like the file, as a PNG."""
+    with atomic_write(path) as temporary:
+        heatmap_figure(pixels, damage, groups, finding, path.stem).savefig(temporary, format="png")
+
+
+def heatmap_figure(
+    pixels: NDArray[np.float32], damage: DamageMap, groups: Mapping[str, str], finding: Finding, name: str
+) -> Figure:
+    """The picture (H, W, 3) as it is, and beside it with each group's colour laid over it where the group is likely."""
     height, width = pixels.shape[:2]
     maps = group_map(damage, groups, height, width)
     factor = min(1.0, LARGEST_SIDE / max(height, width))
@@ -80,10 +88,9 @@ def write_heatmap(path: Path, pixels: NDArray[np.float32], damage: DamageMap, gr
     said = finding.type if finding.type == CLEAN else f"{finding.type}, level {finding.level:.1f}"
     unseen = "; unlike anything known" if finding.unseen else ""
     # Matplotlib would read what stands between two dollars as a formula.
-    name = path.stem.replace("$", r"\$")
+    name = name.replace("$", r"\$")
     figure.suptitle(f"{name}: {said} (probability {finding.probability:.2f}{unseen})", fontsize=11)
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, format="png")
+    return figure
 
 
 def _bump(length: int) -> NDArray[np.float64]:

@@ -104,16 +104,17 @@ def density_figure(result: GeneralizationResult, network: str) -> Figure:
 
 def write_generalization(result: GeneralizationResult, folder: Path) -> Path:
     """Write ``figures/`` (PNG and PDF) and ``report.html`` into ``folder``; return the page's path."""
-    figures = _figures(result)
+    figures = generalization_figures(result)
     return write_page(folder, figures, _page(result, figures))
 
 
 def generalization_html(result: GeneralizationResult) -> str:
     """The page as text."""
-    return _page(result, _figures(result))
+    return _page(result, generalization_figures(result))
 
 
-def _figures(result: GeneralizationResult) -> dict[str, Figure]:
+def generalization_figures(result: GeneralizationResult) -> dict[str, Figure]:
+    """Every figure of the report, by the name of its file."""
     densities = {f"densities-{index}": density_figure(result, one["name"]) for index, one in enumerate(result.data["networks"])}
     return {"srga": srga_figure(result), **densities}
 

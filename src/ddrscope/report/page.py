@@ -31,17 +31,24 @@ PLOTLY_MARKERS = {
 }  # fmt: skip
 ANSWER_WORDS = {"degradation": "damage", "content": "content", "undecided": "undecided", "neither": "neither"}
 TABLE_MEASURES = tuple(MEASURE_NAMES)
+CAPTIONS = {
+    "grid-flattened": "The paper's figure: each panel a layer, each point a picture under a degradation (flattened features).",
+    "grid-pooled": "The same for pooled features: mean and standard deviation of each channel.",
+    "depth": "Measures against depth. Solid: the networks; dashed: the same graphs with random weights.",
+    "path": "Where the levels of one degradation lie at the last HR layer, clean included where it has a level.",
+    "series": "The last HR layer over your checkpoints.",
+}
 
 
 def write_report(result: AnalysisResult, folder: Path) -> Path:
     """Write ``figures/*.png``, ``figures/*.pdf`` and ``report.html`` into ``folder``; return the page's path."""
-    figures = _figures(result)
+    figures = analysis_figures(result)
     return write_page(folder, figures, _page(result, figures))
 
 
 def report_html(result: AnalysisResult) -> str:
     """The page as text, about 5 MB, most of it the plotting library."""
-    return _page(result, _figures(result))
+    return _page(result, analysis_figures(result))
 
 
 def _page(result: AnalysisResult, figures: dict[str, Figure]) -> str:
@@ -60,7 +67,8 @@ def _page(result: AnalysisResult, figures: dict[str, Figure]) -> str:
     )
 
 
-def _figures(result: AnalysisResult) -> dict[str, Figure]:
+def analysis_figures(result: AnalysisResult) -> dict[str, Figure]:
+    """Every figure of the report, by the name of its file."""
     figures: dict[str, Figure | None] = {}
     entries = result.data["networks"]
     if entries:
@@ -126,13 +134,7 @@ def _picture(name: str, figure: Figure) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=PAGE_DPI)
     source = base64.b64encode(buffer.getvalue()).decode()
-    caption = {
-        "grid-flattened": "The paper's figure: each panel a layer, each point a picture under a degradation (flattened features).",
-        "grid-pooled": "The same for pooled features: mean and standard deviation of each channel.",
-        "depth": "Measures against depth. Solid: the networks; dashed: the same graphs with random weights.",
-        "path": "Where the levels of one degradation lie at the last HR layer, clean included where it has a level.",
-        "series": "The last HR layer over your checkpoints.",
-    }[name]
+    caption = CAPTIONS[name]
     folded = "" if name == "grid-pooled" else " open"
     return (
         f'<details class="figure"{folded}><summary>{caption}</summary>'

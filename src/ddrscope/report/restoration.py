@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,21 +50,44 @@ def write_comparison(path: Path, small: NDArray[np.float32], made: NDArray[np.un
 
 def write_explanation(path: Path, known: EmbeddingMap, cells: NDArray[np.float64], title: str) -> None:
     """Write a PNG: the plane of known damages, the picture's cells (N, 2) in it and their mean."""
+    _save(map_figure(known, cells.mean(axis=0), title, cells=cells), path)
+
+
+def map_figure(
+    known: EmbeddingMap,
+    place: NDArray[np.float64],
+    title: str,
+    *,
+    cells: NDArray[np.float64] | None = None,
+    trail: Sequence[tuple[float, float]] = (),
+    near: Sequence[int] = (),
+) -> Figure:
+    """The plane of known damages and a picture's ``place`` (2,) in it.
+
+    Drawn beside: the picture's ``cells`` (N, 2), the ``trail`` of earlier places that leads to this one, rings around the known
+    pictures ``near``.
+    """
     figure = Figure(figsize=(7.5, 5), dpi=110, layout="constrained")
     panel = figure.subplots()
-    panel.scatter(cells[:, 0], cells[:, 1], s=6, color="#999999", alpha=0.5, linewidths=0, label="places in the picture")
+    if cells is not None:
+        panel.scatter(cells[:, 0], cells[:, 1], s=6, color="#999999", alpha=0.5, linewidths=0, label="places in the picture")
     for index, damage in enumerate(dict.fromkeys(known.damages)):
         color, marker = group_style(index)
         chosen = np.array(known.damages) == damage
         x, y = known.points[chosen].T
         panel.scatter(x, y, s=30, color=color, marker=marker, edgecolors="white", linewidths=0.5, label=plain(damage))
-    x, y = cells.mean(axis=0)
-    panel.scatter(x, y, s=260, color="black", marker="*", edgecolors="white", linewidths=1, label="the picture")
+    if len(near):
+        x, y = known.points[list(near)].T
+        panel.scatter(x, y, s=130, facecolors="none", edgecolors="black", linewidths=1.2, label="nearest known")
+    if trail:
+        x, y = np.array([*trail, tuple(place)]).T
+        panel.plot(x, y, color="black", linewidth=1, marker="o", markersize=3, alpha=0.6, label="earlier")
+    panel.scatter(*place, s=260, color="black", marker="*", edgecolors="white", linewidths=1, label="the picture", zorder=3)
     panel.set_xlabel(f"first component of the embedding ({known.plane.explained_variance_ratio_[0]:.0%} of variance)")
     panel.set_ylabel(f"second ({known.plane.explained_variance_ratio_[1]:.0%})")
     panel.set_title(plain(title), fontsize=10)
-    figure.legend(loc="outside right upper", title="16 photographs each,\ndamaged on purpose", fontsize=9)
-    _save(figure, path)
+    figure.legend(loc="outside right upper", title=f"{len(set(known.photos))} photographs each,\ndamaged on purpose", fontsize=9)
+    return figure
 
 
 def _place_of_detail(small: NDArray[np.float32], side: int) -> tuple[int, int, tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,36 +23,54 @@ LARGEST_SIDE = 1024
 
 @dataclass(frozen=True, eq=False)
 class EmbeddingMap:
-    """The plane of the bundled photographs' embeddings under known damage: ``points`` (N, 2) and the damage of each."""
+    """The bundled photographs' embeddings under known damage, each the mean over its cells, and their plane.
+
+    ``embedded`` (N, D), ``points`` (N, 2) the same in the ``plane``; ``damages`` and ``photos``: what each is of.
+    """
 
     network: Network
+    embedded: NDArray[np.float64]
     points: NDArray[np.float64]
     damages: tuple[str, ...]
+    photos: tuple[PictureFile, ...]
     plane: PCA
 
-    def place(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Where the cells (N, 2) of a picture (H, W, 3) in 0..1 lie, of its middle if it is large; their mean is the picture's place."""
+    def embed(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The embeddings (cells, D) of a picture (H, W, 3) in 0..1, of its middle if it is large; their mean is the picture's."""
         top, left = (max(side - LARGEST_SIDE, 0) // 2 for side in pixels.shape[:2])
-        return self.plane.transform(embeddings(self.network, pixels[top : top + LARGEST_SIDE, left : left + LARGEST_SIDE]))
+        return embeddings(self.network, pixels[top : top + LARGEST_SIDE, left : left + LARGEST_SIDE])
+
+    def place(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Where the same cells (cells, 2) lie in the plane; their mean is the picture's place."""
+        return self.plane.transform(self.embed(pixels))
+
+    def nearest(self, embedding: NDArray[np.float64], count: int) -> list[int]:
+        """The known pictures nearest to an embedding (D,) in all its numbers, not only the two that are drawn; the nearest first."""
+        return np.linalg.norm(self.embedded - embedding, axis=1).argsort(kind="stable")[:count].tolist()
+
+    def picture(self, index: int) -> NDArray[np.float32]:
+        """A known picture (H, W, 3) in 0..1 as the network saw it."""
+        return damaged(self.photos[index], self.damages[index], self.network.scale)
 
 
-def map_embeddings(network: Network) -> EmbeddingMap:
-    """Fit the plane to the bundled photographs under `KNOWN` damage; raises `InputError` for a network that has no embedding."""
+def map_embeddings(network: Network, damages: Sequence[str] = KNOWN) -> EmbeddingMap:
+    """Fit the plane to the bundled photographs under known ``damages``; raises `InputError` for a network that has no embedding."""
     if not isinstance(network.module, GuidedSRResNet):
         raise InputError(f"{network.name} is not steered by its input's damage: only a guided one can be explained")
-    photos: dict[str, PictureFile] = {}
+    first: dict[str, PictureFile] = {}
     for file in find_pictures([bundled_photos()]):
-        photos.setdefault(file.photo, file)
-    rows, damages = [], []
-    for text in KNOWN:
-        pipeline = parse_degradation(text)
-        for file in photos.values():
-            small = pipeline.apply(read_picture(file).pixels, 0, network.scale)
-            rows.append(embeddings(network, small).mean(0))
-            damages.append(text)
+        first.setdefault(file.photo, file)
+    shown = [(text, file) for text in damages for file in first.values()]
+    embedded = np.stack([embeddings(network, damaged(file, text, network.scale)).mean(0) for text, file in shown])
     plane = PCA(2)
-    points = plane.fit_transform(np.stack(rows))
-    return EmbeddingMap(network, points, tuple(damages), plane)
+    points = plane.fit_transform(embedded)
+    texts, files = zip(*shown, strict=True)
+    return EmbeddingMap(network, embedded, points, texts, files, plane)
+
+
+def damaged(file: PictureFile, text: str, scale: int) -> NDArray[np.float32]:
+    """A picture under a degradation, shrunk by ``scale``: (H // scale, W // scale, 3) in 0..1."""
+    return parse_degradation(text).apply(read_picture(file).pixels, 0, scale)
 
 
 @torch.inference_mode()

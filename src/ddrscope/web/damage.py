@@ -1,0 +1,121 @@
+"""The page "Damage it yourself": a picture under damage of one's choice, and its way across the map."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from numpy.typing import NDArray
+
+from ddrscope.degradations import parse_degradation
+from ddrscope.errors import InputError
+from ddrscope.report.restoration import map_figure
+from ddrscope.web.desk import Desk, square
+from ddrscope.web.pictures import SUFFIXES, Source, complaint, drawn, photographs, to_show
+
+# Pixels a side of the middle of a picture that is damaged: a visitor waits for every step.
+LARGEST = 512
+LONGEST_TRAIL = 100
+# Families with the label, the ends and the step of their slider, in the order they are applied: those that act before shrinking first.
+SLIDERS = {
+    "blur": ("Blur: sigma in pixels of the photograph", 0, 8, 0.25),
+    "noise": ("Noise: sigma of 255", 0, 50, 1),
+    "jpeg": ("JPEG quality (100: none)", 5, 100, 1),
+    "brightness": ("Brightness: offset of 255", -100, 100, 5),
+}  # fmt: skip
+NEUTRAL = {"blur": 0, "noise": 0, "jpeg": 100, "brightness": 0}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A damage that was tried, and the picture's place on the map under it."""
+
+    text: str
+    place: tuple[float, float]
+
+
+def damage_page(desk: Desk) -> None:
+    """Lay out the page inside the `gr.Blocks` that is open."""
+    pictures = {name: Source(Path(str(file.path))) for name, file in photographs().items()}
+    first = next(iter(pictures))
+    chosen, trail = gr.State(pictures[first]), gr.State(())
+    limit = f"up to {desk.limits.megabytes:g} MB and {desk.limits.megapixels:g} megapixels"
+    with gr.Row():
+        with gr.Column(min_width=300):
+            name = gr.Dropdown(list(pictures), value=first, label="A photograph of ours", elem_id="damage-photo")
+            upload = gr.File(label=f"Or your own ({limit})", file_types=SUFFIXES, height=170, elem_id="damage-upload")
+            sliders = [
+                gr.Slider(low, high, NEUTRAL[family], step=step, label=label, elem_id=f"damage-{family}")
+                for family, (label, low, high, step) in SLIDERS.items()
+            ]
+            reset = gr.Button("Start again: no damage, no trail", elem_id="damage-reset")
+        with gr.Column(min_width=300):
+            said = gr.HTML("<p>Move a slider.</p>", label="The damage", elem_id="damage-said", elem_classes="words")
+            shown = gr.Image(
+                label="The damaged picture, as the network gets it", interactive=False, format="png", buttons=["download", "fullscreen"],
+                alt_text="The damaged picture", elem_id="damage-shown", height=320,
+            )  # fmt: skip
+            place = gr.Image(
+                label=f"Its way across the map of {desk.known.network.name}", interactive=False, format="png",
+                buttons=["download", "fullscreen"], alt_text="The way of the picture across the map of known damage", elem_id="damage-map",
+            )  # fmt: skip
+            gr.HTML(f"<p>{_about(desk)}</p>", elem_classes="words")
+
+    def damage(source: Source, before: tuple[Step, ...], *levels: float) -> tuple[str, Any, Any, tuple[Step, ...]]:
+        text = damage_text(dict(zip(SLIDERS, levels, strict=True)))
+        try:
+            pixels = source.read(desk.limits)
+            small = parse_degradation(text).apply(square(pixels, LARGEST).of(pixels), 0, desk.known.network.scale)
+            x, y = desk.known.plane.transform(desk.known.embed(small).mean(axis=0)[None])[0]
+        except InputError as error:
+            raise complaint(error) from None
+        earlier = before[:-1] if before and before[-1].text == text else before
+        figure = map_figure(desk.known, np.array([x, y]), f"now: {text}", trail=[step.place for step in earlier])
+        words = f"<p>{_size(small)}, <strong>{html.escape(text)}</strong></p>"
+        return words, _magnified(small), drawn(figure), (*earlier, Step(text, (x, y)))[-LONGEST_TRAIL:]
+
+    def choose(photo: str) -> tuple[Source, tuple[()]]:
+        return pictures[photo], ()
+
+    def uploaded(path: str) -> tuple[Source, None, tuple[()]]:
+        """The picture, room for the next one to be dropped, and no trail."""
+        return Source(Path(path)), None, ()
+
+    def start_again() -> tuple[Any, ...]:
+        return (), *NEUTRAL.values()
+
+    light: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    damaged: dict[str, Any] = {
+        "fn": damage, "inputs": [chosen, trail, *sliders], "outputs": [said, shown, place, trail],
+        "concurrency_id": "heavy", "concurrency_limit": 1, **light,
+    }  # fmt: skip
+    gr.on([slider.change for slider in sliders], trigger_mode="always_last", **damaged)
+    name.input(choose, name, [chosen, trail], **light).success(**damaged)
+    upload.upload(uploaded, upload, [chosen, upload, trail], **light).success(**damaged)
+    reset.click(start_again, None, [trail, *sliders], **light).success(**damaged)
+
+
+def damage_text(levels: dict[str, float]) -> str:
+    """The text form of what the sliders say, those left out that change nothing."""
+    steps = [f"{family}:{level:g}" for family, level in levels.items() if level != NEUTRAL[family]]
+    return "+".join(steps) or "clean"
+
+
+def _magnified(small: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """A small picture with its pixels as squares, so that a browser does not smooth them."""
+    return to_show(small).repeat(4, axis=0).repeat(4, axis=1)
+
+
+def _size(small: NDArray[np.float32]) -> str:
+    return f"{small.shape[1]} x {small.shape[0]} pixels, each drawn as a square"
+
+
+def _about(desk: Desk) -> str:
+    return (
+        f"The middle {LARGEST} pixels of the picture at most are blurred, shrunk {desk.known.network.scale} times, then given noise, JPEG "
+        "and brightness: as the known pictures on the map were made. Without damage, a photograph of ours lies on its own clean point."
+    )

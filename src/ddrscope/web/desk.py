@@ -1,0 +1,68 @@
+"""What all visitors share: the identifier, the network, the map of known damage, each loaded once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddrscope.degradations import resize
+from ddrscope.identification import PictureIdentifier
+from ddrscope.networks import GuidedSRResNet, Network, load_network
+from ddrscope.restoration import EmbeddingMap, enlarge, map_embeddings
+from ddrscope.web.pictures import Limits
+
+# The network whose map is shown where the one that enlarges has none.
+MAPPER = "blind-ddr"
+# Pixels a side of what is enlarged, of what is placed on the map, and of what the heat map shows of a larger picture, and the most tiles
+# of a heat map: so that a processor answers within seconds.
+ENLARGED, PLACED, MAPPED, TILES = 160, 256, 512, 16
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Identifier, network, the map of known damage, and what a visitor may send."""
+
+    identifier: PictureIdentifier
+    network: Network
+    known: EmbeddingMap
+    limits: Limits
+
+
+def open_desk(identifier: PictureIdentifier, network: Network, limits: Limits, device: str) -> Desk:
+    """A desk whose map is that of ``network``, or of `MAPPER` where ``network`` is not steered by what it sees."""
+    mapper = network
+    if not isinstance(network.module, GuidedSRResNet):
+        mapper = load_network(MAPPER)
+        mapper.module.to(device)
+    return Desk(identifier, network, map_embeddings(mapper), limits)
+
+
+@dataclass(frozen=True)
+class Square:
+    """A part of a picture: corner and sides in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def of(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The pixels in it."""
+        return pixels[self.top : self.top + self.height, self.left : self.left + self.width]
+
+
+def square(pixels: NDArray[np.float32], side: int, across: float = 50, down: float = 50) -> Square:
+    """The square of ``side`` pixels around a place, in percent of the picture's width and height, moved to lie within the picture."""
+    height, width = (min(side, length) for length in pixels.shape[:2])
+    top = round(pixels.shape[0] * down / 100 - height / 2)
+    left = round(pixels.shape[1] * across / 100 - width / 2)
+    return Square(min(max(top, 0), pixels.shape[0] - height), min(max(left, 0), pixels.shape[1] - width), height, width)
+
+
+def enlarged_both_ways(network: Network, pixels: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A picture (H, W, 3) in 0..1 enlarged bicubically, and by the network, in 8 bits."""
+    made = enlarge(network, pixels)
+    plain = resize(pixels, (made.shape[0], made.shape[1])).clip(0, 1)
+    return np.rint(plain * 255).astype(np.uint8), made.astype(np.uint8)

@@ -1,0 +1,90 @@
+"""Photograph the pages of a running `ddrscope serve` for docs/serve.md: each page, wide and narrow.
+
+Usage: ddrscope serve --results look scores; python tools/web_screenshots.py http://127.0.0.1:7860/ docs/figures
+Needs Debian's chromium.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+from pathlib import Path
+
+from PIL import Image, ImageColor
+from playwright.sync_api import Page, sync_playwright
+
+from ddrscope.report.style import OKABE_ITO
+
+WIDTHS = (1280, 390)
+# Pixels that are shown of a page at most, and colours of a picture: what a reader of the docs needs.
+LONGEST, COLORS = {1280: 2100, 390: 2400}, 144
+# The wide ones are kept at so many pixels: the docs show them no wider.
+KEPT = 760
+
+
+def main(url: str, folder: Path) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
+        for width in WIDTHS:
+            page = browser.new_page(viewport={"width": width, "height": 900})
+            page.set_default_timeout(100_000)
+            page.goto(url)
+            for name, show in (("examine", examine), ("compare", compare), ("damage", damage)):
+                show(page)
+                page.mouse.move(0, 0)
+                page.evaluate("scrollTo(0, 0)")
+                page.wait_for_timeout(1500)
+                keep(page.screenshot(full_page=True), folder / f"web-{name}-{width}.png", LONGEST[width])
+            page.close()
+        browser.close()
+
+
+def examine(page: Page) -> None:
+    page.locator("#examine-examples").get_by_role("button", name="Thumbnail 1").click()
+    page.locator("#examine-slider img").nth(1).wait_for(state="attached")
+    page.locator("#examine-slider").scroll_into_view_if_needed()
+    page.wait_for_timeout(1000)
+
+
+def compare(page: Page) -> None:
+    open_tab(page, "Compare networks")
+    page.get_by_role("combobox", name="Result").click()
+    page.get_by_role("option").first.click()
+    page.locator("#compare-figure-0 img").wait_for()
+
+
+def damage(page: Page) -> None:
+    open_tab(page, "Damage it yourself")
+    for family, times in (("blur", 4), ("blur", 6), ("noise", 8), ("noise", 12)):
+        page.locator(f"#damage-{family} input[type=range]").focus()
+        for _ in range(times):
+            page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(4000)
+
+
+def open_tab(page: Page, name: str) -> None:
+    page.get_by_role("tab").first.wait_for()
+    tab = page.get_by_role("tab", name=name)
+    if not tab.is_visible():  # in a narrow window tabs lie in a menu
+        page.locator(".overflow-menu > button").click()
+        tab = page.locator(".overflow-dropdown").get_by_text(name)
+    tab.click()
+
+
+def keep(png: bytes, path: Path, longest: int) -> None:
+    """Write a screenshot cut to ``longest`` rows, in few colours."""
+    with Image.open(io.BytesIO(png)) as image:
+        shown = image.convert("RGB").crop((0, 0, image.width, min(image.height, longest)))
+    if shown.width > KEPT:
+        shown = shown.resize((KEPT, round(shown.height * KEPT / shown.width)), Image.Resampling.LANCZOS)
+    # The colours of marks in figures are few pixels, but must not be lost.
+    palette = Image.new("P", (1, 1))
+    marks = [value for color in OKABE_ITO for value in ImageColor.getrgb(color)]
+    palette.putpalette([*(shown.quantize(COLORS).getpalette() or [])[: 3 * COLORS], *marks])
+    shown.quantize(palette=palette, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(path, path.stat().st_size)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -17,7 +17,7 @@ from ddrscope.version import version_line
 COMMANDS = {
     "analyze": "Do a network's features gather by damage or by content?",
     "features": "Write a network's features to a file for other tools.",
-    "map": "Map up to millions of points: measures, a t-SNE plane, a page.",
+    "map": "Map up to millions of points: measures, a plane, a page.",
     "degrade": "Degrade pictures and write them as PNG.",
     "generalize": "Score networks on your pictures, without the truth (SRGA).",
     "identify": "Name the damage in pictures: type, level, novelty, where.",

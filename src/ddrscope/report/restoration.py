@@ -86,7 +86,7 @@ def map_figure(
     panel.set_xlabel(f"first component of the embedding ({known.plane.explained_variance_ratio_[0]:.0%} of variance)")
     panel.set_ylabel(f"second ({known.plane.explained_variance_ratio_[1]:.0%})")
     panel.set_title(plain(title), fontsize=10)
-    figure.legend(loc="outside right upper", title=f"{len(set(known.photos))} photographs each,\ndamaged on purpose", fontsize=9)
+    figure.legend(loc="outside right center", title=f"{len(set(known.photos))} photographs each,\ndamaged on purpose", fontsize=9)
     return figure
 
 

@@ -82,7 +82,7 @@ def map_figure(
     if trail:
         x, y = np.array([*trail, tuple(place)]).T
         panel.plot(x, y, color="black", linewidth=1, marker="o", markersize=3, alpha=0.6, label="earlier")
-    panel.scatter(*place, s=260, color="black", marker="*", edgecolors="white", linewidths=1, label="the picture", zorder=3)
+    panel.scatter(place[0], place[1], s=260, color="black", marker="*", edgecolors="white", linewidths=1, label="the picture", zorder=3)
     panel.set_xlabel(f"first component of the embedding ({known.plane.explained_variance_ratio_[0]:.0%} of variance)")
     panel.set_ylabel(f"second ({known.plane.explained_variance_ratio_[1]:.0%})")
     panel.set_title(plain(title), fontsize=10)

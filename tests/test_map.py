@@ -203,7 +203,7 @@ def test_the_page_in_a_real_browser(browser: Browser, mapped: tuple[Path, dict[s
     page.locator("#legend input").first.uncheck()
     page.wait_for_function("text => document.getElementById('status').textContent !== text", arg=total)
     page.locator("#only").check()
-    page.wait_for_function("document.getElementById('status').textContent === '80 points in view'")
+    page.wait_for_function("() => document.getElementById('status').textContent === '80 points in view'")
     # Zoom onto a dot and point at it: its name is shown.
     at = page.evaluate("""() => { const per = scale(), ratio = canvas.width / canvas.clientWidth, at = seen[0];
         return [((xs[at] - centre[0]) * per + canvas.width / 2) / ratio, ((ys[at] - centre[1]) * per + canvas.height / 2) / ratio]; }""")
@@ -211,9 +211,9 @@ def test_the_page_in_a_real_browser(browser: Browser, mapped: tuple[Path, dict[s
     page.locator("#tip").wait_for(state="visible")
     assert "seen by t-SNE" in page.locator("#tip").inner_text()
     page.mouse.wheel(0, -800)
-    page.wait_for_function("parseInt(document.getElementById('status').textContent) < 80")
+    page.wait_for_function("() => parseInt(document.getElementById('status').textContent) < 80")
     page.locator("#whole").click()
-    page.wait_for_function("document.getElementById('status').textContent === '80 points in view'")
+    page.wait_for_function("() => document.getElementById('status').textContent === '80 points in view'")
     assert said == [] and asked == [address]
     page.close()
 

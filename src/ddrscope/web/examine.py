@@ -129,7 +129,7 @@ def examine_page(desk: Desk) -> None:
     gallery.select(example, None, [chosen, upload, across, down], **light).success(**looked_at)
     shown.select(point_at, chosen, [across, down], **light).success(**enlarged)
     again.click(**enlarged)
-    divide.change(lambda percent: gr.ImageSlider(slider_position=percent), divide, slider, queue=False, **light)
+    divide.change(lambda percent: gr.ImageSlider(slider_position=percent), divide, slider, **light)
 
 
 def _read(source: Source | None, desk: Desk) -> NDArray[np.float32]:

@@ -29,8 +29,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: install
 	$(BIN)/ddrscope analyze --out demo --overwrite
 
+# As many processes as threads, each with one: most tests wait for commands, which start slowly and compute little.
 test: install lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(THREADS) --dist loadfile
 
 # The site, built strictly: build/docs/site/index.html, which opens without a server and without a network.
 docs: install

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import importlib.util
 import json
 import os
@@ -12,6 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -354,8 +357,20 @@ def test_messages_from_elsewhere_and_large_ones_are_refused(served: Served) -> N
         body = json.dumps({"data": [[{"deep": file}]], "fn_index": 0, "session_hash": "a"}).encode()
         assert ask(served, join, body, json_type) == 400
     assert ask(served, join, b"[" * 100_000, json_type) == 400
-    assert ask(served, join, b" " * (1 << 20) + b"{}", json_type) == 413
-    assert ask(served, "gradio_api/upload", bytes(LIMIT + (1 << 16) + 1), {"Content-Type": "multipart/form-data; boundary=a"}) == 413
+    # Refused by what they say of their length: nothing of them is read.
+    assert announce(served, join, (1 << 20) + 2, json_type) == 413
+    assert announce(served, "gradio_api/upload", LIMIT + (1 << 16) + 1, {"Content-Type": "multipart/form-data; boundary=a"}) == 413
+
+
+def announce(served: Served, path: str, length: int, headers: dict[str, str]) -> int:
+    """The answer to a message of ``length`` bytes before any of them is sent."""
+    address = urllib.parse.urlsplit(served.url)
+    with contextlib.closing(http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)) as connection:
+        connection.putrequest("POST", f"/{path}")
+        for name, value in (headers | {"Content-Length": str(length)}).items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        return connection.getresponse().status
 
 
 def ask(served: Served, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> int:

@@ -24,7 +24,7 @@ from ddrscope.web.pictures import drawn
 FIGURES = 6
 HOW = """<p>The server was given no results. Make some, and start it with them:</p>
 <pre>ddrscope analyze --out look
-ddrscope generalize srresnet-wgr srgan-wgr --degrade clean blur:2 blur:4 noise:10 --patches 64 --out scores
+ddrscope generalize srresnet-wgr srgan-wgr --degrade clean blur:2 blur:4 noise:10 --patch 64 --patches 400 --out scores
 ddrscope serve --results look scores</pre>"""
 
 

@@ -1,11 +1,12 @@
 """Many small pictures through `ddrscope identify`: is memory flat, and does a run that is killed again and again end in the same rows?
 
-    python tools/bench_many.py OUT [--pictures 100000] [--fewer 10000] [--kills 10] [--precision bfloat16]
+    python tools/bench_many.py OUT [--part unbroken|killed] [--pictures 100000] [--fewer 10000] [--kills 10] [--precision bfloat16]
 
 Makes the pictures (64 x 64 pixels cut from the bundled photographs, noisy, blurred or compressed, as JPEG), then runs the command on the
 first ``--fewer`` and on all of them, and once more on all of them, killed by SIGKILL at random moments and resumed. OUT receives
-``many.json``: seconds, peak memory (of the process; where Linux says so, without pages shared with other processes), and whether the
-tables are equal row for row. Parts that are done are not done again.
+``unbroken.json`` (seconds, peak memory), ``killed.json`` (seconds and pictures done before each kill), and ``many.json``: whether memory
+stayed flat and the tables are equal row for row. What is done is not done again, so this tool may be killed too; its two parts may run
+beside each other where seconds do not matter.
 """
 
 from __future__ import annotations
@@ -30,26 +31,43 @@ from ddrscope.store import write_json
 SIDE = 64
 
 
-def main(out: Path, count: int, fewer: int, kills: int, precision: str) -> None:
+def main(out: Path, parts: list[str], count: int, fewer: int, kills: int, precision: str) -> None:
     pictures = out / "pictures"
     make_pictures(pictures, count)
-    found: dict[str, Any] = json.loads((out / "many.json").read_text()) if (out / "many.json").exists() else {}
     lists = {}
     for number in (fewer, count):
         lists[number] = out / f"{number}.txt"
         lists[number].write_text("".join(f"{path}\n" for path in sorted(pictures.glob("*/*.jpg"))[:number]))
     command = [sys.executable, "-m", "ddrscope", "identify", "--precision", precision, "--out"]
-    for number, name in ((fewer, "fewer"), (count, "all")):
-        if name not in found:
-            found[name] = {"pictures": number} | run([*command, str(out / f"{name}.parquet"), "--overwrite", str(lists[number])])
-            write_json(out / "many.json", found)
-    if "killed" not in found:
-        found["killed"] = killed([*command, str(out / "killed.parquet"), str(lists[count])], kills, found["all"]["seconds"])
+    unbroken, killed = recall(out / "unbroken.json"), recall(out / "killed.json")
+    if "unbroken" in parts:
+        for number, name in ((fewer, "fewer"), (count, "all")):
+            if name not in unbroken:
+                unbroken[name] = {"pictures": number} | run([*command, str(out / f"{name}.parquet"), "--overwrite", str(lists[number])])
+                write_json(out / "unbroken.json", unbroken)
+    if "killed" in parts and not killed.get("finished"):
+        if "fewer" not in unbroken:
+            raise SystemExit("--part killed draws its moments from the seconds of the first pictures: run --part unbroken before it")
+        expected = unbroken["fewer"]["seconds"] * count / fewer
+        run_killed([*command, str(out / "killed.parquet"), str(lists[count])], kills, expected, out / "killed.json")
+    if "all" in unbroken and recall(out / "killed.json").get("finished"):
+        compare(out, unbroken)
+
+
+def compare(out: Path, unbroken: dict[str, Any]) -> None:
     one, other = (pd.read_parquet(out / f"{name}.parquet") for name in ("all", "killed"))
-    found["rows"], found["rows equal"] = len(one), one.equals(other)
-    found["memory of all, of that of fewer"] = found["all"]["peak bytes"] / found["fewer"]["peak bytes"]
+    found = unbroken | {
+        "killed": recall(out / "killed.json"),
+        "rows": len(one),
+        "rows equal": one.equals(other),
+        "memory of all, of that of fewer": unbroken["all"]["peak bytes"] / unbroken["fewer"]["peak bytes"],
+    }
     write_json(out / "many.json", found)
     print(json.dumps(found, indent=1))
+
+
+def recall(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
 def make_pictures(folder: Path, count: int) -> None:
@@ -81,30 +99,37 @@ def run(command: list[str]) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - started, "peak bytes": usage.ru_maxrss * 1024}
 
 
-def killed(command: list[str], kills: int, expected: float) -> dict[str, Any]:
+def run_killed(command: list[str], kills: int, expected: float, record: Path) -> None:
     """The same run killed ``kills`` times at random moments and resumed; ``expected`` seconds of an unbroken one."""
-    draw, lived = random.Random(0), []
+    draw = random.Random(0)
+    moments = [draw.uniform(0.02, 1.5) * expected / kills for _ in range(kills)]
     parts = Path(command[command.index("--out") + 1] + ".parts")
-    for _ in range(kills):
-        again = ["--resume"] if parts.exists() else []
-        process = subprocess.Popen([*command, *again], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        lived.append(draw.uniform(0.02, 1.5) * expected / kills)
+    found = recall(record) or {"kills": []}
+    for seconds in moments[len(found["kills"]) :]:
+        process = subprocess.Popen(resumed(command, parts), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            process.wait(lived[-1])
+            process.wait(seconds)
             raise SystemExit(f"the run ended with {process.returncode} before it was killed: give more pictures")
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    subprocess.run([*command, "--resume"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return {"kills": kills, "seconds before each": lived}
+        found["kills"].append({"seconds": seconds, "shards kept": sum(1 for _ in parts.rglob("*.parquet")) if parts.exists() else 0})
+        write_json(record, found)
+    subprocess.run(resumed(command, parts), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    write_json(record, found | {"finished": True})
+
+
+def resumed(command: list[str], parts: Path) -> list[str]:
+    return [*command, "--resume"] if parts.exists() else command
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--part", choices=["unbroken", "killed"], help="only this part")
     parser.add_argument("--pictures", type=int, default=100_000)
     parser.add_argument("--fewer", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--precision", default="bfloat16", choices=["float32", "bfloat16", "auto"])
     given = parser.parse_args()
-    main(given.out, given.pictures, given.fewer, given.kills, given.precision)
+    main(given.out, [given.part] if given.part else ["unbroken", "killed"], given.pictures, given.fewer, given.kills, given.precision)

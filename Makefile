@@ -53,7 +53,8 @@ bench-identify: install
 	mkdir -p build/identify
 	$(BIN)/python tools/choose_descriptor.py $(HR) build/identify
 	$(BIN)/python tools/bench_identify.py $(HR) build/identify
-	$(BIN)/python tools/foreign_distortions.py $(HR) build/identify build/identify/identifier.safetensors
+	$(BIN)/python tools/foreign_distortions.py $(HR) build/identify --identifier build/identify/identifier.safetensors
+	$(BIN)/python tools/foreign_distortions.py $(HR) build/identify --identifier build/identify/identifier.safetensors --side 384
 	$(BIN)/python tools/identify_figures.py build/identify build/identify
 
 # What docs/generalization.md says of networks trained on clean, blurred and noisy pictures: fourteen short trainings, then their scores.

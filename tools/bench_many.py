@@ -1,6 +1,6 @@
 """Many small pictures through `ddrscope identify`: is memory flat, and does a run that is killed again and again end in the same rows?
 
-    python tools/bench_many.py OUT [--part unbroken|killed] [--pictures 100000] [--fewer 10000] [--kills 10] [--precision bfloat16]
+    python tools/bench_many.py OUT [--part unbroken|killed] [--pictures 100000] [--fewer 10000] [--kills 10] [--lives SECONDS]
 
 Makes the pictures (64 x 64 pixels cut from the bundled photographs, noisy, blurred or compressed, as JPEG), then runs the command on the
 first ``--fewer`` and on all of them, and once more on all of them, killed by SIGKILL at random moments and resumed. OUT receives
@@ -31,7 +31,7 @@ from ddrscope.store import write_json
 SIDE = 64
 
 
-def main(out: Path, parts: list[str], count: int, fewer: int, kills: int, precision: str) -> None:
+def main(out: Path, parts: list[str], count: int, fewer: int, kills: int, lives: float | None, precision: str) -> None:
     pictures = out / "pictures"
     make_pictures(pictures, count)
     lists = {}
@@ -46,10 +46,10 @@ def main(out: Path, parts: list[str], count: int, fewer: int, kills: int, precis
                 unbroken[name] = {"pictures": number} | run([*command, str(out / f"{name}.parquet"), "--overwrite", str(lists[number])])
                 write_json(out / "unbroken.json", unbroken)
     if "killed" in parts and not killed.get("finished"):
-        if "fewer" not in unbroken:
-            raise SystemExit("--part killed draws its moments from the seconds of the first pictures: run --part unbroken before it")
-        expected = unbroken["fewer"]["seconds"] * count / fewer
-        run_killed([*command, str(out / "killed.parquet"), str(lists[count])], kills, expected, out / "killed.json")
+        if lives is None and "fewer" not in unbroken:
+            raise SystemExit("how long a run lives is drawn from what the first pictures took: --part unbroken before, or give --lives")
+        lives = lives or unbroken["fewer"]["seconds"] * count / fewer / kills
+        run_killed([*command, str(out / "killed.parquet"), str(lists[count])], kills, lives, out / "killed.json")
     if "all" in unbroken and recall(out / "killed.json").get("finished"):
         compare(out, unbroken)
 
@@ -99,10 +99,10 @@ def run(command: list[str]) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - started, "peak bytes": usage.ru_maxrss * 1024}
 
 
-def run_killed(command: list[str], kills: int, expected: float, record: Path) -> None:
-    """The same run killed ``kills`` times at random moments and resumed; ``expected`` seconds of an unbroken one."""
+def run_killed(command: list[str], kills: int, lives: float, record: Path) -> None:
+    """The same run killed ``kills`` times at random moments, up to one and a half times ``lives`` seconds from its start, and resumed."""
     draw = random.Random(0)
-    moments = [draw.uniform(0.02, 1.5) * expected / kills for _ in range(kills)]
+    moments = [draw.uniform(0.02, 1.5) * lives for _ in range(kills)]
     parts = Path(command[command.index("--out") + 1] + ".parts")
     found = recall(record) or {"kills": []}
     for seconds in moments[len(found["kills"]) :]:
@@ -130,6 +130,8 @@ if __name__ == "__main__":
     parser.add_argument("--pictures", type=int, default=100_000)
     parser.add_argument("--fewer", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--lives", type=float, help="seconds, default: a tenth of what all pictures take")
     parser.add_argument("--precision", default="bfloat16", choices=["float32", "bfloat16", "auto"])
     given = parser.parse_args()
-    main(given.out, [given.part] if given.part else ["unbroken", "killed"], given.pictures, given.fewer, given.kills, given.precision)
+    parts = [given.part] if given.part else ["unbroken", "killed"]
+    main(given.out, parts, given.pictures, given.fewer, given.kills, given.lives, given.precision)

@@ -100,11 +100,16 @@ def find_source(folders: list[Path], file: str) -> Path:
     raise SystemExit(f"{file}: not below {', '.join(map(str, folders))}; unpack its package there")
 
 
-def write_crops(source: Source, path: Path, out: Path) -> list[dict[str, str]]:
+def shrink_source(source: Source, path: Path) -> Image.Image:
     picture = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
-    if source.shrink != 1:
-        size = (int(picture.width / source.shrink), int(picture.height / source.shrink))
-        picture = picture.resize(size, Image.Resampling.LANCZOS)
+    if source.shrink == 1:
+        return picture
+    size = (int(picture.width / source.shrink), int(picture.height / source.shrink))
+    return picture.resize(size, Image.Resampling.LANCZOS)
+
+
+def write_crops(source: Source, path: Path, out: Path) -> list[dict[str, str]]:
+    picture = shrink_source(source, path)
     how = "" if source.shrink == 1 else f"shrunk {source.shrink:g} times with a Lanczos filter, then "
     rows = []
     for number, (left, top) in enumerate(source.corners, start=1):

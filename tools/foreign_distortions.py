@@ -1,17 +1,18 @@
 """Distortions made by other people's code, at levels between those the identifier was fitted to.
 
-    python tools/foreign_distortions.py HR OUT [IDENTIFIER]
+    python tools/foreign_distortions.py HR OUT [--side 384] [--identifier FILE] [--precision float32|bfloat16|auto]
 
-Test photographs (HR/test and the bundled ones) go through OpenCV, scikit-image, ImageMagick (convert-im6), ffmpeg and
-libjpeg-turbo's cjpeg; what the identifier says is written to OUT/foreign.json and foreign.csv.
+Regions of test photographs (HR/test and the bundled ones) go through OpenCV, scikit-image, ImageMagick (convert-im6), ffmpeg and
+libjpeg-turbo's cjpeg; what the identifier says is written to OUT/foreign-SIDE.json and foreign-SIDE.csv. Of 240 pixels, the default, it
+reads two tiles, as the benchmark does; of larger ones as many as of anyone's picture, and HR/whole takes the bundled crops' place.
 Needs opencv-contrib-python-headless, and Debian's imagemagick, ffmpeg and libjpeg-turbo-progs.
 """
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import subprocess
-import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -28,9 +29,11 @@ from skimage import color, morphology, util
 
 from bench_identify import TEST_SIDE
 from ddrscope.degradations.distortions import DISTORTIONS
+from ddrscope.features import Precision
 from ddrscope.identification import load_identifier
 from ddrscope.identification.evaluation import jackknife
 from ddrscope.identification.samples import Distorter
+from ddrscope.identification.tiles import MAX_TILES
 from ddrscope.images import bundled_photos, find_pictures
 from ddrscope.store import write_json
 
@@ -103,15 +106,20 @@ def shifted(offset: int) -> Callable[[Bytes], Bytes]:
     return lambda picture: np.asarray(cv2.add(picture, (offset,) * 3 + (0,)), np.uint8)  # type: ignore[call-overload]
 
 
-def blocks(count: int) -> Callable[[Bytes], Bytes]:
+def blocks(percent: float) -> Callable[[Bytes], Bytes]:
     def run(picture: Bytes) -> Bytes:
         random, painted = np.random.default_rng(int(picture.sum())), picture.copy()
-        for _ in range(count):
-            x, y = (int(at) for at in random.integers(0, TEST_SIDE - 32, 2))
+        height, width = picture.shape[:2]
+        for _ in range(round(percent / 100 * height * width / 32**2)):
+            x, y = (int(at) for at in random.integers(0, (width - 32, height - 32)))
             cv2.rectangle(painted, (x, y), (x + 31, y + 31), tuple(map(int, random.integers(0, 256, 3))), -1)
         return painted
 
     return run
+
+
+def pixelated(percent: int) -> Callable[[Bytes], Bytes]:
+    return lambda picture: magick(f"-scale {percent}% -scale {picture.shape[1]}x{picture.shape[0]}!")(picture)
 
 
 # By type: what made it, and how.
@@ -139,25 +147,25 @@ FOREIGN: dict[str, list[tuple[str, Callable[[Bytes], Bytes]]]] = {
     "darken": [(f"ImageMagick -gamma {g}", magick(f"-gamma {g}")) for g in (0.75, 0.5)],
     "mean_shift": [(f"OpenCV {o:+d}", shifted(o)) for o in (19, -27)],
     "jitter": [(f"ImageMagick -spread {r}", magick(f"-spread {r}")) for r in (1, 2)],
-    "pixelate": [(f"ImageMagick -scale {p}%", magick(f"-scale {p}% -scale {TEST_SIDE}x{TEST_SIDE}!")) for p in (65, 40)],
+    "pixelate": [(f"ImageMagick -scale {p}%", pixelated(p)) for p in (65, 40)],
     "quantization": [(f"ImageMagick -posterize {n}", magick(f"+dither -posterize {n}")) for n in (15, 8)],
-    "color_block": [(f"OpenCV rectangle x {n}", blocks(n)) for n in (2, 4)],
+    "color_block": [(f"OpenCV rectangle, {p} % of the area", blocks(p)) for p in (3.6, 7.1)],
     "sharpen": [(f"ImageMagick -unsharp 0x1+{a}", magick(f"-unsharp 0x1+{a}+0")) for a in (2, 5)],
     "linear_contrast": [(f"ImageMagick -sigmoidal-contrast {a}", magick(f"-sigmoidal-contrast {a},50%")) for a in (4, 7)],
     "nonlinear_contrast": [(f"ImageMagick +level {a}%", magick(f"+level {a}%,{100 - a}%")) for a in (15, 35)],
 }
 
 
-def main(hr: Path, out: Path, identifier: Path | None) -> None:
-    bundled = {file.photo: file.path for file in reversed(find_pictures([bundled_photos()]))}
-    distorter = Distorter([hr / "test", *bundled.values()], TEST_SIDE, seed=2)
-    jobs = (joblib.delayed(judge_photo)(distorter, photo, identifier) for photo in range(len(distorter.files)))
+def main(hr: Path, out: Path, side: int, identifier: Path | None, precision: Precision) -> None:
+    crops = {file.photo: file.path for file in reversed(find_pictures([bundled_photos()]))}
+    distorter = Distorter([hr / "test", *(crops.values() if side <= TEST_SIDE else [hr / "whole"])], side, seed=2)
+    jobs = (joblib.delayed(judge_photo)(distorter, photo, identifier, precision) for photo in range(len(distorter.files)))
     rows: list[dict[str, Any]] = []
     for number, some in enumerate(joblib.Parallel(joblib.cpu_count(), return_as="generator")(jobs), start=1):
         rows += some
         print(f"{number}/{len(distorter.files)} photographs", flush=True)
     table = pd.DataFrame(rows)
-    table.to_csv(out / "foreign.csv", index=False)
+    table.to_csv(out / f"foreign-{side}.csv", index=False)
     groups = GROUPS | {"clean": "clean"}
     right = {"type": table.said == table.type, "group": table.said.map(groups) == table.type.map(groups)}
     photos, everything = table.photo.to_numpy(), np.ones(len(table), bool)
@@ -165,22 +173,23 @@ def main(hr: Path, out: Path, identifier: Path | None) -> None:
     for name, hits in right.items():
         share = partial(_mean_of, hits.to_numpy().astype(float))
         measures[f"{name}_accuracy"] = dataclasses.asdict(jackknife(share, photos, everything))
-    write_json(out / "foreign.json", {"measures": measures, "pictures": len(table)})
+    write_json(out / f"foreign-{side}.json", {"measures": measures, "pictures": len(table), "precision": precision})
     print(table.assign(right_type=right["type"], right_group=right["group"]).groupby("type")[["right_type", "right_group"]].mean())
     print({name: f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]" for name, value in measures.items()})
 
 
-def judge_photo(distorter: Distorter, photo: int, identifier: Path | None) -> list[dict[str, Any]]:
-    """What is said of one photograph's pictures, two tiles read of each, as in the benchmark."""
+def judge_photo(distorter: Distorter, photo: int, identifier: Path | None, precision: Precision) -> list[dict[str, Any]]:
+    """What is said of one photograph's pictures."""
     torch.set_num_threads(1)
-    fitted, rows = load_identifier(identifier), []
+    fitted, rows = load_identifier(identifier, precision=precision), []
+    tiles = 2 if distorter.side <= TEST_SIDE else MAX_TILES
     # As in the benchmark: clean is one of 25 kinds.
     fitted.identifier.set_params(clean_share=1 / len(fitted.names))
     for number, (kind, makers) in enumerate(FOREIGN.items()):
         for index, (tool, make) in enumerate(makers):
             clean = distorter.draw(photo, (number, index), [])
             distorted = make(np.rint(clean.load() * 255).astype(np.uint8))
-            finding = fitted.identify(np.ascontiguousarray(distorted, np.float32) / np.float32(255), tiles=2)
+            finding = fitted.identify(np.ascontiguousarray(distorted, np.float32) / np.float32(255), tiles)
             rows.append({"photo": clean.photo, "type": kind, "tool": tool, "said": finding.type, "level": finding.level})
     return rows
 
@@ -190,4 +199,11 @@ def _mean_of(values: NDArray[np.float64], rows: NDArray[np.bool_]) -> float:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else None)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("hr", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--side", type=int, default=TEST_SIDE, help="pixels a side of the regions")
+    parser.add_argument("--identifier", type=Path, help="default: the bundled one")
+    parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16", "auto"])
+    given = parser.parse_args()
+    main(given.hr, given.out, given.side, given.identifier, given.precision)

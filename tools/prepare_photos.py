@@ -8,11 +8,13 @@ installation:
 
     apt-get download NAME && dpkg -x NAME_*.deb UNPACKED
 
-OUT receives ``train/``, ``val/`` and ``test/`` with one PNG a photograph, ``snapshots/``: small everyday pictures, to which the
-identifier is fitted beside train and val, and which no network sees; and ``gallery/``: animals, monuments, landscapes, which nothing
-was fitted to yet. The photographs are under the GPL or share-alike terms: they are used to train and to measure, and never copied into
-the package. None of the bundled photographs is among them. They are JPEG and WebP files: shrinking them by two or more removes the
-traces of compression, so that they count as clean.
+OUT receives ``train/``, ``val/`` and ``test/`` with one PNG a photograph; ``snapshots/``, small everyday pictures, and ``gallery/``,
+animals, monuments, landscapes, to which the identifier is fitted beside train and val, and which no network sees; and ``whole/``: the
+photographs that the bundled crops were cut from, where they have `SMALLEST_WHOLE` pixels a side, to test on larger pictures.
+
+But for those in ``whole``, which are none of the others, the photographs are under the GPL or share-alike terms: they are used to train
+and to measure, and never copied into the package. They are JPEG and WebP files: shrinking them by two or more removes the traces of
+compression, so that they count as clean.
 """
 
 from __future__ import annotations
@@ -21,9 +23,12 @@ import io
 import re
 import sys
 from collections.abc import Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 
 from PIL import Image
+
+from bundle_photos import SOURCES, find_source, shrink_source
 
 SPLIT = {
     "train": (
@@ -102,6 +107,7 @@ RESOURCES = {
 # How a picture begins inside of a resource file.
 PICTURE = re.compile(rb"\xff\xd8\xff[\xe0\xe1\xdb]|RIFF....WEBP", re.DOTALL)
 SMALLEST_RESOURCE = 400
+SMALLEST_WHOLE = 400
 TARGET_SIDE = 1280
 SMALLEST_SHRINKING = 2
 
@@ -128,6 +134,13 @@ def main(unpacked: Path, out: Path) -> None:
         for source in sources:
             with Image.open(find(source)) as file:
                 keep(file, out / part / f"{photograph_name(source)}.png")
+    # scikit-image and scikit-learn lie beside each other.
+    packages = Path(str(distribution("scikit-image").locate_file("")))
+    (out / "whole").mkdir(parents=True, exist_ok=True)
+    for photograph in SOURCES:
+        shrunk = shrink_source(photograph, find_source([unpacked, packages], photograph.file))
+        if min(shrunk.size) >= SMALLEST_WHOLE:
+            shrunk.save(out / "whole" / f"{photograph.photograph}.png")
     for name, left_out in RESOURCES.items():
         for index, picture in enumerate(embedded_pictures(find(f"rcc/{name}.rcc").read_bytes())):
             if index not in left_out:

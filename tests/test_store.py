@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,18 @@ def test_overwriting_spares_a_strangers_files(tmp_path: Path) -> None:
         pass
     assert stranger.read_text() == "precious" and (out / "notes.txt").read_text() == "mine"
     assert not (out / "report.html").exists()
+
+
+def test_overwriting_removes_every_result_that_a_resumed_run_would_take_for_its_own(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "files.md").read_text()
+    results = {f"{command}.json" for command in re.findall(r"\w+(?=\.json` \|)", page)} - {"manifest.json", "quality.json"}
+    assert results == {"analysis.json", "study.json", "generalization.json", "map.json", "upscale.json"}
+    with RunFolder(tmp_path, {"seed": 0}):
+        for name in results:
+            (tmp_path / name).write_text("{}")
+    with RunFolder(tmp_path, {"seed": 1}, overwrite=True):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == {"manifest.json", "parts"}
 
 
 def test_the_lock_of_a_living_process_holds_and_that_of_a_dead_one_does_not(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a run leaves on disk: atomic files, the output folder with its lock, the manifest."""
+"""Files written whole and read safely, and what a run leaves on disk: the output folder with its lock, the manifest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOCK = ".lock"
 OURS = (
     "parts", "figures", "analysis.json", "embedding.parquet", "thumbnails.parquet", "report.html", MANIFEST,
     "study.json", "claims.csv", "layers.csv", "checkpoints.csv", "paths.csv", "trainings", "pictures", "analyses",
-    "upscale.json", "compare", "explain", "map.json", "map.parquet", "map.html",
+    "generalization.json", "generalization.csv", "upscale.json", "compare", "explain", "map.json", "map.parquet", "map.html",
 )  # fmt: skip
 MAX_JSON = 1 << 30
 LIBRARIES = ("ddrscope", "torch", "numpy", "scipy", "scikit-learn", "openTSNE", "spandrel", "Pillow")

@@ -71,8 +71,12 @@ def test_overwriting_spares_a_strangers_files(tmp_path: Path) -> None:
     with RunFolder(out, {}):
         (out / "notes.txt").write_text("mine")
         (out / "report.html").write_text("old")
+        (out / "later").mkdir()
+        (tmp_path / "elsewhere").mkdir()
+        (out / "figures").symlink_to(tmp_path / "elsewhere")
     with RunFolder(out, {}, overwrite=True):
         pass
+    assert (out / "later").is_dir() and (tmp_path / "elsewhere").is_dir() and not (out / "figures").is_symlink()
     assert stranger.read_text() == "precious" and (out / "notes.txt").read_text() == "mine"
     assert not (out / "report.html").exists()
 
@@ -102,3 +106,24 @@ def test_the_lock_of_a_living_process_holds_and_that_of_a_dead_one_does_not(tmp_
     with RunFolder(tmp_path, {}, resume=True):
         pass
     assert not (tmp_path / ".lock").exists()
+
+
+def test_of_two_processes_that_begin_at_once_one_is_refused(tmp_path: Path) -> None:
+    first = RunFolder(tmp_path, {})
+
+    class Second(RunFolder):
+        def _take_lock_of_the_dead(self) -> None:
+            super()._take_lock_of_the_dead()
+            first.__enter__()
+
+    with pytest.raises(InputError, match="in use by another process"), Second(tmp_path, {}, resume=True):
+        pass
+    assert (tmp_path / ".lock").read_text() == str(os.getpid())
+    first.__exit__(None)
+
+
+def test_a_lock_without_a_number_is_that_of_a_dead_process(tmp_path: Path) -> None:
+    for content in ("", "1" * 1000):
+        (tmp_path / ".lock").write_text(content)
+        with RunFolder(tmp_path, {}, resume=True):
+            pass

@@ -19,7 +19,6 @@ from ddrscope.images import (
     find_pictures,
     grid_crops,
     read_picture,
-    read_pictures,
 )
 from forged import png_bytes, png_chunk, reason, write
 
@@ -363,7 +362,7 @@ def test_every_bundled_photograph_has_its_credit_and_a_free_licence() -> None:
 
 
 def test_bundled_photographs_are_crops_of_256_with_detail() -> None:
-    for picture in read_pictures(find_pictures([bundled_photos()])):
+    for picture in map(read_picture, find_pictures([bundled_photos()])):
         assert picture.pixels.shape == (256, 256, 3) and picture.bits == 8
         blocks = picture.pixels.mean(axis=2).reshape(16, 16, 16, 16).std(axis=(1, 3))
         assert (blocks > 3 / 255).mean() > 0.4, picture.name

@@ -560,6 +560,22 @@ def test_drawn_levels_lie_between_the_ends_and_keep_their_kind(seed: int) -> Non
     assert parse_degradation(drawn.text) == drawn
 
 
+def test_steps_that_drive_pixels_beyond_all_bounds_are_refused(photo: np.ndarray) -> None:
+    for text in ("+".join(["contrast:10"] * 60), "+".join([*["contrast:10"] * 20, "poisson:100000"])):
+        with pytest.raises(InputError, match="beyond all bounds"):
+            degrade(text, photo[:16, :16])
+    assert np.isfinite(degrade("contrast:10+contrast:10+poisson:100000", photo[:16, :16])).all()
+
+
+def test_the_ends_of_a_range_are_whole_numbers_as_written() -> None:
+    drawn = parse_drawn("blur:.1..5")
+    assert (drawn.low.text, drawn.high.text) == ("blur:0.1", "blur:5")
+    assert parse_drawn("brightness:-8..+8").high.text == "brightness:8"
+    for text in ("noise:1..2e1", "noise:1e0..2", "noise:0..1..2", "noise:1_0..2"):
+        with pytest.raises(InputError, match="not a number"):
+            parse_drawn(text)
+
+
 def test_drawn_levels_are_spread_evenly() -> None:
     random = np.random.default_rng(0)
     levels = [parse_drawn("noise:0..20").draw(random).steps[0].level for _ in range(2000)]

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import csv
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,6 @@ from ddrscope.images import (
     find_pictures,
     grid_crops,
     read_picture,
-    read_pictures,
 )
 from forged import png_bytes, png_chunk, reason, write
 
@@ -363,7 +364,25 @@ def test_every_bundled_photograph_has_its_credit_and_a_free_licence() -> None:
 
 
 def test_bundled_photographs_are_crops_of_256_with_detail() -> None:
-    for picture in read_pictures(find_pictures([bundled_photos()])):
+    for picture in map(read_picture, find_pictures([bundled_photos()])):
         assert picture.pixels.shape == (256, 256, 3) and picture.bits == 8
         blocks = picture.pixels.mean(axis=2).reshape(16, 16, 16, 16).std(axis=(1, 3))
         assert (blocks > 3 / 255).mean() > 0.4, picture.name
+
+
+@pytest.mark.parametrize(("color_type", "channels"), [(0, 1), (2, 3)])
+def test_a_transparent_colour_of_a_png_of_16_bits_is_transparent(tmp_path: Path, color_type: int, channels: int) -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    values = np.full((2, 2, channels), 3 * 256 + 1, ">u2")
+    values[0, 0] = 0
+    chunks = [
+        chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 16, color_type, 0, 0, 0)),
+        chunk(b"tRNS", bytes(2 * channels)),
+        chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in values))),
+        chunk(b"IEND", b""),
+    ]
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    pixels = read_picture(tmp_path / "x.png", channels=3).pixels
+    np.testing.assert_array_equal(np.rint(pixels * 65535), 3 * 256 + 1)

@@ -228,18 +228,16 @@ def user_module(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "function, options, scale, channels",
+    "function, scale, channels",
     [
-        ("twice", {}, 2, 2),
-        ("stated", {}, 3, 1),
-        ("classifier", {}, 1, 3),
-        ("classifier", {"scale": 4}, 4, 3),
-        ("wants_two", {"scale": 2}, 2, 3),
+        ("twice", 2, 2),
+        ("stated", 3, 1),
+        ("classifier", 1, 3),
     ],
 )
-def test_a_function_of_the_users(user_module, function, options, scale, channels):
+def test_a_function_of_the_users(user_module, function, scale, channels):
     path = list(sys.path)
-    network = load_network(f"usernets:{function}", **options)
+    network = load_network(f"usernets:{function}")
     assert (network.scale, network.channels) == (scale, channels)
     assert network.last_hr_layer is None
     assert len(network.sha256) == 64
@@ -265,11 +263,6 @@ def test_bad_specs_get_one_line(user_module, spec, expected):
         load_network(spec)
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_a_scale_that_contradicts_the_file(tmp_path):
-    with pytest.raises(InputError, match="enlarges by 4, not by 2"):
-        load_network(saved(tmp_path, small(), global_residual="true"), scale=2)
 
 
 def test_the_list_of_networks():

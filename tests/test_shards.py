@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -103,6 +104,24 @@ def test_a_finished_file_is_verified(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="SHA-256 is another"):
         ShardedFile(out, [folder], {}, resume=True).is_finished()
     assert not ShardedFile(out, [folder], {}, overwrite=True).is_finished()
+
+
+def test_a_folder_is_no_file_and_a_manifest_that_cannot_be_read_verifies_nothing(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.parquet"
+    out.mkdir()
+    for options in ({}, {"resume": True}, {"overwrite": True}):
+        with pytest.raises(InputError, match="is a folder"):
+            ShardedFile(out, [folder], {}, **options).is_finished()
+    out.rmdir()
+    out.write_bytes(b"x")
+    manifest = tmp_path / "x.parquet.manifest.json"
+    manifest.write_text("[" * 100_000)
+    with pytest.raises(InputError, match="no readable"):
+        ShardedFile(out, [folder], {}, resume=True).is_finished()
+    manifest.unlink()
+    os.mkfifo(manifest)
+    with pytest.raises(InputError, match="no readable"):
+        ShardedFile(out, [folder], {}, resume=True).is_finished()
 
 
 def test_dead_between_the_file_and_its_manifest(folder: Path, tmp_path: Path) -> None:

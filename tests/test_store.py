@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -70,10 +71,26 @@ def test_overwriting_spares_a_strangers_files(tmp_path: Path) -> None:
     with RunFolder(out, {}):
         (out / "notes.txt").write_text("mine")
         (out / "report.html").write_text("old")
+        (out / "later").mkdir()
+        (tmp_path / "elsewhere").mkdir()
+        (out / "figures").symlink_to(tmp_path / "elsewhere")
     with RunFolder(out, {}, overwrite=True):
         pass
+    assert (out / "later").is_dir() and (tmp_path / "elsewhere").is_dir() and not (out / "figures").is_symlink()
     assert stranger.read_text() == "precious" and (out / "notes.txt").read_text() == "mine"
     assert not (out / "report.html").exists()
+
+
+def test_overwriting_removes_every_result_that_a_resumed_run_would_take_for_its_own(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "files.md").read_text()
+    results = {f"{command}.json" for command in re.findall(r"\w+(?=\.json` \|)", page)} - {"manifest.json", "quality.json"}
+    assert results == {"analysis.json", "study.json", "generalization.json", "map.json", "upscale.json"}
+    with RunFolder(tmp_path, {"seed": 0}):
+        for name in results:
+            (tmp_path / name).write_text("{}")
+    with RunFolder(tmp_path, {"seed": 1}, overwrite=True):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == {"manifest.json", "parts"}
 
 
 def test_the_lock_of_a_living_process_holds_and_that_of_a_dead_one_does_not(tmp_path: Path) -> None:
@@ -89,3 +106,24 @@ def test_the_lock_of_a_living_process_holds_and_that_of_a_dead_one_does_not(tmp_
     with RunFolder(tmp_path, {}, resume=True):
         pass
     assert not (tmp_path / ".lock").exists()
+
+
+def test_of_two_processes_that_begin_at_once_one_is_refused(tmp_path: Path) -> None:
+    first = RunFolder(tmp_path, {})
+
+    class Second(RunFolder):
+        def _take_lock_of_the_dead(self) -> None:
+            super()._take_lock_of_the_dead()
+            first.__enter__()
+
+    with pytest.raises(InputError, match="in use by another process"), Second(tmp_path, {}, resume=True):
+        pass
+    assert (tmp_path / ".lock").read_text() == str(os.getpid())
+    first.__exit__(None)
+
+
+def test_a_lock_without_a_number_is_that_of_a_dead_process(tmp_path: Path) -> None:
+    for content in ("", "1" * 1000):
+        (tmp_path / ".lock").write_text(content)
+        with RunFolder(tmp_path, {}, resume=True):
+            pass

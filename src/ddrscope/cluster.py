@@ -26,7 +26,9 @@ Worker = Callable[[Any], bytes]
 class Task(Protocol):
     """What a worker must be told, small enough to send; `open` loads what the work needs, once in each worker."""
 
-    def open(self) -> Worker: ...
+    def open(self) -> Worker:
+        """Load what the work needs and return what does it."""
+        ...
 
 
 def run_here(worker: Worker, pieces: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, bytes]]:

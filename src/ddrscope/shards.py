@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -21,7 +20,7 @@ import pyarrow.parquet as pq
 
 from ddrscope.errors import InputError
 from ddrscope.images import PictureFile, find_pictures
-from ddrscope.store import RunFolder, atomic_write, manifest, sha256, write_json
+from ddrscope.store import RunFolder, atomic_write, manifest, read_json, sha256, write_json
 
 # Pictures in a shard: what a dying run may have to do again. A thousand shards are enough to show progress by.
 SMALLEST, LARGEST, ENOUGH = 16, 256, 1000
@@ -64,6 +63,9 @@ class ShardedFile:
 
     def is_finished(self) -> bool:
         """Whether FILE is there and is what was written; `InputError` where it may be neither kept nor replaced."""
+        if self.out.is_dir():
+            # Said now: it would fail when all is done and the file is put in its place.
+            raise InputError(f"{self.out} is a folder: give the name of a file")
         if not self.out.exists() or self.overwrite:
             return False
         if self.resume and self._run.path.exists():
@@ -72,7 +74,7 @@ class ShardedFile:
         if not self.resume:
             raise InputError(f"{self.out} exists: give --overwrite to replace it, --resume to keep it, or another --out")
         try:
-            written = json.loads(self.manifest.read_text(encoding="utf-8"))["sha256"]
+            written = read_json(self.manifest)["sha256"]
         except (OSError, ValueError, KeyError, TypeError):
             raise InputError(f"{self.out} has no readable {self.manifest.name}, so it cannot be verified: give --overwrite") from None
         if written != sha256(self.out):

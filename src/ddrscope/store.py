@@ -1,4 +1,4 @@
-"""What a run leaves on disk: atomic files, the output folder with its lock, the manifest."""
+"""Files written whole and read safely, and what a run leaves on disk: the output folder with its lock, the manifest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOCK = ".lock"
 OURS = (
     "parts", "figures", "analysis.json", "embedding.parquet", "thumbnails.parquet", "report.html", MANIFEST,
     "study.json", "claims.csv", "layers.csv", "checkpoints.csv", "paths.csv", "trainings", "pictures", "analyses",
-    "upscale.json", "compare", "explain", "map.json", "map.parquet", "map.html",
+    "generalization.json", "generalization.csv", "upscale.json", "compare", "explain", "map.json", "map.parquet", "map.html",
 )  # fmt: skip
 MAX_JSON = 1 << 30
 LIBRARIES = ("ddrscope", "torch", "numpy", "scipy", "scikit-learn", "openTSNE", "spandrel", "Pillow")
@@ -150,7 +150,7 @@ class RunFolder:
             # A folder named by mistake must not lose a stranger's files.
             raise InputError(f"{self.path} is not empty and holds no earlier run: nothing there is overwritten, choose another --out")
         self.parts.mkdir(parents=True, exist_ok=True)
-        (self.path / LOCK).write_text(str(os.getpid()))
+        self._lock()
         if occupied and self.overwrite:
             self._clear()
         write_json(self.path / MANIFEST, manifest(self.settings))
@@ -200,21 +200,35 @@ class RunFolder:
 
     def _take_lock_of_the_dead(self) -> None:
         lock = self.path / LOCK
-        try:
-            owner = int(read_text(lock))
-        except (OSError, ValueError):
-            return
-        if owner != os.getpid() and Path(f"/proc/{owner}").exists():
+        owner = os.getpid()
+        for patience in (0.5, 0):
+            try:
+                owner = int(read_text(lock))
+                break
+            except FileNotFoundError:
+                return
+            except (OSError, ValueError):
+                # Its process is about to write its number, or died before it had.
+                time.sleep(patience)
+        if owner != os.getpid() and exists(Path(f"/proc/{owner}")):
             raise InputError(f"{self.path} is in use by process {owner}: wait for it or choose another --out")
         lock.unlink(missing_ok=True)
+
+    def _lock(self) -> None:
+        try:
+            # Made, not written over: of two processes that begin at once, one finds the other's.
+            with (self.path / LOCK).open("x") as file:
+                file.write(str(os.getpid()))
+        except FileExistsError:
+            raise InputError(f"{self.path} is in use by another process: wait for it or choose another --out") from None
 
     def _clear(self) -> None:
         """Remove only what a run writes, never a stranger's file in a folder named by mistake."""
         for item in sorted(self.path.rglob("*"), reverse=True):
-            if item.name == LOCK:
+            if item.relative_to(self.path).parts[0] not in OURS:
                 continue
-            if item.is_dir():
-                if not any(item.iterdir()) and item != self.parts:
-                    item.rmdir()
-            elif item.relative_to(self.path).parts[0] in OURS:
+            # A link is removed, not what it points to.
+            if item.is_symlink() or not item.is_dir():
                 item.unlink()
+            elif item != self.parts and not any(item.iterdir()):
+                item.rmdir()

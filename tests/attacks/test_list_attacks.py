@@ -53,6 +53,17 @@ def test_a_glob_does_not_follow_loops_for_ever(tmp_path: Path) -> None:
     assert [file.name for file in find_pictures([f"{tmp_path}/**/in/**/*.png"])] == names[1:]
 
 
+def test_objects_of_one_path_in_two_stores_have_two_names_inside_the_output(tmp_path: Path) -> None:
+    uris = ["s3://b/x.png", "gs://b/x.png", "s3://b/x.png?scheme=http", "s3://b/c/x.png", "s3://b/c//x.png", "s3://b/../x.png"]
+    listed = tmp_path / "list.txt"
+    listed.write_text("\n".join([*uris, "/b/x.png"]))
+    files = find_pictures([listed])
+    assert {str(file.path) for file in files} == {*uris, "/b/x.png"}
+    assert len({file.name for file in files}) == len(uris) + 1
+    for file in files:
+        assert Path(os.path.normpath(tmp_path / file.name)).is_relative_to(tmp_path), file.name
+
+
 def test_results_never_leave_the_output_folder(tmp_path: Path) -> None:
     """Two paths alike up to the root: the shorter one's name must not become absolute, or its result is written over it."""
     mine = picture(tmp_path / "x.png")

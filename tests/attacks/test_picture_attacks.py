@@ -19,8 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ddrscope.errors import InputError
-from ddrscope.images import UnreadablePicture, find_pictures, read_picture, read_pictures
+from ddrscope.images import UnreadablePicture, find_pictures, read_ahead, read_picture
 from ddrscope.restoration.files import read_original, write_picture
 from forged import NO_FILES, Attack, memory_below, png_bytes, png_chunk, reason, write
 
@@ -140,13 +139,16 @@ def test_any_bytes_give_a_reason(tmp_path_factory: pytest.TempPathFactory, data:
 def test_bad_files_cost_their_own_row_only(tmp_path: Path) -> None:
     Image.fromarray(RGB8).save(tmp_path / "good.png")
     write(tmp_path / "bad.png", b"")
-    skipped: list[UnreadablePicture] = []
-    pictures = list(read_pictures(find_pictures([tmp_path]), channels=1, on_skip=skipped.append))
-    assert [picture.name for picture in pictures] == ["good.png"] and pictures[0].pixels.shape == (12, 17, 1)
-    assert [(error.path.name, error.reason) for error in skipped] == [("bad.png", "the file is empty")]
-    os.remove(tmp_path / "good.png")
-    with pytest.raises(InputError, match="none of the 1 pictures can be read; the first: .*bad.png: the file is empty"):
-        list(read_pictures(find_pictures([tmp_path])))
+    bad, good = read_ahead(find_pictures([tmp_path]), channels=1)
+    assert good.picture and good.picture.name == "good.png" and good.picture.pixels.shape == (12, 17, 1) and not good.error
+    assert bad.error and (bad.error.path.name, bad.error.reason) == ("bad.png", "the file is empty") and not bad.picture
+
+
+def test_a_file_of_holes_is_not_hashed_for_days(tmp_path: Path) -> None:
+    write(tmp_path / "holes.png", b"")
+    os.truncate(tmp_path / "holes.png", 1 << 43)
+    (reading,) = read_ahead(find_pictures([tmp_path]))
+    assert reading.error and "larger than any picture" in reading.error.reason and reading.sha256 is None
 
 
 # Sizes

@@ -11,8 +11,9 @@ from ..errors import InputError
 from .base import Degradation
 from .pipeline import LONGEST, Pipeline, parse_degradation
 
-_NUMBER = r"([-+]?\d+(?:\.\d+)?)"
-_RANGE = re.compile(rf"{_NUMBER}\.\.{_NUMBER}")
+_NUMBER = r"([-+]?(?:\d+(?:\.\d+)?|\.\d+))"
+# Not from the middle of a number on: the rest of it would stand before either end.
+_RANGE = re.compile(rf"(?<![\w.]){_NUMBER}\.\.{_NUMBER}(?![\w.])")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from .resize import shrink
 _JOIN = re.compile(r"\+(?=\s*[a-z])", re.IGNORECASE)
 # Recipes are passed around: a text that takes long to search is none.
 LONGEST = 2000
+# Steps may leave 0..1, one by a factor of 10; chains of them would end in infinity, and in pixels that are no numbers.
+WILDEST = 1e6
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class Pipeline:
         Steps of stage `before` act on the picture, then it is shrunk (see `shrink`), then steps of stage `after` act;
         at scale 1 all act in the order written. Values are clipped at the end only, and rounded to k/255 when `bits` is
         8. Random numbers depend on the pixels, the canonical text and the seed, each step having its own stream: the
-        same picture gives the same result in any run. Raises `InputError` when the order or the picture does not fit.
+        same picture gives the same result in any run. Raises `InputError` when the order or the picture does not fit, and
+        when steps drive values beyond `WILDEST`.
         """
         self.check_scale(scale)
         if pixels.ndim != 3:
@@ -75,6 +78,8 @@ class Pipeline:
             if step.stage == "after" and not shrunk:
                 pixels, shrunk = shrink(pixels, scale), True
             pixels = step.apply(pixels, np.random.Generator(np.random.PCG64([*key, index])))
+            if not np.abs(pixels).max() <= WILDEST:
+                raise InputError(f"'{self.text[:80]}': {step.text} drives pixels beyond all bounds: use fewer or milder steps")
         if not shrunk:
             pixels = shrink(pixels, scale)
         pixels = np.clip(pixels, 0, 1)

@@ -36,17 +36,16 @@ def collect_features(
     *,
     run: Run | None = None,
     precision: Precision = "auto",
-    channels_dim: int | None = None,
     folder: Path | None = None,
     in_memory_bytes: int = 1 << 30,
 ) -> dict[tuple[str, str], FeatureMatrix]:
     """The features of all pictures at the given layers, by (layer, view), one row a picture.
 
     `batches` are float32 (B, C, H, W), not necessarily of one size; `layers` as `resolve_layers` gives them. View
-    `flattened` is ``(N, C*H*W)``, in (C, H, W) order; `pooled` is (N, 2C), means then standard deviations. `channels_dim`
-    overrides `find_channels_dim` for all layers. Flattened features beyond `in_memory_bytes` in all go to temporary
-    files in `folder` (the system's by default). A row does not depend on its neighbours in the batch. InputError for an
-    unknown layer, differing sizes in the flattened view, no pictures; NonFiniteFeatures for NaN and infinity.
+    `flattened` is ``(N, C*H*W)``, in (C, H, W) order; `pooled` is (N, 2C), means then standard deviations. Flattened features
+    beyond `in_memory_bytes` in all go to temporary files in `folder` (the system's by default). A row does not depend on its
+    neighbours in the batch. InputError for an unknown layer, differing sizes in the flattened view, no pictures;
+    NonFiniteFeatures for NaN and infinity.
     """
     device = device_of(module)
     share = in_memory_bytes // max(1, len(layers))
@@ -60,7 +59,7 @@ def collect_features(
         def reduce(layer: str, tensor: Tensor, batch: Tensor = batch) -> dict[str, Tensor]:
             try:
                 submodule = submodules[LayerName.parse(layer).module]
-                features = to_channels_first(tensor, batch, module=submodule, channels_dim=channels_dim)
+                features = to_channels_first(tensor, batch, module=submodule)
             except InputError as error:
                 raise InputError(f"layer {layer!r}: {error}") from error
             return {view: VIEWS[view](features) for view in views}
@@ -69,8 +68,8 @@ def collect_features(
             memory_format = memory_format or fastest_memory_format(module, batch[:1], layers, run)
             batch = batch.contiguous(memory_format=memory_format)
             captured = capture(module, batch, layers, reduce, run=run)
-        for layer in layers:
-            for view, rows in captured[layer].items():
+        for layer, found in captured.items():
+            for view, rows in found.items():
                 finite = rows.isfinite().all(dim=1)
                 if not finite.all():
                     raise NonFiniteFeatures(layer, done + int(finite.int().argmin()))

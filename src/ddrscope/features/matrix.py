@@ -36,10 +36,6 @@ class FeatureMatrix:
         for start in range(0, columns, width):
             yield np.array(self._data[:, start : start + width])
 
-    def rows(self, start: int, stop: int) -> np.ndarray:
-        """Rows start to stop (exclusive) as float32 (stop - start, D)."""
-        return np.array(self._data[start:stop])
-
     def to_numpy(self) -> np.ndarray:
         """The whole matrix in memory, float32 (N, D)."""
         return np.array(self._data)

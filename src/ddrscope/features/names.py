@@ -41,10 +41,12 @@ class LayerName(NamedTuple):
 
     @property
     def is_glob(self) -> bool:
+        """Whether it may stand for several layers."""
         return self.call == ANY_CALL or any(character in self.module for character in "*?[")
 
     @property
     def depth(self) -> int:
+        """How many submodules its own lies in."""
         return self.module.count(".")
 
     def selects_module(self, name: str) -> bool:

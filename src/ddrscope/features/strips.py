@@ -24,9 +24,13 @@ CHUNK = 32
 class HasTrunk(Protocol):
     """A network that runs in two parts: a trunk at the input's size, and a tail of stages, each a 3 x 3 convolution and local layers."""
 
-    def trunk(self, x: Tensor) -> Tensor: ...
+    def trunk(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to what enters the tail, at the same size."""
+        ...
 
-    def tail(self) -> list[nn.Sequential]: ...
+    def tail(self) -> list[nn.Sequential]:
+        """The stages from there to the last HR layer, in order."""
+        ...
 
 
 class RowStream:

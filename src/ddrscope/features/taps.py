@@ -113,7 +113,9 @@ def capture(
     are bit for bit those of a full pass. The module runs in evaluation mode and is left as it was, after an error too.
     InputError for a layer that does not exist, is not reached in this pass, or holds no tensor.
     """
-    wanted = {LayerName.parse(text): text for text in layers}
+    parsed = {text: LayerName.parse(text) for text in layers}
+    # One layer may be named twice, as `body` and `body#1`: it goes by the first.
+    wanted = {layer: text for text, layer in reversed(parsed.items())}
     names = {layer.module for layer in wanted}
     known = dict(module.named_modules())
     for layer, text in wanted.items():
@@ -140,4 +142,4 @@ def capture(
                 f"layer {text!r} gives no tensor: this forward pass called {layer.module!r} {times} time"
                 f"{'' if times == 1 else 's'}; choose another layer"
             )
-    return {text: seen[text] for text in layers}
+    return {text: seen[wanted[layer]] for text, layer in parsed.items()}

@@ -50,13 +50,11 @@ def find_channels_dim(shape: Sequence[int], size: Sequence[int], module: nn.Modu
     return last if misfit(*shape[-3:-1]) < misfit(*shape[-2:]) else 1
 
 
-def to_channels_first(
-    tensor: Tensor, batch: Tensor, *, module: nn.Module | None = None, channels_dim: int | None = None
-) -> Tensor:
+def to_channels_first(tensor: Tensor, batch: Tensor, *, module: nn.Module | None = None) -> Tensor:
     """View a layer's tensor as (B, C, P), P positions.
 
-    `batch` is the network's input (B, C, H, W); `channels_dim` overrides `find_channels_dim`. InputError when the first
-    axis does not hold the batch (attention windows, for instance) or `channels_dim` is no axis of the tensor.
+    `batch` is the network's input (B, C, H, W), `module` the layer, as `find_channels_dim` takes it. InputError when the first
+    axis does not hold the batch (attention windows, for instance).
     """
     if tensor.ndim == 0 or tensor.shape[0] != batch.shape[0]:
         raise InputError(
@@ -65,10 +63,7 @@ def to_channels_first(
         )
     if tensor.ndim == 1:
         tensor = tensor[:, None]
-    axis = find_channels_dim(tensor.shape, batch.shape[-2:], module) if channels_dim is None else channels_dim
-    if not -tensor.ndim < axis < tensor.ndim or axis == 0:
-        raise InputError(f"channels axis {axis} is not among the axes of its shape {tuple(tensor.shape)}")
-    tensor = tensor.movedim(axis, 1)
+    tensor = tensor.movedim(find_channels_dim(tensor.shape, batch.shape[-2:], module), 1)
     return tensor.flatten(2) if tensor.ndim > 2 else tensor[:, :, None]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ddrscope.images.crops import center_crop, grid_crops
 from ddrscope.images.decoding import MAX_PIXELS, UnreadablePicture
 from ddrscope.images.files import PictureFile, bundled_photos, find_pictures
-from ddrscope.images.reading import Picture, read_ahead, read_picture, read_pictures
+from ddrscope.images.reading import Picture, read_ahead, read_picture
 
 __all__ = [
     "MAX_PIXELS",
@@ -21,5 +21,4 @@ __all__ = [
     "grid_crops",
     "read_ahead",
     "read_picture",
-    "read_pictures",
 ]

@@ -129,8 +129,8 @@ def _decode_image(path: Path, head: bytes, max_pixels: int) -> tuple[np.ndarray,
     with open_image(path) as image:
         _check_size(image.height, image.width, 1, max_pixels)
         bit_depth, color_type = head[24:26] if image.format == "PNG" else (8, 0)
-        # Pillow drops the low byte of 16-bit PNGs in colour or with alpha.
-        if bit_depth == 16 and color_type != 0:
+        # Pillow drops the low byte of 16-bit PNGs in colour or with alpha, and passes over a transparent grey.
+        if bit_depth == 16 and (color_type != 0 or "transparency" in image.info):
             values = imagecodecs.png_decode(path.read_bytes())
             alpha = values.shape[2] in (2, 4)
         else:

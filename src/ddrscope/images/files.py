@@ -186,12 +186,14 @@ def _names(paths: Iterable[Path | str], depths: dict[Path | str, int]) -> dict[P
 
 
 def _parts(path: Path | str) -> tuple[str, ...]:
-    return path.parts[1:] if isinstance(path, Path) else parts_of(path)
+    # Two stores, or a store and this machine, may hold the same path: the whole URI, in one part before all others, tells them apart.
+    return path.parts[1:] if isinstance(path, Path) else (path, *parts_of(path))
 
 
 def _part(part: str) -> str:
     """A part of a name that prints, that no other part is written as, and that leaves room for what is added to it."""
-    written = escaped(part.replace("\\", "\\\\"))
+    # Of a path `..` is no part, of a URI it may be: it must not lead out of where results are written.
+    written = f"\\{part}" if part in (".", "..") else escaped(part.replace("\\", "\\\\").replace("/", "\\x2f"))
     if len(written.encode()) <= LONGEST_NAME:
         return written
     stem, suffix = os.path.splitext(written)

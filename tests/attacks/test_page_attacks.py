@@ -17,7 +17,7 @@ from ddrscope.errors import InputError
 from ddrscope.generalization import GeneralizationResult, generalize
 from ddrscope.networks import Network, SRResNet
 from ddrscope.report import density_figure, report_html, series_figure, srga_figure
-from ddrscope.report.page import _script_safe
+from ddrscope.report.markup import script_safe
 from forged import open_page
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -95,5 +95,5 @@ def test_results_that_are_none(tmp_path: Path, content: str) -> None:
 
 
 def test_what_a_script_element_holds_cannot_end_it() -> None:
-    text = _script_safe({"a": [HOSTILE, "<!--<script>", "]]>", "\u2028"]})
+    text = script_safe({"a": [HOSTILE, "<!--<script>", "]]>", "\u2028"]})
     assert not re.search("[<>&]", text) and json.loads(text)["a"][0] == HOSTILE

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
-import json
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +14,9 @@ from matplotlib.lines import Line2D
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.generalization.gaussian import GeneralizedGaussian
+from ddrscope.report.markup import filled, png_source
 from ddrscope.report.style import CONTROL_COLOR, group_style, number, plain, with_interval
 from ddrscope.report.writing import write_page
-from ddrscope.store import without_nan
 
 if TYPE_CHECKING:
     from ddrscope.generalization.result import GeneralizationResult
@@ -150,7 +145,7 @@ def _columns(rows: list[dict[str, Any]]) -> np.ndarray:
 
 
 def _page(result: GeneralizationResult, figures: dict[str, Figure]) -> str:
-    room, data = files("ddrscope.report"), result.data
+    data = result.data
     first = data["scores"][0]
     sample = (
         f"{first['patches']} patches a set of {first['photos']} photographs, reference {data['reference']}, "
@@ -158,15 +153,15 @@ def _page(result: GeneralizationResult, figures: dict[str, Figure]) -> str:
     )
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in data["notes"])
     skipped = "".join(f"<li>{html.escape(one['path'])}: {html.escape(one['reason'])}</li>" for one in data["skipped"])
-    return Template((room / "generalization.html").read_text(encoding="utf-8")).substitute(
-        style=(room / "page.css").read_text(encoding="utf-8"),
+    return filled(
+        "generalization",
+        data["manifest"],
         sample=html.escape(sample),
         ranking="".join(map(_ranking_row, data["ranking"])),
         correlations="".join(_correlation(name, found) for name, found in data["srga_and_psnr"].items()),
         figures="\n".join(_picture(name, figure) for name, figure in figures.items()),
         scores="".join(map(_score_row, data["scores"])),
         remarks="".join(f"<h2>{title}</h2><ul>{items}</ul>" for title, items in (("Notes", notes), ("Left out", skipped)) if items),
-        manifest=html.escape(json.dumps(without_nan(data["manifest"]), indent=1)),
     )
 
 
@@ -193,7 +188,4 @@ def _score_row(row: dict[str, Any]) -> str:
 
 
 def _picture(name: str, figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=PAGE_DPI)
-    source = base64.b64encode(buffer.getvalue()).decode()
-    return f'<img class="wide" alt="Figure: {html.escape(name)}" src="data:image/png;base64,{source}">'
+    return f'<img class="wide" alt="Figure: {html.escape(name)}" src="{png_source(figure, PAGE_DPI)}">'

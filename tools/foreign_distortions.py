@@ -26,12 +26,11 @@ import torch
 from numpy.typing import NDArray
 from skimage import color, morphology, util
 
-from bench_identify import TEST_SIDE
+from bench_identify import TEST_SIDE, test_photographs
 from ddrscope.degradations.distortions import DISTORTIONS
 from ddrscope.identification import load_identifier
 from ddrscope.identification.evaluation import jackknife
 from ddrscope.identification.samples import Distorter
-from ddrscope.images import bundled_photos, find_pictures
 from ddrscope.store import write_json
 
 Bytes = NDArray[np.uint8]
@@ -149,8 +148,7 @@ FOREIGN: dict[str, list[tuple[str, Callable[[Bytes], Bytes]]]] = {
 
 
 def main(hr: Path, out: Path, identifier: Path | None) -> None:
-    bundled = {file.photo: file.path for file in reversed(find_pictures([bundled_photos()]))}
-    distorter = Distorter([hr / "test", *bundled.values()], TEST_SIDE, seed=2)
+    distorter = Distorter(test_photographs(hr), TEST_SIDE, seed=2)
     jobs = (joblib.delayed(judge_photo)(distorter, photo, identifier) for photo in range(len(distorter.files)))
     rows: list[dict[str, Any]] = []
     for number, some in enumerate(joblib.Parallel(joblib.cpu_count(), return_as="generator")(jobs), start=1):
@@ -190,4 +188,6 @@ def _mean_of(values: NDArray[np.float64], rows: NDArray[np.bool_]) -> float:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) not in (3, 4):
+        sys.exit(__doc__)
     main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else None)

@@ -404,6 +404,13 @@ def test_known_pictures_lie_on_their_own_points() -> None:
         assert known.nearest(cells.mean(0), 1) == [index]
 
 
+def test_a_picture_too_small_for_the_map_is_told_in_one_line() -> None:
+    known = map_embeddings(load_network("blind-ddr"), ["clean"])
+    small = parse_degradation("blur:2").apply(np.full((5, 9, 3), 0.5, np.float32), 0, known.network.scale)
+    with pytest.raises(InputError, match="2 x 1 pixels are too few: blind-ddr takes 2 a side or more"):
+        known.embed(small)
+
+
 def test_without_gradio_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     from ddrscope.cli.serve import command
 

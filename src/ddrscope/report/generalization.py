@@ -39,7 +39,10 @@ def srga_figure(result: GeneralizationResult) -> Figure:
         for index, network in enumerate(networks):
             _curve(panel, [result.score(network, name) for name in levels.values()], list(levels), index)
         panel.set_xlabel(UNITS.get(family, f"level of {family}"))
-        if family in ("jpeg", "jpeg2000", "webp"):
+        names = list(levels.values())
+        lowest, highest = (parse_degradation(name).steps[0].severity for name in (names[0], names[-1]))
+        if lowest > highest:
+            # Worse to the right, also where a lower level is the worse.
             panel.invert_xaxis()
     if others:
         for index, network in enumerate(networks):

@@ -165,12 +165,15 @@ def test_an_interrupted_run_is_resumed(tmp_path: Path) -> None:
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130 and "--resume" in errors
     kept = parts / "network-0.json"
-    written = kept.stat().st_mtime_ns
     assert not (out / "analysis.json").exists()
+    # Marked, so that it shows whether it is taken or made anew.
+    entry, shuffled, notes = json.loads(kept.read_text())
+    kept.write_text(json.dumps([entry, shuffled, [*notes, "as it was kept"]]))
     done = run(*words, "--resume")
     assert done.returncode == 0, done.stderr
-    assert json.loads((out / "analysis.json").read_text())["networks"][1]["name"] == "srresnet-wogr"
-    assert not parts.exists() and written
+    data = json.loads((out / "analysis.json").read_text())
+    assert data["networks"][1]["name"] == "srresnet-wogr" and "as it was kept" in data["notes"]
+    assert not parts.exists()
 
 
 BAD = [

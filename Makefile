@@ -1,4 +1,4 @@
-# make install | demo | test | lint | docs | photos | study | specialists | guidance | bench-identify | bench-srga | bench | fuzz
+# make install | demo | test | lint | docs | photos | study | specialists | guidance | bench-identify | bench-srga | bench | fuzz | clean
 # THREADS bounds the processor threads of the demo, the tests and the study.
 PYTHON ?= python3.11
 THREADS ?= 2

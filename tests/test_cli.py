@@ -10,15 +10,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import typer
 from PIL import Image
 
 from ddrscope import cli
 from ddrscope.analysis.result import EMBEDDING_COLUMNS
+from ddrscope.cli.app import COMMANDS, app, repeat_options
 from ddrscope.images import bundled_photos
 
 DDRSCOPE = [str(Path(sys.executable).with_name("ddrscope"))]
@@ -162,12 +165,15 @@ def test_an_interrupted_run_is_resumed(tmp_path: Path) -> None:
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130 and "--resume" in errors
     kept = parts / "network-0.json"
-    written = kept.stat().st_mtime_ns
     assert not (out / "analysis.json").exists()
+    # Marked, so that it shows whether it is taken or made anew.
+    entry, shuffled, notes = json.loads(kept.read_text())
+    kept.write_text(json.dumps([entry, shuffled, [*notes, "as it was kept"]]))
     done = run(*words, "--resume")
     assert done.returncode == 0, done.stderr
-    assert json.loads((out / "analysis.json").read_text())["networks"][1]["name"] == "srresnet-wogr"
-    assert not parts.exists() and written
+    data = json.loads((out / "analysis.json").read_text())
+    assert data["networks"][1]["name"] == "srresnet-wogr" and "as it was kept" in data["notes"]
+    assert not parts.exists()
 
 
 BAD = [
@@ -263,8 +269,6 @@ def test_bad_input_gets_one_line_and_exit_2(
     ],
 )
 def test_options_of_several_words(words: str, expected: str) -> None:
-    from ddrscope.cli.app import repeat_options
-
     assert repeat_options(words.split()) == expected.split()
 
 
@@ -278,6 +282,14 @@ def test_help_lists_every_command_without_waiting_for_pytorch() -> None:
         assert "Usage:" in run(name, "--help").stdout
     nothing = run("models")
     assert nothing.returncode == 2 and "  layers " in nothing.stderr
+
+
+def test_a_command_that_was_stopped_names_no_option_that_it_lacks() -> None:
+    group: Any = typer.main.get_command(app)
+    for name in COMMANDS:
+        command = group.get_command(group.make_context("ddrscope", [name]), name)
+        named = set(re.findall(r"--[a-z]+", cli.how_to_go_on([name])))
+        assert named <= {option for parameter in command.params for option in parameter.opts}, name
 
 
 def test_help_gives_units_and_examples() -> None:

@@ -20,7 +20,7 @@ import typer
 from playwright.sync_api import Browser
 
 from ddrscope.cli.app import COMMANDS, app, repeat_options
-from ddrscope.degradations import parse_degradation
+from ddrscope.degradations import list_degradations, parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.networks import network_names
 from ddrscope.training import RECIPES
@@ -221,6 +221,11 @@ def test_options_that_are_named_among_the_words_exist() -> None:
                 command = command.commands[given[1].split("|")[0]]
             options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
             assert not [word for word in given if word.startswith("--") and word not in options], f"{page.name}: `{code}`"
+
+
+def test_the_degradation_that_the_walk_through_adds_is_not_there_yet() -> None:
+    families = re.findall(r'family = "(\w+)"', (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    assert families and not set(families) & {family.family for family in list_degradations()}
 
 
 def test_targets_extras_and_tools_that_are_named_exist() -> None:

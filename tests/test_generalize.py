@@ -20,6 +20,7 @@ from ddrscope.generalization.ranking import rank, rank_correlation
 from ddrscope.images import bundled_photos, find_pictures, read_picture
 from ddrscope.networks import Network, save_network
 from ddrscope.networks.srresnet import SRResNet
+from ddrscope.report import srga_figure
 
 SMALL = {"patches": 48, "patch": 64, "components": 20, "resamples": 200}
 SETS = ("blur:1", "blur:4", "noise:20")
@@ -55,6 +56,13 @@ def test_scores_intervals_and_ranking(result: GeneralizationResult, tmp_path: Pa
     assert (tmp_path / "figures" / "srga.png").is_file() and (tmp_path / "generalization.csv").is_file()
     assert GeneralizationResult.load(tmp_path).to_frame().equals(frame)
     assert json.loads((tmp_path / "generalization.json").read_text())["scores"][0]["layer"] == "conv_last:input"
+
+
+def test_scores_are_drawn_against_levels_that_grow_worse_to_the_right() -> None:
+    texts = ("noise:5", "noise:20", "jpeg:60", "jpeg:20", "jpeg2000:4", "jpeg2000:64", "poisson:300", "poisson:30")
+    figure = srga_figure(generalize([small_network("one", 0)], degradations=texts, **SMALL))
+    turned = {panel.get_xlabel(): panel.xaxis_inverted() for panel in figure.axes}
+    assert turned == {"noise: sigma of 255": False, "JPEG quality": True, "level of jpeg2000": False, "level of poisson": True}
 
 
 def test_one_degradation_has_one_text_and_two_files_of_one_name_are_two_networks(tmp_path: Path) -> None:

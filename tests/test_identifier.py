@@ -18,6 +18,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from ddrscope.cli import main
 from ddrscope.degradations import parse_degradation
 from ddrscope.degradations.distortions import DISTORTIONS
 from ddrscope.errors import InputError
@@ -276,3 +277,43 @@ def test_the_bundled_identifier_names_strong_damage() -> None:
             right.append(finding.group == group)
             assert 0 <= finding.novelty <= 1 and finding.probability == max(finding.probabilities.values())
     assert np.mean(right) >= 0.7
+
+
+def fit(*words: object) -> int:
+    """`ddrscope fit-identifier` in this process: how it ended."""
+    with pytest.raises(SystemExit) as stop:
+        main(["fit-identifier", *map(str, words)])
+    return stop.value.code  # type: ignore[return-value]
+
+
+def test_fitting_from_the_command_line_and_again(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for file in find_pictures([bundled_photos()])[:8]:
+        for kind, text in (("clean", "clean"), ("worn", "noise:25")):
+            target = tmp_path / "scans" / kind / f"{Path(file.name).stem}.png"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            pixels = parse_degradation(text).apply(read_picture(file).pixels[:136, :136])
+            Image.fromarray((pixels * 255).round().astype(np.uint8)).save(target)
+    out = tmp_path / "worn.safetensors"
+    words = ["--labelled", tmp_path / "scans", "--out", out]
+    assert fit(*words) == 0 and load_identifier(out).names == ("clean", "worn")
+    written = out.read_bytes()
+    assert fit(*words) == 2
+    assert fit(*words, "--resume") == 0 and "nothing to do" in capfd.readouterr().err
+    (tmp_path / "scans" / "worn" / target.name).unlink()
+    assert fit(*words, "--resume") == 2 and "other pictures" in capfd.readouterr().err
+    assert out.read_bytes() == written
+
+
+def test_what_was_described_of_other_photographs_is_not_taken_for_these(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "own.toml").write_text(
+        '[[distortion]]\nname = "worn"\ngroup = "noise"\nlevels = ["noise:5", "noise:10", "noise:15", "noise:20", "noise:25"]\n'
+    )
+    for folder, source in (("a", "astronaut__1.png"), ("b", "coffee__1.png")):
+        (tmp_path / folder).mkdir()
+        Image.open(bundled_photos() / source).save(tmp_path / folder / "photo.png")
+    words = ["--distortions", tmp_path / "own.toml", "--repeats", 1, "--pairs", 0, "--out", tmp_path / "own.safetensors"]
+    # Of one photograph nothing can be fitted; what was described of it is kept.
+    assert fit("--images", tmp_path / "a", *words) != 0 and (tmp_path / "own.safetensors.parts" / "parts").is_dir()
+    capfd.readouterr()
+    assert fit("--images", tmp_path / "b", *words, "--resume") == 2
+    assert "holds a run with images" in capfd.readouterr().err

@@ -8,10 +8,12 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -34,6 +36,7 @@ from ddrscope.images import bundled_photos, read_picture
 from ddrscope.networks import load_network
 from ddrscope.restoration import map_embeddings
 from ddrscope.store import write_json
+from ddrscope.web.door import kept_bytes
 
 if importlib.util.find_spec("gradio") is None and not os.environ.get("CI"):
     pytest.skip("gradio is not installed: pip install 'ddrscope[web]'", allow_module_level=True)
@@ -402,6 +405,32 @@ def test_known_pictures_lie_on_their_own_points() -> None:
         distances = np.sqrt(((known.embedded - cells.mean(0)) ** 2).sum(1))
         assert known.nearest(cells.mean(0), 5) == sorted(range(len(distances)), key=distances.__getitem__)[:5]
         assert known.nearest(cells.mean(0), 1) == [index]
+
+
+def test_what_is_kept_is_counted_while_some_of_it_is_deleted(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_bytes(bytes(1000))
+    ended = threading.Event()
+
+    def come_and_go() -> None:
+        while not ended.is_set():
+            for number in range(50):
+                (tmp_path / str(number) / "inside").mkdir(parents=True)
+                shutil.rmtree(tmp_path / str(number))
+
+    other = threading.Thread(target=come_and_go)
+    other.start()
+    try:
+        assert {kept_bytes(tmp_path) for _ in range(2000)} == {1000}
+    finally:
+        ended.set()
+        other.join()
+
+
+def test_a_picture_too_small_for_the_map_is_told_in_one_line() -> None:
+    known = map_embeddings(load_network("blind-ddr"), ["clean"])
+    small = parse_degradation("blur:2").apply(np.full((5, 9, 3), 0.5, np.float32), 0, known.network.scale)
+    with pytest.raises(InputError, match="2 x 1 pixels are too few: blind-ddr takes 2 a side or more"):
+        known.embed(small)
 
 
 def test_without_gradio_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
     python tools/bench_identify.py HR OUT [ROW ...]
 
-HR holds the folders of `tools/prepare_photos.py`: train, val and snapshots to fit to, test, which the bundled photographs join.
+HR holds the folders of `tools/prepare_photos.py`: train, val, snapshots and gallery to fit to, test, which the bundled photographs join.
 OUT keeps tiles' descriptors (a killed run goes on) and receives ``benchmark.json`` and ``confusion.csv``. ROW names some of the
 descriptors only; ``ddr`` is also written to OUT/identifier.safetensors. Networks that cost as much as ours are compared with it at a
 reduced setting, ``[reduced]``: levels 2 and 4 only, one region of a photograph for each to fit to, one tile of each test picture.
@@ -127,9 +127,14 @@ def fit_samples(hr: Path) -> dict[str, list[Sample]]:
     return {part: sorted(chain(*found), key=lambda sample: sample.photo) for part, found in parts.items()}
 
 
-def test_samples(hr: Path) -> list[Sample]:
+def test_photographs(hr: Path) -> list[str | Path]:
+    """What `Distorter` takes: the folder of test photographs, and the first crop of each bundled one."""
     bundled = {file.photo: file.path for file in reversed(find_pictures([bundled_photos()]))}
-    found = Distorter([hr / "test", *bundled.values()], TEST_SIDE, seed=1).every_level()
+    return [hr / "test", *bundled.values()]
+
+
+def test_samples(hr: Path) -> list[Sample]:
+    found = Distorter(test_photographs(hr), TEST_SIDE, seed=1).every_level()
     return sorted(found, key=lambda sample: sample.photo)
 
 
@@ -211,4 +216,6 @@ def _first_tiles(table: TileTable) -> TileTable:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
     main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

@@ -241,9 +241,9 @@ def memory(field: str) -> int:
     return int(lines[field].split()[0]) * 1024
 
 
-def matmul_rate() -> float:
-    """Floating-point operations a second of a large float32 product."""
-    matrix = torch.rand(4096, 4096)
+def matmul_rate(kind: torch.dtype = torch.float32) -> float:
+    """Floating-point operations a second of a large product."""
+    matrix = torch.rand(4096, 4096).to(kind)
     matrix @ matrix
     started = time.perf_counter()
     for _ in range(5):

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from bench_srga import processor
+from bench_srga import matmul_rate, processor
 from ddrscope.analysis import analyze
 from ddrscope.cluster import run_on_cluster
 from ddrscope.degradations import parse_degradation
@@ -206,16 +206,6 @@ def trunk_operations(module: SRResNet) -> float:
     """Multiplications and additions for one picture."""
     convolutions = [module.conv_first, *(one for one in module.body.modules() if isinstance(one, nn.Conv2d))]
     return float(sum(2 * one.weight.numel() * SIDE**2 for one in convolutions))
-
-
-def matmul_rate(kind: torch.dtype) -> float:
-    """Operations a second of a large product."""
-    matrix = torch.rand(4096, 4096).to(kind)
-    matrix @ matrix
-    started = time.perf_counter()
-    for _ in range(5):
-        matrix @ matrix
-    return 5 * 2 * 4096**3 / (time.perf_counter() - started)
 
 
 def stages(network: Network, count: int) -> dict[str, float]:

@@ -18,6 +18,7 @@ import numpy as np
 from scipy.stats import t as student_t
 
 from cards import network_card
+from ddrscope.networks.weights import read_metadata
 
 ZOO = Path(__file__).parents[1] / "src" / "ddrscope" / "data" / "zoo"
 STAGES = {"srresnet": "pixel", "srgan": "adversarial"}
@@ -37,8 +38,6 @@ def main(runs: Path, analysis: Path, machine: str) -> None:
 
 
 def write_card(family: str, kind: str, runs: Path, analysis: dict[str, Any], machine: str) -> str:
-    from ddrscope.networks.weights import read_metadata
-
     name, stage = f"{family}-{kind}", STAGES[family]
     known = read_metadata(runs / kind / stage / "weights.safetensors")
     recipe = json.loads(known["recipe"])
@@ -154,4 +153,6 @@ def _measures(analysis: dict[str, Any], name: str) -> str:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
     main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])

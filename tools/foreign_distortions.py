@@ -27,14 +27,13 @@ import torch
 from numpy.typing import NDArray
 from skimage import color, morphology, util
 
-from bench_identify import TEST_SIDE
+from bench_identify import TEST_SIDE, test_photographs
 from ddrscope.degradations.distortions import DISTORTIONS
 from ddrscope.features import Precision
 from ddrscope.identification import load_identifier
 from ddrscope.identification.evaluation import jackknife
 from ddrscope.identification.samples import Distorter
 from ddrscope.identification.tiles import MAX_TILES
-from ddrscope.images import bundled_photos, find_pictures
 from ddrscope.store import write_json
 
 Bytes = NDArray[np.uint8]
@@ -157,8 +156,7 @@ FOREIGN: dict[str, list[tuple[str, Callable[[Bytes], Bytes]]]] = {
 
 
 def main(hr: Path, out: Path, side: int, identifier: Path | None, precision: Precision) -> None:
-    crops = {file.photo: file.path for file in reversed(find_pictures([bundled_photos()]))}
-    distorter = Distorter([hr / "test", *(crops.values() if side <= TEST_SIDE else [hr / "whole"])], side, seed=2)
+    distorter = Distorter(test_photographs(hr) if side <= TEST_SIDE else [hr / "test", hr / "whole"], side, seed=2)
     jobs = (joblib.delayed(judge_photo)(distorter, photo, identifier, precision) for photo in range(len(distorter.files)))
     rows: list[dict[str, Any]] = []
     for number, some in enumerate(joblib.Parallel(joblib.cpu_count(), return_as="generator")(jobs), start=1):

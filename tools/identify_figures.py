@@ -90,6 +90,8 @@ def draw_halves(target: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     source, target = Path(sys.argv[1]), Path(sys.argv[2])
     confusion_figure(pd.read_csv(source / "confusion.csv", index_col=0)).savefig(target / "identification-confusion.png", dpi=110)
     comparison_figure(json.loads((source / "benchmark.json").read_text())).savefig(target / "identification-descriptors.png", dpi=110)

@@ -8,9 +8,10 @@ installation:
 
     apt-get download NAME && dpkg -x NAME_*.deb UNPACKED
 
-OUT receives ``train/``, ``val/`` and ``test/`` with one PNG a photograph; ``snapshots/``, small everyday pictures, and ``gallery/``,
-animals, monuments, landscapes, to which the identifier is fitted beside train and val, and which no network sees; and ``whole/``: the
-photographs that the bundled crops were cut from, where they have `SMALLEST_WHOLE` pixels a side, to test on larger pictures.
+OUT receives ``train/``, ``val/`` and ``test/`` with one PNG a photograph; ``snapshots/``: small everyday pictures, which no network is
+trained on; ``gallery/``: animals, monuments, landscapes, on which the blind networks are trained beside train; and ``whole/``: the
+photographs that the bundled crops were cut from, where they have `SMALLEST_WHOLE` pixels a side, to test on larger pictures. The
+identifier is fitted to all of them but test and whole.
 
 But for those in ``whole``, which are none of the others, the photographs are under the GPL or share-alike terms: they are used to train
 and to measure, and never copied into the package. They are JPEG and WebP files: shrinking them by two or more removes the traces of

@@ -107,5 +107,7 @@ def main(unpacked: Path, folder: Path, sheet: Path, identifier: Path | None) -> 
 
 
 if __name__ == "__main__":
+    if len(sys.argv) not in (4, 5):
+        sys.exit(__doc__)
     unpacked, folder, sheet, *fitted = map(Path, sys.argv[1:])
     main(unpacked, folder, sheet, fitted[0] if fitted else None)

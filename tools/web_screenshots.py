@@ -87,4 +87,6 @@ def keep(png: bytes, path: Path, longest: int) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     main(sys.argv[1], Path(sys.argv[2]))

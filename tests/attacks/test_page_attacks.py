@@ -14,9 +14,10 @@ from playwright.sync_api import Browser
 
 from ddrscope.analysis import AnalysisResult
 from ddrscope.errors import InputError
-from ddrscope.generalization import GeneralizationResult
-from ddrscope.report import report_html
-from ddrscope.report.page import _script_safe
+from ddrscope.generalization import GeneralizationResult, generalize
+from ddrscope.networks import Network, SRResNet
+from ddrscope.report import density_figure, report_html, series_figure, srga_figure
+from ddrscope.report.markup import script_safe
 from forged import open_page
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -69,6 +70,20 @@ def test_a_shared_analysis_is_only_text(small_result: AnalysisResult) -> None:
     assert hostile.seen == plain.seen and hostile.running == plain.running
 
 
+def test_names_of_sets_and_checkpoints_are_no_formulas(small_result: AnalysisResult) -> None:
+    row = small_result.layer("srresnet-wgr", "pooled")
+    series = [{"name": WORSE, "checkpoints": [{"label": f"{number}{WORSE}", "path": "", "layers": [row]} for number in range(2)]}]
+    shown = series_figure(AnalysisResult(small_result.data | {"series": series}, small_result.embedding, small_result.thumbnails))
+    assert shown is not None
+    module = SRResNet(channels=8, blocks=1)
+    network = Network("one", module, 4, 3, "SRResNet", last_hr_layer="conv_last:input", sha256="one")
+    scored = generalize(network, degradations=["noise:20"], patches=24, patch=64, components=10, resamples=20).data
+    data = json.loads(json.dumps(scored).replace('"noise:20"', json.dumps(WORSE)))
+    data["settings"]["sets"] = {WORSE: "phone"}
+    for figure in (shown, srga_figure(GeneralizationResult(data)), density_figure(GeneralizationResult(data), "one")):
+        figure.draw_without_rendering()
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", "[" * 100_000, '{"networks": 3}', "null", "\0"])
 def test_results_that_are_none(tmp_path: Path, content: str) -> None:
     for name, kind in (("analysis", AnalysisResult), ("generalization", GeneralizationResult)):
@@ -80,5 +95,5 @@ def test_results_that_are_none(tmp_path: Path, content: str) -> None:
 
 
 def test_what_a_script_element_holds_cannot_end_it() -> None:
-    text = _script_safe({"a": [HOSTILE, "<!--<script>", "]]>", "\u2028"]})
+    text = script_safe({"a": [HOSTILE, "<!--<script>", "]]>", "\u2028"]})
     assert not re.search("[<>&]", text) and json.loads(text)["a"][0] == HOSTILE

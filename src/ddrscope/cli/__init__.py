@@ -15,8 +15,10 @@ from ddrscope.cli.completion import join_split_words
 from ddrscope.errors import InputError, printable
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
-# Of these the same command goes on by itself.
-RESUME_THEMSELVES = ("train",)
+# How one goes on with a command that has no --resume; the last two leave nothing to go on with.
+WITHOUT_RESUME = {
+    "train": "the same command goes on", "degrade": "the same command with --overwrite makes all anew", "models": "", "serve": "",
+}  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -28,8 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(words: list[str], debug: bool) -> int:
-    again = "the same command" + ("" if words[:1] and words[0] in RESUME_THEMSELVES else " with --resume") + " goes on"
-    interrupted = f"interrupted: what was finished is kept; {again}"
+    again = how_to_go_on(words)
+    interrupted = f"interrupted: {again}" if again else "interrupted"
     if "_DDRSCOPE_COMPLETE" in os.environ and "COMP_WORDS" in os.environ:
         join_split_words()
     try:
@@ -59,8 +61,15 @@ def _run(words: list[str], debug: bool) -> int:
         if debug:
             traceback.print_exc()
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            return _say(f"{error.strerror}: {error.filename or 'the output'}; what was finished is kept: make room, then {again}", FAILED)
+            remedy = f"make room; {again}" if again else "make room"
+            return _say(f"{error.strerror}: {error.filename or 'the output'}: {remedy}", FAILED)
         return _say(f"failed: {type(error).__name__}: {error} (--debug shows where)", FAILED)
+
+
+def how_to_go_on(words: Sequence[str]) -> str:
+    """What is to be done after a command was stopped, in words; empty where there is nothing to go on with."""
+    how = WITHOUT_RESUME.get(words[0] if words else "", "the same command with --resume goes on")
+    return f"what was finished is kept, {how}" if how else ""
 
 
 def _say(text: str, code: int) -> int:

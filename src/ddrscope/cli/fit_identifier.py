@@ -10,7 +10,7 @@ import typer
 from ddrscope.cli import common
 from ddrscope.degradations.distortions import DISTORTIONS, Distortion, read_distortions
 from ddrscope.errors import InputError
-from ddrscope.identification import Descriptor, save_identifier
+from ddrscope.identification import Descriptor, load_identifier, save_identifier
 from ddrscope.identification.descriptor import default_poolings
 from ddrscope.identification.fit import describe_samples, fit_identifier
 from ddrscope.identification.samples import Distorter, Sample, labelled_samples
@@ -69,21 +69,32 @@ def command(
         raise InputError(f"--out {out}: identifiers are written as .safetensors")
     if not images and not labelled:
         raise InputError("nothing to fit to: give --images (clean photographs), --labelled, or both")
-    if out.exists() and not overwrite:
-        raise InputError(f"{out} exists: give --overwrite to replace it or another --out")
+    if out.exists() and not (overwrite or resume):
+        raise InputError(f"{out} exists: give --overwrite to replace it, --resume to keep it, or another --out")
     common.use_threads(threads)
     known = read_distortions(distortions) if distortions else DISTORTIONS
     samples, groups = _samples(images or [], labelled, known, side, repeats, pairs, seed)
+    photographs = sorted({sample.photo for sample in samples})
+    about = {"photographs": photographs, "pictures": len(samples), "seed": seed}
+    # Where pieces are left too, it died between writing the file and deleting them.
+    if out.exists() and resume and not out.with_name(out.name + ".parts").exists():
+        if not about.items() <= load_identifier(out).about.items():
+            raise InputError(f"{out} was fitted to other pictures: give --overwrite to replace it or another --out")
+        common.say(f"{out} is there and was fitted to these pictures: nothing to do")
+        return
     loaded = load_network(network)
     loaded.module.to(common.check_device(device))
     descriptor = Descriptor(loaded, default_poolings(loaded), precision)  # type: ignore[arg-type]
-    settings = {"network": loaded.sha256, "samples": [sample.text for sample in samples], "precision": precision, "seed": seed}
+    # All that decides what a shard of descriptors holds.
+    settings = {
+        "network": loaded.sha256, "images": images or [], "side": side, "samples": [[sample.photo, sample.text] for sample in samples],
+        "precision": precision, "seed": seed,
+    }  # fmt: skip
     with RunFolder(out.with_name(out.name + ".parts"), settings, resume, overwrite) as parts:
         with common.progress() as bars:
             bars.start("describing pictures", len(samples))
             table = describe_samples(samples, descriptor.describe, parts.parts, bars.advance)
-        photographs = sorted({sample.photo for sample in samples})
-        about = {"photographs": photographs, "pictures": len(samples), "tiles": len(table.pictures), "seed": seed}
+        about["tiles"] = len(table.pictures)
         fitted = fit_identifier(samples, table, descriptor, groups, about, clean_share=clean_share, seed=seed)
         save_identifier(out, fitted)
         parts.discard()

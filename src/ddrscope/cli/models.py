@@ -17,8 +17,18 @@ from ddrscope.features import all_layers, default_layers
 from ddrscope.networks import Network, list_networks, load_network, save_to_hub_folder
 from ddrscope.networks.zoo import card_text
 
+HELP = """Networks that go by name, what is known of a network, its layers.
+
+\b
+Examples:
+  ddrscope models list
+  ddrscope models show srgan-wgr
+  ddrscope models layers mynet.pth
+  ddrscope models export mynet.pth mynet
+"""
+
 app = typer.Typer(
-    help="Networks that go by name, what is known of a network, its layers.",
+    help=HELP,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

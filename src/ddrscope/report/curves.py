@@ -88,7 +88,7 @@ def series_figure(result: AnalysisResult) -> Figure | None:
                 _draw_band(panel, rows, measure, "checkpoint", *_network_style(index))
             _finish(panel, measure, f"{view} features, last HR layer")
             step = max(1, len(longest) // 8)
-            panel.set_xticks(range(0, len(longest), step), [c["label"] for c in longest[::step]], rotation=30, ha="right")
+            panel.set_xticks(range(0, len(longest), step), [plain(c["label"]) for c in longest[::step]], rotation=30, ha="right")
     _network_legend(figure, [series["name"] for series in data["series"]], control=False)
     figure.suptitle(_sample_size(data), fontsize=10)
     return figure

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
-import json
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +14,9 @@ from matplotlib.lines import Line2D
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.generalization.gaussian import GeneralizedGaussian
+from ddrscope.report.markup import filled, png_source
 from ddrscope.report.style import CONTROL_COLOR, group_style, number, plain, with_interval
 from ddrscope.report.writing import write_page
-from ddrscope.store import without_nan
 
 if TYPE_CHECKING:
     from ddrscope.generalization.result import GeneralizationResult
@@ -44,7 +39,10 @@ def srga_figure(result: GeneralizationResult) -> Figure:
         for index, network in enumerate(networks):
             _curve(panel, [result.score(network, name) for name in levels.values()], list(levels), index)
         panel.set_xlabel(UNITS.get(family, f"level of {family}"))
-        if family in ("jpeg", "jpeg2000", "webp"):
+        names = list(levels.values())
+        lowest, highest = (parse_degradation(name).steps[0].severity for name in (names[0], names[-1]))
+        if lowest > highest:
+            # Worse to the right, also where a lower level is the worse.
             panel.invert_xaxis()
     if others:
         for index, network in enumerate(networks):
@@ -55,7 +53,7 @@ def srga_figure(result: GeneralizationResult) -> Figure:
             reach = np.stack([scores - low, high - scores]).clip(0)
             axes[-1].errorbar(np.arange(len(others)) + shift, scores, reach, fmt=marker, color=color, capsize=2, markersize=5)
         axes[-1].set_xlim(-0.7, len(others) - 0.3)
-        axes[-1].set_xticks(range(len(others)), others, rotation=35, ha="right", fontsize=8)
+        axes[-1].set_xticks(range(len(others)), [plain(name) for name in others], rotation=35, ha="right", fontsize=8)
     for panel in axes:
         panel.grid(alpha=0.25)
         panel.spines[["top", "right"]].set_visible(False)
@@ -150,7 +148,7 @@ def _columns(rows: list[dict[str, Any]]) -> np.ndarray:
 
 
 def _page(result: GeneralizationResult, figures: dict[str, Figure]) -> str:
-    room, data = files("ddrscope.report"), result.data
+    data = result.data
     first = data["scores"][0]
     sample = (
         f"{first['patches']} patches a set of {first['photos']} photographs, reference {data['reference']}, "
@@ -158,15 +156,15 @@ def _page(result: GeneralizationResult, figures: dict[str, Figure]) -> str:
     )
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in data["notes"])
     skipped = "".join(f"<li>{html.escape(one['path'])}: {html.escape(one['reason'])}</li>" for one in data["skipped"])
-    return Template((room / "generalization.html").read_text(encoding="utf-8")).substitute(
-        style=(room / "page.css").read_text(encoding="utf-8"),
+    return filled(
+        "generalization",
+        data["manifest"],
         sample=html.escape(sample),
         ranking="".join(map(_ranking_row, data["ranking"])),
         correlations="".join(_correlation(name, found) for name, found in data["srga_and_psnr"].items()),
         figures="\n".join(_picture(name, figure) for name, figure in figures.items()),
         scores="".join(map(_score_row, data["scores"])),
         remarks="".join(f"<h2>{title}</h2><ul>{items}</ul>" for title, items in (("Notes", notes), ("Left out", skipped)) if items),
-        manifest=html.escape(json.dumps(without_nan(data["manifest"]), indent=1)),
     )
 
 
@@ -193,7 +191,4 @@ def _score_row(row: dict[str, Any]) -> str:
 
 
 def _picture(name: str, figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=PAGE_DPI)
-    source = base64.b64encode(buffer.getvalue()).decode()
-    return f'<img class="wide" alt="Figure: {html.escape(name)}" src="data:image/png;base64,{source}">'
+    return f'<img class="wide" alt="Figure: {html.escape(name)}" src="{png_source(figure, PAGE_DPI)}">'

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
-import io
-import json
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -17,9 +13,9 @@ from plotly.offline import get_plotlyjs
 
 from ddrscope.report.curves import depth_figure, path_figure, series_figure
 from ddrscope.report.maps import grid_figure
+from ddrscope.report.markup import filled, png_source, script, script_safe
 from ddrscope.report.style import CONTROL_COLOR, MARKERS, MEASURE_NAMES, OKABE_ITO, with_interval
 from ddrscope.report.writing import write_page
-from ddrscope.store import without_nan
 
 if TYPE_CHECKING:
     from ddrscope.analysis.result import AnalysisResult
@@ -52,18 +48,17 @@ def report_html(result: AnalysisResult) -> str:
 
 
 def _page(result: AnalysisResult, figures: dict[str, Figure]) -> str:
-    room = files("ddrscope.report")
-    return Template((room / "page.html").read_text(encoding="utf-8")).substitute(
-        style=(room / "page.css").read_text(encoding="utf-8"),
+    return filled(
+        "page",
+        result.data["manifest"],
         plotly=get_plotlyjs(),
-        script=(room / "page.js").read_text(encoding="utf-8"),
-        payload=_script_safe(_payload(result)),
+        script=script("page"),
+        payload=script_safe(_payload(result)),
         verdicts=_verdicts(result.data),
         figures="\n".join(_picture(name, figure) for name, figure in figures.items()),
         table=_table(result.data),
         remarks=_remarks(result.data),
         content={"picture": "one group per picture", "photo": "one group per photograph"}[result.data["content"]],
-        manifest=html.escape(json.dumps(without_nan(result.data["manifest"]), indent=1)),
     )
 
 
@@ -108,12 +103,6 @@ def _payload(result: AnalysisResult) -> dict[str, Any]:
     return kept | {"planes": planes, "points": points, "thumbnails": thumbnails, "style": style, "measures": measures}
 
 
-def _script_safe(value: Any) -> str:
-    """JSON that cannot end the script element it stands in, whatever the pictures are called."""
-    text = json.dumps(without_nan(value), allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
 def _verdicts(data: dict[str, Any]) -> str:
     blocks = []
     for name in dict.fromkeys(verdict["network"] for verdict in data["verdicts"]):
@@ -131,14 +120,11 @@ def _verdicts(data: dict[str, Any]) -> str:
 
 
 def _picture(name: str, figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=PAGE_DPI)
-    source = base64.b64encode(buffer.getvalue()).decode()
     caption = CAPTIONS[name]
     folded = "" if name == "grid-pooled" else " open"
     return (
         f'<details class="figure"{folded}><summary>{caption}</summary>'
-        f'<img alt="{caption}" src="data:image/png;base64,{source}"></details>'
+        f'<img alt="{caption}" src="{png_source(figure, PAGE_DPI)}"></details>'
     )
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
-import json
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from ddrscope.report.page import _script_safe
+from ddrscope.report.markup import filled, script, script_safe
 from ddrscope.report.style import group_style, number, plain
 from ddrscope.report.writing import write_page
-from ddrscope.store import without_nan
 
 if TYPE_CHECKING:
     from ddrscope.mapping.result import MapResult
@@ -96,22 +92,21 @@ def groups_figure(result: MapResult) -> Figure:
 
 def map_html(result: MapResult) -> str:
     """The page as text; it asks no network for anything."""
-    room = files("ddrscope.report")
     data = result.data
     shown = np.arange(len(result.codes))
     notes = list(data["notes"])
     if len(shown) > PAGE_POINTS:
         shown = np.sort(np.random.default_rng(PAGE_SEED).choice(len(shown), PAGE_POINTS, replace=False))
         notes.append(f"This page shows {PAGE_POINTS:,} of the {len(result.codes):,} points, drawn at random; map.parquet holds all.")
-    return Template((room / "points.html").read_text(encoding="utf-8")).substitute(
-        style=(room / "page.css").read_text(encoding="utf-8"),
-        script=(room / "points.js").read_text(encoding="utf-8"),
-        payload=_script_safe(_payload(result, shown)),
+    return filled(
+        "points",
+        data["manifest"],
+        script=script("points"),
+        payload=script_safe(_payload(result, shown)),
         summary=html.escape(_summary(data)),
         table=_table(data),
         groups=_groups_table(data),
         remarks="".join(f"<li>{html.escape(note)}</li>" for note in notes) or "<li>Nothing was left out or adapted.</li>",
-        manifest=html.escape(json.dumps(without_nan(data["manifest"]), indent=1)),
     )
 
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
-import json
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
+from ddrscope.report.markup import filled, png_source
 from ddrscope.report.study_figures import FIGURES
 from ddrscope.report.writing import write_page
-from ddrscope.store import without_nan
 
 if TYPE_CHECKING:
     from ddrscope.study.result import StudyResult
@@ -36,7 +31,6 @@ def study_html(result: StudyResult) -> str:
 
 
 def _page(result: StudyResult, figures: dict[str, Figure]) -> str:
-    room = files("ddrscope.report")
     data = result.data
     by_claim: dict[str, list[dict[str, Any]]] = {}
     for claim in data["claims"]:
@@ -45,13 +39,13 @@ def _page(result: StudyResult, figures: dict[str, Figure]) -> str:
         f"{data['photos']} photographs that no network was trained on, {data['crops']} crops of each; "
         f"{data['settings']['seeds']} seed(s) of each training, beside the bundled networks."
     )
-    return Template((room / "study.html").read_text(encoding="utf-8")).substitute(
-        style=(room / "page.css").read_text(encoding="utf-8"),
+    return filled(
+        "study",
+        data["manifest"],
         sample=html.escape(sample),
         summary="".join(_summary(key, views) for key, views in by_claim.items()),
         claims="\n".join(_claim(key, views, figures[key]) for key, views in by_claim.items()),
         trainings="".join(_training(training) for training in data["trainings"]),
-        manifest=html.escape(json.dumps(without_nan(data["manifest"]), indent=1)),
     )
 
 
@@ -65,9 +59,6 @@ def _badge(verdict: str) -> str:
 
 
 def _claim(key: str, views: list[dict[str, Any]], figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=PAGE_DPI)
-    source = base64.b64encode(buffer.getvalue()).decode()
     rows = "".join(
         f"<tr><td>{html.escape(view['view'])}</td><td>{html.escape(case['case'])}</td><td>{_badge(ANSWERS[case['holds']])}</td>"
         f"<td>{html.escape(case['evidence'])}</td></tr>"
@@ -78,7 +69,7 @@ def _claim(key: str, views: list[dict[str, Any]], figure: Figure) -> str:
     return (
         f'<section id="{key}"><h2>{key}: {html.escape(views[0]["text"])}</h2><p>{verdicts}</p>'
         f'<p class="hint">Rule: {html.escape(views[0]["rule"])}</p>'
-        f'<img class="wide" alt="Figure of claim {key}" src="data:image/png;base64,{source}">'
+        f'<img class="wide" alt="Figure of claim {key}" src="{png_source(figure, PAGE_DPI)}">'
         f"<details><summary>{len(views[0]['cases'])} cases in each view</summary>"
         f'<div class="scroll"><table class="words"><thead><tr><th>view</th>'
         f"<th>case</th><th>answer</th><th>evidence</th></tr></thead><tbody>{rows}</tbody></table></div></details></section>"

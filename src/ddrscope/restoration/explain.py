@@ -15,6 +15,7 @@ from ddrscope.errors import InputError
 from ddrscope.features.taps import device_of
 from ddrscope.images import PictureFile, bundled_photos, find_pictures, read_picture
 from ddrscope.networks import GuidedSRResNet, Network
+from ddrscope.restoration.tiles import check_size
 
 KNOWN = ("clean", "blur:2", "blur:4", "noise:10", "noise:20", "jpeg:60", "jpeg:30", "blur:3+noise:15")
 # Pixels a side of the middle of a large picture that is looked at.
@@ -36,7 +37,11 @@ class EmbeddingMap:
     plane: PCA
 
     def embed(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The embeddings (cells, D) of a picture (H, W, 3) in 0..1, of its middle if it is large; their mean is the picture's."""
+        """The embeddings (cells, D) of a picture (H, W, 3) in 0..1, of its middle if it is large; their mean is the picture's.
+
+        Raises `InputError` for a picture that is smaller than the network takes.
+        """
+        check_size(self.network, *pixels.shape[:2])
         top, left = (max(side - LARGEST_SIDE, 0) // 2 for side in pixels.shape[:2])
         return embeddings(self.network, pixels[top : top + LARGEST_SIDE, left : left + LARGEST_SIDE])
 

@@ -77,6 +77,12 @@ def check_network(network: Network) -> None:
         raise InputError(f"{network.name} makes no pictures (its output of one of {side} pixels is {tuple(made.shape)}): choose another")
 
 
+def check_size(network: Network, height: int, width: int) -> None:
+    """Raise `InputError` for a picture that is smaller than the network takes."""
+    if min(height, width) < network.minimum_size:
+        raise InputError(f"{width} x {height} pixels are too few: {network.name} takes {network.minimum_size} a side or more")
+
+
 def count_tiles(network: Network, height: int, width: int, tile: int = TILE) -> int:
     """How many tiles a picture is made of, those of a guide included."""
     sides = [tile, tile * GUIDE_TILES] if _guide(network) else [tile]
@@ -106,8 +112,7 @@ def enlarge(
     """
     check_tiles(tile, overlap)
     height, width, channels = pixels.shape
-    if min(height, width) < network.minimum_size:
-        raise InputError(f"{width} x {height} pixels are too few: {network.name} takes {network.minimum_size} a side or more")
+    check_size(network, height, width)
     wanted = check_scale(network, scale)
     depth = channels + (alpha is not None)
     made = np.empty((height * wanted, width * wanted, depth), np.uint16 if bits == 16 else np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,7 @@ class Door:
         limit = self.upload_bytes + FORM_BYTES if path == UPLOAD else MAX_BYTES
         if int(headers["content-length"]) > limit:
             return 413, f"more than {limit} bytes"
-        if path == UPLOAD and _size(self.folder) > MAX_KEPT_BYTES:
+        if path == UPLOAD and kept_bytes(self.folder) > MAX_KEPT_BYTES:
             return 507, "there is no room for more pictures now: try again in an hour"
         return 0, ""
 
@@ -120,13 +121,16 @@ def _host(header: str) -> str:
         return ""
 
 
-def _size(folder: Path) -> int:
+def kept_bytes(folder: Path) -> int:
+    """The bytes of all files below a folder, whatever is deleted while they are counted."""
     total = 0
-    for file in folder.rglob("*"):
-        try:
-            total += file.stat().st_size
-        except FileNotFoundError:  # deleted meanwhile
-            continue
+    # Files and folders are deleted meanwhile; `os.walk` passes over folders that are gone, `Path.rglob` does not.
+    for inside, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.stat(os.path.join(inside, name)).st_size
+            except FileNotFoundError:
+                continue
     return total
 
 

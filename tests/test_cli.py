@@ -211,6 +211,7 @@ BAD = [
     (["analyze", "--seed", "x"], "--seed"),
     (["analyse"], "No such command"),
     (["features", "srresnet-wgr", "--out", "f.csv"], ".npy or .parquet"),
+    (["features", "srresnet-wgr", "--out", "notes.npy"], "notes.txt, which exists already"),
     (["features", "srresnet-wgr", "--layer", "body.*", "--out", "f.npy"], "name one"),
     (["degrade", "small", "--degrade", "blur", "--out", "o"], "blur:LEVEL"),
     (["train", "compakt", "--images", "small", "--val", "small", "--out", "t"], "compact"),
@@ -234,6 +235,7 @@ def bad_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).mkdir()
     (folder / "broken" / "a.png").write_bytes(b"no picture")
     Image.new("RGB", (40, 40)).save(folder / "small" / "a.png")
+    (folder / "notes.txt").write_text("mine")
     (folder / "text.pth").write_text("hello")
     torch.save({"epoch": 3}, folder / "numbers.pth")
     torch.save({"strange.weight": torch.zeros(3, 3)}, folder / "other.pth")

@@ -184,6 +184,12 @@ def test_compression_is_a_round_trip_through_the_file_format(
 
 
 @pytest.mark.parametrize("text", ["jpeg:20", "jpeg2000:30", "webp:20"])
+def test_coding_does_not_ask_pillows_limit_of_size(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert degrade(text, np.zeros((32, 32, 3), dtype=np.float32)).shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize("text", ["jpeg:20", "jpeg2000:30", "webp:20"])
 def test_compression_of_other_channel_counts_is_per_channel(photo: np.ndarray, text: str) -> None:
     two = photo[:64, :64, :2]
     grey = [degrade(text, two[..., c : c + 1]) for c in range(2)]

@@ -63,6 +63,13 @@ def test_an_object_that_vanishes_costs_its_row(bucket: str) -> None:
         read_picture(file)
 
 
+def test_an_object_too_large_for_any_picture_is_not_fetched_whole(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "MAX_OBJECT_BYTES", PHOTO.stat().st_size - 1)
+    (file,) = find_pictures([f"{bucket}/other"])
+    with pytest.raises(UnreadablePicture, match="larger than"):
+        read_picture(file)
+
+
 def test_identify_a_bucket(bucket: str, tmp_path: Path) -> None:
     words = [sys.executable, "-m", "ddrscope", "identify", f"{bucket}/clean", "--out", str(tmp_path / "x.parquet")]
     done = subprocess.run(words, capture_output=True, text=True)

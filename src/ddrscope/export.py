@@ -117,12 +117,16 @@ def join_features(shards: ShardedFile, out: Path) -> tuple[int, dict[str, str]]:
     return len(names), skipped
 
 
-def check_format(out: Path) -> None:
-    """Raise `InputError` unless ``out`` ends in a format that can be written."""
+def check_out(out: Path) -> None:
+    """Raise `InputError` unless ``out`` ends in a format that can be written, and the names beside it replace no stranger's file."""
     if out.suffix not in FORMATS:
         raise InputError(
             f"--out {out}: features are written as {' or '.join(FORMATS)}: give the file one of these endings"
         )
+    names = out.with_suffix(".txt")
+    # Names are written after the features, so names alone are somebody else's.
+    if out.suffix == ".npy" and names.exists() and not out.exists():
+        raise InputError(f"--out {out}: the pictures' names go to {names}, which exists already: choose another name")
 
 
 def _rows(shards: ShardedFile) -> Iterator[pa.Table]:

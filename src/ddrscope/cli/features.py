@@ -12,7 +12,7 @@ from ddrscope.analysis import choose_layers
 from ddrscope.cli import common
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
-from ddrscope.export import SHARD_PICTURES, Export, ExportTask, check_format, join_features
+from ddrscope.export import SHARD_PICTURES, Export, ExportTask, check_out, join_features
 from ddrscope.features import VIEWS
 from ddrscope.images import bundled_photos
 from ddrscope.networks import load_network
@@ -57,7 +57,7 @@ def command(
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
 ) -> None:
-    check_format(out)
+    check_out(out)
     if view not in VIEWS:
         raise InputError(f"--view {view!r} is unknown: choose {' or '.join(VIEWS)}")
     common.use_threads(threads)

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import InputError
+from ..images.decoding import open_image
 from .base import Degradation, Range
 from .registry import register
 
@@ -28,7 +29,8 @@ def _round_trip(pixels: np.ndarray, format: str, **options: Any) -> np.ndarray:
     for plane in planes:
         picture, file = Image.fromarray(plane), BytesIO()
         picture.save(file, format, **options)
-        decoded.append(np.asarray(Image.open(file).convert(picture.mode)))
+        # Pillow's own limit of size is for strangers' files.
+        decoded.append(np.asarray(open_image(file, (format,)).convert(picture.mode)))
     result = decoded[0] if channels == 3 else np.stack(decoded, axis=-1)
     return result.astype(np.float32) / np.float32(255)
 

@@ -33,6 +33,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import imagecodecs
 import numpy as np
@@ -187,13 +188,13 @@ def _check_chunk(shape: tuple[int, ...], max_values: int) -> None:
         raise ValueError(f"its strips or tiles of shape {shape} are more than the limit of {max_values} values")
 
 
-def open_image(path: Path) -> Image.Image:
+def open_image(file: Path | BinaryIO, formats: tuple[str, ...] = _FORMATS) -> Image.Image:
     """A picture file opened by Pillow, of the allowed formats and of any size, not decoded; whatever is wrong with it raises."""
     # Pillow's own size limit is a process-wide setting; ours is an argument, checked right after this.
     with _pillow_limit:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(path, formats=_FORMATS)
+            return Image.open(file, formats=formats)
         except UnidentifiedImageError:
             raise UnidentifiedImageError("not a PNG, JPEG, WebP, TIFF, BMP, GIF or .npy file, or a damaged one") from None
         finally:

@@ -7,7 +7,6 @@ them (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL`` ...), or from the URI's query 
 from __future__ import annotations
 
 import functools
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,12 @@ from pathlib import Path, PurePosixPath
 from pyarrow import ArrowException
 from pyarrow.fs import FileSelector, FileSystem, FileType
 
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, printable
+from ddrscope.images.decoding import MAX_PIXELS
+
+# Four channels of 32 bits, and metadata: whoever fills the store does not fill this machine's disk.
+MAX_OBJECT_BYTES = 17 * MAX_PIXELS
+_PART = 1 << 24
 
 
 def is_remote(source: str | Path) -> bool:
@@ -42,7 +46,7 @@ def list_objects(uri: str) -> Iterator[str]:
             raise InputError(f"no such object or folder: {uri}")
         below = system.get_file_info(FileSelector(path, recursive=True))
     except (OSError, ArrowException, ValueError) as error:
-        raise InputError(f"{uri} cannot be listed: {' '.join(str(error).split())}") from None
+        raise InputError(f"{uri} cannot be listed: {printable(str(error))}") from None
     base = location.rstrip("/")
     for one in below:
         if one.type is FileType.File:
@@ -58,7 +62,10 @@ def local_copy(path: Path | str) -> Iterator[Path]:
     system, inside = _open(path)
     with tempfile.NamedTemporaryFile(prefix="ddrscope-") as file:
         with system.open_input_stream(inside) as stream:
-            shutil.copyfileobj(stream, file)
+            while part := stream.read(_PART):
+                file.write(part)
+                if file.tell() > MAX_OBJECT_BYTES:
+                    raise OSError(f"the object is larger than {MAX_OBJECT_BYTES} bytes, more than any picture that is read")
         file.flush()
         yield Path(file.name)
 

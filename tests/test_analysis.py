@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ddrscope.analysis import Analysis, AnalysisResult, AnalysisSettings, analyze
-from ddrscope.analysis.verdicts import answer, comparisons
+from ddrscope.analysis.verdicts import answer, comparisons, verdicts
 from ddrscope.errors import InputError
 from ddrscope.images import bundled_photos
 from ddrscope.networks import Network, load_network, save_network
@@ -154,6 +154,24 @@ def test_networks_whose_intervals_overlap_are_not_told_apart() -> None:
     [found] = comparisons([entry("a", 0.3), entry("b", 0.8), entry("c", 0.75)], balanced=True)
     assert found["ranking"] == ["b", "c", "a"]
     assert "not told apart from c" in found["sentence"] and "more than a" in found["sentence"]
+
+
+def test_a_layer_that_never_varies_is_neither_strongest_nor_first() -> None:
+    def entry(name: str, *values: float) -> dict[str, Any]:
+        keys = [f"{kind}_share{end}" for kind in ("degradation", "content") for end in ("", "_low", "_high")]
+        known = {"view": "pooled", "knn_accuracy": 0.5, "k": 3, "n": 9}
+        rows = [known | {"layer": f"{value}"} | dict.fromkeys(keys, value) for value in values]
+        return {"name": name, "layers": rows}
+
+    dead, alive = entry("dead", 0.5, float("nan")), entry("alive", float("nan"), 0.5, 0.2)
+    assert [found["layer"] for found in verdicts([dead, alive], [], balanced=True)] == ["0.5", "0.5"]
+    assert comparisons([dead, alive], balanced=True)[0]["ranking"] == ["alive", "dead"]
+
+
+@pytest.mark.parametrize("options", [{"content": "photograph"}, {"precision": "float16"}])
+def test_words_that_are_none_of_the_choices_are_refused(options: dict[str, str]) -> None:
+    with pytest.raises(InputError, match="is unknown: choose"):
+        AnalysisSettings(**options)  # type: ignore[arg-type]
 
 
 def test_every_bundled_network_is_loaded_with_its_residual() -> None:

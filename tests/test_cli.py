@@ -201,6 +201,8 @@ BAD = [
     (["analyze", "--degrade", "--crop", "64"], "--degrade needs a value"),
     (["analyze", "--out", "o", "--layers"], "--layers needs a value"),
     (["analyze", "--seed", "x"], "--seed"),
+    (["analyze", "--seed", "-1"], "--seed"),
+    (["analyze", "--precision", "float16"], "choose auto, float32, bfloat16"),
     (["analyse"], "No such command"),
     (["features", "srresnet-wgr", "--out", "f.csv"], ".npy or .parquet"),
     (["features", "srresnet-wgr", "--layer", "body.*", "--out", "f.npy"], "name one"),

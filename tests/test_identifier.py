@@ -242,6 +242,7 @@ def test_shards_are_joined_piece_by_piece(
     [
         (["x.png", "--out", "x.xlsx"], "tables are written as .parquet, .csv, .jsonl"),
         (["x.png", "--tiles", "0"], "give a number from 1 on, or all"),
+        (["x.png", "--precision", "float16"], "--precision float16 is unknown: choose auto, float32, bfloat16"),
         (["nowhere"], "no such file or folder"),
     ],
 )

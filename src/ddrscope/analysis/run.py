@@ -51,7 +51,7 @@ def analyze(
         degradations = () if sets else DEFAULT_DEGRADATIONS
     settings = AnalysisSettings(
         networks=tuple(network.name if isinstance(network, Network) else str(network) for network in given),
-        images=as_texts(images),  # type: ignore[arg-type]
+        images=as_texts(images),
         sets={name: str(folder) for name, folder in (sets or {}).items()},
         degradations=tuple(degradations),
         **options,

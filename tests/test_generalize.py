@@ -15,9 +15,10 @@ from ddrscope.cli.app import repeat_options
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.generalization import GeneralizationResult, GeneralizationRun, GeneralizationSettings, generalize, read_suite
-from ddrscope.generalization.patches import cut_degraded, find_source, share_out
+from ddrscope.generalization.patches import cut_degraded, find_source
 from ddrscope.generalization.ranking import rank, rank_correlation
 from ddrscope.images import bundled_photos, find_pictures, read_picture
+from ddrscope.images.crops import share_out
 from ddrscope.networks import Network, save_network
 from ddrscope.networks.srresnet import SRResNet
 
@@ -175,7 +176,8 @@ def test_bad_input_names_the_remedy(make, options: dict, hint: str) -> None:
 
 def test_patches_are_shared_out_equally() -> None:
     assert share_out([100, 3, 100, 0], 43) == [20, 3, 20, 0]
-    assert share_out([2, 2], 10) == [2, 2]
+    assert share_out([100, 3, 50], 63) == [30, 3, 30]
+    assert share_out([2, 3], 10) == [2, 3]
     assert sum(share_out([5, 9, 1, 30, 2], 31)) == 31
     source = find_source([str(bundled_photos())], 16, 4, 3, 800)
     assert max(source.quotas) - min(source.quotas) <= 1

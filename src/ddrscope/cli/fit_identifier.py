@@ -77,7 +77,11 @@ def command(
     loaded = load_network(network)
     loaded.module.to(common.check_device(device))
     descriptor = Descriptor(loaded, default_poolings(loaded), precision)  # type: ignore[arg-type]
-    settings = {"network": loaded.sha256, "samples": [sample.text for sample in samples], "precision": precision, "seed": seed}
+    # All that decides what a shard of descriptors holds.
+    settings = {
+        "network": loaded.sha256, "images": images or [], "side": side, "samples": [[sample.photo, sample.text] for sample in samples],
+        "precision": precision, "seed": seed,
+    }  # fmt: skip
     with RunFolder(out.with_name(out.name + ".parts"), settings, resume, overwrite) as parts:
         with common.progress() as bars:
             bars.start("describing pictures", len(samples))

@@ -140,6 +140,19 @@ class Vector(nn.Module):
         return nn.functional.interpolate(self.scale(x), scale_factor=4) + self.flat(x).mean()
 
 
+class Labels(nn.Sequential):
+    """No pictures, but logits, out of a layer that is image-shaped."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5))
+
+
+def test_a_network_that_makes_no_pictures_is_scored_without_psnr() -> None:
+    torch.manual_seed(0)
+    found = generalize(Network("labels", Labels(), 1, 3, "?"), degradations=["blur:4"], layer="1", **SMALL).to_frame()
+    assert found["psnr"].isna().all() and found["srga"][1] > 0
+
+
 def constant() -> Network:
     network = small_network("constant", 0)
     for parameter in network.module.parameters():

@@ -76,7 +76,8 @@ def test_a_resumed_run_measures_the_weights_and_pictures_that_are_there(tmp_path
     settings = small_settings((write_checkpoint(path, 0),), images=(str(pictures),), limit=None)
     Analysis(settings, tmp_path / "parts").run()
     write_checkpoint(path, 1)
-    assert _close(Analysis(settings, tmp_path / "parts").run().data["networks"], Analysis(settings, tmp_path / "fresh").run().data["networks"])
+    resumed, unbroken = (Analysis(settings, tmp_path / folder).run().data for folder in ("parts", "fresh"))
+    assert _close(resumed["networks"], unbroken["networks"])
     (pictures / photos[4].name).symlink_to(photos[4])
     assert Analysis(settings, tmp_path / "parts").run().data["networks"][0]["layers"][0]["n"] == 15
 

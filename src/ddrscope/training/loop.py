@@ -31,6 +31,7 @@ from ddrscope.training.recipes import AdversarialStage, PixelStage, Recipe
 VALIDATION_SIDE = 96
 VALIDATE_EVERY = 500
 CHECKPOINT_EVERY = 250
+CHECKPOINT = "checkpoint.pt"
 # Beyond the steps of any training: the patches that a guide's statistics are standardized by.
 CALIBRATION_STEPS = range(10**9, 10**9 + 32)
 
@@ -95,7 +96,7 @@ class Stage(ABC):
     @property
     def checkpoint(self) -> Path:
         """Where everything lies that the next step depends on."""
-        return self.folder / "checkpoint.pt"
+        return self.folder / CHECKPOINT
 
     @property
     def weights(self) -> Path:

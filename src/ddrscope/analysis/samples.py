@@ -61,7 +61,7 @@ class Samples:
         digest = hashlib.sha256()
         for row in self.rows:
             digest.update(f"{row.picture}|{row.photo}|{row.group}|{row.pixels.shape}".encode("utf-8", "surrogatepass"))
-            digest.update(np.ascontiguousarray(row.pixels))
+            digest.update(np.ascontiguousarray(row.pixels).data)
         return digest.hexdigest()
 
     @property

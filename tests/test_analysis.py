@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor, nn
 
-from ddrscope.analysis import AnalysisResult, analyze
-from ddrscope.analysis.verdicts import answer, comparisons
+from ddrscope.analysis import Analysis, AnalysisResult, AnalysisSettings, analyze
+from ddrscope.analysis.verdicts import answer, comparisons, verdicts
 from ddrscope.errors import InputError
-from ddrscope.networks import Network, load_network
+from ddrscope.images import bundled_photos
+from ddrscope.networks import Network, load_network, save_network
+from ddrscope.networks.srresnet import SRResNet
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +46,52 @@ def test_the_same_settings_give_the_same_numbers_whatever_the_threads(small_resu
     )
     assert _close(again.data["networks"], small_result.data["networks"])
     np.testing.assert_array_equal(again.embedding[["x", "y"]], small_result.embedding[["x", "y"]])
+
+
+def write_checkpoint(path: Path, seed: int) -> str:
+    torch.manual_seed(seed)
+    save_network(path, SRResNet(channels=4, blocks=1), {"architecture": "SRResNet", "global_residual": "true"})
+    return str(path)
+
+
+def small_settings(networks: tuple[str, ...], **options: Any) -> AnalysisSettings:
+    return AnalysisSettings(networks, **{"limit": 4, "crop": 32, "layers": (), "views": ("pooled",), "tsne_seeds": 1} | options)
+
+
+def test_a_resumed_run_gives_what_an_unbroken_one_gives(tmp_path: Path) -> None:
+    # Crops of one photograph: no neighbours in another, so accuracy and intervals are NaN.
+    settings = small_settings((write_checkpoint(tmp_path / "a.safetensors", 0),), images=(f"{bundled_photos()}/astronaut__*.png",))
+    unbroken, resumed = (Analysis(settings, tmp_path / "parts").run() for _ in range(2))
+    assert np.isnan(unbroken.data["networks"][0]["layers"][0]["knn_accuracy"])
+    for key in ("networks", "controls", "verdicts"):
+        assert _close(resumed.data[key], unbroken.data[key])
+
+
+def test_a_resumed_run_measures_the_weights_and_pictures_that_are_there(tmp_path: Path) -> None:
+    path, pictures = tmp_path / "a.safetensors", tmp_path / "pictures"
+    pictures.mkdir()
+    photos = sorted(bundled_photos().glob("*__1.png"))
+    for photo in photos[:4]:
+        (pictures / photo.name).symlink_to(photo)
+    settings = small_settings((write_checkpoint(path, 0),), images=(str(pictures),), limit=None)
+    Analysis(settings, tmp_path / "parts").run()
+    write_checkpoint(path, 1)
+    resumed, unbroken = (Analysis(settings, tmp_path / folder).run().data for folder in ("parts", "fresh"))
+    assert _close(resumed["networks"], unbroken["networks"])
+    (pictures / photos[4].name).symlink_to(photos[4])
+    assert Analysis(settings, tmp_path / "parts").run().data["networks"][0]["layers"][0]["n"] == 15
+
+
+def test_a_resumed_series_takes_in_a_checkpoint_written_since(tmp_path: Path) -> None:
+    settings = small_settings((), series={"mine": str(tmp_path / "*.safetensors")})
+    for seed in (1, 3):
+        write_checkpoint(tmp_path / f"step-{seed}.safetensors", seed)
+    Analysis(settings, tmp_path / "parts").run()
+    write_checkpoint(tmp_path / "step-2.safetensors", 2)
+    resumed, again, unbroken = (Analysis(settings, tmp_path / folder).run().data for folder in ("parts", "parts", "fresh"))
+    assert [checkpoint["label"] for checkpoint in resumed["series"][0]["checkpoints"]] == ["step-1", "step-2", "step-3"]
+    for data in (resumed, again):
+        assert _close(data["series"], unbroken["series"]) and _close(data["controls"], unbroken["controls"])
 
 
 def _close(one: Any, other: Any) -> bool:
@@ -105,6 +155,24 @@ def test_networks_whose_intervals_overlap_are_not_told_apart() -> None:
     [found] = comparisons([entry("a", 0.3), entry("b", 0.8), entry("c", 0.75)], balanced=True)
     assert found["ranking"] == ["b", "c", "a"]
     assert "not told apart from c" in found["sentence"] and "more than a" in found["sentence"]
+
+
+def test_a_layer_that_never_varies_is_neither_strongest_nor_first() -> None:
+    def entry(name: str, *values: float) -> dict[str, Any]:
+        keys = [f"{kind}_share{end}" for kind in ("degradation", "content") for end in ("", "_low", "_high")]
+        known = {"view": "pooled", "knn_accuracy": 0.5, "k": 3, "n": 9}
+        rows = [known | {"layer": f"{value}"} | dict.fromkeys(keys, value) for value in values]
+        return {"name": name, "layers": rows}
+
+    dead, alive = entry("dead", 0.5, float("nan")), entry("alive", float("nan"), 0.5, 0.2)
+    assert [found["layer"] for found in verdicts([dead, alive], [], balanced=True)] == ["0.5", "0.5"]
+    assert comparisons([dead, alive], balanced=True)[0]["ranking"] == ["alive", "dead"]
+
+
+@pytest.mark.parametrize("options", [{"content": "photograph"}, {"precision": "float16"}])
+def test_words_that_are_none_of_the_choices_are_refused(options: dict[str, str]) -> None:
+    with pytest.raises(InputError, match="is unknown: choose"):
+        AnalysisSettings(**options)  # type: ignore[arg-type]
 
 
 def test_every_bundled_network_is_loaded_with_its_residual() -> None:

@@ -159,12 +159,12 @@ def test_an_interrupted_run_is_resumed(tmp_path: Path) -> None:
     process = subprocess.Popen([*DDRSCOPE, *words], stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     parts = out / "parts"
     deadline = time.monotonic() + 240
-    while not (parts.is_dir() and list(parts.glob("network-0.json"))) and time.monotonic() < deadline:
+    while not (parts.is_dir() and list(parts.glob("network-0.*.json"))) and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130 and "--resume" in errors
-    kept = parts / "network-0.json"
+    (kept,) = parts.glob("network-0.*.json")
     assert not (out / "analysis.json").exists()
     # Marked, so that it shows whether it is taken or made anew.
     entry, shuffled, notes = json.loads(kept.read_text())
@@ -209,6 +209,8 @@ BAD = [
     (["analyze", "--degrade", "--crop", "64"], "--degrade needs a value"),
     (["analyze", "--out", "o", "--layers"], "--layers needs a value"),
     (["analyze", "--seed", "x"], "--seed"),
+    (["analyze", "--seed", "-1"], "--seed"),
+    (["analyze", "--precision", "float16"], "choose auto, float32, bfloat16"),
     (["analyse"], "No such command"),
     (["features", "srresnet-wgr", "--out", "f.csv"], ".npy or .parquet"),
     (["features", "srresnet-wgr", "--out", "notes.npy"], "notes.txt, which exists already"),

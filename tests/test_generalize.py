@@ -15,9 +15,10 @@ from ddrscope.cli.app import repeat_options
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.generalization import GeneralizationResult, GeneralizationRun, GeneralizationSettings, generalize, read_suite
-from ddrscope.generalization.patches import cut_degraded, find_source, share_out
+from ddrscope.generalization.patches import cut_degraded, find_source
 from ddrscope.generalization.ranking import rank, rank_correlation
 from ddrscope.images import bundled_photos, find_pictures, read_picture
+from ddrscope.images.crops import share_out
 from ddrscope.networks import Network, save_network
 from ddrscope.networks.srresnet import SRResNet
 from ddrscope.report import srga_figure
@@ -147,6 +148,19 @@ class Vector(nn.Module):
         return nn.functional.interpolate(self.scale(x), scale_factor=4) + self.flat(x).mean()
 
 
+class Labels(nn.Sequential):
+    """No pictures, but logits, out of a layer that is image-shaped."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5))
+
+
+def test_a_network_that_makes_no_pictures_is_scored_without_psnr() -> None:
+    torch.manual_seed(0)
+    found = generalize(Network("labels", Labels(), 1, 3, "?"), degradations=["blur:4"], layer="1", **SMALL).to_frame()
+    assert found["psnr"].isna().all() and found["srga"][1] > 0
+
+
 def constant() -> Network:
     network = small_network("constant", 0)
     for parameter in network.module.parameters():
@@ -164,6 +178,10 @@ def constant() -> Network:
         (lambda: Network("vector", Vector(), 4, 3, "?"), {}, "--layer"),
         (constant, {}, "do not vary"),
         (lambda: small_network("one", 0), {"patch": 66}, "give 64"),
+        (lambda: small_network("one", 0), {"patch": 0}, "give 8 or more"),
+        (lambda: small_network("one", 0), {"components": 0}, "give 1 or more"),
+        (lambda: small_network("one", 0), {"resamples": 0}, "give 1 or more"),
+        (lambda: small_network("one", 0), {"precision": "bfloat"}, "auto, float32, bfloat16"),
         (lambda: small_network("one", 0), {"patch": 512}, "no room for a patch of 512"),
         (lambda: small_network("one", 0), {"degradations": ()}, "nothing to score"),
         (lambda: small_network("one", 0), {"degradations": ("clean",)}, "nothing to score"),
@@ -179,7 +197,8 @@ def test_bad_input_names_the_remedy(make, options: dict, hint: str) -> None:
 
 def test_patches_are_shared_out_equally() -> None:
     assert share_out([100, 3, 100, 0], 43) == [20, 3, 20, 0]
-    assert share_out([2, 2], 10) == [2, 2]
+    assert share_out([100, 3, 50], 63) == [30, 3, 30]
+    assert share_out([2, 3], 10) == [2, 3]
     assert sum(share_out([5, 9, 1, 30, 2], 31)) == 31
     source = find_source([str(bundled_photos())], 16, 4, 3, 800)
     assert max(source.quotas) - min(source.quotas) <= 1

@@ -17,25 +17,29 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
+from scipy.stats import sem
+from scipy.stats import t as student_t
 
 from ddrscope.cli import main
+from ddrscope.cli.fit_identifier import command as fit_command
 from ddrscope.degradations import parse_degradation
 from ddrscope.degradations.distortions import DISTORTIONS
 from ddrscope.errors import InputError
 from ddrscope.identification import (
     Descriptor,
     DistortionIdentifier,
+    Findings,
     Identification,
     bundled_identifier,
     load_identifier,
     save_identifier,
 )
-from ddrscope.identification.evaluation import Evaluation, unseen_auroc
+from ddrscope.identification.evaluation import Evaluation, jackknife, unseen_auroc
 from ddrscope.identification.fit import describe_samples, fit_identifier
 from ddrscope.identification.head import HeadSettings
 from ddrscope.identification.heatmap import group_map
 from ddrscope.identification.run import join_tables
-from ddrscope.identification.samples import Distorter
+from ddrscope.identification.samples import Distorter, Sample
 from ddrscope.images import PictureFile, bundled_photos, find_pictures, read_picture
 from ddrscope.networks import SRResNet, load_network, save_network
 
@@ -169,6 +173,41 @@ def test_an_identifier_is_read_back(on_disk: Path, tmp_path: Path) -> None:
         load_identifier(foreign)
 
 
+def test_a_type_that_one_photograph_shows_is_left_out_with_it() -> None:
+    def sample(photo: str, levels: dict[str, int]) -> Sample:
+        return Sample(photo, levels, "", lambda: pytest.fail("no pixels are needed"))
+
+    samples = [sample(photo, {"one": level}) for photo in "abcd" for level in (1, 3, 5)] + [sample("e", {"two": level}) for level in (2, 4)]
+    levels = np.zeros((len(samples), 2, 3))
+    for row, made in enumerate(samples):
+        levels[row] = next(iter(made.levels.values()))
+    probabilities = np.array([[0.1, "one" in made.levels, "two" in made.levels] for made in samples], dtype=float)
+    found = Evaluation(samples, Findings(probabilities, levels, np.zeros(len(samples))), {"one": "blur", "two": "noise"}).measures()
+    assert (found["level_spearman"].value, found["level_spearman"].low, found["level_spearman"].high) == (1, 1, 1)
+
+
+def test_an_interval_over_photographs_is_that_of_the_mean() -> None:
+    random = np.random.default_rng(0)
+    photos, values = np.repeat(list("abcdefgh"), 5), random.normal(size=40)
+    found = jackknife(lambda chosen: float(values[chosen].mean()), photos, np.ones(40, bool))
+    low, high = student_t.interval(0.95, 7, values.mean(), sem(values.reshape(8, 5).mean(1)))
+    assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high)) and (found.n, found.photos) == (40, 8)
+    # Two photographs bound nothing.
+    assert np.isnan(jackknife(lambda chosen: float(values[chosen].mean()), photos, np.isin(photos, ["a", "b"])).low)
+
+
+def test_an_interrupted_fit_is_resumed_with_the_same_regions_only(tmp_path: Path) -> None:
+    photo, toml, out = tmp_path / "camera.png", tmp_path / "few.toml", tmp_path / "x.safetensors"
+    photo.symlink_to(bundled_photos() / "camera__1.png")
+    toml.write_text('[[distortion]]\nname = "soft"\ngroup = "blur"\nlevels = ["blur:1", "blur:2", "blur:3", "blur:4", "blur:5"]\n')
+    words = {"out": out, "images": [str(photo)], "distortions": toml, "repeats": 1, "pairs": 0}
+    with pytest.raises(InputError, match="too few to hold out"):
+        fit_command(**words)
+    assert list(tmp_path.glob("x.safetensors.parts/parts/*.npz"))
+    with pytest.raises(InputError, match="holds a run with side = 128, not 96"):
+        fit_command(**words, side=96, resume=True)
+
+
 def test_the_map_shows_the_damaged_half(on_disk: Path) -> None:
     one = load_identifier(on_disk, precision="float32")
     pixels = read_picture(bundled_photos() / "camera__1.png").pixels
@@ -243,6 +282,7 @@ def test_shards_are_joined_piece_by_piece(
     [
         (["x.png", "--out", "x.xlsx"], "tables are written as .parquet, .csv, .jsonl"),
         (["x.png", "--tiles", "0"], "give a number from 1 on, or all"),
+        (["x.png", "--precision", "float16"], "--precision float16 is unknown: choose auto, float32, bfloat16"),
         (["nowhere"], "no such file or folder"),
     ],
 )

@@ -134,10 +134,12 @@ def test_crops_do_not_overlap(tmp_path: Path) -> None:
         write_crops(str(tmp_path / "test"), tmp_path / "out", 3, 128)
 
 
-def test_a_study_needs_an_adversarial_stage(tmp_path: Path) -> None:
+def test_what_a_study_cannot_do_is_said_before_it_trains(tmp_path: Path) -> None:
     settings = StudySettings("a", "b", "c")
     with pytest.raises(InputError, match="no adversarial stage"):
         jobs(settings, {"adversarial.steps": 0}, tmp_path)
+    with pytest.raises(InputError, match="no multiple of the networks' scales .4.: give 128"):
+        jobs(StudySettings("a", "b", "c", crop=130), {}, tmp_path)
     assert [job.name for job in jobs(settings, {}, tmp_path)][:3] == ["wgr-seed0", "wogr-seed0", "wgr-seed1"]
 
 
@@ -147,6 +149,8 @@ def test_the_whole_study_runs_and_goes_on(tmp_path: Path) -> None:
 
     from ddrscope.images import bundled_photos
 
+    # Brackets are no pattern in the name of a folder.
+    out = tmp_path / "out [1]"
     for folder, names in {"train": ["astronaut__1", "wine__1"], "val": ["fig__1"], "test": ["stream__1"]}.items():
         (tmp_path / folder).mkdir()
         for name in names:
@@ -156,27 +160,27 @@ def test_the_whole_study_runs_and_goes_on(tmp_path: Path) -> None:
         "adversarial.perceptual=none", "--seeds", "1", "--crops", "2", "--crop", "32", "--photos", "4",
         "--tsne-seeds", "1", "--threads", "2",
         "--images", str(tmp_path / "train"), "--val", str(tmp_path / "val"), "--test", str(tmp_path / "test"),
-        "--out", str(tmp_path / "out"), "--json",
+        "--out", str(out), "--json",
     ]  # fmt: skip
     command = [sys.executable, "-m", "ddrscope", *words]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    data = json.loads((tmp_path / "out" / "study.json").read_text())
+    data = json.loads((out / "study.json").read_text())
     assert json.loads(done.stdout)["claims"] == data["claims"]
     assert [claim["claim"] for claim in data["claims"]] == [key for key in ("C1", "C2", "C3", "C4", "C5", "C6") for _ in range(2)]
     c2 = data["claims"][2]
     assert c2["verdict"] != HOLDS and {case["holds"] for case in c2["cases"] if "seed" in case["case"]} <= {False, None}
     for name in ("claims.csv", "layers.csv", "checkpoints.csv", "paths.csv", "report.html", "figures/C1.png", "figures/C6.pdf"):
-        assert (tmp_path / "out" / name).stat().st_size > 500, name
-    layers = pd.read_csv(tmp_path / "out" / "layers.csv")
+        assert (out / name).stat().st_size > 500, name
+    layers = pd.read_csv(out / "layers.csv")
     assert set(layers.control.fillna("")) == {"", "random_weights", "shuffled_labels", "pixels"}
     refused = subprocess.run(command, capture_output=True, text=True)
     assert refused.returncode == 2 and "--resume" in refused.stderr
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "trainings").rglob("*.*")}
+    before = {path: path.stat().st_mtime_ns for path in (out / "trainings").rglob("*.*")}
     again = subprocess.run([*command, "--resume"], capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
-    assert json.loads((tmp_path / "out" / "study.json").read_text())["claims"] == data["claims"]
-    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "trainings").rglob("*.*")}
+    assert json.loads((out / "study.json").read_text())["claims"] == data["claims"]
+    assert before == {path: path.stat().st_mtime_ns for path in (out / "trainings").rglob("*.*")}
 
 
 def test_of_the_tried_steps_the_nearest_in_quality_stays(tmp_path: Path) -> None:

@@ -67,3 +67,9 @@ def test_positions_in_no_rows_are_said_to_have_no_neighbours() -> None:
 def test_a_constant_channel_has_finite_statistics() -> None:
     flat = torch.full((3, 100), 0.25)
     assert all(torch.isfinite(pooling(Channels(flat, 10, 10))).all() for pooling in POOLINGS.values())
+
+
+def test_poolings_stay_on_the_device_of_the_features() -> None:
+    # PyTorch's device without memory: it refuses tensors of another one as a GPU does.
+    channels = Channels(torch.empty(4, 256, device="meta"), 16, 16)
+    assert {pooling(channels).device.type for pooling in POOLINGS.values()} == {"meta"}

@@ -160,6 +160,14 @@ def test_a_training_broken_off_and_resumed_ends_bit_equal(photos: Path, tmp_path
     assert load_network(tmp_path / "broken" / "adversarial" / "weights.safetensors").global_residual
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_training_goes_on_in_the_precision_it_was_begun_in(photos: Path, tmp_path: Path, precision: str) -> None:
+    pairs = PhotoPairs(photos, 4)
+    Training(tiny(f"precision={precision}", "adversarial.steps=0"), pairs, pairs, tmp_path).run(lambda _: None)
+    resumed = Training(tiny("precision=auto", "adversarial.steps=0"), pairs, pairs, tmp_path)
+    assert (resumed.recipe.precision, resumed.pixel.step) == (precision, 6)
+
+
 def test_the_kept_weights_lie_between_the_stages(photos: Path, tmp_path: Path) -> None:
     pairs = PhotoPairs(photos, 4)
     stages = ["adversarial.learning_rate=0.05", "average=0.5"]

@@ -299,6 +299,7 @@ def test_results_are_no_sources_and_folders_are_not_mixed_up(tmp_path: Path, fol
         (["--scale", "3"], "--scale may be"),
         (["--format", "bmp"], "choose png, jpg, webp, tif"),
         (["--tile", "100"], "multiples of 8"),
+        (["--precision", "float16"], "choose auto, float32, bfloat16"),
         (["--explain"], "only a guided one"),
         (["--network", "efficientnet-lite0"], "no pictures"),
     ],

@@ -14,6 +14,7 @@ import torch
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError, escaped
 from ddrscope.features import Precision, choose_batch, collect_features
+from ddrscope.features.execution import check_precision
 from ddrscope.images import PictureFile, UnreadablePicture, center_crop, read_ahead
 from ddrscope.networks import Network, load_network
 from ddrscope.shards import DIGEST, ShardedFile, pack, write_parquet
@@ -41,6 +42,9 @@ class ExportTask:
     device: str = "cpu"
     global_residual: bool | None = None
     trust: bool = False
+
+    def __post_init__(self) -> None:
+        check_precision(self.precision)
 
     def open(self) -> Export:
         """Load the network."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +83,6 @@ class AnalysisResult:
     def _repr_html_(self) -> str:
         """The whole page inside a frame, so that a notebook shows the interactive report."""
         from ddrscope.report import report_html
+        from ddrscope.report.writing import framed
 
-        page = base64.b64encode(report_html(self).encode()).decode()
-        return f'<iframe src="data:text/html;base64,{page}" width="100%" height="900" style="border:0"></iframe>'
+        return framed(report_html(self))

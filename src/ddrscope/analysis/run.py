@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from glob import glob
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from ddrscope.analysis.verdicts import comparisons, verdicts
 from ddrscope.errors import InputError
 from ddrscope.networks import Network, load_network, random_twin, tell_apart
 from ddrscope.progress import Progress, Silent
-from ddrscope.store import atomic_write, manifest, write_json
+from ddrscope.store import atomic_write, manifest
 
 
 def analyze(
@@ -50,7 +51,7 @@ def analyze(
         degradations = () if sets else DEFAULT_DEGRADATIONS
     settings = AnalysisSettings(
         networks=tuple(network.name if isinstance(network, Network) else str(network) for network in given),
-        images=as_texts(images),  # type: ignore[arg-type]
+        images=as_texts(images),
         sets={name: str(folder) for name, folder in (sets or {}).items()},
         degradations=tuple(degradations),
         **options,
@@ -115,16 +116,16 @@ class Analysis:
         return self.samples[key]
 
     def _measure(
-        self, network: Network, layers: list[str], part: str, asked: str, control: str = ""
+        self, network: Network, layers: list[str], piece: str, asked: str, control: str = ""
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """The entry of a network (or of its random twin) and of its shuffled labels, from the kept piece where there is one."""
-        kept_entry, kept_points = self.parts / f"{part}.json", self.parts / f"{part}.parquet"
+        kept_entry, kept_points, kept_grams = (self._part(piece, network, kind) for kind in ("json", "parquet", "npz"))
         if kept_entry.exists() and kept_points.exists():
             self.embeddings.append(pd.read_parquet(kept_points))
-            entry, shuffled, notes = json.loads(kept_entry.read_text(encoding="utf-8"))
+            entry, shuffled, notes = _read_numbers(kept_entry)
         else:
             samples = self._samples(network)
-            grams = self._grams(network, layers, samples, part)
+            grams = self._grams(network, layers, samples, kept_grams)
             measured = self._measure_grams(grams, samples, network.name, last_only=bool(control))
             points = _points(measured, grams, samples, asked, control)
             notes = _plane_notes(measured)
@@ -139,14 +140,18 @@ class Analysis:
             }
             with atomic_write(kept_points) as temporary:
                 points.to_parquet(temporary, index=False)
-            write_json(kept_entry, [entry, shuffled, notes])
-            (self.parts / f"{part}.npz").unlink(missing_ok=True)
+            _write_numbers(kept_entry, [entry, shuffled, notes])
+            kept_grams.unlink(missing_ok=True)
             self.embeddings.append(points)
         self.notes += [note for note in notes if note not in self.notes]
-        return _nan_for_none(entry), _nan_for_none(shuffled)
+        return entry, shuffled
 
-    def _grams(self, network: Network, layers: list[str], samples: Samples, part: str) -> list[LayerGram]:
-        kept = self.parts / f"{part}.npz"
+    def _part(self, piece: str, network: Network, kind: str) -> Path:
+        # By weights and pictures too: either may be others when the run is resumed.
+        key = f"{network.sha256}|{self._samples(network).sha256}"
+        return self.parts / f"{piece}.{blake2b(key.encode(), digest_size=8).hexdigest()}.{kind}"
+
+    def _grams(self, network: Network, layers: list[str], samples: Samples, kept: Path) -> list[LayerGram]:
         if kept.exists():
             return load_grams(kept)
         self.progress.start(f"features of {network.name}", len(samples.rows))
@@ -191,19 +196,19 @@ class Analysis:
     def _series(self, name: str, paths: list[Path], index: int) -> dict[str, Any]:
         """The last HR layer of each of a user's own checkpoints."""
         checkpoints = []
-        for number, path in enumerate(paths):
-            kept = self.parts / f"series-{index}-{number}.json"
+        for path in paths:
+            network = self._load(str(path))
+            samples = self._samples(network)
+            kept = self._part(f"series-{index}", network, "json")
             if not kept.exists():
-                network = self._load(str(path))
-                samples = self._samples(network)
                 layers = choose_layers(network, (), samples.sample())
                 self.progress.start(f"features of {path.name}", len(samples.rows))
                 grams = network_grams(network, layers, samples, self.settings, self.parts, self.progress.advance)
                 measured = measure_layers(
                     grams, samples, self.settings.content, self.settings.seed, lambda _: [], self.threads
                 )
-                write_json(kept, {"label": path.stem, "path": str(path), "layers": [layer.row for layer in measured]})
-            checkpoints.append(_nan_for_none(json.loads(kept.read_text(encoding="utf-8"))))
+                _write_numbers(kept, [layer.row for layer in measured])
+            checkpoints.append({"label": path.stem, "path": str(path), "layers": _read_numbers(kept)})
         return {"name": name, "checkpoints": checkpoints}
 
     def _result(
@@ -274,16 +279,14 @@ def _plane_notes(measured: list[MeasuredLayer]) -> list[str]:
     return sorted({f"t-SNE: {layer.adapted}." for layer in measured if layer.adapted})
 
 
-def _nan_for_none(value: Any) -> Any:
-    """JSON has null for NaN; the measures that are never null otherwise get their NaN back, so that comparing them works."""
-    if isinstance(value, dict):
-        return {
-            key: float("nan")
-            if item is None and key.endswith(("_low", "_high", "_share", "p_value"))
-            else _nan_for_none(item)
-            for key, item in value.items()
-        }
-    return [_nan_for_none(item) for item in value] if isinstance(value, list) else value
+def _write_numbers(path: Path, value: Any) -> None:
+    """Keep measures as they are, NaN and infinity too: a resumed run must see what an unbroken one does."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(value), encoding="utf-8")
+
+
+def _read_numbers(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _checkpoints(pattern: str) -> list[Path]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -53,8 +55,18 @@ class Samples:
     rows: list[Sample] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of all rows: pixels, names and groups, in hexadecimal."""
+        digest = hashlib.sha256()
+        for row in self.rows:
+            digest.update(f"{row.picture}|{row.photo}|{row.group}|{row.pixels.shape}".encode("utf-8", "surrogatepass"))
+            digest.update(np.ascontiguousarray(row.pixels).data)
+        return digest.hexdigest()
+
     @property
     def design(self) -> Design:
+        """Which picture, photograph and group each row is."""
         return Design(
             pictures=np.array([row.picture for row in self.rows]),
             photos=np.array([row.photo for row in self.rows]),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from ddrscope.degradations import Pipeline, parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.features import VIEWS, Precision
+from ddrscope.features.execution import check_precision
 from ddrscope.separability import Content
 
 DEFAULT_NETWORKS = ("srresnet-wgr", "srresnet-wogr")
@@ -62,6 +63,9 @@ class AnalysisSettings:
             raise InputError("one group cannot be told from another: give two or more of --degrade and --set")
         if self.crop < 8:
             raise InputError(f"--crop {self.crop} is too small: give 8 or more HR pixels")
+        if self.content not in get_args(Content):
+            raise InputError(f"--content {self.content} is unknown: choose {' or '.join(get_args(Content))}")
+        check_precision(self.precision)
         if self.limit is not None and self.limit < 2:
             raise InputError(f"--limit {self.limit} leaves nothing to compare: give 2 or more pictures")
         if not 1 <= self.tsne_seeds <= 20:
@@ -76,6 +80,6 @@ class AnalysisSettings:
         return dataclasses.asdict(self)
 
 
-def as_texts(sources: str | Path | tuple[str | Path, ...] | list[str | Path]) -> tuple[str, ...]:
+def as_texts(sources: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
     """One path or several as a tuple of texts."""
     return (str(sources),) if isinstance(sources, str | Path) else tuple(str(source) for source in sources)

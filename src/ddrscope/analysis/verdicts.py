@@ -49,7 +49,7 @@ def comparisons(networks: list[dict[str, Any]], balanced: bool) -> list[dict[str
     found = []
     for view in dict.fromkeys(row["view"] for row in networks[0]["layers"]):
         last = [(entry["name"], [row for row in entry["layers"] if row["view"] == view][-1]) for entry in networks]
-        ranked = sorted(last, key=lambda pair: -pair[1][key])
+        ranked = sorted(last, key=lambda pair: _known(pair[1][key]), reverse=True)
         parts = [f"{ranked[0][0]} ({_with_interval(ranked[0][1], key)})"]
         for (_, better), (name, row) in pairwise(ranked):
             apart = better[f"{key}_low"] > row[f"{key}_high"]
@@ -75,7 +75,7 @@ def answer(row: dict[str, Any]) -> str:
 
 def _verdict(network: str, view: str, rows: list[dict[str, Any]], random: list[dict[str, Any]]) -> dict[str, Any]:
     last = rows[-1]
-    strongest = max(rows, key=lambda row: row["degradation_share"])
+    strongest = max(rows, key=lambda row: _known(row["degradation_share"]))
     sentence = (
         f"{network} {ANSWERS[answer(last)]} at its last HR layer: {_share(last, 'degradation')} of the variance of its {view} features "
         f"follows the degradation, {_share(last, 'content')} the content; "
@@ -92,7 +92,7 @@ def _verdict(network: str, view: str, rows: list[dict[str, Any]], random: list[d
 def _sets_verdict(network: str, view: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """For sets of different pictures, where content and damage cannot be told apart: only whether the sets are."""
     last = rows[-1]
-    strongest = max(rows, key=lambda row: row["knn_accuracy"])
+    strongest = max(rows, key=lambda row: _known(row["knn_accuracy"]))
     chance = 1 / last["k"]
     apart = last["knn_accuracy_low"] > chance
     sentence = (
@@ -108,6 +108,11 @@ def _sets_verdict(network: str, view: str, rows: list[dict[str, Any]]) -> dict[s
         "layer": strongest["layer"],
         "sentence": sentence,
     }
+
+
+def _known(value: float) -> float:
+    """A measure to compare by: what is not a number, as of a layer that never varies, comes last."""
+    return -math.inf if math.isnan(value) else value
 
 
 def _share(row: dict[str, Any], kind: str) -> str:

@@ -23,7 +23,8 @@ from ddrscope.progress import Progress
 from ddrscope.shards import ShardedFile
 from ddrscope.store import without_nan
 
-Seed = Annotated[int, typer.Option("--seed", help="Seed of every random number.", show_default=True)]
+# What numpy and scikit-learn take.
+Seed = Annotated[int, typer.Option("--seed", help="Seed of every random number.", show_default=True, min=0, max=(1 << 32) - 1)]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps ...")]
 Precision = Annotated[
     str, typer.Option("--precision", help="float32, bfloat16, or auto: bfloat16 where it is faster here.")

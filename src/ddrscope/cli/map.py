@@ -34,7 +34,9 @@ def command(
     ] = None,
     sample: Annotated[int, typer.Option("--sample", help="Points that t-SNE sees, equally many of each group.")] = 5000,
     perplexity: Annotated[float, typer.Option("--perplexity", help="Of t-SNE.")] = 30,
-    resume: common.Resume = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep a map that is finished; one that was interrupted is made from the start.")
+    ] = False,
     overwrite: common.Overwrite = False,
     seed: common.Seed = 0,
     threads: common.Threads = 0,

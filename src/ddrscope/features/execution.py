@@ -6,16 +6,18 @@ import functools
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ddrscope.errors import InputError
 from ddrscope.features.names import LayerName
 from ddrscope.features.taps import Run, capture, device_of, run_tapped
 
 Precision = Literal["auto", "float32", "bfloat16"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 # A layer's input and output, a skip connection or two, a concatenation, and what a kernel needs for itself.
 _LIVE_TENSORS = 8
@@ -51,6 +53,12 @@ def _seconds(kind: torch.dtype) -> float:
         functional.conv2d(pictures, weights, padding=1)
         seconds.append(time.perf_counter() - start)
     return min(seconds)
+
+
+def check_precision(name: str) -> None:
+    """Raise `InputError` unless ``name`` is one of `PRECISIONS`: any other word would quietly mean float32."""
+    if name not in PRECISIONS:
+        raise InputError(f"--precision {name} is unknown: choose {', '.join(PRECISIONS)}")
 
 
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ddrscope.degradations import Pipeline
 from ddrscope.errors import InputError
 from ddrscope.images import PictureFile, UnreadablePicture, find_pictures, grid_crops, read_picture
+from ddrscope.images.crops import share_out
 
 
 @dataclass(frozen=True)
@@ -29,17 +30,6 @@ class PatchSource:
     files: list[PictureFile]
     quotas: list[int]
     skipped: dict[str, str] = field(default_factory=dict)
-
-
-def share_out(room: Sequence[int], count: int) -> list[int]:
-    """``count`` patches over pictures with ``room`` for so many each: equal shares as far as possible; all there are if too few."""
-    given, left = [0] * len(room), count
-    # The smallest first: what they have no room for, the larger ones share.
-    order = sorted(range(len(room)), key=lambda index: room[index])
-    for rank, index in enumerate(order):
-        given[index] = min(room[index], left // (len(room) - rank))
-        left -= given[index]
-    return given
 
 
 def find_source(sources: Sequence[str], side: int, scale: int, channels: int, count: int) -> PatchSource:

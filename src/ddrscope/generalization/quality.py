@@ -20,7 +20,10 @@ BATCH = 8
 def psnr_by_photo(
     network: Network, patches: NDArray[np.float32], truth: NDArray[np.float32], photos: NDArray[np.str_], precision: Precision
 ) -> dict[str, float]:
-    """PSNR on Y in dB, border of the scale cropped, the mean over some patches of each photograph; patches (N, h, w, C) in 0..1."""
+    """PSNR on Y in dB, border of the scale cropped, the mean over some patches of each photograph; patches (N, h, w, C) in 0..1.
+
+    Empty for a network that makes no pictures, such as a classifier.
+    """
     kept = np.concatenate([np.flatnonzero(photos == photo)[:PATCHES_A_PHOTO] for photo in np.unique(photos)])
     found: dict[str, list[float]] = {}
     device = device_of(network.module)
@@ -28,7 +31,9 @@ def psnr_by_photo(
         some = kept[start : start + BATCH]
         batch = torch.from_numpy(patches[some]).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
         with autocast(precision, device):
-            output = network(batch.to(device)).float().clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
-        for index, pixels in zip(some, output, strict=True):
+            output = network(batch.to(device)).float().clamp(0, 1)
+        if output.ndim != 4 or output.permute(0, 2, 3, 1).shape[1:] != truth.shape[1:]:
+            return {}
+        for index, pixels in zip(some, output.permute(0, 2, 3, 1).cpu().numpy(), strict=True):
             found.setdefault(str(photos[index]), []).append(psnr_y(np.rint(pixels * 255) / 255, truth[index], network.scale))
     return {photo: float(np.mean(values)) for photo, values in found.items()}

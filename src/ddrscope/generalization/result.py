@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +84,6 @@ class GeneralizationResult:
     def _repr_html_(self) -> str:
         """The whole page inside a frame."""
         from ddrscope.report import generalization_html
+        from ddrscope.report.writing import framed
 
-        page = base64.b64encode(generalization_html(self).encode()).decode()
-        return f'<iframe src="data:text/html;base64,{page}" width="100%" height="900" style="border:0"></iframe>'
+        return framed(generalization_html(self))

@@ -10,6 +10,7 @@ from typing import Any
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.features import Precision
+from ddrscope.features.execution import check_precision
 from ddrscope.generalization.score import COMPONENTS
 
 # The paper's patches: 32 pixels at the input, 128 after enlarging four times.
@@ -39,6 +40,13 @@ class GeneralizationSettings:
     trust: bool = False
 
     def __post_init__(self) -> None:
+        check_precision(self.precision)
+        if self.components < 1:
+            raise InputError(f"--components {self.components} leave nothing to fit: give 1 or more")
+        if self.patch < 8:
+            raise InputError(f"--patch {self.patch} is too small: give 8 or more HR pixels")
+        if self.resamples < 1:
+            raise InputError(f"resamples = {self.resamples} make no interval: give 1 or more")
         if self.patches <= self.components:
             raise InputError(
                 f"--patches {self.patches} are too few for {self.components} principal components: give at least {self.components + 1}"

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ddrscope.errors import InputError
 from ddrscope.features import Precision, capture, to_channels_first
-from ddrscope.features.execution import autocast
+from ddrscope.features.execution import autocast, check_precision
 from ddrscope.identification.pooling import POOLINGS, Channels
 from ddrscope.networks import Network
 
@@ -29,6 +29,7 @@ class Descriptor:
     precision: Precision = "float32"
 
     def __post_init__(self) -> None:
+        check_precision(self.precision)
         unknown = {name for names in self.poolings.values() for name in names} - POOLINGS.keys()
         if unknown:
             raise InputError(f"pooling {min(unknown)!r} is unknown: choose from {', '.join(POOLINGS)}")

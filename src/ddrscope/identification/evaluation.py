@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
-from scipy.stats import t as student_t
 from sklearn.metrics import roc_auc_score
 
 from ddrscope.identification.identifier import CLEAN, Findings
 from ddrscope.identification.samples import Sample
+from ddrscope.separability import jackknife_interval
 
 BINS = 10
 # "Clearly visible" damage, for which a figure of its own is given.
@@ -31,15 +31,14 @@ class Estimate:
 
 
 def jackknife(measure: Callable[[NDArray[np.bool_]], float], photos: NDArray[np.str_], among: NDArray[np.bool_]) -> Estimate:
-    """``measure`` of the pictures in ``among``, its interval from leaving out one photograph after the other."""
+    """``measure`` of the pictures in ``among``, its interval from leaving out one photograph after the other.
+
+    NaN for fewer than 3 photographs, and where the measure is not a number without one of them.
+    """
     names = np.unique(photos[among])
     value = measure(among)
-    left_out = np.array([measure(among & (photos != name)) for name in names])
-    reach = 0.0
-    if len(names) > 1:
-        error = np.sqrt((len(names) - 1) / len(names) * np.square(left_out - left_out.mean()).sum())
-        reach = float(student_t.ppf(0.975, len(names) - 1) * error)
-    return Estimate(value, value - reach, value + reach, int(among.sum()), len(names))
+    low, high = jackknife_interval(value, [measure(among & (photos != name)) for name in names])
+    return Estimate(value, low, high, int(among.sum()), len(names))
 
 
 class Evaluation:
@@ -88,6 +87,8 @@ class Evaluation:
         level, orders = self._level(), []
         for index in range(1, len(self.names)):
             rows = chosen & (self.truth == index)
+            if not rows.any():
+                continue
             # A level that never changes orders nothing.
             orders.append(spearmanr(level[rows], self.levels[rows]).statistic if np.ptp(level[rows]) else 0.0)
         return float(np.mean(orders))

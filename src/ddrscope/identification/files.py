@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ddrscope.errors import InputError
+from ddrscope.features.execution import check_precision
 from ddrscope.identification.descriptor import Descriptor
 from ddrscope.identification.head import Head, HeadSettings
 from ddrscope.identification.identifier import DistortionIdentifier
@@ -69,6 +70,7 @@ def save_identifier(path: Path, fitted: PictureIdentifier) -> None:
 
 def load_identifier(path: Path | None = None, device: str = "cpu", precision: str = "float32") -> PictureIdentifier:
     """Read an identifier, by default the bundled one; `InputError` for any other file, or where its network is not to be had."""
+    check_precision(precision)
     path = path or bundled_identifier()
     tensors, settings = _read(path)
     network = load_named_network(settings.get("network"), f"{path}: network")

@@ -43,7 +43,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class DamageMap:
-    """Where the damage is: ``probabilities`` (rows, columns, 1 + T) of the tiles at ``corners``, squares of ``side`` pixels."""
+    """Where the damage is: ``probabilities`` (tiles, 1 + T) of the tiles at ``corners`` (top, left), squares of ``side`` pixels.
+
+    ``names`` are clean and the types, in the order of the probabilities.
+    """
 
     names: tuple[str, ...]
     corners: list[tuple[int, int]]

@@ -1,5 +1,7 @@
-"""Deterministic crops."""
+"""Deterministic crops, and how many of which picture."""
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -36,6 +38,20 @@ def grid_crops(
         # The middle of each of `limit` equal stretches of the grid.
         corners = [corners[(2 * i + 1) * len(corners) // (2 * limit)] for i in range(limit)]
     return [pixels[top : top + size, left : left + size] for top, left in corners]
+
+
+def share_out(room: Sequence[int], count: int) -> list[int]:
+    """``count`` crops (or rows) over pictures (or groups) with ``room`` for so many each: equal shares as far as possible.
+
+    Those with little room are taken whole; all there are, if too few.
+    """
+    given, left = [0] * len(room), count
+    # The smallest first: what they have no room for, the larger ones share.
+    order = sorted(range(len(room)), key=lambda index: room[index])
+    for rank, index in enumerate(order):
+        given[index] = min(room[index], left // (len(room) - rank))
+        left -= given[index]
+    return given
 
 
 def _check_size(pixels: np.ndarray, size: int, name: str) -> None:

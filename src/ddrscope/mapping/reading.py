@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -99,7 +100,9 @@ class FeatureFiles:
 
     def _features(self, table: pa.Table, path: Path, start: int) -> NDArray[np.float32]:
         column = table[FEATURES].combine_chunks()
-        if column.null_count or len(flat := column.flatten()) != len(table) * self.size or flat.null_count:
+        lengths = pc.list_value_length(column)
+        # Each row by itself: long and short ones could make up for each other.
+        if column.null_count or pc.any(pc.not_equal(lengths, self.size)).as_py() or (flat := column.flatten()).null_count:
             raise InputError(f"{path} has rows without {self.size} features between rows {start} and {start + len(table)}: leave them out")
         features = flat.to_numpy().reshape(len(table), self.size).astype(np.float32, copy=False)
         finite = np.isfinite(features).all(axis=1)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ddrscope.errors import InputError
+from ddrscope.images.crops import share_out
 from ddrscope.mapping.plane import PlaneAccuracy
 from ddrscope.mapping.reading import FeatureFiles
 from ddrscope.mapping.result import MapResult
@@ -99,7 +100,8 @@ class PointMap:
         """Of each group, which of its rows, in order, are sampled: as many of every group as there are, up to an equal share."""
         random = np.random.default_rng(self.settings.seed)
         chosen = []
-        for count, take in zip(self.files.counts, equal_shares(self.files.counts, self.settings.sample), strict=True):
+        counts = self.files.counts.tolist()
+        for count, take in zip(counts, share_out(counts, self.settings.sample), strict=True):
             flags = np.zeros(count, bool)
             flags[random.choice(count, take, replace=False)] = True
             chosen.append(flags)
@@ -175,13 +177,3 @@ class PointMap:
             "placed_by": "gradient on a grid" if len(files) >= EXACT else "gradient",
             "notes": notes, "settings": self.settings.to_dict(), "manifest": manifest(self.settings.to_dict()),
         }  # fmt: skip
-
-
-def equal_shares(counts: NDArray[np.int64], wanted: int) -> list[int]:
-    """How many of each group: ``wanted`` in all, or all there are; equally many of each, small groups whole."""
-    shares, left = np.zeros(len(counts), np.int64), min(wanted, int(counts.sum()))
-    order = np.argsort(counts, kind="stable")
-    for place, group in enumerate(order):
-        shares[group] = min(counts[group], left // (len(order) - place))
-        left -= shares[group]
-    return shares.tolist()

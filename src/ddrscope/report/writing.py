@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,3 +23,9 @@ def write_page(folder: Path, figures: Mapping[str, Figure], page: str, name: str
     with atomic_write(path) as temporary:
         temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
     return path
+
+
+def framed(page: str) -> str:
+    """A whole page inside a frame, as a notebook shows it: the page's styles and scripts stay its own."""
+    content = base64.b64encode(page.encode()).decode()
+    return f'<iframe src="data:text/html;base64,{content}" width="100%" height="900" style="border:0"></iframe>'

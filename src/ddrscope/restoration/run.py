@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ddrscope.errors import InputError
 from ddrscope.features import Precision
+from ddrscope.features.execution import check_precision
 from ddrscope.images import PictureFile
 from ddrscope.images.remote import local_copy
 from ddrscope.networks import Network
@@ -45,6 +46,7 @@ class UpscaleRun:
     def __post_init__(self) -> None:
         check_network(self.network)
         check_tiles(self.tile, self.overlap)
+        check_precision(self.precision)
         if self.format not in FORMATS:
             raise InputError(f"--format {self.format} is unknown: choose {', '.join(FORMATS)}")
         check_scale(self.network, self.scale)

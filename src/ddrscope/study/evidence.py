@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,17 +42,16 @@ def gather(
     series = {}
     for job in jobs:
         for stage in STAGES:
-            series[job.network(stage)] = str(job.folder / stage / "snapshots" / "step-*.safetensors")
+            # The folder's name is a name, whatever it holds of brackets and stars.
+            series[job.network(stage)] = glob.escape(str(job.folder / stage / "snapshots")) + "/step-*.safetensors"
     paths = tuple([*DEGRADATIONS[:1], *(f"{family}:{level:g}" for family, levels in LEVELS.items() for level in levels)])
     common: dict[str, Any] = {"images": (str(pictures),), "crop": settings.crop, "content": "photo"}
+    # A score of levels of all crops would take an hour.
+    first_crops = {"images": tuple(map(str, sorted(pictures.glob("*__1.png"))))}
     plans: dict[str, Callable[[], tuple[AnalysisSettings, dict[str, Network]]]] = {
         "networks": lambda: (AnalysisSettings(BUNDLED, tsne_seeds=settings.tsne_seeds, **common), {}),
         "classifier": lambda: (AnalysisSettings((CLASSIFIER,), tsne_seeds=settings.tsne_seeds, **common), {}),
-        # One crop of each photograph: a score of levels of all of them would take an hour.
-        "levels": lambda: (
-            AnalysisSettings(BUNDLED, degradations=paths, layers=(), tsne_seeds=1, **common | {"images": (str(pictures / "*__1.png"),)}),
-            {},
-        ),
+        "levels": lambda: (AnalysisSettings(BUNDLED, degradations=paths, layers=(), tsne_seeds=1, **common | first_crops), {}),
         "seeds": lambda: (
             AnalysisSettings(tuple(name for name, _ in seeds), tsne_seeds=1, **common),
             {name: replace(load_network(path), name=name) for name, path in seeds},

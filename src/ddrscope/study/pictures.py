@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from ddrscope.errors import InputError
-from ddrscope.images import bundled_photos, find_pictures, grid_crops, read_picture
+from ddrscope.images import PictureFile, bundled_photos, find_pictures, grid_crops, read_picture
 from ddrscope.store import atomic_write
 
 
@@ -18,13 +18,14 @@ def write_crops(test: str, folder: Path, crops: int, size: int, limit: int | Non
     ``limit`` takes only so many photographs, the ``test`` ones first. The crops
     are called ``photograph__1.png`` and so on. Returns the number of photographs. Raises `InputError` for a photograph too small.
     """
-    photos: dict[str, list[np.ndarray]] = {}
+    photos: dict[str, list[PictureFile]] = {}
     for source in (test, bundled_photos()):
         for file in find_pictures([source]):
-            picture = read_picture(file)
-            photos.setdefault(picture.photo.replace("/", "-"), []).extend(grid_crops(picture.pixels, size, name=str(file.path)))
+            photos.setdefault(file.photo.replace("/", "-"), []).append(file)
     chosen_photos = list(photos.items())[:limit]
-    for photo, found in chosen_photos:
+    # One after the other: all of them would not fit into memory.
+    for photo, files in chosen_photos:
+        found = [crop for file in files for crop in grid_crops(read_picture(file).pixels, size, name=str(file.path))]
         if len(found) < crops:
             raise InputError(
                 f"{photo} has room for {len(found)} crops of {size} pixels, not for {crops}: leave it out or give fewer --crops"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +53,6 @@ class StudyResult:
     def _repr_html_(self) -> str:
         """The whole page inside a frame, for a notebook."""
         from ddrscope.report.study import study_html
+        from ddrscope.report.writing import framed
 
-        page = base64.b64encode(study_html(self).encode()).decode()
-        return f'<iframe src="data:text/html;base64,{page}" width="100%" height="900" style="border:0"></iframe>'
+        return framed(study_html(self))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from ddrscope.training import Recipe, make_recipe
 
 KINDS = {True: "wgr", False: "wogr"}
 BUNDLED = ("srresnet-wgr", "srresnet-wogr", "srgan-wgr", "srgan-wogr")
+BUNDLED_SCALE = 4
 CLASSIFIER = "efficientnet-lite0"
 DEGRADATIONS = ("clean", "blur:4", "noise:20")
 # Six levels and more of each family; clean is each family's neutral level.
@@ -50,6 +52,8 @@ class StudySettings:
             raise InputError(f"--seeds {self.seeds}: give 1 or more")
         if self.crops < 2:
             raise InputError(f"--crops {self.crops}: photographs can be told from degradations with 2 crops of each or more")
+        if not 1 <= self.tsne_seeds <= 20:
+            raise InputError(f"--tsne-seeds {self.tsne_seeds} is out of range: give 1 to 20")
         if self.photos is not None and self.photos < 3:
             raise InputError(f"--photos {self.photos}: intervals need 3 photographs or more")
 
@@ -68,6 +72,7 @@ class Job:
 
     @property
     def kind(self) -> str:
+        """``wgr`` or ``wogr``: with or without global residual."""
         return KINDS[self.recipe.global_residual]
 
     def weights(self, stage: str) -> Path:
@@ -91,12 +96,19 @@ class Job:
 
 
 def jobs(settings: StudySettings, changes: dict[str, Any], folder: Path) -> list[Job]:
-    """The trainings of a study: each seed with and without global residual."""
+    """The trainings of a study: each seed with and without global residual.
+
+    Raises `InputError`, before anything is trained, for a recipe without an adversarial stage and for crops that its networks cannot take.
+    """
     found = []
     for seed in range(settings.seeds):
         for residual, kind in KINDS.items():
             recipe = make_recipe(settings.recipe, changes | {"seed": seed, "global_residual": residual})
             if not recipe.adversarial.steps:
                 raise InputError(f"recipe {settings.recipe} has no adversarial stage: claim C3 needs adversarial.steps of 1 or more")
+            scales = math.lcm(BUNDLED_SCALE, recipe.scale)
+            if settings.crop % scales:
+                near = max(scales, round(settings.crop / scales) * scales)
+                raise InputError(f"--crop {settings.crop} is no multiple of the networks' scales ({scales}): give {near}")
             found.append(Job(f"{kind}-seed{seed}", recipe, folder / f"{kind}-seed{seed}"))
     return found

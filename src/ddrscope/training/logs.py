@@ -34,6 +34,7 @@ class Log:
 
     @property
     def path(self) -> Path:
+        """The CSV file."""
         return self.folder / "log.csv"
 
     def rows(self) -> list[dict[str, str]]:
@@ -64,6 +65,7 @@ class Log:
         self.board.flush()
 
     def close(self) -> None:
+        """Flush TensorBoard's file and let go of it."""
         self.board.close()
 
 

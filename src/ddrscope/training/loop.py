@@ -31,6 +31,7 @@ from ddrscope.training.recipes import AdversarialStage, PixelStage, Recipe
 VALIDATION_SIDE = 96
 VALIDATE_EVERY = 500
 CHECKPOINT_EVERY = 250
+CHECKPOINT = "checkpoint.pt"
 # Beyond the steps of any training: the patches that a guide's statistics are standardized by.
 CALIBRATION_STEPS = range(10**9, 10**9 + 32)
 
@@ -94,10 +95,12 @@ class Stage(ABC):
 
     @property
     def checkpoint(self) -> Path:
-        return self.folder / "checkpoint.pt"
+        """Where everything lies that the next step depends on."""
+        return self.folder / CHECKPOINT
 
     @property
     def weights(self) -> Path:
+        """Where the result of the finished stage lies."""
         return self.folder / "weights.safetensors"
 
     def snapshot(self, step: int) -> Path:
@@ -170,7 +173,7 @@ class Stage(ABC):
     def metadata(self) -> dict[str, str]:
         """What the weights file says of itself: the graph, the residual, the recipe, the photographs, the time it took."""
         return {
-            "architecture": type(self.result()).__name__,
+            "architecture": type(self.network).__name__,
             "global_residual": json.dumps(self.recipe.global_residual),
             "recipe": json.dumps(dataclasses.asdict(self.recipe)),
             "photographs": json.dumps(self.photos.names),
@@ -197,6 +200,7 @@ class Stage(ABC):
         return highest * 0.5 * (1 + math.cos(math.pi * (self.step - warmup) / max(steps - warmup, 1)))
 
     def adam(self, parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.Adam:
+        """An optimizer with this stage's ``momentum``."""
         return torch.optim.Adam(parameters, lr=rate, betas=(self.momentum, 0.99))
 
     def update(self, optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
@@ -210,6 +214,7 @@ class Stage(ABC):
         optimizer.step()
 
     def autocast(self) -> torch.autocast:
+        """The context of a forward pass, in the recipe's precision."""
         return torch.autocast(self.devices.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
 
     def _one_step(self) -> dict[str, float]:

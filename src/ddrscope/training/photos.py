@@ -38,6 +38,7 @@ class Turned(NamedTuple):
     flip: bool
 
     def turn(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The picture (H, W, C) turned and flipped."""
         pixels = np.rot90(pixels, self.turns)
         return pixels[:, ::-1] if self.flip else pixels
 
@@ -65,7 +66,7 @@ class PhotoPairs:
             if min(height, width) < smallest * scale:
                 raise InputError(
                     f"{file.path} is {pixels.shape[1]} x {pixels.shape[0]} pixels, smaller than the training patch of "
-                    f"{smallest * scale}: leave it out or choose a smaller --patch"
+                    f"{smallest * scale}: leave it out or give a smaller patch=N (pixels of the small picture)"
                 )
             pixels = pixels[:height, :width]
             self.names.append(file.name)

@@ -18,7 +18,7 @@ from ddrscope.networks.perceptual import perceptual_network
 from ddrscope.store import atomic_write
 from ddrscope.training.checkpoints import load_checkpoint
 from ddrscope.training.devices import Devices
-from ddrscope.training.loop import Progress, Stage
+from ddrscope.training.loop import CHECKPOINT, Progress, Stage
 from ddrscope.training.losses import discriminator_loss, generator_loss, r1_penalty
 from ddrscope.training.photos import PhotoPairs
 from ddrscope.training.quality import Judge
@@ -132,12 +132,12 @@ class Training:
     """A whole training in its folder ``out``: ``recipe.toml``, and a folder for each stage, ``pixel/`` and ``adversarial/``.
 
     Interrupted and given the same recipe again it goes on where it was. A recipe with another adversarial stage starts that
-    from the pixel stage that is there. The precision ``auto`` is settled here.
+    from the pixel stage that is there. The precision ``auto`` is settled here, once: what was begun goes on in the same.
     """
 
     def __init__(self, recipe: Recipe, photos: PhotoPairs, validation: PhotoPairs, out: Path, device: str = "cpu") -> None:
         self.devices = Devices(device)
-        self.recipe, self.photos, self.out = settle_precision(recipe, self.devices.device), photos, out
+        self.recipe, self.photos, self.out = settle_precision(recipe, self.devices.device, out / "pixel" / CHECKPOINT), photos, out
         self.judge = Judge(as_trained(validation, recipe))
         out.mkdir(parents=True, exist_ok=True)
         self.pixel = Pixel(self.recipe, photos, self.judge, out / "pixel", self.devices)
@@ -166,10 +166,13 @@ class Training:
             self.adversarial.run(report, keep.get("adversarial", ()), **every)
 
 
-def settle_precision(recipe: Recipe, device: torch.device) -> Recipe:
-    """The recipe with ``auto`` replaced by what is faster on the device."""
+def settle_precision(recipe: Recipe, device: torch.device, begun: Path) -> Recipe:
+    """The recipe with ``auto`` replaced by the precision of the checkpoint ``begun``, or, without one, by what is faster on the device."""
     if recipe.precision != "auto":
         return recipe
+    if begun.exists():
+        # Timed anew, a busy or another machine might settle it otherwise, and the training would not go on.
+        return dataclasses.replace(recipe, precision=load_checkpoint(begun, {})["recipe"]["precision"])
     return dataclasses.replace(recipe, precision="bfloat16" if is_bfloat16_faster(device) else "float32")
 
 

@@ -2,7 +2,7 @@
 
     python tools/bench_identify.py HR OUT [ROW ...]
 
-HR holds the folders of `tools/prepare_photos.py`: train, val and snapshots to fit to, test, which the bundled photographs join.
+HR holds the folders of `tools/prepare_photos.py`: train, val, snapshots and gallery to fit to, test, which the bundled photographs join.
 OUT keeps tiles' descriptors (a killed run goes on) and receives ``benchmark.json`` and ``confusion.csv``. ROW names some of the
 descriptors only; ``ddr`` is also written to OUT/identifier.safetensors. Networks that cost as much as ours are compared with it at a
 reduced setting, ``[reduced]``: levels 2 and 4 only, one region of a photograph for each to fit to, one tile of each test picture.

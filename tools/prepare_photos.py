@@ -9,10 +9,10 @@ installation:
     apt-get download NAME && dpkg -x NAME_*.deb UNPACKED
 
 OUT receives ``train/``, ``val/`` and ``test/`` with one PNG a photograph, ``snapshots/``: small everyday pictures, to which the
-identifier is fitted beside train and val, and which no network sees; and ``gallery/``: animals, monuments, landscapes, which nothing
-was fitted to yet. The photographs are under the GPL or share-alike terms: they are used to train and to measure, and never copied into
-the package. None of the bundled photographs is among them. They are JPEG and WebP files: shrinking them by two or more removes the
-traces of compression, so that they count as clean.
+identifier is fitted beside train and val, and which no network sees; and ``gallery/``: animals, monuments, landscapes, to which the
+identifier is fitted too, and on which blind networks are trained beside train. The photographs are under the GPL or share-alike
+terms: they are used to train and to measure, and never copied into the package. None of the bundled photographs is among them. They
+are JPEG and WebP files: shrinking them by two or more removes the traces of compression, so that they count as clean.
 """
 
 from __future__ import annotations

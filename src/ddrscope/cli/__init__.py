@@ -17,6 +17,8 @@ from ddrscope.errors import InputError, printable
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 # Of these the same command goes on by itself.
 RESUME_THEMSELVES = ("train",)
+# These have no --resume.
+BEGIN_ANEW = ("degrade",)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -28,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(words: list[str], debug: bool) -> int:
-    again = "the same command" + ("" if words[:1] and words[0] in RESUME_THEMSELVES else " with --resume") + " goes on"
+    again = f"the same command{_way_on(words[0] if words else '')}"
     interrupted = f"interrupted: what was finished is kept; {again}"
     if "_DDRSCOPE_COMPLETE" in os.environ and "COMP_WORDS" in os.environ:
         join_split_words()
@@ -61,6 +63,12 @@ def _run(words: list[str], debug: bool) -> int:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return _say(f"{error.strerror}: {error.filename or 'the output'}; what was finished is kept: make room, then {again}", FAILED)
         return _say(f"failed: {type(error).__name__}: {error} (--debug shows where)", FAILED)
+
+
+def _way_on(command: str) -> str:
+    if command in BEGIN_ANEW:
+        return " with --overwrite begins anew"
+    return " goes on" if command in RESUME_THEMSELVES else " with --resume goes on"
 
 
 def _say(text: str, code: int) -> int:

@@ -176,6 +176,21 @@ def test_an_interrupted_run_is_resumed(tmp_path: Path) -> None:
     assert not parts.exists()
 
 
+def test_interrupted_where_nothing_is_resumed_it_says_what_does_work(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ["degrade", str(bundled_photos()), "--degrade", "lens_blur:50", "--out", str(out)]
+    process = subprocess.Popen([*DDRSCOPE, *words], stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    deadline = time.monotonic() + 120
+    while not list(out.glob("*.png")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130 and "the same command with --overwrite begins anew" in errors
+    done = run(*words, "--overwrite")
+    assert done.returncode == 0, done.stderr
+    assert len(list(out.glob("*.png"))) == 30
+
+
 BAD = [
     (["generalize", "srresnet-wgr", "--out", "nothing"], "nothing to score"),
     (["generalize", "srresnet-wgr", "--degrade", "blur:2", "--out", "few"], "too few for 300 principal components"),

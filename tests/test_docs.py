@@ -15,6 +15,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import typer
 from playwright.sync_api import Browser
@@ -119,6 +120,18 @@ def test_examples_among_the_words_give_what_they_say() -> None:
     result = doctest.testfile(str(ROOT / "docs/reading.md"), module_relative=False)
     assert result.attempted > 10
     assert not result.failed
+
+
+def test_the_lines_for_pandas_summarize_what_identify_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = {"group": ["noise", "noise", "blur", None], "level": [1.0, 3.0, 2.0, None], "error": [None, None, None, "broken"]}
+    pd.DataFrame(rows).to_parquet("findings.parquet")
+    text = (ROOT / "docs/many-pictures.md").read_text(encoding="utf-8")
+    *lines, last = re.findall(r"^```python\n(import pandas.*?)\n\n", text, re.MULTILINE | re.DOTALL)[0].splitlines()
+    names: dict[str, Any] = {}
+    exec("\n".join(lines), names)
+    table = eval(last, names)
+    assert table.loc["noise", "mean"] == 2 and table["count"].sum() == 3
 
 
 # What can be typed.

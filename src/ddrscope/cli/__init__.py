@@ -17,7 +17,7 @@ from ddrscope.errors import InputError, printable
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 # How one goes on with a command that has no --resume; the last two leave nothing to go on with.
 WITHOUT_RESUME = {
-    "train": "the same command goes on", "degrade": "the same command with --overwrite makes all anew", "models": "", "serve": "",
+    "train": "the same command goes on", "degrade": "the same command with --overwrite begins anew", "models": "", "serve": "",
 }  # fmt: skip
 
 

@@ -35,7 +35,7 @@ Clean photographs (--images) are distorted by the suite of 24 distortions, or by
 Examples:
   ddrscope fit-identifier --images photos --out mine.safetensors
   ddrscope fit-identifier --labelled scans --out scans.safetensors
-  ddrscope fit-identifier --images photos --distortions mine.toml --labelled more --out mine.safetensors --resume
+  ddrscope fit-identifier --images photos --distortions mine.toml --labelled more --out both.safetensors --resume
 """
 
 

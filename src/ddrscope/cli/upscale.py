@@ -35,8 +35,8 @@ network places it among known damages.
 \b
 Examples:
   ddrscope upscale photo.jpg --out large
-  ddrscope upscale photos --out large --scale 2 --format jpg --compare
-  ddrscope upscale scans --out large --network mine.pth --tile 128
+  ddrscope upscale photos --out double --scale 2 --format jpg --compare
+  ddrscope upscale scans --out readable --network mine.pth --tile 128
 """
 
 

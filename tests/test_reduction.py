@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 from ddrscope.errors import InputError
-from ddrscope.reduction import GramMatrix, GramPCA, NonFiniteFeatures, TsneMap, gram_matrix
+from ddrscope.reduction import GramMatrix, GramPCA, NonFiniteRow, TsneMap, gram_matrix
 
 
 class Streamed:
@@ -76,11 +76,11 @@ def test_columns_that_vary_by_rounding_only_count_as_constant() -> None:
 def test_non_finite_features_name_their_row(value: float) -> None:
     features = np.zeros((6, 20), np.float32)
     features[4, 11] = value
-    with pytest.raises(NonFiniteFeatures) as caught:
+    with pytest.raises(NonFiniteRow) as caught:
         gram_matrix(Streamed(features))
     assert caught.value.row == 4
     fitted = GramPCA().fit(np.random.default_rng(0).normal(size=(6, 20)))
-    with pytest.raises(NonFiniteFeatures):
+    with pytest.raises(NonFiniteRow):
         fitted.transform(features)
 
 

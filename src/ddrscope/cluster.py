@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import torch
 
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, printable
 
 # A piece of work and what is made of it.
 Worker = Callable[[Any], bytes]
@@ -63,9 +63,14 @@ def run_on_cluster(task: Task, pieces: Sequence[tuple[int, Any]], address: str, 
     except (ConnectionError, ValueError) as error:
         raise _unreachable(address, error) from None
     try:
-        # Ray tells of its nodes on stdout, which belongs to --json.
-        with redirect_stdout(sys.stderr):
-            yield from _results(task, pieces, threads)
+        results = _results(task, pieces, threads)
+        while True:
+            # Ray tells of its nodes on stdout, which belongs to --json; between two results it is the caller's again.
+            with redirect_stdout(sys.stderr):
+                result = next(results, None)
+            if result is None:
+                break
+            yield result
     finally:
         ray.shutdown()
 
@@ -81,7 +86,7 @@ def _check_address(address: str) -> None:
 
 
 def _unreachable(address: str, error: Exception) -> InputError:
-    said = " ".join(str(error).split())[:200]
+    said = printable(str(error))[:200]
     return InputError(f"--cluster {address}: {said}: give local, or the address of a running head")
 
 

@@ -30,7 +30,7 @@ class ColumnBlocks(Protocol):
 Features = ColumnBlocks | np.ndarray
 
 
-class NonFiniteFeatures(ValueError):
+class NonFiniteRow(ValueError):
     """A feature is NaN or infinite; `row` is the first such row (the caller knows which layer and picture that is)."""
 
     def __init__(self, row: int) -> None:
@@ -54,7 +54,7 @@ class GramMatrix:
         self.value = np.zeros((rows, rows))
 
     def update(self, block: np.ndarray) -> None:
-        """Adds the columns of `block`, (N, w); raises NonFiniteFeatures on NaN or infinity."""
+        """Adds the columns of `block`, (N, w); raises NonFiniteRow on NaN or infinity."""
         if self.products is np.float32 and not self.standardize:
             centred = _centred(block)
         else:
@@ -70,7 +70,7 @@ class GramMatrix:
 
 
 def gram_matrix(features: Features, standardize: bool = False, products: type[np.floating] = np.float64) -> np.ndarray:
-    """The centred (N, N) float64 Gram matrix of (N, D) features; raises NonFiniteFeatures on NaN or infinity."""
+    """The centred (N, N) float64 Gram matrix of (N, D) features; raises NonFiniteRow on NaN or infinity."""
     gram = GramMatrix(features.shape[0], standardize, products)
     for block in _column_blocks(features):
         gram.update(block)
@@ -229,4 +229,4 @@ def _centred(block: np.ndarray) -> np.ndarray:
 def _require_finite(block: np.ndarray) -> None:
     finite = np.isfinite(block).all(axis=1)
     if not finite.all():
-        raise NonFiniteFeatures(int(finite.argmin()))
+        raise NonFiniteRow(int(finite.argmin()))

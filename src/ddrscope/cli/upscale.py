@@ -18,8 +18,9 @@ from ddrscope.networks import load_network
 from ddrscope.report.restoration import write_comparison, write_explanation
 from ddrscope.restoration import Original, UpscaleRun, map_embeddings
 from ddrscope.restoration.files import FORMATS
+from ddrscope.restoration.run import SUMMARY, earlier_results
 from ddrscope.restoration.tiles import OVERLAP, TILE
-from ddrscope.store import RunFolder, read_json, write_json
+from ddrscope.store import RunFolder, read_json
 
 DEFAULT = "blind-ddr"
 
@@ -103,46 +104,26 @@ def command(
     }  # fmt: skip
     before = earlier_results(out) if overwrite else []
     with RunFolder(out, settings, resume, overwrite) as folder:
-        if resume and (out / "upscale.json").exists():
+        if resume and (out / SUMMARY).exists():
             folder.finish()
             if as_json:
-                common.print_json(read_json(out / "upscale.json"))
+                common.print_json(read_json(out / SUMMARY))
             common.say(f"{out} is done: nothing to do")
             return
         for result in before:
             result.unlink(missing_ok=True)
-        rows = []
         with common.progress() as bars:
-            for number, file in enumerate(files):
-                part = folder.parts / f"{number:06d}.json"
-                if not part.exists():
-                    write_json(part, run.one(file, bars, watch))
-                rows.append(read_json(part))
+            rows = run.every(folder.parts, bars, watch)
         for row in rows:
             if row["error"]:
                 common.say(row["error"])
-        made = sum(row["out"] is not None for row in rows)
-        if not made:
-            for part in folder.parts.iterdir():
-                part.unlink()
-            raise InputError("no picture could be enlarged: nothing is written")
-        summary = {"out": str(out), "network": loaded.name, "scale": scale or loaded.scale, "pictures": rows}
-        write_json(out / "upscale.json", summary)
+        summary = run.summarize(rows)
         folder.finish()
     if as_json:
         common.print_json(summary)
     shrunk = f", shrunk to x{scale}" if scale and scale < loaded.scale else ""
+    made = sum(row["out"] is not None for row in rows)
     common.say(f"{out}: {made} pictures by {loaded.name} (x{loaded.scale}{shrunk}), {len(rows) - made} not enlarged")
 
 
 command.__doc__ = HELP
-
-
-def earlier_results(out: Path) -> list[Path]:
-    """The pictures that an earlier run wrote into ``out``, by its own account, and that lie there."""
-    try:
-        rows = read_json(out / "upscale.json")["pictures"]
-        paths = [Path(row["out"]).resolve() for row in rows if row["out"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-    return [path for path in paths if path.is_relative_to(out.resolve())]

@@ -14,7 +14,7 @@ from ddrscope.errors import InputError
 from ddrscope.features import Precision, collect_features
 from ddrscope.features.strips import HasTrunk, last_hr_strips
 from ddrscope.networks import Network
-from ddrscope.reduction import NonFiniteFeatures, gram_matrix
+from ddrscope.reduction import NonFiniteRow, gram_matrix
 
 BATCH = 16
 
@@ -38,7 +38,7 @@ def patch_gram(
         try:
             for strip in last_hr_strips(network.module, batches, precision):
                 gram += gram_matrix(strip, products=np.float32)
-        except NonFiniteFeatures as error:
+        except NonFiniteRow as error:
             raise InputError(
                 f"layer {layer!r}: the features of patch {error.row} are not finite; check the network's weights, or run it in float32"
             ) from None

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, printable
 from ddrscope.features.execution import check_precision
 from ddrscope.identification.descriptor import Descriptor
 from ddrscope.identification.head import Head, HeadSettings
@@ -84,7 +84,7 @@ def load_identifier(path: Path | None = None, device: str = "cpu", precision: st
     except InputError as error:
         raise InputError(f"{path} cannot be used: {error}") from None
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        said = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        said = f"{type(error).__name__}: {printable(str(error))[:300]}"
         raise InputError(f"{path} is incomplete ({said}): make it anew with ddrscope fit-identifier") from None
 
 
@@ -139,7 +139,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except InputError:
         raise
     except (OSError, SafetensorError, ValueError, KeyError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read as an identifier: {' '.join(str(error).split())}") from None
+        raise InputError(f"{path} cannot be read as an identifier: {printable(str(error))}") from None
 
 
 def _head(tensors: dict[str, Tensor], index: int, one: DistortionIdentifier) -> Head:

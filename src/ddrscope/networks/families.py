@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from torch import Tensor, nn
 
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, printable
 from ddrscope.networks.edsr import EDSR, edsr_shape, edsr_weights
 from ddrscope.networks.guided import DegradationGuide, GuidedSRResNet, guided_shape
 from ddrscope.networks.limits import AllocationLimit
@@ -221,7 +221,7 @@ def _fitting(name: str, architecture: str, step: Callable[[], T]) -> T:
 
 
 def _misfit(name: str, architecture: str, error: Exception) -> InputError:
-    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    reason = printable(str(error))[:200] or type(error).__name__
     return InputError(
         f"{name} has the weight names of {architecture}, but not all its weights, or of other shapes ({reason}): "
         "give the class that made it as module:function"

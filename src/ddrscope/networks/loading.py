@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ddrscope.errors import InputError, escaped
+from ddrscope.errors import InputError, escaped, printable
 from ddrscope.networks.efficientnet import EfficientNetLite0, layer_names, our_names
 from ddrscope.networks.families import build_network
 from ddrscope.networks.hub import PREFIX, cached_folder, cached_name, is_hub_folder, load_hub_folder
@@ -205,7 +205,7 @@ def _measure_scale(text: str, module: nn.Module, channels: int) -> int:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+    return printable(str(error))[:200]
 
 
 def _unknown_spec(text: str) -> InputError:

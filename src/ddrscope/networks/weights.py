@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, printable
 from ddrscope.networks.limits import check_directory, check_pickle
 from ddrscope.store import atomic_write, is_file, sha256
 
@@ -228,5 +228,5 @@ def _as_float32(path: Path, state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _damaged(path: Path, kind: str, reason: Exception | str) -> InputError:
-    words = " ".join(str(reason).split())[:160] or type(reason).__name__
+    words = printable(str(reason))[:160] or type(reason).__name__
     return InputError(f"{path} is no readable {kind} ({words}): it may be cut short, download or save it again")

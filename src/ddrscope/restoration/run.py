@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, printable
 from ddrscope.features import Precision
 from ddrscope.features.execution import check_precision
 from ddrscope.images import PictureFile
@@ -19,9 +19,11 @@ from ddrscope.networks import Network
 from ddrscope.progress import Progress
 from ddrscope.restoration.files import FORMATS, Original, check_format, read_original, write_picture
 from ddrscope.restoration.tiles import OVERLAP, TILE, check_network, check_scale, check_tiles, count_tiles, enlarge
+from ddrscope.store import read_json, write_json
 
 # What the command writes there beside the results.
 OWN_FOLDERS = ("parts", "compare", "explain")
+SUMMARY = "upscale.json"
 # Told of each finished picture: its file, its original, and what was made of it, (H, W, C) in uint8 or uint16.
 Watch = Callable[[PictureFile, Original, NDArray[np.unsignedinteger]], dict[str, Any]]
 
@@ -61,6 +63,28 @@ class UpscaleRun:
         """Where a picture's result goes."""
         return self.out / PurePosixPath(file.name).with_suffix(f".{self.format}")
 
+    def every(self, parts: Path, progress: Progress, watch: Watch | None = None) -> list[dict[str, Any]]:
+        """The row of every picture, as `one` gives it; each is kept in ``parts``, and what is kept there is not done again."""
+        rows = []
+        for number, file in enumerate(self.files):
+            part = parts / f"{number:06d}.json"
+            if not part.exists():
+                write_json(part, self.one(file, progress, watch))
+            rows.append(read_json(part))
+        if all(row["out"] is None for row in rows):
+            # Whatever hindered all of them may be gone when the command is given again.
+            for part in parts.iterdir():
+                part.unlink()
+        return rows
+
+    def summarize(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Write ``out/upscale.json`` and return what it holds; `InputError` where no picture could be enlarged."""
+        if all(row["out"] is None for row in rows):
+            raise InputError("no picture could be enlarged: nothing is written")
+        summary = {"out": str(self.out), "network": self.network.name, "scale": self.scale or self.network.scale, "pictures": rows}
+        write_json(self.out / SUMMARY, summary)
+        return summary
+
     def one(self, file: PictureFile, progress: Progress, watch: Watch | None = None) -> dict[str, Any]:
         """The row of one picture: what was written and its size, or the ``error``, one line. A full disk raises OSError."""
         row: dict[str, Any] = {"path": str(file.path), "out": None, "width": None, "height": None, "bits": None, "error": None}
@@ -89,8 +113,18 @@ class UpscaleRun:
                 raise
             memory = isinstance(error, MemoryError) or "memory" in str(error)
             remedy = "; give a smaller --tile, or the picture in parts" if memory else ""
-            return row | {"error": _named(file, f"{step}: {' '.join(str(error).split())[:200] or type(error).__name__}{remedy}")}
+            return row | {"error": _named(file, f"{step}: {printable(str(error))[:200] or type(error).__name__}{remedy}")}
 
 
 def _named(file: PictureFile, text: str) -> str:
     return text if str(file.path) in text else f"{file.path}: {text}"
+
+
+def earlier_results(out: Path) -> list[Path]:
+    """The pictures that an earlier run wrote into ``out``, by its own account, and that lie there."""
+    try:
+        rows = read_json(out / SUMMARY)["pictures"]
+        paths = [Path(row["out"]).resolve() for row in rows if row["out"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [path for path in paths if path.is_relative_to(out.resolve())]

@@ -217,6 +217,14 @@ def test_the_map_shows_the_damaged_half(on_disk: Path) -> None:
     assert noise[:, 320:].mean() > noise[:, :192].mean() + 0.3
 
 
+@pytest.mark.parametrize("height, width", [(150, 256), (200, 203), (40, 300)])
+def test_the_map_reaches_every_border(on_disk: Path, height: int, width: int) -> None:
+    one = load_identifier(on_disk, precision="float32")
+    pixels = parse_degradation("noise:30").apply(np.full((height, width, 3), 0.5, np.float32))
+    maps = group_map(one.map_damage(pixels), GROUPS, height, width)
+    assert (np.stack(list(maps.values())).max(axis=0) > 0).all()
+
+
 def run(*words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "ddrscope", *map(str, words)], capture_output=True, text=True)
 

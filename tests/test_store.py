@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from ddrscope.errors import InputError
 from ddrscope.store import RunFolder, atomic_write, sha256, write_json
@@ -20,6 +22,13 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_trace(tmp_path: Path) -> 
         raise RuntimeError
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_a_writer_keeps_to_itself_is_for_all_who_may_read_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    with atomic_write(tmp_path / "made") as temporary:
+        save_file({"x": torch.zeros(1)}, temporary)
+    assert (tmp_path / "made").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_json_has_null_for_what_is_no_number(tmp_path: Path) -> None:

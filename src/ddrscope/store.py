@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import shutil
+import stat
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -37,7 +38,11 @@ def atomic_write(target: Path) -> Iterator[Path]:
     # A process of this number may have died here.
     temporary.unlink(missing_ok=True)
     try:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         yield temporary
+        # Some writers put a file of their own there, which nobody else may read.
+        temporary.chmod(stat.S_IMODE(mode))
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(target)

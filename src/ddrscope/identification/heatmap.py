@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ddrscope.degradations import resize
 from ddrscope.identification.identifier import CLEAN
 from ddrscope.identification.picture import DamageMap, Finding
+from ddrscope.identification.tiles import ALIGNED
 from ddrscope.store import atomic_write
 
 # Okabe and Ito's palette: told apart by colour-blind readers too.
@@ -41,7 +42,7 @@ def group_map(damage: DamageMap, groups: Mapping[str, str], height: int, width: 
     sums = {group: np.zeros((height, width)) for group in names}
     columns = {group: [i for i, name in enumerate(damage.names) if of_type[name] == group] for group in names}
     for (top, left), said in zip(damage.corners, damage.probabilities, strict=True):
-        rows, cols = slice(top, min(top + damage.side, height)), slice(left, min(left + damage.side, width))
+        rows, cols = slice(top, _end(top + damage.side, height)), slice(left, _end(left + damage.side, width))
         window = np.outer(_bump(rows.stop - rows.start), _bump(cols.stop - cols.start))
         weight[rows, cols] += window
         for group, types in columns.items():
@@ -91,6 +92,11 @@ def heatmap_figure(
     name = name.replace("$", r"\$")
     figure.suptitle(f"{name}: {said} (probability {finding.probability:.2f}{unseen})", fontsize=11)
     return figure
+
+
+def _end(end: int, length: int) -> int:
+    """Where what a tile says ends: the last tile, which begins on the grid, speaks for the few pixels behind it too."""
+    return length if length - end < ALIGNED else end
 
 
 def _bump(length: int) -> NDArray[np.float64]:

@@ -6,11 +6,9 @@ import doctest
 import importlib
 import inspect
 import re
-import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -27,8 +25,10 @@ from ddrscope.networks import network_names
 from ddrscope.training import RECIPES
 
 ROOT = Path(__file__).parents[1]
-AT_THE_TOP = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md")
-PAGES = [*(ROOT / name for name in AT_THE_TOP), *sorted((ROOT / "docs").glob("*.md"))]
+sys.path.insert(0, str(ROOT / "tools"))
+
+from printed_commands import PAGES, helped, printed  # noqa: E402
+
 # What a page needs to be shown, as against where its links lead.
 FETCHED = {
     "script": ("src",), "img": ("src", "srcset"), "source": ("src", "srcset"), "iframe": ("src",), "video": ("src",),
@@ -140,49 +140,6 @@ def test_the_lines_for_pandas_summarize_what_identify_wrote(tmp_path: Path, monk
 def _command(name: str) -> Any:
     group: Any = typer.main.get_command(app)
     return group.get_command(group.make_context("ddrscope", [name]), name)
-
-
-def blocks(text: str) -> Iterator[str]:
-    """The lines of fenced blocks of shell or of no language, and of indented blocks, continued lines joined."""
-    text = re.sub(r"\\\n\s*", " ", text)
-    for fence in re.finditer(r"^ *```(\w*)\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL):
-        if fence[1] in ("", "bash", "sh", "console"):
-            yield from (line.strip() for line in fence[2].splitlines())
-    without = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
-    yield from (line.strip() for line in without.splitlines() if line.startswith("    "))
-
-
-def simple_commands(line: str) -> Iterator[list[str]]:
-    """The commands of a shell line, parted at pipes, redirections and the like."""
-    reader = shlex.shlex(line, posix=True, punctuation_chars=True)
-    reader.whitespace_split = True
-    words: list[str] = []
-    for word in reader:
-        if set(word) <= set("();<>|&"):
-            yield words
-            words = []
-        else:
-            words.append(word)
-    yield words
-
-
-def printed(first: str) -> list[tuple[str, list[str]]]:
-    found = []
-    for page in PAGES:
-        for line in blocks(page.read_text(encoding="utf-8")):
-            if re.match(r"[\w./'$-]+ ", line + " ") and first in line:
-                found += [(page.name, words) for words in simple_commands(line) if words and words[0] == first]
-    return found
-
-
-def helped() -> list[tuple[str, list[str]]]:
-    """The examples in the commands' own help."""
-    found = []
-    for name in COMMANDS:
-        for line in (_command(name).help or "").splitlines():
-            if line.strip().startswith("ddrscope "):
-                found += [(f"{name} --help", words) for words in simple_commands(line.strip()) if words and words[0] == "ddrscope"]
-    return found
 
 
 PRINTED = printed("ddrscope") + helped()

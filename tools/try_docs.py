@@ -1,0 +1,165 @@
+"""Run every `ddrscope` command that a page or a help text prints, as it is printed, and tell what became of each.
+
+    python tools/try_docs.py HR OUT [--seconds 900] [--only TEXT]
+
+HR holds the folders of `tools/prepare_photos.py`. A page's commands are run one after the other in OUT/PAGE, among stand-ins for the files
+they name (photos, mynet.pth, DIV2K_valid_HR ...); what a command reads and an earlier page wrote is linked there. What takes longer than
+``--seconds`` is interrupted as by Ctrl-C, and must say how one goes on; servers are asked for their page before. OUT/try.csv has a row for
+each command, also of one that was begun before; rows that are there are not run again. Exits with 1 where a command was refused or failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image, ImageFilter
+
+from ddrscope.images import bundled_photos, find_pictures
+from ddrscope.networks import load_network
+from printed_commands import ROOT, helped, printed
+
+# As installed beside this Python.
+COMMAND = str(Path(sys.executable).with_name("ddrscope"))
+# Not to be had on one machine without a network.
+ELSEWHERE = re.compile(r"s3://|10\.0\.0\.5|--install-completion")
+CHECKPOINTS = {
+    "mynet.pth": "srresnet-wgr", "other.pth": "srresnet-wogr", "mine.pth": "blind-plain",
+    "runs/1.pth": "srresnet-wogr", "runs/2.pth": "srresnet-wgr",
+}  # fmt: skip
+DISTORTIONS = """[[distortion]]
+name = "scanner"
+group = "blur"
+levels = ["blur:1", "blur:1.5", "blur:2", "blur:3", "blur:4+noise:5"]
+"""
+FIELDS = ("page", "command", "code", "seconds", "said")
+
+
+def main(hr: Path, out: Path, seconds: float, only: str) -> int:
+    given = out / "given"
+    if not given.exists():
+        make_stand_ins(given, hr)
+    record = out / "try.csv"
+    rows = list(csv.DictReader(record.open())) if record.exists() else []
+    done, folders = {(row["page"], row["command"]) for row in rows}, [given]
+    for page, words in printed("ddrscope") + helped():
+        command, folder = shlex.join(words), out / page.replace(" --help", "-help")
+        if folder not in folders:
+            folders.append(folder)
+        if (page, command) in done or only not in command:
+            continue
+        if ELSEWHERE.search(command):
+            row = {"page": page, "command": command, "code": "", "seconds": "", "said": "not run: needs what is not on this machine"}
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            link_inputs(words, folder, folders)
+            row = {"page": page, "command": command} | run(words, folder, seconds)
+        rows.append(row)
+        print(f"{row['code']:>4} {row['seconds']:>6} {page}: {command}\n            {row['said']}", flush=True)
+        with record.open("w", newline="") as file:
+            writer = csv.DictWriter(file, FIELDS)
+            writer.writeheader()
+            writer.writerows(rows)
+    return int(any(row["code"] not in ("", "0", "130") for row in rows))
+
+
+def link_inputs(words: list[str], folder: Path, folders: list[Path]) -> None:
+    """Link what the command names and ``folder`` lacks, from the page that wrote it last, or from the stand-ins."""
+    named = [word for before, word in zip(words, words[1:], strict=False) if before != "--out" and not word.startswith("-")]
+    for word in named:
+        top = word.partition("=")[2].split("/")[0] if "=" in word else word.split("/")[0]
+        for other in reversed(folders):
+            if top and other != folder and (other / top).exists() and not (folder / top).exists():
+                # A copy made of links: what a command writes there stays in its own page's folder.
+                subprocess.run(["cp", "-rsL", str((other / top).resolve()), str(folder / top)], check=True)
+
+
+def run(words: list[str], folder: Path, seconds: float) -> dict[str, str]:
+    """What became of one command: its exit code, seconds, and the last line it said."""
+    started = time.monotonic()
+    with (folder / "said.txt").open("w+b") as said:
+        process = subprocess.Popen([COMMAND, *words[1:]], cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        answered = ""
+        if words[1] == "serve":
+            answered = wait_for_page(folder / "said.txt", process, seconds)
+            seconds = 1
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+            process.wait(120)
+        said.seek(0)
+        lines = said.read().decode(errors="replace").strip().splitlines() or [""]
+    return {"code": str(process.returncode), "seconds": f"{time.monotonic() - started:.0f}", "said": answered + lines[-1][-200:]}
+
+
+def wait_for_page(said: Path, process: subprocess.Popen[bytes], seconds: float) -> str:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        found = re.search(r"http://[\w.:]+", said.read_text(errors="replace"))
+        if found:
+            with urllib.request.urlopen(found[0], timeout=60) as answer:
+                return f"{found[0]} answered {answer.status}; "
+        time.sleep(0.5)
+    return "no page; "
+
+
+def make_stand_ins(folder: Path, hr: Path) -> None:
+    bundled = [Image.open(file.path).convert("RGB") for file in find_pictures([bundled_photos()])]
+    for name in ("photos/phone", "photos/scan", "runs", "scans/clean", "scans/yellowed", "scans/folded", "more/clean", "more/stained"):
+        (folder / name).mkdir(parents=True)
+    for number, picture in enumerate(bundled):
+        if number < 8:
+            picture.save(folder / f"photos/{number}.png")
+        picture.save(folder / f"photos/phone/{number}.jpg", quality=30)
+        picture.filter(ImageFilter.GaussianBlur(1)).save(folder / f"photos/scan/{number}.png")
+        pixels = np.asarray(picture)
+        yellowed, folded, stained = pixels * [1, 0.92, 0.7], pixels.astype(float), pixels.astype(float)
+        folded[120:126] *= 0.6
+        stained[60:140, 60:140] = stained[60:140, 60:140] * 0.7 + [30, 20, 0]
+        for name, made in (("scans/yellowed", yellowed), ("scans/folded", folded), ("more/stained", stained)):
+            Image.fromarray(made.round().astype(np.uint8)).save(folder / f"{name}/{number}.png")
+        for name in ("scans/clean", "more/clean"):
+            picture.save(folder / f"{name}/{number}.png")
+    bundled[0].save(folder / "photo.jpg", quality=90)
+    for path, network in CHECKPOINTS.items():
+        torch.save(load_network(network).module.state_dict(), folder / path)
+    (folder / "mine.toml").write_text(DISTORTIONS)
+    (folder / "hr").symlink_to(hr.resolve())
+    (folder / "src").symlink_to(ROOT / "src")
+    (folder / "DIV2K_valid_HR").mkdir()
+    for photo in sorted([*(hr / "test").iterdir(), *(hr / "train").iterdir()]):
+        (folder / "DIV2K_valid_HR" / photo.name).symlink_to(photo.resolve())
+    table = labelled_features(folder)
+    table.to_parquet(folder / "features.parquet")
+
+
+def labelled_features(folder: Path) -> pd.DataFrame:
+    """Features with a column that says which of two cameras took each picture."""
+    tables = []
+    for camera in ("phone", "scan"):
+        words = ["features", "srgan-wgr", "--images", f"photos/{camera}", "--crop", "64", "--view", "pooled", "--out", f"{camera}.parquet"]
+        subprocess.run([COMMAND, *words], cwd=folder, check=True)
+        tables.append(pd.read_parquet(folder / f"{camera}.parquet").assign(camera=camera))
+    return pd.concat(tables)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("hr", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seconds", type=float, default=900)
+    parser.add_argument("--only", default="", help="commands that hold this text")
+    arguments = parser.parse_args()
+    sys.exit(main(arguments.hr, arguments.out.resolve(), arguments.seconds, arguments.only))

@@ -94,11 +94,13 @@ def run(words: list[str], folder: Path, seconds: float) -> dict[str, str]:
         if words[1] == "serve":
             answered = wait_for_page(folder / "said.txt", process, seconds)
             seconds = 1
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGINT)
-            process.wait(120)
+        # While Python imports, an interrupt can be lost in somebody's bare except: so up to three.
+        for patience in (seconds, 120, 120, None):
+            try:
+                process.wait(patience)
+                break
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGINT)
         said.seek(0)
         lines = said.read().decode(errors="replace").strip().splitlines() or [""]
     return {"code": str(process.returncode), "seconds": f"{time.monotonic() - started:.0f}", "said": answered + lines[-1][-200:]}

@@ -136,6 +136,21 @@ def test_dead_between_the_file_and_its_manifest(folder: Path, tmp_path: Path) ->
         assert len(finish(shards, out)) == COUNT
 
 
+def test_what_the_dead_were_writing_is_removed_and_nothing_else(folder: Path, tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    out = tmp_path / "x[1].parquet"
+    half = [tmp_path / f".{name}.{gone.pid}.tmp" for name in (out.name, f"{out.name}.manifest.json")]
+    alive, strangers = tmp_path / f".{out.name}.{os.getpid()}.tmp", tmp_path / f".y.parquet.{gone.pid}.tmp"
+    for path in (*half, alive, strangers):
+        path.touch()
+    with ShardedFile(out, [folder], {}) as shards:
+        (shards._folder / f".000000-00.parquet.{gone.pid}.tmp").touch()
+    with ShardedFile(out, [folder], {}, resume=True) as shards:
+        assert not list(shards._folder.glob(".*"))
+    assert [path.exists() for path in (*half, alive, strangers)] == [False, False, True, True]
+
+
 @pytest.mark.parametrize("count, largest, size", [(1_000, LARGEST, SMALLEST), (40_000, LARGEST, 40), (40_000, 32, 32)])
 def test_shards_grow_with_the_number_of_pictures(tmp_path: Path, count: int, largest: int, size: int) -> None:
     listed = tmp_path / "list.txt"

@@ -12,6 +12,7 @@ import io
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 
 from ddrscope.errors import InputError
 from ddrscope.images import PictureFile, find_pictures
-from ddrscope.store import RunFolder, atomic_write, manifest, read_json, sha256, write_json
+from ddrscope.store import RunFolder, atomic_write, clear_after_the_dead, manifest, read_json, sha256, write_json
 
 # Pictures in a shard: what a dying run may have to do again. A thousand shards are enough to show progress by.
 SMALLEST, LARGEST, ENOUGH = 16, 256, 1000
@@ -84,6 +85,8 @@ class ShardedFile:
     def __enter__(self) -> ShardedFile:
         with ExitStack() as stack:
             stack.enter_context(self._run)
+            for written in (self.out, self.manifest):
+                clear_after_the_dead(written.parent, escape(written.name))
             if not (self._folder / LIST).exists():
                 _write_list(self._folder / LIST, find_pictures(self.sources), self.largest)
             self._list = stack.enter_context(pq.ParquetFile(self._folder / LIST))

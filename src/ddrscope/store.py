@@ -50,6 +50,14 @@ def atomic_write(target: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def clear_after_the_dead(folder: Path, name: str = "*") -> None:
+    """Remove from ``folder`` what processes that died were writing to files called ``name``, a glob."""
+    for left in folder.glob(f".{name}.*.tmp"):
+        owner = left.name.split(".")[-2]
+        if owner.isdecimal() and not exists(Path(f"/proc/{owner}")):
+            left.unlink(missing_ok=True)
+
+
 def exists(path: Path) -> bool:
     """Whether something lies there; nothing does under a name that no file can have."""
     try:
@@ -156,6 +164,8 @@ class RunFolder:
             raise InputError(f"{self.path} is not empty and holds no earlier run: nothing there is overwritten, choose another --out")
         self.parts.mkdir(parents=True, exist_ok=True)
         self._lock()
+        for folder in (self.path, self.parts):
+            clear_after_the_dead(folder)
         if occupied and self.overwrite:
             self._clear()
         write_json(self.path / MANIFEST, manifest(self.settings))

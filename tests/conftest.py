@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import pytest
 import torch
 from playwright.sync_api import Browser, sync_playwright
+from torch import Tensor
 
 from ddrscope.analysis import AnalysisResult, analyze
+from toy_networks import SmallCnn
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -16,10 +18,21 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Tests compare bits here and there: a test that sets threads leaves no trace."""
+    """Tests compare bits here and there: a test that sets threads leaves no trace, and all draw from one seed."""
     before = torch.get_num_threads()
+    torch.manual_seed(0)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def cnn() -> SmallCnn:
+    return SmallCnn().eval()
+
+
+@pytest.fixture
+def batch() -> Tensor:
+    return torch.rand(3, 3, 12, 16)
 
 
 @pytest.fixture(scope="session")

@@ -4,71 +4,26 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import pytest
 import skimage.color
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 from scipy.ndimage import convolve
 from scipy.stats import kstest, poisson
 
-import ddrscope
+from damaged import COLOR_ONLY, DOCUMENT, LADDERS, PHOTOS, as_float, degrade, flat
 from ddrscope.degradations import (
     Degradation,
-    Pipeline,
     Range,
     list_degradations,
     parse_degradation,
-    parse_drawn,
     register,
     resize,
-    shrink,
 )
 from ddrscope.errors import InputError
 from ddrscope.images import bundled_photos
-
-PHOTOS = Path(ddrscope.__path__[0]) / "data" / "photos"
-DOCUMENT = Path(__file__).parents[1] / "docs" / "degradations.md"
-
-# Levels of every family from mild to severe.
-LADDERS = {
-    "aniso_blur": ["aniso_blur:0.5,0.5,30", "aniso_blur:2,0.5,30", "aniso_blur:4,0.5,30", "aniso_blur:8,0.5,30"],
-    "blur": ["blur:0.5", "blur:1", "blur:2", "blur:4", "blur:8"],
-    "brighten": ["brighten:0.1", "brighten:0.2", "brighten:0.4", "brighten:0.8"],
-    "brightness": ["brightness:-10", "brightness:20", "brightness:-40", "brightness:80"],
-    "chroma": ["chroma:0.7", "chroma:0.2", "chroma:2", "chroma:4", "chroma:8"],
-    "color_block": ["color_block:6", "color_block:20", "color_block:40", "color_block:90"],
-    "color_diffusion": ["color_diffusion:1", "color_diffusion:3", "color_diffusion:6", "color_diffusion:12"],
-    "color_noise": ["color_noise:2", "color_noise:6", "color_noise:12", "color_noise:24"],
-    "color_shift": ["color_shift:1", "color_shift:3", "color_shift:6", "color_shift:12"],
-    "contrast": ["contrast:0.9", "contrast:0.7", "contrast:0.4", "contrast:0"],
-    "contrast_curve": ["contrast_curve:-0.3", "contrast_curve:0", "contrast_curve:-0.5", "contrast_curve:0.3"],
-    "darken": ["darken:0.1", "darken:0.2", "darken:0.4", "darken:0.8"],
-    "hsv_saturation": ["hsv_saturation:0.8", "hsv_saturation:0.4", "hsv_saturation:0", "hsv_saturation:-0.5"],
-    "impulse": ["impulse:0.5", "impulse:2", "impulse:10", "impulse:40"],
-    "jitter": ["jitter:0.2", "jitter:0.5", "jitter:1", "jitter:3"],
-    "jpeg": ["jpeg:90", "jpeg:60", "jpeg:30", "jpeg:10"],
-    "jpeg2000": ["jpeg2000:4", "jpeg2000:16", "jpeg2000:64", "jpeg2000:256"],
-    "lens_blur": ["lens_blur:1", "lens_blur:2", "lens_blur:4", "lens_blur:8"],
-    "motion_blur": ["motion_blur:2,30", "motion_blur:4,30", "motion_blur:8,30", "motion_blur:16,30"],
-    "noise": ["noise:5", "noise:10", "noise:20", "noise:40"],
-    "patches": ["patches:2", "patches:10", "patches:30", "patches:90"],
-    "pixelate": ["pixelate:1.5", "pixelate:3", "pixelate:6", "pixelate:12"],
-    "poisson": ["poisson:1000", "poisson:300", "poisson:100", "poisson:30"],
-    "quantize": ["quantize:64", "quantize:16", "quantize:8", "quantize:4"],
-    "resample": ["resample:1.5", "resample:2", "resample:4", "resample:8"],
-    "saturation": ["saturation:0.9", "saturation:0.6", "saturation:0.3", "saturation:0"],
-    "sharpen": ["sharpen:0.5", "sharpen:1", "sharpen:3", "sharpen:10"],
-    "speckle": ["speckle:5", "speckle:20", "speckle:50", "speckle:100"],
-    "tonal_range": ["tonal_range:0.9", "tonal_range:0.6", "tonal_range:0.3", "tonal_range:0.1"],
-    "webp": ["webp:90", "webp:60", "webp:30", "webp:5"],
-}
-COLOR_ONLY = ("saturation", "hsv_saturation", "chroma", "color_diffusion", "color_shift", "color_noise", "sharpen")
-PIPELINES = ["clean", *(ladder[2] for ladder in LADDERS.values()), "blur:2+noise:10+jpeg:40", "resample:3,lanczos"]
 
 
 @pytest.fixture(scope="module")
@@ -79,21 +34,6 @@ def photos() -> list[np.ndarray]:
 @pytest.fixture(scope="module")
 def photo() -> np.ndarray:
     return as_float(np.asarray(Image.open(PHOTOS / "astronaut__1.png")))
-
-
-def as_float(levels: np.ndarray) -> np.ndarray:
-    return levels.astype(np.float32) / np.float32(255)
-
-
-def flat(value: float, size: int = 256) -> np.ndarray:
-    return np.full((size, size, 3), value, dtype=np.float32)
-
-
-def degrade(text: str, pixels: np.ndarray, bits: int = 32, **options: int) -> np.ndarray:
-    return parse_degradation(text).apply(pixels, bits=bits, **options)
-
-
-# --- families against references ---
 
 
 @pytest.mark.parametrize("sigma", [0.5, 2.0, 7.0])
@@ -358,9 +298,6 @@ def test_color_blocks_cover_the_area_they_say() -> None:
     assert np.mean(covered) == pytest.approx(0.02, abs=0.002)
 
 
-# --- properties of all families ---
-
-
 def test_every_family_is_in_the_ladders_and_in_the_table_of_the_document() -> None:
     names = [family.family for family in list_degradations()]
     assert names == sorted(LADDERS)
@@ -383,151 +320,6 @@ def test_the_distance_to_clean_rises_with_the_level(family: str, photos: list[np
     assert severities == sorted(severities)
     assert distances[0] > 0
     assert np.all(np.diff(distances) > 0), distances
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.sampled_from(PIPELINES),
-    st.integers(1, 24),
-    st.integers(1, 24),
-    st.sampled_from([1, 2, 3, 4]),
-    st.integers(0, 2**40),
-    st.sampled_from([8, 16]),
-)
-def test_same_picture_and_seed_same_pixels(
-    text: str, height: int, width: int, channels: int, seed: int, bits: int
-) -> None:
-    if text.split(":")[0] in COLOR_ONLY:
-        channels = 3
-    pixels = np.random.default_rng(seed).random((height, width, channels), dtype=np.float32)
-    kept = pixels.copy()
-    result = degrade(text, pixels, seed=seed, bits=bits)
-    np.testing.assert_array_equal(pixels, kept)
-    assert result.shape == pixels.shape and result.dtype == np.float32
-    assert result.min() >= 0 and result.max() <= 1
-    again = degrade(text, np.asfortranarray(pixels), seed=seed, bits=bits)
-    np.testing.assert_array_equal(result, again)
-    if bits == 8:
-        np.testing.assert_array_equal(result, as_float(np.rint(result * 255)))
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.sampled_from(sorted(LADDERS)), st.floats(0, 1))
-def test_the_canonical_text_names_the_same_pipeline(family: str, fraction: float) -> None:
-    limits = next(f for f in list_degradations() if f.family == family).level_range()
-    level = limits.low + fraction * (limits.high - limits.low)
-    number = str(round(level)) if family in ("jpeg", "webp", "quantize") else repr(level)
-    pipeline = parse_degradation(f"{family}:{number}{',1,2' if family == 'aniso_blur' else ''}")
-    assert parse_degradation(pipeline.text) == pipeline
-    assert parse_degradation(pipeline.text).text == pipeline.text
-
-
-def test_random_numbers_depend_on_seed_picture_text_and_step() -> None:
-    grey = flat(0.5, 64)
-
-    def noise(text: str, pixels: np.ndarray = grey, seed: int = 0) -> np.ndarray:
-        return (degrade(text, pixels, seed=seed) - pixels).ravel()
-
-    reference = noise("noise:20")
-    other_picture = grey.copy()
-    other_picture[0, 0] = 0
-    for other in (noise("noise:20", seed=1), noise("noise:20", other_picture), noise("noise:30")):
-        assert abs(np.corrcoef(reference, other)[0, 1]) < 0.05
-    # Streams of their own add like independent noise: sqrt(2) times; a shared stream would double it.
-    assert noise("noise:20+noise:20").std() == pytest.approx(2**0.5 * reference.std(), rel=0.03)
-
-
-# --- pipelines ---
-
-
-def test_before_steps_act_on_the_large_picture_and_after_steps_on_the_small_one(photo: np.ndarray) -> None:
-    expected = shrink(degrade("blur:3", photo), 4)
-    np.testing.assert_array_equal(degrade("blur:3", photo, scale=4), expected)
-    np.testing.assert_array_equal(degrade("clean", photo, scale=4), shrink(photo, 4))
-    np.testing.assert_array_equal(degrade("jpeg:20", photo, scale=4), degrade("jpeg:20", shrink(photo, 4)))
-    np.testing.assert_array_equal(degrade("blur:3+jpeg:20", photo, scale=4), degrade("jpeg:20", expected))
-    noise = degrade("noise:20", flat(0.5), scale=4) * 255
-    assert noise.shape == (64, 64, 3) and noise.std() == pytest.approx(20, rel=0.03)
-
-
-def test_steps_act_in_the_order_written(photo: np.ndarray) -> None:
-    np.testing.assert_array_equal(degrade("jpeg:10+blur:2", photo), degrade("blur:2", degrade("jpeg:10", photo)))
-    np.testing.assert_array_equal(degrade("blur:2+jpeg:10", photo), degrade("jpeg:10", degrade("blur:2", photo)))
-    assert np.abs(degrade("jpeg:10+blur:2", photo) - degrade("blur:2+jpeg:10", photo)).mean() > 1e-3
-
-
-def test_an_after_step_before_a_before_step_is_refused_only_when_shrinking(photo: np.ndarray) -> None:
-    pipeline = parse_degradation("noise:10+blur:2")
-    pipeline.check_scale(1)
-    with pytest.raises(InputError, match=r"noise acts after shrinking and blur before it: write blur:2\+noise:10"):
-        pipeline.apply(photo, scale=4)
-
-
-def test_clean_keeps_an_8_bit_picture_and_rounds_others(photo: np.ndarray) -> None:
-    clean = parse_degradation("clean")
-    np.testing.assert_array_equal(clean.apply(photo), photo)
-    np.testing.assert_array_equal(clean.apply(flat(0.3, 4), bits=16), flat(0.3, 4))
-    np.testing.assert_allclose(clean.apply(flat(0.3, 4)), round(0.3 * 255) / 255, rtol=1e-6)
-
-
-def test_names_and_levels_of_pipelines() -> None:
-    clean, single, double = (parse_degradation(text) for text in ("clean", "jpeg:30", "blur:2 + noise:10"))
-    assert (clean.text, clean.family, clean.level) == ("clean", "clean", None)
-    assert (single.text, single.family, single.level) == ("jpeg:30", "jpeg", 30)
-    assert (double.text, double.family, double.level) == ("blur:2+noise:10", "blur+noise", None)
-    assert clean == Pipeline()
-
-
-@pytest.mark.parametrize(
-    ("text", "canonical"),
-    [
-        ("blur:4.0", "blur:4"),
-        ("brightness:+1e1+noise:2", "brightness:10+noise:2"),
-        ("brightness:-0", "brightness:0"),
-        ("resample:2,bicubic", "resample:2"),
-        ("resample:2, nearest", "resample:2,nearest"),
-        ("aniso_blur:4,1,45.00", "aniso_blur:4,1,45"),
-        ("blur:1.23456789", "blur:1.23457"),
-    ],
-)
-def test_canonical_text(text: str, canonical: str) -> None:
-    assert parse_degradation(text).text == canonical
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("blurr:4", "unknown degradation 'blurr': did you mean blur"),
-        ("zzz", "unknown degradation 'zzz': use one of clean, aniso_blur, blur,"),
-        ("blur", "'blur' is written blur:LEVEL: level 0 to 50 (sigma in HR pixels)"),
-        ("blur:", "level '' of 'blur' is not a number: use 0 to 50 (sigma in HR pixels)"),
-        ("blur:soft", "level 'soft' of 'blur' is not a number"),
-        ("noise:10+blur:4+", "level '4+' of 'blur' is not a number"),
-        ("noise:256", "level 256 of 'noise' is out of range: use 0 to 255 (sigma in 0..255 units)"),
-        ("blur:nan", "level nan of 'blur' is out of range"),
-        ("blur:-1", "level -1 of 'blur' is out of range"),
-        ("jpeg:30.5", "level '30.5' of 'jpeg' is not a whole number: use 1 to 100 (quality)"),
-        ("jpeg:10000000", "level 10000000 of 'jpeg' is out of range"),
-        ("blur:4,2", "'blur' is written blur:LEVEL: got 2 values"),
-        ("aniso_blur:4,2", "written aniso_blur:LEVEL,ACROSS,ANGLE: got 2 values"),
-        ("aniso_blur:4,2,400", "angle 400 of 'aniso_blur' is out of range"),
-        ("resample:2,bicubical", "unknown interpolation 'bicubical' of 'resample': did you mean bicubic"),
-        ("clean+blur:2", "clean stands alone"),
-        ("", "names no degradation"),
-    ],
-)
-def test_bad_text_gets_one_line_with_the_remedy(text: str, message: str) -> None:
-    with pytest.raises(InputError) as caught:
-        parse_degradation(text)
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_bad_calls_are_refused() -> None:
-    with pytest.raises(InputError, match="scale 0"):
-        Pipeline().apply(flat(0.5, 8), scale=0)
-    with pytest.raises(ValueError, match=r"shape \(H, W, C\)"):
-        Pipeline().apply(np.zeros((8, 8), dtype=np.float32))
 
 
 @pytest.mark.parametrize("name", ["blur", "clean"])
@@ -556,34 +348,3 @@ def test_the_neutral_level_changes_nothing(family: type[Degradation]) -> None:
     harmless = parse_degradation(f"{family.family}:{family.neutral_level}").apply(pixels)
     # File formats at their best still round colours.
     assert np.abs(harmless - pixels).mean() <= (0.02 if family.family in ("jpeg", "jpeg2000", "webp") else 1e-6)
-
-
-@given(st.integers(0, 2**32))
-def test_drawn_levels_lie_between_the_ends_and_keep_their_kind(seed: int) -> None:
-    drawn = parse_drawn("blur:0.5..4+noise:10+jpeg:30..95").draw(np.random.default_rng(seed))
-    blur, noise, jpeg = drawn.steps
-    assert 0.5 <= blur.level <= 4 and noise.level == 10 and 30 <= jpeg.level <= 95 and isinstance(jpeg.level, int)
-    assert parse_degradation(drawn.text) == drawn
-
-
-def test_steps_that_drive_pixels_beyond_all_bounds_are_refused(photo: np.ndarray) -> None:
-    for text in ("+".join(["contrast:10"] * 60), "+".join([*["contrast:10"] * 20, "poisson:100000"])):
-        with pytest.raises(InputError, match="beyond all bounds"):
-            degrade(text, photo[:16, :16])
-    assert np.isfinite(degrade("contrast:10+contrast:10+poisson:100000", photo[:16, :16])).all()
-
-
-def test_the_ends_of_a_range_are_whole_numbers_as_written() -> None:
-    drawn = parse_drawn("blur:.1..5")
-    assert (drawn.low.text, drawn.high.text) == ("blur:0.1", "blur:5")
-    assert parse_drawn("brightness:-8..+8").high.text == "brightness:8"
-    for text in ("noise:1..2e1", "noise:1e0..2", "noise:0..1..2", "noise:1_0..2"):
-        with pytest.raises(InputError, match="not a number"):
-            parse_drawn(text)
-
-
-def test_drawn_levels_are_spread_evenly() -> None:
-    random = np.random.default_rng(0)
-    levels = [parse_drawn("noise:0..20").draw(random).steps[0].level for _ in range(2000)]
-    assert np.allclose(np.quantile(levels, [0.01, 0.25, 0.5, 0.75, 0.99]), [0.2, 5, 10, 15, 19.8], atol=1)
-    assert parse_drawn("clean").draw(random).text == "clean"

@@ -3,9 +3,10 @@
     python tools/try_docs.py HR OUT [--seconds 900] [--only TEXT]
 
 HR holds the folders of `tools/prepare_photos.py`. A page's commands are run one after the other in OUT/PAGE, among stand-ins for the files
-they name (photos, mynet.pth, DIV2K_valid_HR ...); what a command reads and an earlier page wrote is linked there. What takes longer than
-``--seconds`` is interrupted as by Ctrl-C, and must say how one goes on; servers are asked for their page before. OUT/try.csv has a row for
-each command, also of one that was begun before; rows that are there are not run again. Exits with 1 where a command was refused or failed.
+they name (photos, mynet.pth, DIV2K_valid_HR ...); what a command reads and an earlier page wrote is linked there. What several pages
+print is run once. What takes longer than ``--seconds`` is interrupted as by Ctrl-C, and must say how one goes on; servers are asked for
+their page before. OUT/try.csv has a row for each command, also of one that was begun before; rows that are there are not run again. Exits
+with 1 where a command was refused or failed.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def main(hr: Path, out: Path, seconds: float, only: str) -> int:
         make_stand_ins(given, hr)
     record = out / "try.csv"
     rows = list(csv.DictReader(record.open())) if record.exists() else []
-    done, folders = {(row["page"], row["command"]) for row in rows}, [given]
+    done, ran, folders = {(row["page"], row["command"]) for row in rows}, {row["command"]: row for row in reversed(rows)}, [given]
     for page, words in printed("ddrscope") + helped():
         command, folder = shlex.join(words), out / page.replace(" --help", "-help")
         if folder not in folders:
@@ -61,10 +62,12 @@ def main(hr: Path, out: Path, seconds: float, only: str) -> int:
             continue
         if ELSEWHERE.search(command):
             row = {"page": page, "command": command, "code": "", "seconds": "", "said": "not run: needs what is not on this machine"}
+        elif command in ran:
+            row = ran[command] | {"page": page, "seconds": "", "said": f"as on {ran[command]['page']}"}
         else:
             folder.mkdir(parents=True, exist_ok=True)
             link_inputs(words, folder, folders)
-            row = {"page": page, "command": command} | run(words, folder, seconds)
+            row = ran[command] = {"page": page, "command": command} | run(words, folder, seconds)
         rows.append(row)
         print(f"{row['code']:>4} {row['seconds']:>6} {page}: {command}\n            {row['said']}", flush=True)
         with record.open("w", newline="") as file:

@@ -48,8 +48,7 @@ class ExportTask:
 
     def open(self) -> Export:
         """Load the network."""
-        network = load_network(self.network, global_residual=self.global_residual, trust=self.trust)
-        network.module.to(self.device)
+        network = load_network(self.network, global_residual=self.global_residual, trust=self.trust).to(self.device)
         return Export(self, network)
 
 

@@ -103,9 +103,8 @@ class Analysis:
     def _load(self, spec: str) -> Network:
         if spec in self.named:
             return self.named[spec]
-        network = load_network(spec, global_residual=self.settings.global_residual, trust=self.settings.trust)
-        network.module.to(self.settings.device)
-        return network
+        settings = self.settings
+        return load_network(spec, global_residual=settings.global_residual, trust=settings.trust).to(settings.device)
 
     def _samples(self, network: Network) -> Samples:
         key = (network.scale, network.channels)

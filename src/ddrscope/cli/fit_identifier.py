@@ -82,8 +82,7 @@ def command(
             raise InputError(f"{out} was fitted to other pictures: give --overwrite to replace it or another --out")
         common.say(f"{out} is there and was fitted to these pictures: nothing to do")
         return
-    loaded = load_network(network)
-    loaded.module.to(common.check_device(device))
+    loaded = load_network(network).to(common.check_device(device))
     descriptor = Descriptor(loaded, default_poolings(loaded), precision)  # type: ignore[arg-type]
     # All that decides what a shard of descriptors holds.
     settings = {

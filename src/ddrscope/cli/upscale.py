@@ -69,8 +69,7 @@ def command(
 ) -> None:
     common.use_threads(threads)
     common.keep_freed_memory()
-    loaded = load_network(network, global_residual=global_residual, trust=trust)
-    loaded.module.to(common.check_device(device))
+    loaded = load_network(network, global_residual=global_residual, trust=trust).to(common.check_device(device))
     # Results below one of the sources are no sources.
     files = [file for file in find_pictures(list(sources)) if isinstance(file.path, str) or not file.path.is_relative_to(out.resolve())]
     if not files:

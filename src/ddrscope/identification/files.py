@@ -76,7 +76,7 @@ def load_identifier(path: Path | None = None, device: str = "cpu", precision: st
     network = load_named_network(settings.get("network"), f"{path}: network")
     if network.sha256 != settings.get("sha256"):
         raise InputError(f"{path} was fitted to another {settings['network']} than the one here: fit it anew (ddrscope fit-identifier)")
-    network.module.to(device)
+    network.to(device)
     try:
         identifier = _identifier(tensors, settings)
         descriptor = Descriptor(network, settings["poolings"], precision)  # type: ignore[arg-type]

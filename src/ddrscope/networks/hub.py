@@ -160,8 +160,7 @@ def _same_outputs(network: Network, again: Network) -> bool:
     side = -(-max(16, network.minimum_size) // network.size_multiple) * network.size_multiple
     device = next(network.module.parameters()).device
     batch = torch.rand(1, network.channels, side, side, generator=torch.Generator().manual_seed(0))
-    again.module.to(device)
-    return torch.equal(network(batch.to(device)), again(batch.to(device)))
+    return torch.equal(network(batch.to(device)), again.to(device)(batch.to(device)))
 
 
 def _card(network: Network) -> str:

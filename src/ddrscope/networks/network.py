@@ -58,6 +58,11 @@ class Network:
     def __call__(self, batch: Tensor) -> Tensor:
         return (self.run or self.module)(batch)
 
+    def to(self, device: str | torch.device) -> Network:
+        """Move the module to ``device``; returns this network, as ``nn.Module.to`` does."""
+        self.module.to(device)
+        return self
+
     def describe(self) -> dict[str, Any]:
         """What is known about the network, as JSON values by field name."""
         hidden = ("module", "run")
@@ -88,7 +93,7 @@ def random_twin(network: Network, seed: int = 0) -> Network:
         torch.manual_seed(seed)
         _redraw(twin.module.cpu())
     digest = weights_sha256(twin.module)
-    twin.module.to(device)
+    twin.to(device)
     return dataclasses.replace(
         twin, name=f"{network.name} (random weights)", source=f"random weights, seed {seed}", sha256=digest
     )

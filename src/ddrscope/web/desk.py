@@ -34,8 +34,7 @@ def open_desk(identifier: PictureIdentifier, network: Network, limits: Limits, d
     """A desk whose map is that of ``network``, or of `MAPPER` where ``network`` is not steered by what it sees."""
     mapper = network
     if not isinstance(network.module, GuidedSRResNet):
-        mapper = load_network(MAPPER)
-        mapper.module.to(device)
+        mapper = load_network(MAPPER).to(device)
     return Desk(identifier, network, map_embeddings(mapper), limits)
 
 

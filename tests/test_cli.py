@@ -22,7 +22,10 @@ from PIL import Image
 from ddrscope import cli
 from ddrscope.analysis.result import EMBEDDING_COLUMNS
 from ddrscope.cli.app import COMMANDS, app, repeat_options
+from ddrscope.cli.common import settle_precision
+from ddrscope.features import execution
 from ddrscope.images import bundled_photos
+from ddrscope.store import RunFolder
 
 DDRSCOPE = [str(Path(sys.executable).with_name("ddrscope"))]
 QUICK = ["--limit", "6", "--crop", "64", "--layers", "body.15", "--tsne-seeds", "1"]
@@ -301,6 +304,24 @@ def test_help_lists_every_command_without_waiting_for_pytorch() -> None:
         assert "Usage:" in run(name, "--help").stdout
     nothing = run("models")
     assert nothing.returncode == 2 and "  layers " in nothing.stderr
+
+
+def test_one_picture_is_identified_without_waiting_for_pandas_and_scikit_learn() -> None:
+    code = "import sys, ddrscope.cli.identify; print({'pandas', 'scipy', 'sklearn', 'matplotlib'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
+
+
+@pytest.mark.parametrize("begun, other", [("float32", "bfloat16"), ("bfloat16", "float32")])
+def test_a_run_goes_on_in_the_precision_it_was_begun_in(
+    begun: str, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execution, "is_bfloat16_faster", lambda device: other == "bfloat16")
+    with RunFolder(tmp_path / "run", {"precision": begun}):
+        pass
+    assert settle_precision("auto", "cpu", tmp_path / "run") == begun
+    assert settle_precision("auto", "cpu", tmp_path / "none") == settle_precision("auto", "cpu", None) == other
+    # What was asked for is refused by the run's folder, not changed.
+    assert settle_precision(other, "cpu", tmp_path / "run") == other
 
 
 def test_a_command_that_was_stopped_names_no_option_that_it_lacks() -> None:

@@ -90,9 +90,9 @@ def test_more_is_called_clean_where_more_is_expected(fitted: DistortionIdentifie
     new = table(300, seed=1)
     shares = []
     for expected in (0.05, 0.2, 0.8):
-        fitted.set_params(clean_share=expected)
+        fitted.clean_share = expected
         shares.append(fitted.predict_proba(new["descriptors"], new["pictures"])[:, 0].mean())
-    fitted.set_params(clean_share=0.2)
+    fitted.clean_share = 0.2
     assert shares[0] < shares[1] < shares[2]
 
 

@@ -162,7 +162,7 @@ def evaluate(
     one = fit_to_samples(_identifier(made, TYPES, clean_share=1 / (1 + len(TYPES))), fitted, fit_table)
     evaluation = Evaluation(tested, one.find(test_table.descriptors, test_table.pictures), TYPES)
     if out and isinstance(made, Descriptor):
-        one.set_params(clean_share=CLEAN_SHARE)
+        one.clean_share = CLEAN_SHARE
         save_identifier(out / "identifier.safetensors", PictureIdentifier(made, one, TYPES, about))
         names = ["clean", *TYPES]
         pd.DataFrame(evaluation.confusion(), index=names, columns=names).to_csv(out / "confusion.csv")

@@ -182,7 +182,7 @@ def judge_photo(distorter: Distorter, photo: int, identifier: Path | None, preci
     fitted, rows = load_identifier(identifier, precision=precision), []
     tiles = 2 if distorter.side <= TEST_SIDE else MAX_TILES
     # As in the benchmark: clean is one of 25 kinds.
-    fitted.identifier.set_params(clean_share=1 / len(fitted.names))
+    fitted.identifier.clean_share = 1 / len(fitted.names)
     for number, (kind, makers) in enumerate(FOREIGN.items()):
         for index, (tool, make) in enumerate(makers):
             clean = distorter.draw(photo, (number, index), [])

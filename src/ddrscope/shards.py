@@ -38,6 +38,11 @@ def pack(table: pa.Table) -> bytes:
     return stream.getvalue()
 
 
+def parts_of(out: Path) -> Path:
+    """The folder in which a file is made."""
+    return out.with_name(f"{out.name}.parts")
+
+
 class ShardedFile:
     """FILE in the making: which pictures are still to do, the shards that are done, and what is left on disk at the end.
 
@@ -59,7 +64,7 @@ class ShardedFile:
         self.resume, self.overwrite = resume, overwrite
         self.manifest = out.with_name(f"{out.name}.manifest.json")
         self._settings = dict(settings) | {"sources": [str(source) for source in sources]}
-        self._run = RunFolder(out.with_name(f"{out.name}.parts"), self._settings, resume, overwrite)
+        self._run = RunFolder(parts_of(out), self._settings, resume, overwrite)
         self._folder = self._run.parts
 
     def is_finished(self) -> bool:

@@ -132,6 +132,14 @@ def manifest(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def begun_settings(manifest: Path) -> dict[str, Any] | None:
+    """The settings in a manifest, of a run that is to go on; None where there is no manifest that can be read."""
+    try:
+        return dict(read_json(manifest)["settings"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 class RunFolder:
     """The output folder of one run: refuses another run's, resumes its own, keeps two processes apart.
 
@@ -199,12 +207,9 @@ class RunFolder:
             raise InputError(
                 f"{self.path} is not empty: give --resume to go on with it, --overwrite to replace it, or another --out"
             )
-        try:
-            before = dict(read_json(self.path / MANIFEST)["settings"])
-        except (OSError, ValueError, KeyError, TypeError):
-            raise InputError(
-                f"{self.path} holds no run that could be resumed: give --overwrite or another --out"
-            ) from None
+        before = begun_settings(self.path / MANIFEST)
+        if before is None:
+            raise InputError(f"{self.path} holds no run that could be resumed: give --overwrite or another --out")
         differing = [key for key in self.settings if before.get(key) != self.settings[key]]
         if differing:
             key = differing[0]

@@ -96,6 +96,7 @@ def command(
 ) -> None:
     given_sets = common.named_values("--set", sets or [])
     given_series = common.named_values("--series", series or [])
+    threads, device = common.use_threads(threads), common.check_device(device)
     settings = AnalysisSettings(
         networks=tuple(networks or (() if given_series else DEFAULT_NETWORKS)),
         images=tuple(images or ()),
@@ -111,10 +112,9 @@ def command(
         content=content,  # type: ignore[arg-type]
         seed=seed,
         tsne_seeds=tsne_seeds,
-        precision=precision,  # type: ignore[arg-type]
-        device=common.check_device(device),
+        precision=common.settle_precision(precision, device, out if resume else None),
+        device=device,
     )
-    threads = common.use_threads(threads)
     with RunFolder(out, settings.to_dict(), resume, overwrite) as folder:
         if (out / "analysis.json").exists() and resume:
             result, page = AnalysisResult.load(out), out / "report.html"

@@ -9,7 +9,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
 
 import torch
 import typer
@@ -19,9 +20,10 @@ from rich.progress import Progress as Bars
 
 from ddrscope.cluster import Task, Worker, run_here, run_on_cluster
 from ddrscope.errors import InputError, escaped, printable
+from ddrscope.features import execution
 from ddrscope.progress import Progress
 from ddrscope.shards import ShardedFile
-from ddrscope.store import without_nan
+from ddrscope.store import MANIFEST, begun_settings, without_nan
 
 # What numpy and scikit-learn take.
 Seed = Annotated[int, typer.Option("--seed", help="Seed of every random number.", show_default=True, min=0, max=(1 << 32) - 1)]
@@ -61,6 +63,18 @@ def use_threads(count: int) -> int:
     if count:
         torch.set_num_threads(count)
     return torch.get_num_threads()
+
+
+def settle_precision(precision: str, device: str, begun: Path | None) -> Literal["float32", "bfloat16"]:
+    """The precision of the whole run: ``auto`` is that of the run to go on with, in the folder ``begun``, or what is faster here.
+
+    Timed anew, a busy or another machine might settle it otherwise, and half of the numbers would be of the one, half of the other.
+    """
+    execution.check_precision(precision)
+    before = (begun_settings(begun / MANIFEST) or {}).get("precision") if begun else None
+    if precision == "auto" and before in ("float32", "bfloat16"):
+        return cast(Literal["float32", "bfloat16"], before)
+    return execution.settled(cast(execution.Precision, precision), torch.device(device))
 
 
 def keep_freed_memory() -> None:

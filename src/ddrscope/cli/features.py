@@ -16,7 +16,7 @@ from ddrscope.export import SHARD_PICTURES, Export, ExportTask, check_out, join_
 from ddrscope.features import VIEWS
 from ddrscope.images import bundled_photos
 from ddrscope.networks import load_network
-from ddrscope.shards import ShardedFile
+from ddrscope.shards import ShardedFile, parts_of
 
 HELP = """Write a network's features to a file for other tools.
 
@@ -66,9 +66,10 @@ def command(
         raise InputError(f"--crop {crop} is no multiple of the network's scale {loaded.scale}")
     pipeline = parse_degradation(degrade)
     pipeline.check_scale(loaded.scale)
+    settled = common.settle_precision(precision, device, parts_of(out) if resume else None)
     settings = {
         "network": loaded.sha256 or network, "degrade": pipeline.text, "layer": layer, "view": view, "crop": crop, "seed": seed,
-        "precision": precision,
+        "precision": settled,
     }  # fmt: skip
     shards = ShardedFile(out, images or [bundled_photos()], settings, resume, overwrite, SHARD_PICTURES)
     if shards.is_finished():
@@ -78,7 +79,7 @@ def command(
         chosen = choose_layers(loaded, (layer,) if layer else (), _sample(loaded.channels, crop // loaded.scale, device))
         if len(chosen) > 2:
             raise InputError(f"--layer {layer} names {len(chosen) - 1} layers ({', '.join(chosen[:3])} ...): name one")
-        task = ExportTask(network, chosen[0], view, pipeline.text, crop, seed, precision, device, global_residual, trust)  # type: ignore[arg-type]
+        task = ExportTask(network, chosen[0], view, pipeline.text, crop, seed, settled, device, global_residual, trust)
         with common.progress() as bars:
             bars.start(f"{chosen[0]} of {loaded.name}", shards.pictures)
             common.make_shards(shards, task, Export(task, loaded), bars, cluster, threads)

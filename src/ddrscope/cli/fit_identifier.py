@@ -16,6 +16,7 @@ from ddrscope.identification.fit import describe_samples, fit_identifier
 from ddrscope.identification.samples import Distorter, Sample, labelled_samples
 from ddrscope.identification.tiles import TILE
 from ddrscope.networks import load_network
+from ddrscope.shards import parts_of
 from ddrscope.store import RunFolder
 
 HELP = """Fit an identifier to your own photographs, distortions or labelled pictures.
@@ -77,7 +78,7 @@ def command(
     photographs = sorted({sample.photo for sample in samples})
     about = {"photographs": photographs, "pictures": len(samples), "seed": seed}
     # Where pieces are left too, it died between writing the file and deleting them.
-    if out.exists() and resume and not out.with_name(out.name + ".parts").exists():
+    if out.exists() and resume and not parts_of(out).exists():
         if not about.items() <= load_identifier(out).about.items():
             raise InputError(f"{out} was fitted to other pictures: give --overwrite to replace it or another --out")
         common.say(f"{out} is there and was fitted to these pictures: nothing to do")

@@ -60,6 +60,8 @@ def command(
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
 ) -> None:
+    common.use_threads(threads)
+    device = common.check_device(device)
     settings = GeneralizationSettings(
         networks=tuple(networks),
         images=tuple(images or ()),
@@ -73,10 +75,9 @@ def command(
         global_residual=global_residual,
         trust=trust,
         seed=seed,
-        precision=precision,  # type: ignore[arg-type]
-        device=common.check_device(device),
+        precision=common.settle_precision(precision, device, out if resume else None),
+        device=device,
     )
-    common.use_threads(threads)
     with RunFolder(out, settings.to_dict(), resume, overwrite) as folder:
         if (out / "generalization.json").exists() and resume:
             result, page = GeneralizationResult.load(out), out / "report.html"

@@ -13,7 +13,7 @@ from ddrscope.identification import Identification, IdentifyTask
 from ddrscope.identification.run import check_format, join_tables
 from ddrscope.identification.tiles import MAX_TILES
 from ddrscope.images import PictureFile, find_pictures
-from ddrscope.shards import ShardedFile
+from ddrscope.shards import ShardedFile, parts_of
 
 HELP = """Name the damage in pictures: type, level, whether it is like anything known, and where.
 
@@ -53,13 +53,15 @@ def command(
     elif cluster:
         raise InputError("--cluster is for tables: give --out FILE")
     common.use_threads(threads)
-    task = IdentifyTask(identifier, _tile_limit(tiles), heatmap, common.check_device(device), precision)
+    device = common.check_device(device)
+    settled = common.settle_precision(precision, device, parts_of(out) if out and resume else None)
+    task = IdentifyTask(identifier, _tile_limit(tiles), heatmap, device, settled)
     worker = task.open()
     if out is None:
         _print(worker, find_pictures(list(sources)), as_json)
         return
     settings = {
-        "identifier": dict(worker.identifier.about), "tiles": task.tiles, "precision": precision,
+        "identifier": dict(worker.identifier.about), "tiles": task.tiles, "precision": settled,
         "heatmap": str(heatmap) if heatmap else None,
     }  # fmt: skip
     shards = ShardedFile(out, sources, settings, resume, overwrite)

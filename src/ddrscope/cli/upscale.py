@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ddrscope.cli import common
 from ddrscope.errors import InputError
-from ddrscope.features import Precision
 from ddrscope.identification import load_identifier
 from ddrscope.images import PictureFile, find_pictures
 from ddrscope.networks import load_network
@@ -74,7 +73,8 @@ def command(
     files = [file for file in find_pictures(list(sources)) if isinstance(file.path, str) or not file.path.is_relative_to(out.resolve())]
     if not files:
         raise InputError(f"every picture lies below --out {out}, where results go: choose an --out elsewhere")
-    run = UpscaleRun(loaded, files, out, scale, format, tile, overlap, cast(Precision, precision))
+    settled = common.settle_precision(precision, device, out if resume else None)
+    run = UpscaleRun(loaded, files, out, scale, format, tile, overlap, settled)
     known = map_embeddings(loaded) if explain else None
     identifier = load_identifier(None, device) if identify else None
 
@@ -99,7 +99,7 @@ def command(
 
     settings = {
         "network": loaded.describe(), "files": [str(file.path) for file in files], "scale": scale, "format": format, "tile": tile,
-        "overlap": overlap, "precision": precision, "compare": compare, "explain": explain, "identify": identify,
+        "overlap": overlap, "precision": settled, "compare": compare, "explain": explain, "identify": identify,
     }  # fmt: skip
     before = earlier_results(out) if overwrite else []
     with RunFolder(out, settings, resume, overwrite) as folder:

@@ -61,10 +61,16 @@ def check_precision(name: str) -> None:
         raise InputError(f"--precision {name} is unknown: choose {', '.join(PRECISIONS)}")
 
 
+def settled(precision: Precision, device: torch.device) -> Literal["float32", "bfloat16"]:
+    """What ``precision`` is on the device: ``auto`` is bfloat16 where `is_bfloat16_faster`."""
+    if precision != "auto":
+        return precision
+    return "bfloat16" if is_bfloat16_faster(device) else "float32"
+
+
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:
     """The context in which to run a network: bfloat16 autocast where asked, or where `auto` finds it faster."""
-    enabled = precision == "bfloat16" or (precision == "auto" and is_bfloat16_faster(device))
-    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+    return torch.autocast(device.type, torch.bfloat16, enabled=settled(precision, device) == "bfloat16")
 
 
 def fastest_memory_format(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
 from torch import Tensor
 from torch.nn import functional
 
@@ -36,7 +35,7 @@ class Findings:
     novelty: NDArray[np.float64]
 
 
-class DistortionIdentifier(BaseEstimator):
+class DistortionIdentifier:
     """Names distortions by descriptors, several descriptors (tiles) to a picture; fitted, predicts as scikit-learn's classifiers do.
 
     ``types`` are the names of the distortions, without clean. As many heads as ``folds`` are fitted, each without the photographs of one

@@ -6,9 +6,8 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 
 from ddrscope.errors import InputError, escaped, printable
@@ -19,6 +18,9 @@ from ddrscope.images import PictureFile, read_ahead
 from ddrscope.images.reading import Reading
 from ddrscope.shards import DIGEST, pack, write_parquet
 from ddrscope.store import atomic_write
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Shards are joined so many rows at a time, whatever their number: memory stays the same.
 ROWS_AT_ONCE = 8192
@@ -89,6 +91,9 @@ class Identification:
 
     def table(self, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
         """Rows as a table whose columns have one type each, empty or not."""
+        # Imported where a table is made: to identify one picture need not wait for it.
+        import pandas as pd
+
         numbers = ("probability", "level", "level_low", "level_high", "novelty")
         types = {"path": "string", "type": "string", "group": "string"} | dict.fromkeys(numbers, "Float64")
         types |= {"unseen": "boolean", "error": "string"} | {f"p_{name}": "Float64" for name in self.identifier.names}

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ddrscope.features.execution import is_bfloat16_faster
+from ddrscope.features.execution import settled
 from ddrscope.networks.discriminator import PatchDiscriminator
 from ddrscope.networks.perceptual import perceptual_network
 from ddrscope.store import atomic_write
@@ -173,7 +173,7 @@ def settle_precision(recipe: Recipe, device: torch.device, begun: Path) -> Recip
     if begun.exists():
         # Timed anew, a busy or another machine might settle it otherwise, and the training would not go on.
         return dataclasses.replace(recipe, precision=load_checkpoint(begun, {})["recipe"]["precision"])
-    return dataclasses.replace(recipe, precision="bfloat16" if is_bfloat16_faster(device) else "float32")
+    return dataclasses.replace(recipe, precision=settled(recipe.precision, device))
 
 
 def as_trained(photos: PhotoPairs, recipe: Recipe) -> PhotoPairs:

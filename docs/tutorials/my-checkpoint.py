@@ -82,8 +82,8 @@ figure.set_size_inches(9, 3.2)
 figure
 
 # %% [markdown]
-# Colours part at the right and mix at the left. That is what to take from the planes: who lies among whom. Distances between clusters, their sizes and the
-# axes mean nothing, and one plane is one seed ([t-SNE planes](../reading.md#t-sne-planes)).
+# This is the *flattened* view. At the right the blurred pictures draw together, while clean and noisy ones still lie mixed (5-NN is at chance there); at the left the versions of one picture lie together.
+# What to take from the planes: who lies among whom. Distances between clusters, their sizes and the axes mean nothing, and one plane is one seed ([t-SNE planes](../reading.md#t-sne-planes)).
 #
 # ## Keep it
 #

@@ -14,7 +14,8 @@ from ddrscope.store import RunFolder
 HELP = """Score networks without ground truth (SRGA): which of them generalizes better to these pictures?
 
 SRGA compares how a network's features are distributed on a set with how they are on clean pictures: 0 is no difference, smaller is
-better. It stands beside image-quality measures, not instead of them. NETWORK as for `ddrscope analyze`.
+taken for better; on noise that is wrong for networks with a global residual (docs/generalization.md). It stands beside image-quality
+measures, not instead of them. NETWORK as for `ddrscope analyze`.
 
 Writes generalization.json, generalization.csv, figures/ (PNG and PDF) and report.html into --out.
 

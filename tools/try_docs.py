@@ -79,13 +79,17 @@ def main(hr: Path, out: Path, seconds: float, only: str) -> int:
 
 def link_inputs(words: list[str], folder: Path, folders: list[Path]) -> None:
     """Link what the command names and ``folder`` lacks, from the page that wrote it last, or from the stand-ins."""
-    named = [word for before, word in zip(words, words[1:], strict=False) if before != "--out" and not word.startswith("-")]
+    named = [word for before, word in zip(words[1:], words[2:], strict=False) if before != "--out" and not word.startswith("-")]
     for word in named:
-        top = word.partition("=")[2].split("/")[0] if "=" in word else word.split("/")[0]
+        pattern = word.partition("=")[2] or word
+        top = pattern.split("/")[0]
+        if not top or any(folder.glob(pattern)):
+            continue
         for other in reversed(folders):
-            if top and other != folder and (other / top).exists() and not (folder / top).exists():
+            if other != folder and any(other.glob(pattern)):
                 # A copy made of links: what a command writes there stays in its own page's folder.
                 subprocess.run(["cp", "-rsL", str((other / top).resolve()), str(folder / top)], check=True)
+                break
 
 
 def run(words: list[str], folder: Path, seconds: float) -> dict[str, str]:

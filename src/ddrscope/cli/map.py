@@ -20,7 +20,7 @@ degradation or set. They are read in batches: measures are exact, t-SNE sees a s
 \b
 Examples:
   ddrscope map clean=clean.parquet blurred=blurred.parquet --out map
-  ddrscope map features.parquet --label camera --sample 10000 --out map
+  ddrscope map features.parquet --label camera --sample 10000 --out cameras
 """
 
 

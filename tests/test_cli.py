@@ -324,6 +324,19 @@ def test_a_run_goes_on_in_the_precision_it_was_begun_in(
     assert settle_precision(other, "cpu", tmp_path / "run") == other
 
 
+@pytest.mark.parametrize("begun", ["float32", "bfloat16"])
+def test_features_go_on_in_the_precision_they_were_begun_in(begun: str, tmp_path: Path) -> None:
+    out = tmp_path / "features.parquet"
+    words = ["features", "srgan-wgr", "--images", str(bundled_photos() / "c*.png"), "--crop", "64", "--layer", "body.0", "--view", "pooled"]
+    stopped = "from ddrscope import cli; from ddrscope.cli import common; common.make_shards = lambda *_: 1 / 0; cli.main({})"
+    begin = [*words, "--out", str(out), "--precision", begun]
+    assert subprocess.run([sys.executable, "-c", stopped.format(begin)], capture_output=True).returncode
+    # One of the two is not what auto is here.
+    done = run(*words, "--out", out, "--precision", "auto", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "features.parquet.manifest.json").read_text())["settings"]["precision"] == begun
+
+
 def test_a_command_that_was_stopped_names_no_option_that_it_lacks() -> None:
     group: Any = typer.main.get_command(app)
     for name in COMMANDS:

@@ -158,7 +158,7 @@ def test_training_leaves_the_guide_as_it_was(tmp_path: Path, guidance: str) -> N
     validation = PhotoPairs(find_pictures([bundled_photos()])[0].path, 4)
     training = Training(recipe, pairs, validation, tmp_path / "whole")
     training.run(lambda _: None)
-    result = training.pixel.result()
+    result = training.pixel.result
     assert isinstance(result, GuidedSRResNet) and result.modulate.weight.abs().max() > 0
     if guidance == "oracle":
         assert result.guide is None

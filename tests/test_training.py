@@ -89,7 +89,7 @@ def test_a_recipe_trains_on_levels_drawn_between_two_ends(photos: Path, tmp_path
         assert "trained on noise:10..20 and jpeg:20..30" in weights.metadata()["description"]
     # Rated on damaged pictures, of which bicubic enlargement makes less.
     judges = (training.judge, Judge(pairs))
-    damaged, clean = ([row.psnr_bicubic for row in one.validate(training.pixel.result(), 24, False)] for one in judges)
+    damaged, clean = ([row.psnr_bicubic for row in one.validate(training.pixel.result, 24, False)] for one in judges)
     assert np.mean(damaged) < np.mean(clean) - 1
 
 
@@ -134,8 +134,9 @@ def assert_bit_equal(one: Path, other: Path) -> None:
 def test_a_training_broken_off_and_resumed_ends_bit_equal(photos: Path, tmp_path: Path, loss: str, regularization: str) -> None:
     torch.set_num_threads(1)
     pairs = PhotoPairs(photos, 4)
-    recipe = tiny(f"adversarial.loss={loss}", f"adversarial.regularization={regularization}", "adversarial.perceptual=alex")
-    Training(recipe, pairs, pairs, tmp_path / "whole").run(lambda _: None, checkpoint_every=1, validate_every=3)
+    losses = [f"adversarial.loss={loss}", f"adversarial.regularization={regularization}", "adversarial.perceptual=alex"]
+    recipe = tiny(*losses, "validate_every=3")
+    Training(recipe, pairs, pairs, tmp_path / "whole").run(lambda _: None, checkpoint_every=1)
 
     for stage in ("pixel", "adversarial"):
 
@@ -144,10 +145,10 @@ def test_a_training_broken_off_and_resumed_ends_bit_equal(photos: Path, tmp_path
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            Training(recipe, pairs, pairs, tmp_path / "broken").run(break_off, checkpoint_every=2, validate_every=3)
+            Training(recipe, pairs, pairs, tmp_path / "broken").run(break_off, checkpoint_every=2)
     resumed = Training(recipe, pairs, pairs, tmp_path / "broken")
     assert [stage.step for stage in resumed.stages] == [6, 2]
-    resumed.run(lambda _: None, checkpoint_every=2, validate_every=3)
+    resumed.run(lambda _: None, checkpoint_every=2)
     assert_bit_equal(tmp_path / "whole", tmp_path / "broken")
     for stage in ("pixel", "adversarial"):
         logs = [list(csv.DictReader((tmp_path / run / stage / "log.csv").open())) for run in ("whole", "broken")]
@@ -168,18 +169,45 @@ def test_a_training_goes_on_in_the_precision_it_was_begun_in(photos: Path, tmp_p
     assert (resumed.recipe.precision, resumed.pixel.step) == (precision, 6)
 
 
-def test_the_kept_weights_lie_between_the_stages(photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("architecture", ["srresnet", "plain"])
+def test_weights_alone_go_on_from_their_step(photos: Path, tmp_path: Path, architecture: str) -> None:
+    """As on another machine, where the large checkpoints with their optimizers were not brought."""
     pairs = PhotoPairs(photos, 4)
-    stages = ["adversarial.learning_rate=0.05", "average=0.5"]
-    for share in ("0.25", "1"):
-        Training(tiny(*stages, f"adversarial.share={share}"), pairs, pairs, tmp_path / share).run(lambda _: None)
-    before, after, between = (
-        load_file(tmp_path / run / stage / "weights.safetensors")
-        for run, stage in (("1", "pixel"), ("1", "adversarial"), ("0.25", "adversarial"))
-    )
-    assert max((after[key] - before[key]).abs().max() for key in before) > 0.01
-    for key, value in between.items():
-        assert torch.allclose(value.float(), 0.75 * before[key].float() + 0.25 * after[key].float(), rtol=2e-3, atol=1e-4), key
+    recipe = tiny(f"architecture={architecture}", "average=0.5", "adversarial.learning_rate=0.01")
+
+    def break_off(progress) -> None:
+        if (progress.stage, progress.step) == ("adversarial", 4):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Training(recipe, pairs, pairs, tmp_path).run(break_off, checkpoint_every=2)
+    kept = load_file(tmp_path / "adversarial" / "weights.safetensors")
+    for stage in ("pixel", "adversarial"):
+        (tmp_path / stage / "checkpoint.pt").unlink()
+
+    resumed = Training(recipe, pairs, pairs, tmp_path)
+    assert [stage.step for stage in resumed.stages] == [6, 2]
+    state = resumed.stages[1].result.state_dict()
+    assert all(torch.equal(state[key], value.float()) for key, value in kept.items())
+    resumed.run(lambda _: None)
+    weights = tmp_path / "adversarial" / "weights.safetensors"
+    with safe_open(weights, framework="pt") as file:
+        assert file.metadata()["steps"] == "6"
+    assert not torch.equal(load_file(weights)["conv_last.weight"], kept["conv_last.weight"])
+
+    with pytest.raises(InputError, match="channels"):
+        Training(tiny("channels=8"), pairs, pairs, tmp_path)
+
+
+def test_a_training_starts_from_given_weights(photos: Path, tmp_path: Path) -> None:
+    pairs = PhotoPairs(photos, 4)
+    Training(tiny("adversarial.steps=0"), pairs, pairs, tmp_path / "first").run(lambda _: None)
+    weights = tmp_path / "first" / "pixel" / "weights.safetensors"
+    started = Training(tiny(f"start={weights}"), pairs, pairs, tmp_path / "second")
+    state = started.pixel.network.state_dict()
+    assert started.pixel.step == 0 and all(torch.equal(state[key], value.float()) for key, value in load_file(weights).items())
+    with pytest.raises(InputError, match=r"start = .*weights\.safetensors.*channels"):
+        Training(tiny(f"start={weights}", "channels=8"), pairs, pairs, tmp_path / "third")
 
 
 def command(photos: Path, out: Path, *changes: str) -> list[str]:
@@ -273,8 +301,8 @@ def test_a_training_learns(photos: Path, tmp_path: Path) -> None:
 
 def test_the_discriminator_learns_to_tell_made_from_real(photos: Path, tmp_path: Path) -> None:
     pairs = PhotoPairs(photos, 4)
-    recipe = tiny("adversarial.steps=60", "adversarial.discriminator_learning_rate=0.002", "adversarial.loss=vanilla")
-    Training(recipe, pairs, pairs, tmp_path).run(lambda _: None, validate_every=20)
+    recipe = tiny("adversarial.steps=60", "adversarial.discriminator_learning_rate=0.002", "adversarial.loss=vanilla", "validate_every=20")
+    Training(recipe, pairs, pairs, tmp_path).run(lambda _: None)
     rows = list(csv.DictReader((tmp_path / "adversarial" / "log.csv").open()))
     assert float(rows[-1]["discriminator_loss"]) < 1.0 < 2 * np.log(2)
     assert float(rows[-1]["real"]) > 0.6 > 0.4 > float(rows[-1]["made"])

@@ -109,7 +109,7 @@ def test_any_bytes_as_a_toml_file(folder: Path, data: bytes) -> None:
 
 def known_settings() -> st.SearchStrategy[dict[str, Any]]:
     """Changes of a recipe that are nearly right."""
-    keys = [*Recipe.__dataclass_fields__, "pixel.steps", "pixel.learning_rate", "adversarial.loss", "adversarial.share", ".", "a.b"]
+    keys = [*Recipe.__dataclass_fields__, "pixel.steps", "pixel.learning_rate", "adversarial.loss", "adversarial.r1_weight", ".", "a.b"]
     values = st.one_of(st.booleans(), st.integers(), st.floats(), st.text(max_size=5), NEARLY, st.lists(NEARLY, max_size=2), st.none())
     return st.dictionaries(st.sampled_from(keys), values, max_size=3)
 

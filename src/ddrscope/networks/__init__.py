@@ -5,6 +5,7 @@ from ddrscope.networks.guided import DegradationGuide, GuidedSRResNet
 from ddrscope.networks.hub import save_to_hub_folder
 from ddrscope.networks.loading import load_named_network, load_network
 from ddrscope.networks.network import Network, random_twin, tell_apart
+from ddrscope.networks.plain import PlainSR
 from ddrscope.networks.residual import ResidualMeasurement, measure_global_residual
 from ddrscope.networks.srresnet import SRResNet
 from ddrscope.networks.weights import save_network
@@ -16,6 +17,7 @@ __all__ = [
     "GuidedSRResNet",
     "ListedNetwork",
     "Network",
+    "PlainSR",
     "ResidualMeasurement",
     "SRResNet",
     "list_networks",

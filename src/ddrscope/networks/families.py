@@ -13,6 +13,7 @@ from ddrscope.networks.edsr import EDSR, edsr_shape, edsr_weights
 from ddrscope.networks.guided import DegradationGuide, GuidedSRResNet, guided_shape
 from ddrscope.networks.limits import AllocationLimit
 from ddrscope.networks.network import Network
+from ddrscope.networks.plain import PlainSR, plain_shape
 from ddrscope.networks.residual import measure_global_residual
 from ddrscope.networks.srresnet import SRResNet, basicsr_names, srresnet_shape
 from ddrscope.networks.weights import candidate_states
@@ -29,7 +30,8 @@ _SPANDREL = "https://github.com/chaiNNer-org/spandrel"
 def build_network(
     state: dict[str, Tensor], metadata: Mapping[str, str], name: str, global_residual: bool | None = None
 ) -> Network:
-    """The network that these weights belong to, loaded strictly: SRResNet, guided or not, EDSR, or one that spandrel knows.
+    """The network that these weights belong to, loaded strictly: SRResNet, guided or not, PlainSR, EDSR, or one that spandrel
+    knows.
 
     ``global_residual`` comes before the metadata; where neither says it, it is measured. Raises `InputError` for weights of an
     unknown architecture, and for a known one's that do not fit it.
@@ -38,6 +40,7 @@ def build_network(
         network = (
             _guided(candidate, metadata, name, global_residual)
             or _srresnet(basicsr_names(candidate), metadata, name, global_residual)
+            or _plain(candidate, metadata, name, global_residual)
             or _edsr(candidate, name)
             or _from_spandrel(candidate, name)
         )
@@ -117,6 +120,31 @@ def _guided(
         last_hr_layer="network.conv_last:input",
         # A mirror needs a second pixel.
         minimum_size=2,
+    )
+
+
+def _plain(
+    state: dict[str, Tensor], metadata: Mapping[str, str], name: str, option: bool | None
+) -> Network | None:
+    if not {"body.0.conv.weight", "conv_last.weight"} <= state.keys() or "conv_first.weight" in state:
+        return None
+    shape = _fitting(name, "PlainSR", lambda: plain_shape(state))
+
+    def build(global_residual: bool) -> PlainSR:
+        return _load_strictly(name, "PlainSR", lambda: PlainSR(**shape, global_residual=global_residual), state)
+
+    residual, source, notes = _residual(build, shape, metadata, option)
+    return Network(
+        name=name,
+        module=build(residual),
+        scale=shape["scale"],
+        channels=shape["in_channels"],
+        architecture="PlainSR",
+        global_residual=residual,
+        global_residual_source=source,
+        layers=(*(f"body.{n}" for n in range(shape["blocks"] - 1)), "conv_last:input"),
+        last_hr_layer="conv_last:input",
+        notes=notes,
     )
 
 

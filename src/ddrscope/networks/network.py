@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ddrscope.networks.guided import GuidedSRResNet
+from ddrscope.networks.plain import PlainSR
 from ddrscope.networks.srresnet import SRResNet
 
 
@@ -82,9 +83,9 @@ def tell_apart(networks: Sequence[Network], specs: Sequence[str]) -> list[Networ
 def random_twin(network: Network, seed: int = 0) -> Network:
     """The same graph with its weights drawn anew from ``seed``, as before training.
 
-    SRResNet, guided or not, by its own ``initialize``, which leaves a guide as it is; any other submodule by its ``reset_parameters``,
-    PyTorch's default for its kind; parameters without such a rule (tables of position biases, learned scales) from a normal
-    distribution of their own mean and standard deviation. The draw does not depend on the device and leaves the global random
+    SRResNet, guided or not, and PlainSR by their own ``initialize``, which leaves a guide as it is; any other submodule by its
+    ``reset_parameters``, PyTorch's default for its kind; parameters without such a rule (tables of position biases, learned scales)
+    from a normal distribution of their own mean and standard deviation. The draw does not depend on the device and leaves the global random
     state as it was.
     """
     twin = copy.deepcopy(network)
@@ -109,7 +110,7 @@ def weights_sha256(module: nn.Module) -> str:
 
 
 def _redraw(module: nn.Module) -> None:
-    if isinstance(module, SRResNet | GuidedSRResNet):
+    if isinstance(module, SRResNet | GuidedSRResNet | PlainSR):
         module.initialize()
         return
     reset = getattr(module, "reset_parameters", None)

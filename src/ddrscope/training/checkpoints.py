@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from ddrscope.errors import InputError
+from ddrscope.networks.weights import read_metadata, read_weights
 from ddrscope.store import atomic_write
 
 
@@ -29,9 +32,42 @@ def load_checkpoint(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any]:
         before = state["recipe"]
     except Exception:  # a foreign or damaged file can fail in any way
         raise InputError(f"{path} is not a checkpoint of a training: move it away or give another --out") from None
-    for key in recipe:
-        if before.get(key) != recipe[key]:
-            raise InputError(
-                f"{path} was begun with {key} = {before.get(key)}, not {recipe[key]}: give the same recipe or another --out"
-            )
+    _check_recipe(path, before, recipe)
     return state
+
+
+def load_weights(path: Path, module: nn.Module, recipe: Mapping[str, Any]) -> dict[str, str]:
+    """Load the weights that a stage of ``recipe`` wrote into ``module``; returns their metadata.
+
+    The precision may differ: another machine may be faster in another. Raises `InputError` for another recipe's weights and for a
+    file that is no stage's.
+    """
+    try:
+        metadata = read_metadata(path)
+        before = json.loads(metadata["recipe"])
+        _check_recipe(path, before, {key: value for key, value in recipe.items() if key != "precision"})
+        module.load_state_dict(read_weights(path).state)
+    except InputError:
+        raise
+    except Exception:  # an untrusted or damaged file can fail in any way
+        raise InputError(f"{path} is not of this training: move it away or give another --out") from None
+    return metadata
+
+
+def load_start(module: nn.Module, path: str) -> None:
+    """Load the weights file that a recipe's ``start`` names; raises `InputError` when it does not fit the network."""
+    try:
+        module.load_state_dict(read_weights(Path(path)).state)
+    except RuntimeError:
+        raise InputError(
+            f"start = {path} holds weights of another network than this recipe's: give the architecture, channels and blocks it was "
+            "trained with"
+        ) from None
+
+
+def _check_recipe(path: Path, before: Mapping[str, Any], recipe: Mapping[str, Any]) -> None:
+    # As JSON has them: a list where the recipe has a tuple.
+    for key, value in json.loads(json.dumps(recipe)).items():
+        written = json.loads(json.dumps(before.get(key)))
+        if written != value:
+            raise InputError(f"{path} was begun with {key} = {written}, not {value}: give the same recipe or another --out")

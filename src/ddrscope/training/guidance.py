@@ -13,7 +13,7 @@ from ddrscope.degradations.blur import AnisotropicBlur, GaussianBlur
 from ddrscope.degradations.compression import Jpeg
 from ddrscope.degradations.noise import GaussianNoise
 from ddrscope.errors import InputError
-from ddrscope.networks import DegradationGuide, GuidedSRResNet, SRResNet, load_named_network, random_twin
+from ddrscope.networks import DegradationGuide, GuidedSRResNet, PlainSR, SRResNet, load_named_network, random_twin
 from ddrscope.networks.guided import CELL
 from ddrscope.training.recipes import Recipe
 
@@ -21,14 +21,18 @@ from ddrscope.training.recipes import Recipe
 KNOWN = 7
 
 
-def build(recipe: Recipe) -> SRResNet | GuidedSRResNet:
-    """The untrained network of a recipe, its weights drawn from the recipe's seed."""
+def build(recipe: Recipe) -> SRResNet | PlainSR | GuidedSRResNet:
+    """The untrained network of a recipe, its weights drawn from the recipe's seed.
+
+    Raises `InputError` for guidance of a plain network.
+    """
     torch.manual_seed(recipe.seed)
-    network = SRResNet(
-        channels=recipe.channels, blocks=recipe.blocks, scale=recipe.scale, global_residual=recipe.global_residual
-    )
+    kind = PlainSR if recipe.architecture == "plain" else SRResNet
+    network = kind(channels=recipe.channels, blocks=recipe.blocks, scale=recipe.scale, global_residual=recipe.global_residual)
     if recipe.guidance == "none":
         return network
+    if not isinstance(network, SRResNet):
+        raise InputError(f"guidance={recipe.guidance} needs architecture=srresnet, not {recipe.architecture}")
     if recipe.guidance == "oracle":
         return GuidedSRResNet(network, None, KNOWN)
     return GuidedSRResNet(network, make_guide(recipe))

@@ -19,7 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ddrscope.networks import save_network
 from ddrscope.store import write_json
-from ddrscope.training.checkpoints import load_checkpoint, save_checkpoint
+from ddrscope.training.checkpoints import load_checkpoint, load_start, load_weights, save_checkpoint
 from ddrscope.training.devices import Devices
 from ddrscope.training.guidance import build, calibrate, margin_shown, told, without_margin
 from ddrscope.training.logs import Log
@@ -29,7 +29,6 @@ from ddrscope.training.recipes import AdversarialStage, PixelStage, Recipe
 
 # Validation pictures are cropped to so many LR pixels a side: a steady figure at a fraction of the time.
 VALIDATION_SIDE = 96
-VALIDATE_EVERY = 500
 CHECKPOINT_EVERY = 250
 CHECKPOINT = "checkpoint.pt"
 # Beyond the steps of any training: the patches that a guide's statistics are standardized by.
@@ -47,9 +46,10 @@ class Progress:
 
 
 class Stage(ABC):
-    """One stage of a training in its folder: ``checkpoint.pt``, the log, and at the end ``weights.safetensors`` and ``quality.json``.
+    """One stage of a training in its folder: ``checkpoint.pt``, ``weights.safetensors``, the log, and at the end ``quality.json``.
 
-    The folder is resumed when it holds a checkpoint of the same recipe; another recipe's raises `InputError`.
+    The folder is resumed when it holds a checkpoint of the same recipe, to the bit. Where only the weights are left, as on another machine,
+    the stage goes on from their step with an optimizer that begins anew. Files of another recipe raise `InputError`.
     """
 
     name: ClassVar[str]
@@ -62,6 +62,8 @@ class Stage(ABC):
         devices.check_batch(recipe.batch)
         self.network = build(recipe).to(devices.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.margin = margin_shown(self.network, recipe)
+        if recipe.start:
+            load_start(self.network, recipe.start)
         calibrate(self.network, (devices.to_device(self._batch(step).small) for step in CALIBRATION_STEPS))
         self.average = self._averaging()
         self.optimizer = self.adam(self.network.parameters(), self.settings.learning_rate)
@@ -89,9 +91,20 @@ class Stage(ABC):
         """Everything that the next step depends on."""
         return {"network": self.network, "average": self.average, "optimizer": self.optimizer}
 
+    @property
     def result(self) -> nn.Module:
         """The network this stage makes: the averaged weights."""
         return self.average.module
+
+    def save_weights(self) -> None:
+        """Write what another machine needs to go on: here the averaged weights, in half precision."""
+        save_network(self.weights, self.result, self.metadata())
+
+    def load_weights(self) -> None:
+        """Take up the step and weights that `save_weights` wrote."""
+        metadata = load_weights(self.weights, self.network, self._binding())
+        self.step, self.seconds = int(metadata["steps"]), float(metadata["seconds"])
+        self.average = self._averaging()
 
     @property
     def checkpoint(self) -> Path:
@@ -100,7 +113,7 @@ class Stage(ABC):
 
     @property
     def weights(self) -> Path:
-        """Where the result of the finished stage lies."""
+        """Where the averaged weights lie: those of the last checkpoint, at the end the result."""
         return self.folder / "weights.safetensors"
 
     def snapshot(self, step: int) -> Path:
@@ -108,8 +121,10 @@ class Stage(ABC):
         return self.folder / "snapshots" / f"step-{step:06d}.safetensors"
 
     def resume(self) -> None:
-        """Take up where the folder's checkpoint was written, if there is one."""
+        """Take up where the folder's checkpoint was written, or, without one, its weights; begin anew where there are neither."""
         if not self.checkpoint.exists():
+            if self.weights.exists():
+                self.load_weights()
             return
         state = load_checkpoint(self.checkpoint, self._binding())
         for key, part in self.state().items():
@@ -122,7 +137,6 @@ class Stage(ABC):
         keep: Collection[int] = (),
         *,
         checkpoint_every: int = CHECKPOINT_EVERY,
-        validate_every: int = VALIDATE_EVERY,
     ) -> None:
         """Train to the stage's last step; ``report`` is called after each.
 
@@ -131,7 +145,7 @@ class Stage(ABC):
         if self.step == self.settings.steps and self.weights.exists():
             return
         try:
-            self._run(report, keep, checkpoint_every, validate_every)
+            self._run(report, keep, checkpoint_every)
         except OSError as error:
             kept = f"the last checkpoint is intact at {self.checkpoint}" if self.checkpoint.exists() else "there is no checkpoint yet"
             raise OSError(
@@ -139,9 +153,7 @@ class Stage(ABC):
                 "give the same command again"
             ) from error  # fmt: skip
 
-    def _run(
-        self, report: Callable[[Progress], None], keep: Collection[int], checkpoint_every: int, validate_every: int
-    ) -> None:
+    def _run(self, report: Callable[[Progress], None], keep: Collection[int], checkpoint_every: int) -> None:
         log = Log(self.folder, self.columns, self.step) if self.devices.first else None
         started = time.monotonic() - self.seconds
         if self.step == 0 and 0 in keep:
@@ -155,20 +167,14 @@ class Stage(ABC):
             last = self.step == self.settings.steps
             if self.step in keep:
                 self._keep_snapshot()
-            if self.step % validate_every == 0 or last:
+            if self.step % self.recipe.validate_every == 0 or last:
                 self._validate(log)
                 self.unlogged.clear()
             if (self.step % checkpoint_every == 0 or last) and self.devices.first:
                 self._save()
         if log:
             log.close()
-            save_network(self.weights, self.result(), self.metadata())
         self.devices.wait()
-
-    def start_from(self, averaged: dict[str, Any]) -> None:
-        """Begin with the averaged weights of another stage instead of drawn ones."""
-        self.network.load_state_dict({key.removeprefix("module."): value for key, value in averaged.items() if key != "n_averaged"})
-        self.average = self._averaging()
 
     def metadata(self) -> dict[str, str]:
         """What the weights file says of itself: the graph, the residual, the recipe, the photographs, the time it took."""
@@ -183,7 +189,7 @@ class Stage(ABC):
 
     def test(self, photos: PhotoPairs) -> list[Quality]:
         """The quality of the averaged weights on whole ``photos``, also written to ``quality.json``."""
-        rows = self.judge.rate(self.result(), photos)
+        rows = self.judge.rate(self.result, photos)
         write_json(self.folder / "quality.json", [dataclasses.asdict(row) for row in rows])
         return rows
 
@@ -233,10 +239,10 @@ class Stage(ABC):
         if not log:
             return
         values = means | {"seconds": self.seconds, "learning_rate": self.optimizer.param_groups[0]["lr"]}
-        rows = self.judge.validate(self.result(), VALIDATION_SIDE)
+        rows = self.judge.validate(self.result, VALIDATION_SIDE)
         values |= {name: float(np.mean([getattr(row, name) for row in rows])) for name in MEASURES}
         log.write(self.step, values)
-        log.preview(self.step, self.judge.previews(self.result(), VALIDATION_SIDE))
+        log.preview(self.step, self.judge.previews(self.result, VALIDATION_SIDE))
         self.network.train()
 
     def _averaging(self) -> AveragedModel:
@@ -254,4 +260,6 @@ class Stage(ABC):
     def _save(self) -> None:
         state = {key: part.state_dict() for key, part in self.state().items()}
         place = {"step": self.step, "seconds": self.seconds, "unlogged": self.unlogged}
+        # First: a stage whose checkpoint says that it is finished has its weights.
+        self.save_weights()
         save_checkpoint(self.checkpoint, state | {"recipe": self._binding()} | place)

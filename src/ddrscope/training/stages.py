@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
+import json
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from torch.nn import functional
 from ddrscope.features.execution import settled
 from ddrscope.networks.discriminator import PatchDiscriminator
 from ddrscope.networks.perceptual import perceptual_network
+from ddrscope.networks.weights import save_network
 from ddrscope.store import atomic_write
-from ddrscope.training.checkpoints import load_checkpoint
+from ddrscope.training.checkpoints import load_checkpoint, load_weights
 from ddrscope.training.devices import Devices
 from ddrscope.training.loop import CHECKPOINT, Progress, Stage
 from ddrscope.training.losses import discriminator_loss, generator_loss, r1_penalty
@@ -36,7 +37,11 @@ class Pixel(Stage):
         return self.recipe.pixel
 
     def describe(self) -> dict[str, str]:
-        return {"description": f"SRResNet x{self.recipe.scale} {_taught(self.recipe)} with a pixel loss"}
+        return {"description": f"{self._network_name} x{self.recipe.scale} {_taught(self.recipe)} with a pixel loss"}
+
+    @property
+    def _network_name(self) -> str:
+        return "Plain network" if self.recipe.architecture == "plain" else "SRResNet"
 
     def train_on(self, large: Tensor, *given: Tensor) -> dict[str, float]:
         with self.autocast():
@@ -63,7 +68,6 @@ class Adversarial(Stage):
         discriminator = PatchDiscriminator(self.settings.discriminator_channels, self.settings.regularization == "spectral_norm")
         self.discriminator = discriminator.to(devices.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.opponent = self.adam(self.discriminator.parameters(), self.settings.discriminator_learning_rate)
-        self.pixel_result = copy.deepcopy(self.network)
         self.perceptual = perceptual_network(self.settings.perceptual if self.settings.perceptual_weight else "none")
         if self.perceptual is not None:
             self.perceptual.to(devices.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -77,19 +81,25 @@ class Adversarial(Stage):
         return {"description": f"SRGAN x{self.recipe.scale} {_taught(self.recipe)} with {losses}"}
 
     def state(self) -> dict[str, Any]:
-        return super().state() | {"discriminator": self.discriminator, "opponent": self.opponent, "pixel_result": self.pixel_result}
+        return super().state() | {"discriminator": self.discriminator, "opponent": self.opponent}
 
-    def start_from(self, averaged: dict[str, Any]) -> None:
-        super().start_from(averaged)
-        self.pixel_result = copy.deepcopy(self.network)
+    @property
+    def opponent_weights(self) -> Path:
+        """Where the discriminator's weights lie, beside the network's."""
+        return self.folder / "discriminator.safetensors"
 
-    def result(self) -> nn.Module:
-        """The averaged weights, interpolated with the pixel stage's."""
-        made = copy.deepcopy(self.average.module)
-        with torch.no_grad():
-            for weight, before in zip(made.parameters(), self.pixel_result.parameters(), strict=True):
-                weight.copy_(torch.lerp(before, weight, self.settings.share))
-        return made
+    def save_weights(self) -> None:
+        super().save_weights()
+        save_network(self.opponent_weights, self.discriminator, {"recipe": json.dumps(self._binding())})
+
+    def load_weights(self) -> None:
+        super().load_weights()
+        load_weights(self.opponent_weights, self.discriminator, self._binding())
+
+    def start_from(self, module: nn.Module) -> None:
+        """Begin with the weights that the pixel stage made."""
+        self.network.load_state_dict(module.state_dict())
+        self.average = self._averaging()
 
     def train_on(self, large: Tensor, *given: Tensor) -> dict[str, float]:
         settings = self.settings
@@ -161,8 +171,7 @@ class Training:
         self.pixel.run(report, keep.get("pixel", ()), **every)
         if self.adversarial:
             if self.adversarial.step == 0:
-                averaged = load_checkpoint(self.pixel.checkpoint, {})["average"]
-                self.adversarial.start_from(averaged)
+                self.adversarial.start_from(self.pixel.result)
             self.adversarial.run(report, keep.get("adversarial", ()), **every)
 
 

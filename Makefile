@@ -88,7 +88,7 @@ fuzz: install
 	done
 
 lint: install
-	$(BIN)/ruff check src tests tools fuzz examples
+	$(BIN)/ruff check src tests tools scripts fuzz examples
 	$(BIN)/mypy
 
 clean:

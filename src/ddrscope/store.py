@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ddrscope.errors import InputError
+from ddrscope.paths import expand_path
 
 MANIFEST = "manifest.json"
 LOCK = ".lock"
@@ -151,7 +152,7 @@ class RunFolder:
     def __init__(
         self, path: str | Path, settings: Mapping[str, Any], resume: bool = False, overwrite: bool = False
     ) -> None:
-        self.path = Path(path)
+        self.path = expand_path(path)
         self.parts = self.path / "parts"
         self.settings = json.loads(json.dumps(without_nan(settings)))
         self.resume, self.overwrite = resume, overwrite

@@ -21,6 +21,7 @@ from ddrscope.analysis.settings import DEFAULT_DEGRADATIONS, DEFAULT_NETWORKS, A
 from ddrscope.analysis.verdicts import comparisons, verdicts
 from ddrscope.errors import InputError
 from ddrscope.networks import Network, load_network, random_twin, tell_apart
+from ddrscope.paths import expand
 from ddrscope.progress import Progress, Silent
 from ddrscope.store import atomic_write, manifest
 
@@ -290,6 +291,7 @@ def _read_numbers(path: Path) -> Any:
 
 def _checkpoints(pattern: str) -> list[Path]:
     """The files of a glob, numbers in their names counted as numbers."""
+    pattern = expand(pattern)
     paths = [Path(path) for path in glob(pattern, recursive=True) if Path(path).is_file()]
     if not paths:
         raise InputError(f"--series: no file matches {pattern}: check the path and quote the glob")

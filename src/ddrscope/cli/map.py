@@ -10,6 +10,7 @@ import typer
 from ddrscope.cli import common
 from ddrscope.errors import InputError
 from ddrscope.mapping import MapSettings, PointMap
+from ddrscope.paths import expand_path
 from ddrscope.store import RunFolder, read_json
 
 HELP = """Map a hundred thousand or a million points: measures, a t-SNE plane, a page.
@@ -71,8 +72,8 @@ def named_files(words: list[str]) -> dict[str, str]:
     files: dict[str, str] = {}
     for word in words:
         name, equals, path = word.partition("=")
-        if not equals or Path(word).exists():
-            name, path = Path(word).stem, word
+        if not equals or expand_path(word).exists():
+            name, path = expand_path(word).stem, word
         if not name or not path:
             raise InputError(f"{word!r} is not of the form NAME=FILE.parquet")
         if name in files:

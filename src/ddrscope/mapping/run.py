@@ -16,6 +16,7 @@ from ddrscope.images.crops import share_out
 from ddrscope.mapping.plane import PlaneAccuracy
 from ddrscope.mapping.reading import FeatureFiles
 from ddrscope.mapping.result import MapResult
+from ddrscope.paths import expand_path
 from ddrscope.progress import Progress, Silent
 from ddrscope.reduction import TsneMap
 from ddrscope.separability.sums import GroupSums, PooledSums
@@ -56,7 +57,7 @@ class PointMap:
     def __init__(self, settings: MapSettings, threads: int = 1, progress: Progress | None = None) -> None:
         self.settings, self.threads = settings, threads
         self.progress = progress or Silent()
-        self.files = FeatureFiles({name: Path(path) for name, path in settings.files.items()}, settings.label)
+        self.files = FeatureFiles({name: expand_path(path) for name, path in settings.files.items()}, settings.label)
 
     def run(self, out: Path) -> MapResult:
         """Make the map, writing ``out`` / map.parquet on the way."""

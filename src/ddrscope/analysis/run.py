@@ -20,6 +20,7 @@ from ddrscope.analysis.samples import Samples, make_samples
 from ddrscope.analysis.settings import DEFAULT_DEGRADATIONS, DEFAULT_NETWORKS, AnalysisSettings, as_texts
 from ddrscope.analysis.verdicts import comparisons, verdicts
 from ddrscope.errors import InputError
+from ddrscope.images import photograph_notes
 from ddrscope.networks import Network, load_network, random_twin, tell_apart
 from ddrscope.paths import expand
 from ddrscope.progress import Progress, Silent
@@ -220,6 +221,7 @@ class Analysis:
             self.notes.append(
                 "The groups do not hold the same pictures, so damage and content cannot be told apart: shares and p-values are left out."
             )
+        self.notes += photograph_notes(dict(zip(design.pictures.tolist(), design.photos.tolist(), strict=True)), self.settings.photo_from)
         skipped = {path: reason for kept in self.samples.values() for path, reason in kept.skipped.items()}
         settings = self.settings.to_dict()
         data = {

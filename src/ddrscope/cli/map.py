@@ -35,6 +35,7 @@ def command(
     ] = None,
     sample: Annotated[int, typer.Option("--sample", help="Points that t-SNE sees, equally many of each group.")] = 5000,
     perplexity: Annotated[float, typer.Option("--perplexity", help="Of t-SNE.")] = 30,
+    photo_from: common.PhotoFrom = "prefix",
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep a map that is finished; one that was interrupted is made from the start.")
     ] = False,
@@ -43,7 +44,7 @@ def command(
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
 ) -> None:
-    settings = MapSettings(named_files(files), label, sample, perplexity, seed)
+    settings = MapSettings(named_files(files), label, sample, perplexity, seed, photo_from)
     threads = common.use_threads(threads)
     with RunFolder(out, settings.to_dict(), resume, overwrite) as folder:
         page = out / "map.html"

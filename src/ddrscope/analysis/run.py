@@ -20,7 +20,6 @@ from ddrscope.analysis.samples import Samples, make_samples
 from ddrscope.analysis.settings import DEFAULT_DEGRADATIONS, DEFAULT_NETWORKS, AnalysisSettings, as_texts
 from ddrscope.analysis.verdicts import comparisons, verdicts
 from ddrscope.errors import InputError
-from ddrscope.images import photograph_notes
 from ddrscope.networks import Network, load_network, random_twin, tell_apart
 from ddrscope.paths import expand
 from ddrscope.progress import Progress, Silent
@@ -87,7 +86,7 @@ class Analysis:
         """Do what is not done yet and put the result together."""
         settings = self.settings
         networks = tell_apart([self._load(spec) for spec in settings.networks], settings.networks)
-        series = {name: _checkpoints(pattern) for name, pattern in settings.series.items()}
+        series = {name: _checkpoints(expand(pattern)) for name, pattern in settings.series.items()}
         for network in networks:
             self._samples(network)
         entries, controls = [], []
@@ -221,7 +220,7 @@ class Analysis:
             self.notes.append(
                 "The groups do not hold the same pictures, so damage and content cannot be told apart: shares and p-values are left out."
             )
-        self.notes += photograph_notes(dict(zip(design.pictures.tolist(), design.photos.tolist(), strict=True)), self.settings.photo_from)
+        self.notes += samples.photograph_notes(self.settings.photo_from)
         skipped = {path: reason for kept in self.samples.values() for path, reason in kept.skipped.items()}
         settings = self.settings.to_dict()
         data = {
@@ -293,7 +292,6 @@ def _read_numbers(path: Path) -> Any:
 
 def _checkpoints(pattern: str) -> list[Path]:
     """The files of a glob, numbers in their names counted as numbers."""
-    pattern = expand(pattern)
     paths = [Path(path) for path in glob(pattern, recursive=True) if Path(path).is_file()]
     if not paths:
         raise InputError(f"--series: no file matches {pattern}: check the path and quote the glob")

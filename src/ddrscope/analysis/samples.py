@@ -26,6 +26,7 @@ from ddrscope.images import (
     bundled_photos,
     center_crop,
     find_pictures,
+    photograph_notes,
     read_picture,
 )
 from ddrscope.separability import Design
@@ -73,6 +74,10 @@ class Samples:
             photos=np.array([row.photo for row in self.rows]),
             groups=np.array([row.group for row in self.rows]),
         )
+
+    def photograph_notes(self, photo_from: str) -> list[str]:
+        """What is to be said of how many photographs the pictures are of."""
+        return photograph_notes({row.picture: row.photo for row in self.rows}, photo_from)
 
     def batches(self, size: int) -> Iterator[Tensor]:
         """The rows as float32 batches (B, C, H, W), B <= ``size``."""

@@ -4,6 +4,7 @@
 
 RUNS holds two folders of `ddrscope train blind-compact`: ``blind-ddr``, and ``blind-plain`` with guidance=none, both rated with ``--test``.
 PEERS is the folder of `tools/blind_peers.py` on the two of them and on others; where it does not exist yet, only the weights are copied.
+The map of known damage is made anew.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
+import bundle_known_damage
 from blind_peers import markdown
 from bundle_networks import ZOO, table_of_quality, weights_kept
 from cards import network_card
@@ -32,6 +34,7 @@ def main(runs: Path, peers: Path, machine: str) -> None:
         shutil.copyfile(runs / name / "pixel" / "weights.safetensors", ZOO / f"{name}.safetensors")
         if (peers / "peers.csv").exists():
             (ZOO / f"{name}.md").write_text(write_card(name, runs, pd.read_csv(peers / "peers.csv"), machine))
+    bundle_known_damage.main()
 
 
 def write_card(name: str, runs: Path, peers: pd.DataFrame, machine: str) -> str:

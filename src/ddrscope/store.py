@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import stat
 import time
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ddrscope.errors import InputError
+from ddrscope.paths import expand_path
 
 MANIFEST = "manifest.json"
 LOCK = ".lock"
@@ -46,6 +48,15 @@ def atomic_write(target: Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(target)
+    except OSError as error:
+        if error.filename in (None, str(temporary)):
+            error.filename = str(target)
+        raise
+    except Exception as error:
+        # Libraries written in Rust raise errors of their own and give the system's number in the text.
+        if number := re.search(r"\(os error (\d+)\)", str(error)):
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(target)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -151,7 +162,7 @@ class RunFolder:
     def __init__(
         self, path: str | Path, settings: Mapping[str, Any], resume: bool = False, overwrite: bool = False
     ) -> None:
-        self.path = Path(path)
+        self.path = expand_path(path)
         self.parts = self.path / "parts"
         self.settings = json.loads(json.dumps(without_nan(settings)))
         self.resume, self.overwrite = resume, overwrite

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ddrscope.errors import InputError
+from ddrscope.paths import expand_path
 from ddrscope.store import atomic_write, read_json, write_json
 
 EMBEDDING_COLUMNS = (
@@ -50,7 +51,7 @@ class AnalysisResult:
         """Write ``analysis.json``, ``embedding.parquet``, ``thumbnails.parquet``, ``figures/`` and ``report.html``; return the page."""
         from ddrscope.report import write_report
 
-        folder = Path(folder)
+        folder = expand_path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         for name, frame in (("embedding", self.embedding), ("thumbnails", self.thumbnails)):
             with atomic_write(folder / f"{name}.parquet") as temporary:
@@ -62,7 +63,7 @@ class AnalysisResult:
     @classmethod
     def load(cls, folder: str | Path) -> AnalysisResult:
         """Read what `save` wrote. Raises `InputError` when the folder holds no analysis."""
-        folder = Path(folder)
+        folder = expand_path(folder)
         try:
             data = read_json(folder / "analysis.json")
             if not isinstance(data, dict) or not {"networks", "controls", "verdicts"} <= data.keys():

@@ -21,6 +21,7 @@ from ddrscope.analysis.settings import DEFAULT_DEGRADATIONS, DEFAULT_NETWORKS, A
 from ddrscope.analysis.verdicts import comparisons, verdicts
 from ddrscope.errors import InputError
 from ddrscope.networks import Network, load_network, random_twin, tell_apart
+from ddrscope.paths import expand
 from ddrscope.progress import Progress, Silent
 from ddrscope.store import atomic_write, manifest
 
@@ -85,7 +86,7 @@ class Analysis:
         """Do what is not done yet and put the result together."""
         settings = self.settings
         networks = tell_apart([self._load(spec) for spec in settings.networks], settings.networks)
-        series = {name: _checkpoints(pattern) for name, pattern in settings.series.items()}
+        series = {name: _checkpoints(expand(pattern)) for name, pattern in settings.series.items()}
         for network in networks:
             self._samples(network)
         entries, controls = [], []
@@ -219,6 +220,7 @@ class Analysis:
             self.notes.append(
                 "The groups do not hold the same pictures, so damage and content cannot be told apart: shares and p-values are left out."
             )
+        self.notes += samples.photograph_notes(self.settings.photo_from)
         skipped = {path: reason for kept in self.samples.values() for path, reason in kept.skipped.items()}
         settings = self.settings.to_dict()
         data = {

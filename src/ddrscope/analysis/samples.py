@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -22,9 +22,11 @@ from ddrscope.images import (
     Picture,
     PictureFile,
     UnreadablePicture,
+    assign_photographs,
     bundled_photos,
     center_crop,
     find_pictures,
+    photograph_notes,
     read_picture,
 )
 from ddrscope.separability import Design
@@ -73,6 +75,10 @@ class Samples:
             groups=np.array([row.group for row in self.rows]),
         )
 
+    def photograph_notes(self, photo_from: str) -> list[str]:
+        """What is to be said of how many photographs the pictures are of."""
+        return photograph_notes({row.picture: row.photo for row in self.rows}, photo_from)
+
     def batches(self, size: int) -> Iterator[Tensor]:
         """The rows as float32 batches (B, C, H, W), B <= ``size``."""
         for start in range(0, len(self.rows), size):
@@ -120,7 +126,7 @@ def make_samples(
         pipelines = settings.pipelines()
         for pipeline in pipelines:
             pipeline.check_scale(scale)
-        files = find_pictures(list(settings.images) or [bundled_photos()])[: settings.limit]
+        files = _files(list(settings.images) or [bundled_photos()], settings)
         by_group: dict[str, list[Sample]] = {pipeline.text: [] for pipeline in pipelines}
         for name, picture in _read(files, channels, samples.skipped, step):
             for pipeline in pipelines:
@@ -128,14 +134,21 @@ def make_samples(
                 _check_size(pixels, side, scale, picture.name)
                 by_group[pipeline.text].append(_degraded(name, picture.photo, pipeline, center_crop(pixels, side)))
         samples.rows = [row for rows in by_group.values() for row in rows]
+    photos = {row.picture: row.photo for row in samples.rows}
     for group, source in settings.sets.items():
-        for name, picture in _read(find_pictures([source])[: settings.limit], channels, samples.skipped, step):
+        for name, picture in _read(_files([source], settings), channels, samples.skipped, step):
             _check_size(picture.pixels, side, scale, picture.name)
             pixels = center_crop(picture.pixels, side)
-            samples.rows.append(Sample(name, picture.photo, group, None, None, None, pixels))
+            # A picture is of one photograph, whatever else its file says in another set.
+            photo = photos.setdefault(name, picture.photo)
+            samples.rows.append(Sample(name, photo, group, None, None, None, pixels))
     if len({row.group for row in samples.rows}) < 2:
         raise InputError("fewer than two groups have readable pictures: " + _first_reason(samples.skipped))
     return samples
+
+
+def _files(sources: Sequence[str | Path], settings: AnalysisSettings) -> list[PictureFile]:
+    return assign_photographs(find_pictures(sources)[: settings.limit], settings.photo_from)
 
 
 def _read(

@@ -12,6 +12,7 @@ from ddrscope.degradations import Pipeline, parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.features import VIEWS, Precision
 from ddrscope.features.execution import check_precision
+from ddrscope.images import check_photo_from
 from ddrscope.separability import Content
 
 DEFAULT_NETWORKS = ("srresnet-wgr", "srresnet-wogr")
@@ -25,7 +26,7 @@ class AnalysisSettings:
     ``images`` are folders, globs, lists or files of clean pictures, degraded by each of ``degradations``; ``sets`` maps names to folders of
     pictures that are degraded already and fed to the network as they are. ``crop`` is in HR pixels. ``layers`` are layer texts or
     globs; None takes each network's default layers. ``series`` maps names to globs of checkpoints. ``tsne_seeds`` planes are drawn
-    of each layer.
+    of each layer. ``photo_from`` is the rule by which images belong to photographs (`ddrscope.images.photographs.RULES`).
     """
 
     networks: tuple[str, ...] = DEFAULT_NETWORKS
@@ -40,6 +41,7 @@ class AnalysisSettings:
     crop: int = 128
     limit: int | None = None
     content: Content = "picture"
+    photo_from: str = "prefix"
     seed: int = 0
     tsne_seeds: int = 3
     precision: Precision = "auto"
@@ -65,6 +67,7 @@ class AnalysisSettings:
             raise InputError(f"--crop {self.crop} is too small: give 8 or more HR pixels")
         if self.content not in get_args(Content):
             raise InputError(f"--content {self.content} is unknown: choose {' or '.join(get_args(Content))}")
+        object.__setattr__(self, "photo_from", check_photo_from(self.photo_from))
         check_precision(self.precision)
         if self.limit is not None and self.limit < 2:
             raise InputError(f"--limit {self.limit} leaves nothing to compare: give 2 or more pictures")

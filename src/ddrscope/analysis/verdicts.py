@@ -79,8 +79,7 @@ def _verdict(network: str, view: str, rows: list[dict[str, Any]], random: list[d
     sentence = (
         f"{network} {ANSWERS[answer(last)]} at its last HR layer: {_share(last, 'degradation')} of the variance of its {view} features "
         f"follows the degradation, {_share(last, 'content')} the content; "
-        f"5-NN names the degradation of pictures held out right in {_percent(last['knn_accuracy'])} of cases (chance "
-        f"{_percent(1 / last['k'])}; n = {last['n']})."
+        f"{_accuracy(last, 'degradation', _percent(last['knn_accuracy']))}; n = {last['n']})."
     )
     if strongest is not last:
         sentence += f" Damage shows most at {strongest['layer']}: {_share(strongest, 'degradation')}."
@@ -96,10 +95,9 @@ def _sets_verdict(network: str, view: str, rows: list[dict[str, Any]]) -> dict[s
     chance = 1 / last["k"]
     apart = last["knn_accuracy_low"] > chance
     sentence = (
-        f"{network} {'tells the sets apart' if apart else 'does not clearly tell the sets apart'} at its last HR layer: 5-NN on {view} "
-        f"features names the set of pictures held out right in {_with_interval(last, 'knn_accuracy')} "
-        f"of cases (chance {_percent(chance)}; "
-        f"n = {last['n']}). The sets hold different pictures, so this may be damage or content; shares and p-values are left out."
+        f"{network} {'tells the sets apart' if apart else 'does not clearly tell the sets apart'} at its last HR layer ({view} features): "
+        f"{_accuracy(last, 'set', _with_interval(last, 'knn_accuracy'))}; n = {last['n']}). "
+        "The sets hold different pictures, so this may be damage or content; shares and p-values are left out."
     )
     return {
         "network": network,
@@ -115,18 +113,30 @@ def _known(value: float) -> float:
     return -math.inf if math.isnan(value) else value
 
 
+def _accuracy(row: dict[str, Any], what: str, value: str) -> str:
+    """The accuracy in words, as far as a bracket that the caller closes."""
+    chance = f"(chance {_percent(1 / row['k'])}"
+    if math.isnan(row["knn_accuracy"]):
+        return f"the accuracy of 5-NN on held-out photographs is not available {chance}"
+    return f"5-NN names the {what} of pictures held out right in {value} of cases {chance}"
+
+
 def _share(row: dict[str, Any], kind: str) -> str:
     return _with_interval(row, f"{kind}_share")
 
 
 def _with_interval(row: dict[str, Any], key: str) -> str:
     value, low, high = (row[key + end] for end in ("", "_low", "_high"))
+    if math.isnan(value):
+        return _percent(value)
     if math.isnan(low):
         return f"{_percent(value)} (too few photographs for an interval)"
     return f"{_percent(value)} [{_percent(low)}, {_percent(high)}]"
 
 
 def _percent(value: float) -> str:
+    if math.isnan(value):
+        return "not available"
     # One decimal below one percent, so that a small share does not read as none; no minus before a zero.
     digits = 0 if abs(value) >= 0.01 else 1
     return f"{round(100 * value, digits) + 0.0:.{digits}f} %"

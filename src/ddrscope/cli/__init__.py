@@ -60,9 +60,13 @@ def _run(words: list[str], debug: bool) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            remedy = f"make room; {again}" if again else "make room"
-            return _say(f"{error.strerror}: {error.filename or 'the output'}: {remedy}", FAILED)
+        if isinstance(error, OSError):
+            refused = _explain_refusal(error)
+            if refused:
+                return _say(refused, BAD_INPUT)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                remedy = f"make room; {again}" if again else "make room"
+                return _say(f"{error.strerror}: {error.filename or 'the output'}: {remedy}", FAILED)
         return _say(f"failed: {type(error).__name__}: {error} (--debug shows where)", FAILED)
 
 
@@ -70,6 +74,24 @@ def how_to_go_on(words: Sequence[str]) -> str:
     """What is to be done after a command was stopped, in words; empty where there is nothing to go on with."""
     how = WITHOUT_RESUME.get(words[0] if words else "", "the same command with --resume goes on")
     return f"what was finished is kept, {how}" if how else ""
+
+
+def _explain_refusal(error: OSError) -> str:
+    """Why the system does not let a file be written or read, in words that name the place; empty for any other error."""
+    if not isinstance(error.filename, str):
+        return ""
+    path = os.path.abspath(error.filename)
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{path[:80]}...: {error.strerror}: give a shorter name"
+    # What is there already decides: a file in the way, or the folder in which something was to be made.
+    while not os.path.lexists(path):
+        path = os.path.dirname(path)
+    if error.errno in (errno.ENOTDIR, errno.EEXIST) and not os.path.isdir(path):
+        return f"{path} is a file, so nothing can be written below it: give another folder"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        verb = "written to" if os.access(path, os.R_OK) else "read"
+        return f"{path} cannot be {verb} ({error.strerror}): change its permissions, or give another path"
+    return ""
 
 
 def _say(text: str, code: int) -> int:

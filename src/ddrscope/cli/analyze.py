@@ -82,6 +82,7 @@ def command(
     content: Annotated[
         str, typer.Option("--content", help="What one content group is: picture or photo (all crops of one).")
     ] = "picture",
+    photo_from: common.PhotoFrom = "prefix",
     tsne_seeds: Annotated[int, typer.Option("--tsne-seeds", help="t-SNE planes for each layer.")] = 3,
     global_residual: common.GlobalResidual = None,
     trust: common.Trust = False,
@@ -109,6 +110,7 @@ def command(
         trust=trust,
         crop=crop,
         limit=limit,
+        photo_from=photo_from,
         content=content,  # type: ignore[arg-type]
         seed=seed,
         tsne_seeds=tsne_seeds,
@@ -131,6 +133,8 @@ def command(
         common.say(f"[{verdict['view']}] {verdict['sentence']}")
     for comparison in result.data["comparisons"]:
         common.say(comparison["sentence"])
+    for note in result.data["notes"]:
+        common.say(note)
     for skipped in result.data["skipped"]:
         common.say(f"skipped {skipped['path']}: {skipped['reason']}")
     common.say(str(page.resolve()))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ddrscope.cli.completion import SEVERAL, TAKE_SEVERAL, stand_in
 from ddrscope.errors import InputError
+from ddrscope.paths import expand_path
 from ddrscope.version import version_line
 
 # Each is a module of this package with a function `command`, or an `app` of several.
@@ -53,10 +55,27 @@ class Commands(TyperGroup):
 def _read(name: str) -> TyperGroup | TyperCommand:
     module = importlib.import_module(f"ddrscope.cli.{name.replace('-', '_')}")
     if hasattr(module, "app"):
+        for registered in module.app.registered_commands:
+            _expand_paths(registered.callback)
         return typer.main.get_command(module.app)  # type: ignore[return-value]
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    _expand_paths(module.command)
     alone.command(name)(module.command)
     return typer.main.get_command(alone)  # type: ignore[return-value]
+
+
+def _expand_paths(function: Callable[..., None]) -> None:
+    """Let every option of the type `Path` expand ``~`` and variables: the shell does not in ``--out=~/x``, a list or a TOML file."""
+    # Kept as objects: Typer would read them from their texts once more.
+    function.__annotations__ = get_type_hints(function, include_extras=True)
+    for annotation in function.__annotations__.values():
+        if _takes_path(annotation):
+            for option in annotation.__metadata__:
+                option.parser = expand_path
+
+
+def _takes_path(annotation: Any) -> bool:
+    return annotation is Path or any(map(_takes_path, get_args(annotation)))
 
 
 app = typer.Typer(

@@ -54,6 +54,15 @@ GlobalResidual = Annotated[
 Trust = Annotated[
     bool, typer.Option("--trust", help="Read TorchScript archives, which hold programs: only from those you trust.")
 ]
+PhotoFrom = Annotated[
+    str,
+    typer.Option(
+        "--photo-from",
+        metavar="NAME|FOLDER|EXIF",
+        help="What images of one photograph share: their whole name (each is a photograph of its own), their folder, or camera and time in "
+        "EXIF; prefix: the name up to a double underscore.",
+    ),
+]
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 

@@ -12,9 +12,10 @@ from ddrscope.degradations.distortions import DISTORTIONS, Distortion, read_dist
 from ddrscope.errors import InputError
 from ddrscope.identification import Descriptor, load_identifier, save_identifier
 from ddrscope.identification.descriptor import default_poolings
-from ddrscope.identification.fit import describe_samples, fit_identifier
+from ddrscope.identification.fit import FOLDS, describe_samples, fit_identifier
 from ddrscope.identification.samples import Distorter, Sample, labelled_samples
 from ddrscope.identification.tiles import TILE
+from ddrscope.images.photographs import FOLDER, NAME, RULES, check_photo_from
 from ddrscope.networks import load_network
 from ddrscope.shards import parts_of
 from ddrscope.store import RunFolder
@@ -55,6 +56,7 @@ def command(
     side: Annotated[int, typer.Option("--side", help="Side of the regions of the photographs in pixels.", min=64)] = TILE,
     repeats: Annotated[int, typer.Option("--repeats", help="Regions of each photograph for each level.", min=1)] = 2,
     pairs: Annotated[int, typer.Option("--pairs", help="Regions of each photograph with two distortions.", min=0)] = 16,
+    photo_from: common.PhotoFrom = "prefix",
     clean_share: Annotated[
         float, typer.Option("--clean-share", help="Share of undamaged pictures to expect when identifying.", min=0.01, max=0.99)
     ] = 0.5,
@@ -72,10 +74,18 @@ def command(
         raise InputError("nothing to fit to: give --images (clean photographs), --labelled, or both")
     if out.exists() and not (overwrite or resume):
         raise InputError(f"{out} exists: give --overwrite to replace it, --resume to keep it, or another --out")
+    photo_from = check_photo_from(photo_from)
+    if labelled and photo_from == FOLDER:
+        raise InputError("--labelled DIR has a folder for each damage, so --photo-from folder tells no photographs: give name or exif")
     common.use_threads(threads)
     known = read_distortions(distortions) if distortions else DISTORTIONS
-    samples, groups = _samples(images or [], labelled, known, side, repeats, pairs, seed)
+    samples, groups = _samples(images or [], labelled, known, side, repeats, pairs, seed, photo_from)
     photographs = sorted({sample.photo for sample in samples})
+    if len(photographs) < FOLDS:
+        raise InputError(
+            f"the images count as {len(photographs)} photograph(s) {RULES[photo_from]}, and {FOLDS} or more are needed: give more, or, "
+            f"if each image is a photograph of its own, --photo-from {NAME}"
+        )
     about = {"photographs": photographs, "pictures": len(samples), "seed": seed}
     # Where pieces are left too, it died between writing the file and deleting them.
     if out.exists() and resume and not parts_of(out).exists():
@@ -107,16 +117,17 @@ command.__doc__ = HELP
 
 
 def _samples(
-    images: list[str], labelled: Path | None, known: tuple[Distortion, ...], side: int, repeats: int, pairs: int, seed: int
+    images: list[str], labelled: Path | None, known: tuple[Distortion, ...], side: int, repeats: int, pairs: int, seed: int,
+    photo_from: str,
 ) -> tuple[list[Sample], dict[str, str]]:
     samples: list[Sample] = []
     groups: dict[str, str] = {}
     if images:
-        distorter = Distorter(images, side, known, seed)
+        distorter = Distorter(images, side, known, seed, photo_from)
         samples += [*distorter.every_level(repeats), *distorter.pairs(pairs)]
         groups = {distortion.name: distortion.group for distortion in known}
     if labelled:
-        found = labelled_samples(labelled)
+        found = labelled_samples(labelled, photo_from)
         named = {distortion.name: distortion.group for distortion in DISTORTIONS}
         for sample in found:
             groups |= {name: groups.get(name, named.get(name, name)) for name in sample.levels}

@@ -9,6 +9,7 @@ import typer
 
 from ddrscope.cli import common
 from ddrscope.generalization import GeneralizationResult, GeneralizationRun, GeneralizationSettings, read_suite
+from ddrscope.report.style import with_interval
 from ddrscope.store import RunFolder
 
 HELP = """Score networks without ground truth (SRGA): which of them generalizes better to these pictures?
@@ -48,6 +49,7 @@ def command(
     patches: Annotated[int, typer.Option("--patches", help="Patches in each set, spread over the pictures.")] = 800,
     patch: Annotated[int, typer.Option("--patch", help="Side of a patch in HR pixels, a multiple of the scale.")] = 128,
     components: Annotated[int, typer.Option("--components", help="Principal components; fewer than patches.")] = 300,
+    photo_from: common.PhotoFrom = "prefix",
     layer: Annotated[str | None, typer.Option("--layer", metavar="L", help="Default: the last HR layer.")] = None,
     global_residual: common.GlobalResidual = None,
     trust: common.Trust = False,
@@ -72,6 +74,7 @@ def command(
         patches=patches,
         patch=patch,
         components=components,
+        photo_from=photo_from,
         layer=layer,
         global_residual=global_residual,
         trust=trust,
@@ -96,8 +99,7 @@ def command(
         common.print_json({"out": str(out), "report": str(page)} | summary)
     for row in result.data["ranking"]:
         apart = {None: "", True: "", False: " (cannot be told apart from the one above)"}[row["apart"]]
-        said = f"mean SRGA {row['srga']:.2f} [{row['srga_low']:.2f}, {row['srga_high']:.2f}]"
-        common.say(f"{row['place']}. {row['network']}: {said}{apart}")
+        common.say(f"{row['place']}. {row['network']}: mean SRGA {with_interval(row, 'srga')}{apart}")
     for note in result.data["notes"]:
         common.say(note)
     for skipped in result.data["skipped"]:

@@ -10,6 +10,7 @@ import typer
 from ddrscope.cli import common
 from ddrscope.errors import InputError
 from ddrscope.mapping import MapSettings, PointMap
+from ddrscope.paths import expand_path
 from ddrscope.store import RunFolder, read_json
 
 HELP = """Map a hundred thousand or a million points: measures, a t-SNE plane, a page.
@@ -34,6 +35,7 @@ def command(
     ] = None,
     sample: Annotated[int, typer.Option("--sample", help="Points that t-SNE sees, equally many of each group.")] = 5000,
     perplexity: Annotated[float, typer.Option("--perplexity", help="Of t-SNE.")] = 30,
+    photo_from: common.PhotoFrom = "prefix",
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep a map that is finished; one that was interrupted is made from the start.")
     ] = False,
@@ -42,7 +44,7 @@ def command(
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
 ) -> None:
-    settings = MapSettings(named_files(files), label, sample, perplexity, seed)
+    settings = MapSettings(named_files(files), label, sample, perplexity, seed, photo_from)
     threads = common.use_threads(threads)
     with RunFolder(out, settings.to_dict(), resume, overwrite) as folder:
         page = out / "map.html"
@@ -71,8 +73,8 @@ def named_files(words: list[str]) -> dict[str, str]:
     files: dict[str, str] = {}
     for word in words:
         name, equals, path = word.partition("=")
-        if not equals or Path(word).exists():
-            name, path = Path(word).stem, word
+        if not equals or expand_path(word).exists():
+            name, path = expand_path(word).stem, word
         if not name or not path:
             raise InputError(f"{word!r} is not of the form NAME=FILE.parquet")
         if name in files:

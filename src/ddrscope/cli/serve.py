@@ -60,8 +60,9 @@ def command(
     loaded = load_network(network)
     loaded.module.to(common.check_device(device))
     check_network(loaded)
-    common.say("placing known damage on the map ...")
     desk = open_desk(load_identifier(identifier, device), loaded, Limits(max_megabytes, max_megapixels), device)
+    if not desk.has_map:
+        common.say(f"the map of known damage of {desk.mapper.name} is being made: what shows it comes after half a minute or more")
     with serving(desk, shown, host, port) as url:
         if host not in LOCAL:
             common.say("anyone who reaches this address can use it: there is no login (docs/serve.md)")

@@ -39,13 +39,14 @@ def command(
     crop: Annotated[int, typer.Option("--crop", help="Side of a crop in HR pixels.", min=8)] = 128,
     photos: Annotated[int | None, typer.Option("--photos", help="Analyse only so many photographs, for a quick look.", min=3)] = None,
     tsne_seeds: Annotated[int, typer.Option("--tsne-seeds", help="t-SNE planes of each layer.", min=1, max=20)] = 3,
+    photo_from: common.PhotoFrom = "prefix",
     threads: common.Threads = 0,
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
     as_json: common.AsJson = False,
 ) -> None:
     folders = str(images), str(val), str(test)
-    settings = StudySettings(*folders, recipe, tuple(changes or ()), seeds, crops, crop, photos, tsne_seeds)
+    settings = StudySettings(*folders, recipe, tuple(changes or ()), seeds, crops, crop, photos, tsne_seeds, photo_from)
     count = common.use_threads(threads)
     with common.progress() as bars:
         study = Study(settings, out, count, bars)

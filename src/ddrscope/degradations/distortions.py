@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..paths import expand_path
 from ..store import read_toml
 from .pipeline import Pipeline, parse_degradation
 
@@ -75,7 +76,7 @@ def read_distortions(path: Path) -> tuple[Distortion, ...]:
     A level is a degradation's text or a list of several that count alike. Raises `InputError` for anything else.
     """
     try:
-        entries = read_toml(path)["distortion"]
+        entries = read_toml(expand_path(path))["distortion"]
         found = tuple(Distortion(str(entry["name"]), str(entry["group"]), _levels(entry["levels"])) for entry in entries)
     except FileNotFoundError:
         raise InputError(f"no such file: {path}") from None

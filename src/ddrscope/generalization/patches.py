@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ddrscope.degradations import Pipeline
 from ddrscope.errors import InputError
-from ddrscope.images import PictureFile, UnreadablePicture, find_pictures, grid_crops, read_picture
+from ddrscope.images import PictureFile, UnreadablePicture, assign_photographs, find_pictures, grid_crops, read_picture
 from ddrscope.images.crops import share_out
 
 
@@ -32,13 +32,15 @@ class PatchSource:
     skipped: dict[str, str] = field(default_factory=dict)
 
 
-def find_source(sources: Sequence[str], side: int, scale: int, channels: int, count: int) -> PatchSource:
+def find_source(
+    sources: Sequence[str], side: int, scale: int, channels: int, count: int, photo_from: str = "prefix"
+) -> PatchSource:
     """The pictures of ``sources`` with their numbers of patches of ``side`` pixels after shrinking by ``scale``.
 
     Pictures that cannot be read or have no room for a patch are left out, with the reason.
     """
     files, room, skipped = [], [], {}
-    for file in find_pictures(list(sources)):
+    for file in assign_photographs(find_pictures(list(sources)), photo_from):
         try:
             height, width = read_picture(file, channels).pixels.shape[:2]
         except UnreadablePicture as error:

@@ -21,7 +21,7 @@ from ddrscope.generalization.patches import PatchSet, PatchSource, cut_as_they_a
 from ddrscope.generalization.quality import psnr_by_photo
 from ddrscope.generalization.score import floor_score, set_coefficients
 from ddrscope.generalization.settings import GeneralizationSettings
-from ddrscope.images import bundled_photos
+from ddrscope.images import bundled_photos, photograph_notes
 from ddrscope.networks import Network, load_network, tell_apart
 from ddrscope.progress import Progress, Silent
 
@@ -139,9 +139,10 @@ class Pieces:
         return cut_as_they_are(name, self._source((folder,), side, 1, channels), side, channels), None
 
     def _source(self, sources: Sequence[str], side: int, scale: int, channels: int) -> PatchSource:
-        source = find_source(sources, side, scale, channels, self.settings.patches)
+        source = find_source(sources, side, scale, channels, self.settings.patches, self.settings.photo_from)
         self.skipped |= source.skipped
         found = sum(source.quotas)
+        photos = {file.name: file.photo for file, quota in zip(source.files, source.quotas, strict=True) if quota}
         if found < self.settings.patches:
             self.notes.append(f"{', '.join(sources)}: {found} patches instead of {self.settings.patches}, there is no room for more.")
         if found <= self.settings.components:
@@ -152,6 +153,7 @@ class Pieces:
                 f"{', '.join(sources)}: room for {found} patches of {side * scale} pixels, too few for "
                 f"{self.settings.components} principal components: give more or larger pictures, a smaller --patch, or fewer --components"
             )
+        self.notes += [f"{', '.join(sources)}: {note}" for note in photograph_notes(photos, self.settings.photo_from)]
         return source
 
     def _measured(self, network: Network, made: PatchSet, truth: NDArray[np.float32] | None) -> dict[str, Any]:

@@ -16,7 +16,8 @@ def rank(draws: Mapping[str, NDArray[np.float64]], scores: Mapping[str, float]) 
     """The networks from the smallest score to the largest, each compared with the next better one.
 
     ``draws`` are a network's resampled scores (R,), the same photographs weighing the same in all; ``scores`` the scores themselves.
-    ``apart`` is False where the 95 % interval of the paired difference holds 0: then the two cannot be told apart. None for the first.
+    ``apart`` is False where the 95 % interval of the paired difference holds 0: then, and where there is no interval,
+    the two cannot be told apart. None for the first.
     """
     ranked: list[dict[str, Any]] = []
     order = sorted(scores, key=scores.__getitem__)
@@ -27,7 +28,7 @@ def rank(draws: Mapping[str, NDArray[np.float64]], scores: Mapping[str, float]) 
             better = order[place - 1]
             start, end = interval(draws[name] - draws[better])
             difference = scores[name] - scores[better]
-            row |= {"difference": difference, "difference_low": start, "difference_high": end, "apart": not start <= 0 <= end}
+            row |= {"difference": difference, "difference_low": start, "difference_high": end, "apart": start > 0 or end < 0}
         else:
             row |= {"difference": None, "difference_low": None, "difference_high": None, "apart": None}
         ranked.append(row)

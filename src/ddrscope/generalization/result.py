@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ddrscope.errors import InputError
 from ddrscope.generalization.ranking import rank
+from ddrscope.paths import expand_path
 from ddrscope.store import atomic_write, read_json, write_json
 
 
@@ -55,7 +56,7 @@ class GeneralizationResult:
         """Write ``generalization.json``, ``generalization.csv``, ``figures/`` and ``report.html``; return the page."""
         from ddrscope.report import write_generalization
 
-        folder = Path(folder)
+        folder = expand_path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_write(folder / "generalization.csv") as temporary:
             self.to_frame().to_csv(temporary, index=False)
@@ -66,7 +67,7 @@ class GeneralizationResult:
     @classmethod
     def load(cls, folder: str | Path) -> GeneralizationResult:
         """Read what `save` wrote. Raises `InputError` when the folder holds no finished run."""
-        folder = Path(folder)
+        folder = expand_path(folder)
         try:
             data = read_json(folder / "generalization.json")
             if not isinstance(data, dict) or not {"networks", "scores", "ranking"} <= data.keys():

@@ -81,8 +81,11 @@ def resampled(reference: SetCoefficients, test: SetCoefficients, resamples: int,
     """The scores (R,) under ``resamples`` reweightings of the photographs; the components stay those of the whole sets.
 
     The weights belong to photograph and seed, so that a photograph in both sets weighs the same in both, and the scores of different
-    networks can be compared resample by resample. Source: the Bayesian bootstrap, Rubin 1981.
+    networks can be compared resample by resample. NaN for a set of fewer than 3 photographs: reweighting one changes nothing, which is
+    no certainty. Source: the Bayesian bootstrap, Rubin 1981.
     """
+    if min(len(reference.photos), len(test.photos)) < 3:
+        return np.full(resamples, np.nan)
     return srga(*(one.fit(_weights(one.photos, resamples, seed)) for one in (reference, test)))
 
 

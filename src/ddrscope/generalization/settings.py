@@ -12,6 +12,7 @@ from ddrscope.errors import InputError
 from ddrscope.features import Precision
 from ddrscope.features.execution import check_precision
 from ddrscope.generalization.score import COMPONENTS
+from ddrscope.images import check_photo_from
 
 # The paper's patches: 32 pixels at the input, 128 after enlarging four times.
 PATCH_SIDE = 128
@@ -38,9 +39,11 @@ class GeneralizationSettings:
     device: str = "cpu"
     global_residual: bool | None = None
     trust: bool = False
+    photo_from: str = "prefix"
 
     def __post_init__(self) -> None:
         check_precision(self.precision)
+        object.__setattr__(self, "photo_from", check_photo_from(self.photo_from))
         if self.components < 1:
             raise InputError(f"--components {self.components} leave nothing to fit: give 1 or more")
         if self.patch < 8:

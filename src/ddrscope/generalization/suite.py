@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
+from ddrscope.paths import expand_path
 from ddrscope.store import read_toml
 
 SUITES = Path(__file__).resolve().parents[1] / "data" / "suites"
@@ -14,11 +15,11 @@ SUITES = Path(__file__).resolve().parents[1] / "data" / "suites"
 def read_suite(name: str) -> list[str]:
     """The degradations of a bundled suite (``pies``) or of a TOML file, ``sets = ["clean", "blur:2", ...]``, in canonical text."""
     bundled = {path.stem: path for path in sorted(SUITES.glob("*.toml"))}
-    path = bundled.get(name, Path(name))
+    path = bundled.get(name) or expand_path(name)
     try:
         sets = read_toml(path)["sets"]
     except OSError as error:
-        raise InputError(f"--suite {name}: {error.strerror or error}; bundled are {', '.join(bundled)}") from None
+        raise InputError(f"--suite {path}: {error.strerror or error}; bundled are {', '.join(bundled)}") from None
     except (ValueError, KeyError) as error:
         raise InputError(f'{path} is no suite ({error}): write sets = ["clean", "blur:2"]') from None
     if not isinstance(sets, list) or not sets or not all(isinstance(text, str) for text in sets):

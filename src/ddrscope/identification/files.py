@@ -20,6 +20,7 @@ from ddrscope.identification.novelty import NoveltyMeasure
 from ddrscope.identification.picture import PictureIdentifier
 from ddrscope.networks import load_named_network
 from ddrscope.networks.limits import AllocationLimit
+from ddrscope.paths import expand_path
 from ddrscope.store import atomic_write, is_file
 
 FORMAT = "ddrscope identifier 1"
@@ -68,10 +69,10 @@ def save_identifier(path: Path, fitted: PictureIdentifier) -> None:
         save_file(kept, temporary, {"format": FORMAT, "settings": json.dumps(settings)})
 
 
-def load_identifier(path: Path | None = None, device: str = "cpu", precision: str = "float32") -> PictureIdentifier:
+def load_identifier(path: str | Path | None = None, device: str = "cpu", precision: str = "float32") -> PictureIdentifier:
     """Read an identifier, by default the bundled one; `InputError` for any other file, or where its network is not to be had."""
     check_precision(precision)
-    path = path or bundled_identifier()
+    path = expand_path(path or bundled_identifier())
     tensors, settings = _read(path)
     network = load_named_network(settings.get("network"), f"{path}: network")
     if network.sha256 != settings.get("sha256"):

@@ -19,6 +19,8 @@ from ddrscope.identification.tiles import MAX_TILES, TILE, cut_tiles, place_tile
 from ddrscope.store import atomic_write
 
 SHARD_PICTURES = 50
+# Of the photographs, for calibration on such as were not fitted to.
+FOLDS = 4
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def fit_identifier(
     about: Mapping[str, Any],
     *,
     components: int = 256,
-    folds: int = 4,
+    folds: int = FOLDS,
     clean_share: float = 0.5,
     head: HeadSettings | None = None,
     seed: int = 0,

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from ddrscope.degradations import resize
+from ddrscope.drawing import Figure, plain
 from ddrscope.identification.identifier import CLEAN
 from ddrscope.identification.picture import DamageMap, Finding
 from ddrscope.identification.tiles import ALIGNED
@@ -88,9 +88,7 @@ def heatmap_figure(
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
     said = finding.type if finding.type == CLEAN else f"{finding.type}, level {finding.level:.1f}"
     unseen = "; unlike anything known" if finding.unseen else ""
-    # Matplotlib would read what stands between two dollars as a formula.
-    name = name.replace("$", r"\$")
-    figure.suptitle(f"{name}: {said} (probability {finding.probability:.2f}{unseen})", fontsize=11)
+    figure.suptitle(f"{plain(name)}: {said} (probability {finding.probability:.2f}{unseen})", fontsize=11)
     return figure
 
 

@@ -14,7 +14,7 @@ from ddrscope.degradations import parse_degradation, resize
 from ddrscope.degradations.distortions import DISTORTIONS, LEVELS, Distortion
 from ddrscope.errors import InputError
 from ddrscope.identification.identifier import CLEAN
-from ddrscope.images import PictureFile, find_pictures, read_picture
+from ddrscope.images import PictureFile, assign_photographs, find_pictures, read_picture
 
 # Cut off after distorting, so that block grids begin anywhere.
 MARGIN = 16
@@ -41,9 +41,10 @@ class Distorter:
     """Draws distorted regions of ``side`` pixels from the photographs in ``folders``, each a function of ``seed`` and its number."""
 
     def __init__(
-        self, folders: Sequence[str | Path], side: int, distortions: Sequence[Distortion] = DISTORTIONS, seed: int = 0
+        self, folders: Sequence[str | Path], side: int, distortions: Sequence[Distortion] = DISTORTIONS, seed: int = 0,
+        photo_from: str = "prefix",
     ) -> None:
-        self.files = find_pictures(list(folders))
+        self.files = assign_photographs(find_pictures(list(folders)), photo_from)
         self.side, self.distortions, self.seed = side, tuple(distortions), seed
 
     def every_level(self, repeats: int = 1, first: int = 0) -> Iterator[Sample]:
@@ -102,10 +103,10 @@ class Distorter:
         return np.clip(resize(pixels, (height, width)), 0, 1)
 
 
-def labelled_samples(folder: str | Path) -> list[Sample]:
+def labelled_samples(folder: str | Path, photo_from: str = "prefix") -> list[Sample]:
     """The pictures of a folder whose subfolders name their damage: ``TYPE/*`` or ``TYPE/LEVEL/*``, LEVEL 1 to 5; ``clean/*`` has none."""
     found = []
-    for file in find_pictures([folder]):
+    for file in assign_photographs(find_pictures([folder]), photo_from):
         kind, *level = Path(file.name).parts[:-1] or [""]
         if not kind:
             raise InputError(f"{file.path} lies in no subfolder that names its damage: put it into one, as {folder}/{CLEAN}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from ddrscope.images.crops import center_crop, grid_crops
 from ddrscope.images.decoding import MAX_PIXELS, UnreadablePicture
 from ddrscope.images.files import PictureFile, bundled_photos, find_pictures
+from ddrscope.images.photographs import assign_photographs, check_photo_from, photograph_notes, photograph_of
 from ddrscope.images.reading import Picture, read_ahead, read_picture
 
 __all__ = [
@@ -15,10 +16,14 @@ __all__ = [
     "Picture",
     "PictureFile",
     "UnreadablePicture",
+    "assign_photographs",
     "bundled_photos",
     "center_crop",
+    "check_photo_from",
     "find_pictures",
     "grid_crops",
+    "photograph_notes",
+    "photograph_of",
     "read_ahead",
     "read_picture",
 ]

@@ -12,7 +12,8 @@ from pathlib import Path, PurePath
 
 from ddrscope.errors import InputError, escaped
 from ddrscope.images.remote import is_remote, list_objects, parts_of
-from ddrscope.store import read_text
+from ddrscope.paths import expand
+from ddrscope.store import exists, read_text
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".npy"})
 LIST_SUFFIXES = frozenset({".txt", ".lst"})
@@ -46,6 +47,8 @@ def photo_of(name: str) -> str:
 
 def find_pictures(sources: Sequence[str | Path]) -> list[PictureFile]:
     """The picture files of folders, globs, list files and single files, sorted by name, each file once.
+
+    `~` and environment variables are expanded, in list files too (`ddrscope.paths.expand`).
 
     - A folder is searched with all its subfolders; hidden files and folders are left out, symbolic links followed.
     - A glob (`photos/*.png`, `photos/**/*.jpg`) is expanded; folders it meets are searched.
@@ -82,11 +85,12 @@ def _expand(source: str | Path) -> Iterator[tuple[Path | str, int]]:
     if isinstance(source, str) and is_remote(source):
         yield from _stored(source)
         return
+    source = expand(str(source))
     try:
-        path = Path(os.path.abspath(Path(source).expanduser()))
+        path = Path(os.path.abspath(source))
         path.exists()
-    # A home of nobody, a name that is too long, a folder that may not be entered.
-    except (OSError, RuntimeError) as error:
+    # A name that is too long, a folder that may not be entered.
+    except OSError as error:
         raise InputError(f"no such file or folder: {str(source)[:200]} ({getattr(error, 'strerror', None) or error})") from None
     if path.is_dir():
         yield from _below(path, path)
@@ -164,8 +168,14 @@ def _listed(list_file: Path) -> Iterator[tuple[Path | str, int]]:
         if is_remote(line):
             yield line, 1
         elif line and not line.startswith("#"):
-            path = Path(os.path.abspath(list_file.parent / line))
+            path = Path(os.path.abspath(list_file.parent / _expanded(line, list_file.parent)))
             yield path, _depth(path, list_file.parent)
+
+
+def _expanded(line: str, folder: Path) -> str:
+    path = expand(line, folder)
+    # A list may be anyone's, and the value of a variable is nobody's business: a file that is not there is named as the list names it.
+    return path if "$" not in line or exists(folder / path) else os.path.expanduser(line)
 
 
 def _depth(path: Path, base: Path) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 
-from ddrscope.images.files import photo_of
+from ddrscope.images import photograph_of
 
 NEIGHBOURS, FOLDS = 5, 5
 
@@ -22,8 +22,9 @@ class PlaneAccuracy:
     (n, 2), ``codes`` (n,) and ``names`` are those of the sampled points.
     """
 
-    def __init__(self, plane: NDArray[np.floating], codes: NDArray[np.integer], names: Sequence[str]) -> None:
-        folds = fold_of(names)
+    def __init__(self, plane: NDArray[np.floating], codes: NDArray[np.integer], names: Sequence[str], photo_from: str = "prefix") -> None:
+        self._rule = photo_from
+        folds = fold_of(names, photo_from)
         self._told: dict[int, KNeighborsClassifier] = {}
         for fold in range(FOLDS):
             others = folds != fold
@@ -34,7 +35,7 @@ class PlaneAccuracy:
 
     def ask(self, plane: NDArray[np.floating], codes: NDArray[np.integer], names: Sequence[str]) -> None:
         """Count how many of these points are told right."""
-        folds = fold_of(names)
+        folds = fold_of(names, self._rule)
         for fold, classifier in self._told.items():
             chosen = folds == fold
             if chosen.any():
@@ -48,6 +49,7 @@ class PlaneAccuracy:
         return share
 
 
-def fold_of(names: Sequence[str]) -> NDArray[np.int64]:
+def fold_of(names: Sequence[str], photo_from: str = "prefix") -> NDArray[np.int64]:
     """The fold of each picture's photograph, 0..`FOLDS` - 1."""
-    return np.array([zlib.crc32(photo_of(name).encode("utf-8", "surrogatepass")) % FOLDS for name in names], np.int64)
+    photos = [photograph_of(name, photo_from) for name in names]
+    return np.array([zlib.crc32(photo.encode("utf-8", "surrogatepass")) % FOLDS for photo in photos], np.int64)

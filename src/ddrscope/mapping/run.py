@@ -12,10 +12,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ddrscope.errors import InputError
+from ddrscope.images import check_photo_from, photograph_notes, photograph_of
 from ddrscope.images.crops import share_out
 from ddrscope.mapping.plane import PlaneAccuracy
 from ddrscope.mapping.reading import FeatureFiles
 from ddrscope.mapping.result import MapResult
+from ddrscope.paths import expand_path
 from ddrscope.progress import Progress, Silent
 from ddrscope.reduction import TsneMap
 from ddrscope.separability.sums import GroupSums, PooledSums
@@ -38,12 +40,18 @@ class MapSettings:
     sample: int = 5000
     perplexity: float = 30
     seed: int = 0
+    photo_from: str = "prefix"
 
     def __post_init__(self) -> None:
         if self.sample < TsneMap.MIN_POINTS:
             raise InputError(f"--sample {self.sample} is too few for t-SNE: at least {TsneMap.MIN_POINTS}")
         if not self.perplexity >= 1:
             raise InputError(f"--perplexity {self.perplexity:g} is below 1: 30 is usual")
+
+        rule = check_photo_from(self.photo_from)
+        if rule == "exif":
+            raise InputError("--photo-from exif: files of features have no EXIF data: give name, folder or prefix")
+        object.__setattr__(self, "photo_from", rule)
 
     def to_dict(self) -> dict[str, Any]:
         """What decides whether two runs are the same."""
@@ -56,7 +64,7 @@ class PointMap:
     def __init__(self, settings: MapSettings, threads: int = 1, progress: Progress | None = None) -> None:
         self.settings, self.threads = settings, threads
         self.progress = progress or Silent()
-        self.files = FeatureFiles({name: Path(path) for name, path in settings.files.items()}, settings.label)
+        self.files = FeatureFiles({name: expand_path(path) for name, path in settings.files.items()}, settings.label)
 
     def run(self, out: Path) -> MapResult:
         """Make the map, writing ``out`` / map.parquet on the way."""
@@ -69,7 +77,7 @@ class PointMap:
         self.progress.start(f"t-SNE of {len(features)} points", 0)
         tsne.fit((features - mean) @ axes)
         tsne.threads = self.threads
-        known = PlaneAccuracy(tsne.embedding_, codes, names)
+        known = PlaneAccuracy(tsne.embedding_, codes, names, self.settings.photo_from)
         known.ask(tsne.embedding_, codes, names)
         accuracy = {"knn_plane_sampled": known.take()}
 
@@ -78,7 +86,10 @@ class PointMap:
         with atomic_write(out / "map.parquet") as temporary:
             write_parquet(self._place(tsne, mean, axes, sampled, xy, all_codes, known), temporary)
         accuracy["knn_plane_placed"] = known.take()
-        return MapResult(self._data(sums, axes, tsne, sampled, accuracy), xy, all_codes, sampled, names)
+        photos = {name: photograph_of(name, self.settings.photo_from) for name in names}
+        data = self._data(sums, axes, tsne, sampled, accuracy)
+        data["notes"] += photograph_notes(photos, self.settings.photo_from)
+        return MapResult(data, xy, all_codes, sampled, names)
 
     def _sums(self) -> GroupSums:
         origin = next(self.files.rows(READ)).features.mean(axis=0, dtype=np.float64)

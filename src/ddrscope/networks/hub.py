@@ -17,6 +17,7 @@ from ddrscope.networks.families import build_network
 from ddrscope.networks.network import Network
 from ddrscope.networks.weights import read_weights
 from ddrscope.networks.zoo import BUNDLED
+from ddrscope.paths import expand_path
 from ddrscope.store import atomic_write, write_json
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
@@ -39,7 +40,7 @@ def save_to_hub_folder(network: Network, folder: str | Path) -> Path:
     Weights are written in float16 where that changes none of them. Raises `InputError` for a network that its weights alone would not
     bring back (a function's, a classifier, one that is shrunk afterwards), and for a folder that is not empty.
     """
-    folder = Path(folder)
+    folder = expand_path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} is there and is no empty folder: choose another")
     state = {name: _smallest(tensor) for name, tensor in network.module.state_dict().items()}

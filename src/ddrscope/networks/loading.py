@@ -30,6 +30,7 @@ from ddrscope.networks.zoo import (
     network_names,
     pretrained_pair,
 )
+from ddrscope.paths import expand
 from ddrscope.store import exists, sha256
 
 SUFFIXES = (".safetensors", *TORCH_SUFFIXES, ".param", ".bin")
@@ -55,6 +56,7 @@ def load_network(spec: str | Path, *, global_residual: bool | None = None, trust
         return _from_ncnn(*pretrained_pair(text), text)
     if text in CLASSIFIERS:
         return _classifier(classifier_file(text), text)
+    text = expand(text)
     if text.startswith(PREFIX):
         return load_hub_folder(cached_folder(text), cached_name(text), global_residual)
     if exists(Path(text)) and is_hub_folder(Path(text)):

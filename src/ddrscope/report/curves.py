@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ddrscope.drawing import Figure
 from ddrscope.report.style import CONTROL_COLOR, MEASURE_NAMES, OKABE_ITO, group_style, number, plain
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ddrscope.degradations import parse_degradation
+from ddrscope.drawing import Figure
 from ddrscope.errors import InputError
 from ddrscope.generalization.gaussian import GeneralizedGaussian
 from ddrscope.report.markup import filled, png_source

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ddrscope.drawing import Figure
 from ddrscope.report.style import group_style, plain, with_interval
 
 if TYPE_CHECKING:

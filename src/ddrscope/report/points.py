@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from ddrscope.drawing import Figure
 from ddrscope.report.markup import filled, script, script_safe
 from ddrscope.report.style import group_style, number, plain
 from ddrscope.report.writing import write_page

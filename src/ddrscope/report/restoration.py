@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ddrscope.degradations import resize
+from ddrscope.drawing import Figure
 from ddrscope.report.style import group_style, plain
 from ddrscope.restoration import EmbeddingMap
 from ddrscope.store import atomic_write

@@ -6,8 +6,7 @@ import html
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
-
+from ddrscope.drawing import Figure
 from ddrscope.report.markup import filled, png_source
 from ddrscope.report.study_figures import FIGURES
 from ddrscope.report.writing import write_page

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ddrscope.drawing import Figure
 from ddrscope.report.curves import label_levels
 from ddrscope.report.style import CONTROL_COLOR, OKABE_ITO, group_style
 

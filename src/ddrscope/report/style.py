@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ddrscope.errors import escaped
+from ddrscope.drawing import plain as plain
 
 # Okabe and Ito's palette, told apart by colour-blind readers too; black first where it must be readable in print.
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
@@ -28,11 +28,6 @@ def group_style(index: int) -> tuple[str, str]:
     """Colour and marker of the group number ``index``; colours and markers run out together only after 64 groups."""
     turn = index // len(OKABE_ITO)
     return OKABE_ITO[index % len(OKABE_ITO)], MARKERS[(index + turn) % len(MARKERS)]
-
-
-def plain(text: str) -> str:
-    """A name as matplotlib shall draw it: what stands between two dollars it would read as a formula, and fail at a wrong one."""
-    return escaped(text).replace("$", r"\$")
 
 
 def number(value: float | None) -> str:

@@ -15,6 +15,7 @@ from ddrscope.errors import InputError
 from ddrscope.features.taps import device_of
 from ddrscope.images import PictureFile, bundled_photos, find_pictures, read_picture
 from ddrscope.networks import GuidedSRResNet, Network
+from ddrscope.restoration.packaged import packaged_embeddings
 from ddrscope.restoration.tiles import check_size
 
 KNOWN = ("clean", "blur:2", "blur:4", "noise:10", "noise:20", "jpeg:60", "jpeg:30", "blur:3+noise:15")
@@ -59,18 +60,33 @@ class EmbeddingMap:
 
 
 def map_embeddings(network: Network, damages: Sequence[str] = KNOWN) -> EmbeddingMap:
-    """Fit the plane to the bundled photographs under known ``damages``; raises `InputError` for a network that has no embedding."""
+    """Fit the plane to the bundled photographs under known ``damages``; raises `InputError` for a network that has no embedding.
+
+    Their embeddings are read from the package where it has them for these very weights and photographs, else computed.
+    """
     if not isinstance(network.module, GuidedSRResNet):
         raise InputError(f"{network.name} is not steered by its input's damage: only a guided one can be explained")
-    first: dict[str, PictureFile] = {}
-    for file in find_pictures([bundled_photos()]):
-        first.setdefault(file.photo, file)
-    shown = [(text, file) for text in damages for file in first.values()]
-    embedded = np.stack([embeddings(network, damaged(file, text, network.scale)).mean(0) for text, file in shown])
+    shown = known_images(damages)
+    embedded = packaged_embeddings(network, shown)
+    if embedded is None:
+        embedded = embed_known(network, shown)
     plane = PCA(2)
     points = plane.fit_transform(embedded)
     texts, files = zip(*shown, strict=True)
     return EmbeddingMap(network, embedded, points, texts, files, plane)
+
+
+def known_images(damages: Sequence[str] = KNOWN) -> list[tuple[str, PictureFile]]:
+    """The first crop of each bundled photograph under each of ``damages``."""
+    first: dict[str, PictureFile] = {}
+    for file in find_pictures([bundled_photos()]):
+        first.setdefault(file.photo, file)
+    return [(text, file) for text in damages for file in first.values()]
+
+
+def embed_known(network: Network, shown: Sequence[tuple[str, PictureFile]]) -> NDArray[np.float64]:
+    """The mean embedding (N, D) of each of the images, computed: this takes half a minute for all that are known."""
+    return np.stack([embeddings(network, damaged(file, text, network.scale)).mean(0) for text, file in shown])
 
 
 def damaged(file: PictureFile, text: str, scale: int) -> NDArray[np.float32]:

@@ -22,6 +22,9 @@ def jackknife(
     is not finite.
     """
     codes = encode(photos)
+    if codes.max(initial=-1) + 1 < 3:
+        # Without the only photograph a statistic would be one of no rows.
+        return float("nan"), float("nan")
     replicates = [statistic(np.flatnonzero(codes != photo)) for photo in range(codes.max(initial=-1) + 1)]
     return jackknife_interval(statistic(np.arange(len(codes))), replicates, log)
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from ddrscope.errors import InputError
-from ddrscope.images import PictureFile, bundled_photos, find_pictures, grid_crops, read_picture
+from ddrscope.images import PictureFile, assign_photographs, bundled_photos, find_pictures, grid_crops, read_picture
 from ddrscope.store import atomic_write
 
 
-def write_crops(test: str, folder: Path, crops: int, size: int, limit: int | None = None) -> int:
+def write_crops(test: str, folder: Path, crops: int, size: int, limit: int | None = None, photo_from: str = "prefix") -> int:
     """Cut ``crops`` crops of ``size`` pixels, without overlap, from every bundled and every ``test`` photograph into ``folder``.
 
     ``limit`` takes only so many photographs, the ``test`` ones first. The crops
@@ -20,8 +21,11 @@ def write_crops(test: str, folder: Path, crops: int, size: int, limit: int | Non
     """
     photos: dict[str, list[PictureFile]] = {}
     for source in (test, bundled_photos()):
-        for file in find_pictures([source]):
-            photos.setdefault(file.photo.replace("/", "-"), []).append(file)
+        # The bundled crops go by their names in any case.
+        rule = photo_from if source is test else "prefix"
+        for file in assign_photographs(find_pictures([source]), rule):
+            # A crop's name has a double underscore before its number only.
+            photos.setdefault(re.sub(r"[/:]|__+", "-", file.photo), []).append(file)
     chosen_photos = list(photos.items())[:limit]
     # One after the other: all of them would not fit into memory.
     for photo, files in chosen_photos:

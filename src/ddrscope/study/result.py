@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ddrscope.paths import expand_path
 from ddrscope.store import atomic_write, write_json
 from ddrscope.study.evidence import Evidence
 
@@ -26,7 +27,7 @@ class StudyResult:
         """Write ``study.json``, ``claims.csv``, the evidence as CSV, ``figures/`` and ``report.html``; return the page's path."""
         from ddrscope.report.study import write_study
 
-        folder = Path(folder)
+        folder = expand_path(folder)
         for name, table in {"claims": self.to_frame(), **{name: getattr(self.evidence, name) for name in TABLES}}.items():
             with atomic_write(folder / f"{name}.csv") as temporary:
                 table.to_csv(temporary, index=False, float_format="%.6g")

@@ -38,7 +38,8 @@ class Study:
     def run(self) -> StudyResult:
         """Train what is missing, analyse what is missing, judge the claims."""
         pictures = self.out / "pictures"
-        photos = write_crops(self.settings.test, pictures, self.settings.crops, self.settings.crop, self.settings.photos)
+        asked = self.settings
+        photos = write_crops(asked.test, pictures, asked.crops, asked.crop, asked.photos, asked.photo_from)
         run_trainings(self.jobs, self.settings, self.threads, self.progress)
         keep_matched(self.jobs)
         evidence, analyses = gather(self.settings, self.jobs, pictures, self.out / "analyses", self.threads, self.progress)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ddrscope.errors import InputError
+from ddrscope.images import check_photo_from
 from ddrscope.training import Recipe, make_recipe
 
 KINDS = {True: "wgr", False: "wogr"}
@@ -46,10 +47,12 @@ class StudySettings:
     crop: int = 128
     photos: int | None = None
     tsne_seeds: int = 3
+    photo_from: str = "prefix"
 
     def __post_init__(self) -> None:
         if self.seeds < 1:
             raise InputError(f"--seeds {self.seeds}: give 1 or more")
+        object.__setattr__(self, "photo_from", check_photo_from(self.photo_from))
         if self.crops < 2:
             raise InputError(f"--crops {self.crops}: photographs can be told from degradations with 2 crops of each or more")
         if not 1 <= self.tsne_seeds <= 20:

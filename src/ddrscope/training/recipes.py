@@ -9,7 +9,6 @@ import reprlib
 import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -17,6 +16,7 @@ from pydantic.dataclasses import dataclass
 
 from ddrscope.degradations import DrawnPipeline, parse_drawn
 from ddrscope.errors import InputError
+from ddrscope.paths import expand_path
 from ddrscope.store import read_toml
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -185,9 +185,9 @@ def make_recipe(name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
     """
     if name.endswith(".toml"):
         try:
-            given = read_toml(Path(name))
+            given = read_toml(expand_path(name))
         except (OSError, ValueError) as error:
-            raise InputError(f"recipe {name} cannot be read: {error}") from None
+            raise InputError(f"recipe {expand_path(name)} cannot be read: {getattr(error, 'strerror', None) or error}") from None
         base = _named(str(given.pop("base", "compact")))
     else:
         given, base = {}, _named(name)

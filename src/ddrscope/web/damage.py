@@ -60,7 +60,7 @@ def damage_page(desk: Desk) -> None:
                 alt_text="The damaged picture", elem_id="damage-shown", height=320,
             )  # fmt: skip
             place = gr.Image(
-                label=f"Its way across the map of {desk.known.network.name}", interactive=False, format="png",
+                label=f"Its way across the map of {desk.mapper.name}", interactive=False, format="png",
                 buttons=["download", "fullscreen"], alt_text="The way of the picture across the map of known damage", elem_id="damage-map",
             )  # fmt: skip
             gr.HTML(f"<p>{_about(desk)}</p>", elem_classes="words")
@@ -69,7 +69,7 @@ def damage_page(desk: Desk) -> None:
         text = damage_text(dict(zip(SLIDERS, levels, strict=True)))
         try:
             pixels = source.read(desk.limits)
-            small = parse_degradation(text).apply(square(pixels, LARGEST).of(pixels), 0, desk.known.network.scale)
+            small = parse_degradation(text).apply(square(pixels, LARGEST).of(pixels), 0, desk.mapper.scale)
             x, y = desk.known.plane.transform(desk.known.embed(small).mean(axis=0)[None])[0]
         except InputError as error:
             raise complaint(error) from None
@@ -116,6 +116,6 @@ def _size(small: NDArray[np.float32]) -> str:
 
 def _about(desk: Desk) -> str:
     return (
-        f"The middle {LARGEST} pixels of the picture at most are blurred, shrunk {desk.known.network.scale} times, then given noise, JPEG "
+        f"The middle {LARGEST} pixels of the picture at most are blurred, shrunk {desk.mapper.scale} times, then given noise, JPEG "
         "and brightness: as the known pictures on the map were made. Without damage, a photograph of ours lies on its own clean point."
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +13,10 @@ from ddrscope.degradations import resize
 from ddrscope.identification import PictureIdentifier
 from ddrscope.networks import GuidedSRResNet, Network, load_network
 from ddrscope.restoration import EmbeddingMap, enlarge, map_embeddings
+from ddrscope.restoration.explain import known_images
+from ddrscope.restoration.packaged import MAPPED_NETWORK, packaged_embeddings
 from ddrscope.web.pictures import Limits
 
-# The network whose map is shown where the one that enlarges has none.
-MAPPER = "blind-ddr"
 # Pixels a side of what is enlarged, of what is placed on the map, and of what the heat map shows of a larger picture, and the most tiles
 # of a heat map: so that a processor answers within seconds.
 ENLARGED, PLACED, MAPPED, TILES = 160, 256, 512, 16
@@ -22,20 +24,47 @@ ENLARGED, PLACED, MAPPED, TILES = 160, 256, 512, 16
 
 @dataclass(frozen=True)
 class Desk:
-    """Identifier, network, the map of known damage, and what a visitor may send."""
+    """Identifier, network, the network whose map of known damage is shown, and what a visitor may send."""
 
     identifier: PictureIdentifier
     network: Network
-    known: EmbeddingMap
+    mapper: Network
     limits: Limits
+    _map: Future[EmbeddingMap]
+
+    @property
+    def known(self) -> EmbeddingMap:
+        """The map of known damage; waits until it is made."""
+        return self._map.result()
+
+    @property
+    def has_map(self) -> bool:
+        """Whether the map is made."""
+        return self._map.done()
 
 
 def open_desk(identifier: PictureIdentifier, network: Network, limits: Limits, device: str) -> Desk:
-    """A desk whose map is that of ``network``, or of `MAPPER` where ``network`` is not steered by what it sees."""
+    """A desk whose map is that of ``network``, or of `MAPPED_NETWORK` where ``network`` is not steered by what it sees.
+
+    The map is read from the package, or else computed in the background: the pages need not wait for it.
+    """
     mapper = network
     if not isinstance(network.module, GuidedSRResNet):
-        mapper = load_network(MAPPER).to(device)
-    return Desk(identifier, network, map_embeddings(mapper), limits)
+        mapper = load_network(MAPPED_NETWORK).to(device)
+    found: Future[EmbeddingMap] = Future()
+    if packaged_embeddings(mapper, known_images()) is not None:
+        found.set_result(map_embeddings(mapper))
+    else:
+        # A daemon: Ctrl-C does not wait for it.
+        threading.Thread(target=_make_map, args=(mapper, found), daemon=True).start()
+    return Desk(identifier, network, mapper, limits, found)
+
+
+def _make_map(network: Network, found: Future[EmbeddingMap]) -> None:
+    try:
+        found.set_result(map_embeddings(network))
+    except BaseException as error:
+        found.set_exception(error)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from ddrscope.errors import InputError
 from ddrscope.identification import Finding
 from ddrscope.identification.heatmap import heatmap_figure
 from ddrscope.identification.identifier import CLEAN
+from ddrscope.networks.guided import EMBEDDING
 from ddrscope.report.restoration import map_figure
 from ddrscope.web.desk import ENLARGED, MAPPED, PLACED, TILES, Desk, Square, enlarged_both_ways, square
 from ddrscope.web.pictures import SUFFIXES, Source, complaint, drawn, photographs, to_show
@@ -56,7 +57,7 @@ def examine_page(desk: Desk) -> None:
     with gr.Row():
         with gr.Column(min_width=300):
             place = gr.Image(
-                label=f"Its place among known damage, as {desk.known.network.name} sees it", interactive=False, format="png",
+                label=f"Its place among known damage, as {desk.mapper.name} sees it", interactive=False, format="png",
                 buttons=["download", "fullscreen"], alt_text="The picture's place on the map of known damage", elem_id="examine-map",
             )  # fmt: skip
             near = gr.Gallery(
@@ -176,9 +177,9 @@ def _placed(desk: Desk, pixels: NDArray[np.float32], finding: Finding) -> tuple[
 
 def _about_map(desk: Desk) -> str:
     return (
-        f"The map is of what steers {html.escape(desk.known.network.name)}: {desk.known.embedded.shape[1]} numbers, of which the two main "
+        f"The map is of what steers {html.escape(desk.mapper.name)}: {EMBEDDING} numbers, of which the two main "
         f"directions are drawn. Grey: places in the middle {PLACED} pixels of your picture; star: their mean. Ringed: the known pictures "
-        f"nearest in all numbers. Those were shrunk {desk.known.network.scale} times before they were damaged, as the network expects its "
+        f"nearest in all numbers. Those were shrunk {desk.mapper.scale} times before they were damaged, as the network expects its "
         "input: a photograph as it comes from a camera is softer, and lies towards blur."
     )
 

@@ -1,0 +1,124 @@
+"""Which images are of one photograph, what that changes, and what is said where there are too few photographs."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from ddrscope import cli
+from ddrscope.analysis import analyze
+from ddrscope.errors import InputError
+from ddrscope.generalization import generalize
+from ddrscope.images import assign_photographs, find_pictures
+from ddrscope.study.pictures import write_crops
+
+COUNT = 6
+SMALL = {"crop": 32, "layers": ("body.0",), "views": ("pooled",), "tsne_seeds": 1}
+
+
+def draw(path: Path, seed: int, taken: str = "") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray(np.random.default_rng(seed).integers(0, 256, (48, 48, 3), np.uint8))
+    exif = Image.Exif()
+    if taken:
+        exif[0x0110] = "Camera"
+        exif.get_ifd(0x8769)[0x9003] = taken
+    image.save(path, exif=exif)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for number in range(COUNT):
+        draw(tmp_path / "photos" / f"DSC__{number:03d}.png", number)
+    return tmp_path / "photos"
+
+
+def test_each_rule(tmp_path: Path) -> None:
+    for number, name in enumerate(("a/x__1.jpg", "a/x__2.jpg", "b/y__1.jpg", "z.jpg")):
+        draw(tmp_path / "in" / name, number, "2026:01:02 03:04:05" if name[0] in "az" else "")
+    files = find_pictures([tmp_path / "in"])
+    found = {rule: [file.photo for file in assign_photographs(files, rule)] for rule in ("prefix", "name", "folder", "exif")}
+    assert found["prefix"] == ["a/x", "a/x", "b/y", "z"]
+    assert found["name"] == ["a/x__1", "a/x__2", "b/y__1", "z"]
+    assert found["folder"] == ["a", "a", "b", "in"]
+    first, second, third, fourth = found["exif"]
+    assert first == second == fourth != third == "b/y"
+
+
+def test_exif_that_is_missing_is_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match="photos.*exif|exif.*photos"):
+        assign_photographs(find_pictures([folder]), "exif")
+
+
+def test_analyze_says_that_there_is_one_photograph_only(folder: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        data = analyze("srresnet-wgr", folder, **SMALL).data
+    assert data["photos"] == 1
+    assert not any("nan" in entry["sentence"] for entry in data["verdicts"])
+    (note,) = [note for note in data["notes"] if "--photo-from" in note]
+    assert "DSC" in note and str(COUNT) in note
+
+
+def test_analyze_takes_each_file_for_a_photograph(folder: Path) -> None:
+    data = analyze("srresnet-wgr", folder, photo_from="NAME", **SMALL).data
+    assert data["photos"] == COUNT and not any("--photo-from" in note for note in data["notes"])
+    row = data["networks"][0]["layers"][-1]
+    assert np.isfinite([row["knn_accuracy"], row["knn_accuracy_low"], row["degradation_share_low"]]).all()
+
+
+def test_sets_of_one_image_stay_of_one_photograph(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        for number in range(4):
+            draw(tmp_path / name / f"{number}.png", number)
+    sets = {name: tmp_path / name for name in ("one", "two")}
+    assert analyze("srresnet-wgr", sets=sets, photo_from="folder", **SMALL | {"crop": 64}).data["photos"] == 1
+
+
+def test_an_interval_of_one_photograph_is_none(folder: Path) -> None:
+    asked = {"images": folder, "degradations": ["blur:2", "noise:20"], "patch": 16, "patches": 24, "components": 4, "resamples": 50}
+    networks = ["srresnet-wgr", "srresnet-wogr"]
+    data = generalize(networks, **asked).data
+    assert all(np.isnan([row["srga_low"], row["srga_high"]]).all() for row in data["scores"] + data["ranking"])
+    # Nothing is known of how sure the order is.
+    assert not data["ranking"][1]["apart"] and any("--photo-from" in note for note in data["notes"])
+    data = generalize(networks, photo_from="name", **asked).data
+    assert all(row["srga_low"] <= row["srga_high"] for row in data["ranking"]) and data["scores"][0]["photos"] == COUNT
+
+
+def test_a_map_takes_the_rule(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    random = np.random.default_rng(0)
+    for group in range(2):
+        names = [f"DSC__{number:03d}.png" for number in range(20)]
+        features = list((random.normal(size=(20, 6)) + 5 * group).astype(np.float32))
+        pd.DataFrame({"picture": names, "features": features}).to_parquet(tmp_path / f"{group}.parquet")
+    accuracies = {}
+    for rule in ("prefix", "name"):
+        words = ["map", *(str(tmp_path / f"{group}.parquet") for group in range(2)), "--photo-from", rule, "--out", str(tmp_path / rule)]
+        with pytest.raises(SystemExit) as stopped:
+            cli.main(words)
+        assert not stopped.value.code and ("--photo-from" in capsys.readouterr().err) == (rule == "prefix")
+        accuracies[rule] = json.loads((tmp_path / rule / "map.json").read_text())["measures"]["knn_plane_sampled"]
+    assert accuracies["prefix"] is None and accuracies["name"] > 0.9
+
+
+@pytest.mark.parametrize("words", [(), ("--photo-from", "folder")])
+def test_an_identifier_says_at_once_that_it_needs_photographs(
+    folder: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = folder.parent / "mine.safetensors"
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["fit-identifier", "--images", str(folder), "--side", "64", *words, "--out", str(out)])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert stopped.value.code == 2 and "--photo-from name" in line and not out.exists()
+
+
+def test_the_crops_of_a_study_keep_their_photographs_apart(folder: Path, tmp_path: Path) -> None:
+    assert write_crops(str(folder), tmp_path / "crops", 2, 16, limit=COUNT, photo_from="name") == COUNT
+    assert len({file.photo for file in find_pictures([tmp_path / "crops"])}) == COUNT

@@ -2,10 +2,10 @@
 
     python experiments/plain_networks/run.py HR OUT [--only NAME ...]
 
-Trains small SR networks of different depth, activation, residual and initial weights for a few thousand steps and appends a line for
-each to ``OUT/trials.jsonl``: PSNR-Y on the validation photographs, by which a design is chosen, and the degradation and content shares at
-the last feature layer on the photographs in ``HR/trial``, which no network is trained on. HR is what ``make photos`` makes. A trial that is there
-already is not run again.
+Trains small SR networks of different depth, activation, residual and initial weights for a few thousand steps. Each appends a line
+to ``OUT/trials.jsonl``: PSNR-Y on the validation photographs, by which a design is chosen, and the degradation and content shares
+at the last feature layer on the photographs in ``HR/trial``, which no network is trained on. HR is what ``make photos`` makes. A
+trial that is there already is not run again.
 """
 
 from __future__ import annotations

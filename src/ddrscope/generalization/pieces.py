@@ -117,9 +117,7 @@ class Pieces:
     def _sets(self, side: int, scale: int, channels: int) -> dict[str, Callable[[], tuple[PatchSet, NDArray[np.float32] | None]]]:
         """How to cut each set, the reference first; a degraded set comes with its clean patches at full size."""
         settings = self.settings
-        texts = list(settings.degradations)
-        if settings.reference not in [*texts, *settings.sets]:
-            texts.insert(0, settings.reference)
+        texts = settings.texts()
         made: dict[str, Callable[[], tuple[PatchSet, NDArray[np.float32] | None]]] = {}
         if texts:
             for text in texts:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ddrscope.differences import difference
 from ddrscope.errors import InputError
 from ddrscope.store import atomic_write
 
@@ -22,16 +23,16 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
         temporary.write_bytes(buffer.getbuffer())
 
 
-def load_checkpoint(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Read a checkpoint that was begun with ``recipe``; raises `InputError` for another recipe's or a file that is none."""
+def load_checkpoint(path: Path, recipe: Mapping[str, Any], photographs: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Read a checkpoint that was begun with ``recipe`` on ``photographs``, SHA-256 by name; raises `InputError` for any other file."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         before = state["recipe"]
     except Exception:  # a foreign or damaged file can fail in any way
         raise InputError(f"{path} is not a checkpoint of a training: move it away or give another --out") from None
-    for key in recipe:
-        if before.get(key) != recipe[key]:
-            raise InputError(
-                f"{path} was begun with {key} = {before.get(key)}, not {recipe[key]}: give the same recipe or another --out"
-            )
+    found = next(filter(None, (difference(before.get(key), value, key) for key, value in recipe.items())), None)
+    if not found and photographs and "photographs" in state:
+        found = difference(state["photographs"], dict(photographs), "photographs")
+    if found:
+        raise InputError(f"{path} was begun with {found}: give the same recipe and photographs, or another --out")
     return state

@@ -111,7 +111,7 @@ class Stage(ABC):
         """Take up where the folder's checkpoint was written, if there is one."""
         if not self.checkpoint.exists():
             return
-        state = load_checkpoint(self.checkpoint, self._binding())
+        state = load_checkpoint(self.checkpoint, self._binding(), self.photos.digests)
         for key, part in self.state().items():
             part.load_state_dict(state[key])
         self.step, self.seconds, self.unlogged = state["step"], state["seconds"], state["unlogged"]
@@ -254,4 +254,4 @@ class Stage(ABC):
     def _save(self) -> None:
         state = {key: part.state_dict() for key, part in self.state().items()}
         place = {"step": self.step, "seconds": self.seconds, "unlogged": self.unlogged}
-        save_checkpoint(self.checkpoint, state | {"recipe": self._binding()} | place)
+        save_checkpoint(self.checkpoint, state | {"recipe": self._binding(), "photographs": self.photos.digests} | place)

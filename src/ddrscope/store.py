@@ -190,16 +190,17 @@ class RunFolder:
             self._remove_stale_temp_files()
             if self._occupied and self.overwrite:
                 self._clear()
-            write_json(self.path / MANIFEST, manifest(self.settings, self.inputs))
+            if not self._occupied or self.overwrite:
+                write_json(self.path / MANIFEST, manifest(self.settings, self.inputs))
             stack.pop_all()
         return self
 
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
-        left = {item.name for item in self.path.rglob("*")} if self.path.is_dir() else set()
-        if failure and not self._occupied and left == {"parts", MANIFEST, LOCK}:
+        if failure and self.parts.is_dir() and not any(self.parts.iterdir()):
             # It failed before it kept anything: the corrected command finds the folder as this one did.
-            (self.path / MANIFEST).unlink()
             self.parts.rmdir()
+            if not self._occupied and {item.name for item in self.path.iterdir()} == {MANIFEST, LOCK}:
+                (self.path / MANIFEST).unlink()
         self._lock.release()
 
     def is_finished(self, *results: str) -> bool:

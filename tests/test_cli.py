@@ -123,6 +123,25 @@ def test_sets_of_different_pictures_have_no_shares(tmp_path: Path) -> None:
     assert any("shares and p-values are left out" in note for note in data["notes"])
 
 
+def test_an_image_missing_from_one_set_is_left_out_of_all(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        for index, path in enumerate(sorted(bundled_photos().glob("*__1.png"))[:7]):
+            if (name, index) != ("b", 2):
+                Image.open(path).resize((32, 32)).rotate(90 * "abc".index(name)).save(tmp_path / name / path.name)
+    lost = sorted((tmp_path / "a").iterdir())[2]
+    sets = [word for name in ("a", "b", "c") for word in ("--set", f"{name}={tmp_path / name}")]
+    words = ["analyze", "srresnet-wgr", *sets, "--crop", 64, "--layers", "body.15", "--tsne-seeds", 1]
+    assert run(*words, "--out", tmp_path / "out").returncode == 0
+    for name in ("a", "c"):
+        (tmp_path / name / lost.name).unlink()
+    assert run(*words, "--out", tmp_path / "expected").returncode == 0
+    found, expected = (json.loads((tmp_path / name / "analysis.json").read_text()) for name in ("out", "expected"))
+    assert found["balanced"] and found["pictures"] == 6 and any(lost.stem in note for note in found["notes"])
+    one, other = (data["networks"][0]["layers"][0] for data in (found, expected))
+    assert [one[key] for key in ("chi_pca", "degradation_share")] == pytest.approx([other[key] for key in ("chi_pca", "degradation_share")])
+
+
 def test_series_over_checkpoints(tmp_path: Path) -> None:
     state = torch.load(_checkpoint(tmp_path / "step10.pth"), weights_only=True)
     torch.save({key: tensor * 1.01 for key, tensor in state.items()}, tmp_path / "step9.pth")

@@ -131,6 +131,72 @@ def test_a_set_that_cannot_be_scored_costs_its_row(tmp_path: Path, result: Gener
     assert any("leaves the set out" in note for note in found.data["notes"])
 
 
+def degraded_photos(folder: Path, text: str, count: int = 8) -> Path:
+    """The first bundled photographs, degraded and shrunk by 4, as `ddrscope degrade` writes them."""
+    folder.mkdir()
+    for file in find_pictures([bundled_photos()])[:count]:
+        pixels = parse_degradation(text).apply(read_picture(file).pixels, 0, 4)
+        Image.fromarray(np.rint(pixels * 255).astype(np.uint8)).save(folder / Path(file.name).with_suffix(".png").name)
+    return folder
+
+
+def photos(folder: Path, count: int = 8) -> Path:
+    folder.mkdir()
+    for file in find_pictures([bundled_photos()])[:count]:
+        (folder / file.name).write_bytes(Path(file.path).read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize("how", ["missing", "broken", "too small", "narrower"])
+def test_sets_are_compared_on_the_images_that_all_of_them_have(tmp_path: Path, how: str) -> None:
+    """The same image left out of all sets by hand gives the expected scores."""
+    images, blurred = photos(tmp_path / "images"), degraded_photos(tmp_path / "blurred", "blur:2")
+    lost = sorted(blurred.iterdir())[3]
+    settings = SMALL | {"patches": 64}
+    network = small_network("one", 0)
+    if how == "missing":
+        lost.unlink()
+    elif how == "broken":
+        lost.write_bytes(b"no image")
+    else:
+        Image.open(lost).crop((0, 0, 10, 10) if how == "too small" else (0, 0, 40, 64)).save(lost)
+    found = generalize([network], str(images), ["blur:2"], {"same": blurred}, **settings)
+    lost.unlink(missing_ok=True)
+    (images / lost.name).unlink()
+    expected = generalize([network], str(images), ["blur:2"], {"same": blurred}, **settings)
+    for name in ("blur:2", "same"):
+        assert found.score("one", name)["srga"] == pytest.approx(expected.score("one", name)["srga"], abs=1e-6)
+        assert found.score("one", name)["photos"] == expected.score("one", name)["photos"]
+    assert found.score("one", "same")["srga"] == pytest.approx(found.score("one", "blur:2")["srga"], abs=1e-6)
+    (note,) = [note for note in found.data["notes"] if "left out" in note]
+    assert lost.stem in note and "same" in note and "clean images" in note
+    assert not any("left out" in note for note in expected.data["notes"])
+    assert lost.stem in found.save(tmp_path / "out").read_text()
+
+
+def test_sets_of_two_cameras_are_compared_on_the_images_of_both(tmp_path: Path) -> None:
+    one, other = degraded_photos(tmp_path / "one", "blur:2"), degraded_photos(tmp_path / "other", "noise:20")
+    lost = sorted(one.iterdir())[0]
+    lost.unlink()
+    for folder in (one, other):
+        for path in folder.iterdir():
+            path.rename(folder / f"street-{path.name}")
+    found = generalize([small_network("one", 0)], sets={"one": one, "other": other}, **SMALL | {"patches": 40})
+    assert found.score("one", "one")["photos"] == found.score("one", "other")["photos"]
+    notes = found.data["notes"]
+    assert any(lost.stem in note and "one, other" in note for note in notes)
+    assert any("other images than those of the reference" in note for note in notes)
+
+
+def test_sets_of_the_same_images_with_too_few_in_common_are_refused(tmp_path: Path) -> None:
+    images, blurred = photos(tmp_path / "images", 4), degraded_photos(tmp_path / "blurred", "blur:2", 4)
+    for lost in sorted(blurred.iterdir())[:2]:
+        lost.unlink()
+    with pytest.raises(InputError, match="all of them have") as refused:
+        generalize([small_network("one", 0)], str(images), ["blur:4"], {"same": blurred}, **SMALL | {"components": 40, "patches": 60})
+    assert str(blurred) in str(refused.value)
+
+
 def test_ranks_on_some_of_the_sets(result: GeneralizationResult) -> None:
     (only,) = result.rank(["noise:20"], ["other"])
     assert only["srga"] == result.score("other", "noise:20")["srga"]

@@ -347,8 +347,13 @@ def test_fitting_from_the_command_line_and_again(tmp_path: Path, capfd: pytest.C
     written = out.read_bytes()
     assert fit(*words) == 2
     assert fit(*words, "--resume") == 0 and "nothing to do" in capfd.readouterr().err
-    (tmp_path / "scans" / "worn" / target.name).unlink()
-    assert fit(*words, "--resume") == 2 and "other pictures" in capfd.readouterr().err
+    for change, said in (("--clean-share=0.25", "clean_share = 0.5, not 0.25"), ("--network=srresnet-wgr", "network = srgan-wgr")):
+        assert fit(*words, change, "--resume") == 2 and said in capfd.readouterr().err
+    changed = tmp_path / "scans" / "worn" / target.name
+    Image.new("RGB", (136, 136)).save(changed)
+    assert fit(*words, "--resume") == 2 and target.name in capfd.readouterr().err
+    changed.unlink()
+    assert fit(*words, "--resume") == 2 and target.name in capfd.readouterr().err
     assert out.read_bytes() == written
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ from ddrscope.mapping.plane import PlaneAccuracy
 from ddrscope.reduction import GramPCA, TsneMap, gram_matrix
 from ddrscope.separability import Design, calinski_harabasz, measure
 from ddrscope.separability.sums import GroupSums
+from ddrscope.store import sha256, write_json
 
 COMMAND = [sys.executable, "-m", "ddrscope"]
 GROUPS = {"clean": "clean", "blurred": "blur:4", "noisy": "noise:20"}
@@ -93,6 +95,54 @@ def test_placed_points_lie_where_their_groups_do(mapped: tuple[Path, dict[str, A
     measures = mapped[1]["measures"]
     assert measures["knn_plane_sampled"] > 0.7
     assert abs(measures["knn_plane_placed"] - measures["knn_plane_sampled"]) < 0.12
+
+
+def features(folder: Path, name: str, **settings: Any) -> Path:
+    """A file of features as `ddrscope features` leaves it, with its manifest."""
+    random = np.random.default_rng(len(name))
+    path = folder / f"{name}.parquet"
+    rows = [{"picture": f"{row}.png", "features": random.normal(size=4).astype(np.float32)} for row in range(8)]
+    pd.DataFrame(rows).to_parquet(path)
+    network = {"name": settings.pop("network", "one"), "sha256": settings.pop("weights", "1" * 64)}
+    known = {"network": network, "layer": "body.1", "view": "pooled", "crop": 64, "precision": "float32"} | settings
+    write_json(folder / f"{name}.parquet.manifest.json", {"settings": known, "sha256": sha256(path)})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"network": "two", "weights": "2" * 64}, "network = one .*, not two"),
+        ({"layer": "body.2"}, "layer = body.1, not body.2"),
+        ({"view": "flattened"}, "view = pooled, not flattened"),
+        ({"crop": 32}, "crop = 64, not 32"),
+        ({"precision": "bfloat16"}, "precision = float32, not bfloat16"),
+    ],
+)
+def test_files_of_other_features_are_refused_though_their_rows_are_as_long(tmp_path: Path, other: dict[str, Any], said: str) -> None:
+    files = {"clean": features(tmp_path, "clean"), "blurred": features(tmp_path, "blurred", **other)}
+    with pytest.raises(InputError, match=said) as refused:
+        FeatureFiles(files)
+    assert "clean.parquet" in str(refused.value) and "blurred.parquet" in str(refused.value) and "\n" not in str(refused.value)
+    both = pa.concat_tables([pq.read_table(path).append_column("kind", [[name] * 8]) for name, path in files.items()])
+    pq.write_table(both, tmp_path / "all.parquet")
+    # Nobody knows of rows that somebody put together.
+    assert len(FeatureFiles({"all": tmp_path / "all.parquet"}, "kind")) == 16
+
+
+def test_it_is_noted_where_nothing_says_what_files_are_features_of(tmp_path: Path) -> None:
+    files = {"clean": features(tmp_path, "clean"), "blurred": features(tmp_path, "blurred", degrade="blur:4")}
+    assert FeatureFiles(files).notes == []
+    # A renamed network is the same one.
+    assert FeatureFiles(files | {"moved": features(tmp_path, "moved", network="moved")}).notes == []
+    features(tmp_path, "other", layer="body.2")
+    for remove in ("rewritten", "removed"):
+        manifest = tmp_path / "blurred.parquet.manifest.json"
+        shutil.copy(tmp_path / "other.parquet.manifest.json", manifest) if remove == "rewritten" else manifest.unlink()
+        (note,) = FeatureFiles(files).notes
+        assert "blurred.parquet" in note and "clean.parquet" not in note
+    found = PointMap(MapSettings({name: str(path) for name, path in files.items()}, sample=16)).run(tmp_path / "out")
+    assert any("blurred.parquet" in note for note in found.data["notes"])
 
 
 def test_copies_of_sampled_rows_are_placed_beside_their_originals(files: dict[str, Path], tmp_path: Path) -> None:

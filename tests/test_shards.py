@@ -40,7 +40,8 @@ def means(files: Sequence[PictureFile]) -> bytes:
     """A shard: each picture's mean."""
     read = list(read_ahead(files))
     values = [float(one.picture.pixels.mean()) if one.picture else None for one in read]
-    return pack(pa.table({"path": [str(file.path) for file in files], "mean": values, DIGEST: [one.sha256 for one in read]}))
+    columns = {"path": [str(file.path) for file in files], "mean": values, DIGEST: [one.sha256 for one in read]}
+    return pack(pa.table(columns | {"error": [one.error.reason if one.error else None for one in read]}))
 
 
 def make(shards: ShardedFile, stop_after: int = 10**6) -> list[int]:
@@ -80,16 +81,142 @@ def test_what_is_done_is_kept_and_what_is_damaged_made_anew(folder: Path, tmp_pa
     kept[0].write_bytes(damaged)
     with pytest.raises(InputError, match="a = 1, not 2"), ShardedFile(out, [folder], {"a": 2}, resume=True):
         pass
-    # Files that come and go between the two do not move the others.
-    (folder / "000a.png").write_bytes((folder / "000.png").read_bytes())
-    (folder / "050.png").unlink()
     with ShardedFile(out, [folder], {"a": 1}, resume=True) as shards:
         with pytest.raises(InputError, match="shard 0 .*damaged"):
             list(shards.tables())
         assert make(shards) == [0, 2, 3]
         table = finish(shards, out)
     assert table["path"].tolist() == [str(folder / f"{number:03d}.png") for number in range(COUNT)]
-    assert table.loc[table["mean"].isna(), "path"].tolist() == [str(folder / "050.png")]
+
+
+def new_image(path: Path, value: int) -> None:
+    Image.new("RGB", (16, 16), (value,) * 3).save(path)
+
+
+def again(out: Path, *sources: Path, **settings: object) -> tuple[bool, list[int], pd.DataFrame | None]:
+    """``--resume`` as the commands do it: whether there is nothing to do, else the sizes of the shards that are made, and the table."""
+    shards = ShardedFile(out, sources, settings, resume=True)
+    if shards.is_finished():
+        return True, [], None
+    with shards:
+        sizes = shards.sizes()
+        made = make(shards)
+        return False, [sizes[number] for number in made], finish(shards, out)
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_images_that_came_since_are_done_and_no_others(folder: Path, tmp_path: Path, finished: bool) -> None:
+    out = tmp_path / "x.parquet"
+    with ShardedFile(out, [folder], {}) as shards:
+        make(shards, 100 if finished else 2)
+        if finished:
+            finish(shards, out)
+    for name in ("000a.png", "zzz.png"):
+        new_image(folder / name, 51)
+    nothing, sizes, table = again(out, folder)
+    assert not nothing and sorted(sizes) == ([2] if finished else [2, 5, SMALLEST]) and table is not None
+    assert table["path"].tolist() == [str(path) for path in sorted(folder.iterdir())]
+    assert table[DIGEST].tolist() == [sha256(path) for path in sorted(folder.iterdir())]
+    assert table.loc[table["path"].str.endswith(("000a.png", "zzz.png")), "mean"].tolist() == pytest.approx([0.2, 0.2])
+    assert again(out, folder) == (True, [], None)
+    new_image(folder / "000b.png", 102)
+    assert again(out, folder)[1] == [1]
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_the_same_images_written_otherwise_go_on(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: bool) -> None:
+    out = tmp_path / "x.parquet"
+    with ShardedFile(out, [folder], {}) as shards:
+        make(shards, 100 if finished else 2)
+        if finished:
+            finish(shards, out)
+    monkeypatch.chdir(tmp_path)
+    nothing, sizes, _ = again(out, Path("pictures"))
+    assert nothing == finished and sizes == ([] if finished else [SMALLEST, 5])
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_images_that_are_gone_or_others_or_changed_are_refused_by_name(folder: Path, tmp_path: Path, finished: bool) -> None:
+    out = tmp_path / "x.parquet"
+    with ShardedFile(out, [folder], {}) as shards:
+        make(shards, 100 if finished else 2)
+        if finished:
+            finish(shards, out)
+    kept = out.read_bytes() if finished else None
+    before = (folder / "003.png").read_bytes()
+    new_image(folder / "003.png", 7)
+    with pytest.raises(InputError, match="003.png has changed"):
+        again(out, folder)
+    (folder / "003.png").unlink()
+    with pytest.raises(InputError, match="003.png, not among"):
+        again(out, folder)
+    (folder / "003.png").write_bytes(before)
+    other = tmp_path / "other"
+    other.mkdir()
+    new_image(other / "000.png", 9)
+    with pytest.raises(InputError, match=r"pictures/000.png and 52 more, not among"):
+        again(out, other)
+    # Beside another image of its name an image would be called otherwise.
+    with pytest.raises(InputError, match="pictures/000.png"):
+        again(out, folder, other)
+    assert not finished or out.read_bytes() == kept
+    assert again(out, folder)[0] == finished
+
+
+def test_another_setting_is_named(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.parquet"
+    with ShardedFile(out, [folder], {"degrade": "clean", "network": {"name": "a", "sha256": "0" * 64}}) as shards:
+        make(shards)
+        finish(shards, out)
+    with pytest.raises(InputError, match="degrade = clean, not blur:4"):
+        again(out, folder, degrade="blur:4", network={"name": "a", "sha256": "0" * 64})
+    with pytest.raises(InputError, match="network = a .SHA-256 0{12}., not b .SHA-256 f{12}.") as said:
+        again(out, folder, degrade="clean", network={"name": "b", "sha256": "f" * 64})
+    assert "{" not in str(said.value)
+    assert again(out, folder, degrade="clean", network={"name": "moved", "sha256": "0" * 64})[0]
+
+
+def test_what_belongs_to_the_file_is_verified_with_it(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.parquet"
+    names = tmp_path / "x.txt"
+    with ShardedFile(out, [folder], {}, beside=[names]) as shards:
+        make(shards)
+        names.write_text("a")
+        finish(shards, out)
+    for path in (names, tmp_path / "x.parquet.images"):
+        content = path.read_bytes()
+        path.unlink()
+        with pytest.raises(InputError, match=f"{path.name} is missing"):
+            ShardedFile(out, [folder], {}, resume=True, beside=[names]).is_finished()
+        path.write_bytes(content + b"x")
+        with pytest.raises(InputError, match=f"{path.name} is not what was written"):
+            ShardedFile(out, [folder], {}, resume=True, beside=[names]).is_finished()
+        path.write_bytes(content)
+
+
+def test_a_drawing_that_was_deleted_is_made_again_and_no_drawing_is_an_image(folder: Path, tmp_path: Path) -> None:
+    out, maps = tmp_path / "x.parquet", folder / "maps"
+    options: dict = {"drawn": lambda file: maps / file.name, "results": [maps]}
+
+    def draw(shards: ShardedFile, numbers: Sequence[int]) -> None:
+        maps.mkdir(exist_ok=True)
+        for number in numbers:
+            for file in shards.shard(number):
+                new_image(maps / file.name, 0)
+
+    with ShardedFile(out, [folder], {}, **options) as shards:
+        made = make(shards)
+        draw(shards, made)
+        finish(shards, out)
+    assert ShardedFile(out, [folder], {}, resume=True, **options).is_finished()
+    (maps / "020.png").unlink()
+    again = ShardedFile(out, [folder], {}, resume=True, **options)
+    assert not again.is_finished()
+    with again as shards:
+        assert shards.pictures == COUNT and shards.missing() == [1]
+        draw(shards, make(shards))
+        finish(shards, out)
+    assert ShardedFile(out, [folder], {}, resume=True, **options).is_finished()
 
 
 def test_a_finished_file_is_verified(folder: Path, tmp_path: Path) -> None:
@@ -136,19 +263,18 @@ def test_dead_between_the_file_and_its_manifest(folder: Path, tmp_path: Path) ->
         assert len(finish(shards, out)) == COUNT
 
 
-def test_what_the_dead_were_writing_is_removed_and_nothing_else(folder: Path, tmp_path: Path) -> None:
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
+def test_half_files_of_a_run_that_ended_are_removed_and_nothing_else(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "x[1].parquet"
-    half = [tmp_path / f".{name}.{gone.pid}.tmp" for name in (out.name, f"{out.name}.manifest.json")]
-    alive, strangers = tmp_path / f".{out.name}.{os.getpid()}.tmp", tmp_path / f".y.parquet.{gone.pid}.tmp"
-    for path in (*half, alive, strangers):
+    half = [tmp_path / f".{name}.0123.tmp" for name in (out.name, f"{out.name}.manifest.json", f"{out.name}.images")]
+    others = tmp_path / ".y.parquet.0123.tmp"
+    for path in (*half, others):
         path.touch()
-    with ShardedFile(out, [folder], {}) as shards:
-        (shards._folder / f".000000-00.parquet.{gone.pid}.tmp").touch()
-    with ShardedFile(out, [folder], {}, resume=True) as shards:
-        assert not list(shards._folder.glob(".*"))
-    assert [path.exists() for path in (*half, alive, strangers)] == [False, False, True, True]
+    parts = tmp_path / f"{out.name}.parts" / "parts"
+    with ShardedFile(out, [folder], {}):
+        (parts / ".000000-00.parquet.0123.tmp").touch()
+    with ShardedFile(out, [folder], {}, resume=True):
+        assert not list(parts.glob(".*"))
+    assert [path.exists() for path in (*half, others)] == [False, False, False, True]
 
 
 @pytest.mark.parametrize("count, largest, size", [(1_000, LARGEST, SMALLEST), (40_000, LARGEST, 40), (40_000, 32, 32)])

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 import re
 from pathlib import Path
 
@@ -100,39 +98,3 @@ def test_overwriting_removes_every_result_that_a_resumed_run_would_take_for_its_
     with RunFolder(tmp_path, {"seed": 1}, overwrite=True):
         pass
     assert {path.name for path in tmp_path.iterdir()} == {"manifest.json", "parts"}
-
-
-def test_the_lock_of_a_living_process_holds_and_that_of_a_dead_one_does_not(tmp_path: Path) -> None:
-    with RunFolder(tmp_path, {}):
-        pass
-    (tmp_path / ".lock").write_text(str(os.getppid()))
-    with pytest.raises(InputError, match="in use by process"), RunFolder(tmp_path, {}, resume=True):
-        pass
-    process = multiprocessing.get_context("spawn").Process(target=int)
-    process.start()
-    process.join()
-    (tmp_path / ".lock").write_text(str(process.pid))
-    with RunFolder(tmp_path, {}, resume=True):
-        pass
-    assert not (tmp_path / ".lock").exists()
-
-
-def test_of_two_processes_that_begin_at_once_one_is_refused(tmp_path: Path) -> None:
-    first = RunFolder(tmp_path, {})
-
-    class Second(RunFolder):
-        def _take_lock_of_the_dead(self) -> None:
-            super()._take_lock_of_the_dead()
-            first.__enter__()
-
-    with pytest.raises(InputError, match="in use by another process"), Second(tmp_path, {}, resume=True):
-        pass
-    assert (tmp_path / ".lock").read_text() == str(os.getpid())
-    first.__exit__(None)
-
-
-def test_a_lock_without_a_number_is_that_of_a_dead_process(tmp_path: Path) -> None:
-    for content in ("", "1" * 1000):
-        (tmp_path / ".lock").write_text(content)
-        with RunFolder(tmp_path, {}, resume=True):
-            pass

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ from ddrscope.degradations import parse_degradation, parse_drawn, shrink
 from ddrscope.errors import InputError
 from ddrscope.fidelity import psnr_y, ssim_y
 from ddrscope.images import bundled_photos
+from ddrscope.locks import FolderLock
 from ddrscope.networks import load_network
 from ddrscope.networks.discriminator import PatchDiscriminator
 from ddrscope.networks.perceptual import ShiftTolerantLpips, perceptual_network
@@ -284,6 +286,23 @@ def test_another_recipe_is_refused_but_another_second_stage_is_not(photos: Path,
     (tmp_path / "pixel" / "checkpoint.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(InputError, match="not a checkpoint of a training"):
         Training(tiny(), pairs, pairs, tmp_path)
+
+
+def test_other_photographs_are_refused_by_name_and_a_folder_in_use_too(photos: Path, tmp_path: Path) -> None:
+    recipe, pairs = tiny("adversarial.steps=0"), PhotoPairs(photos, 4)
+    training = Training(recipe, pairs, pairs, tmp_path / "out")
+    with FolderLock(tmp_path / "out"), pytest.raises(InputError, match="out is in use"):
+        training.run(lambda _: None)
+    training.run(lambda _: None)
+    moved = shutil.copytree(photos, tmp_path / "moved")
+    Training(recipe, PhotoPairs(moved, 4), pairs, tmp_path / "out").run(lambda _: None)
+    first = sorted(moved.iterdir())[0]
+    Image.open(first).rotate(180).save(first)
+    with pytest.raises(InputError, match=f"photographs: {first.name}"):
+        Training(recipe, PhotoPairs(moved, 4), pairs, tmp_path / "out")
+    first.unlink()
+    with pytest.raises(InputError, match=f"photographs that include {first.name}"):
+        Training(recipe, PhotoPairs(moved, 4), pairs, tmp_path / "out")
 
 
 def test_a_training_learns(photos: Path, tmp_path: Path) -> None:

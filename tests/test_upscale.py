@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import imagecodecs
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 from torch import nn
 
+from ddrscope.cli import main
 from ddrscope.errors import InputError
 from ddrscope.images import bundled_photos, find_pictures, read_picture
 from ddrscope.networks import DegradationGuide, GuidedSRResNet, Network, SRResNet, load_network, save_network
@@ -26,6 +29,7 @@ from ddrscope.report.restoration import _place_of_detail
 from ddrscope.restoration import UpscaleRun, enlarge, map_embeddings, read_original
 from ddrscope.restoration.explain import KNOWN
 from ddrscope.restoration.tiles import OVERLAP
+from ddrscope.store import sha256
 
 DDRSCOPE = [str(Path(sys.executable).with_name("ddrscope"))]
 sides = st.integers(9, 120)
@@ -227,17 +231,79 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path, photo: np.ndarray, n
         Image.fromarray(np.rint(photo * 255).astype(np.uint8)).save(tmp_path / "in" / f"{number}.png")
     words = [*DDRSCOPE, "upscale", tmp_path / "in", "--out", tmp_path / "out", "--network", network_file, "--no-identify"]
     running = subprocess.Popen(list(map(str, words)), stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    first = tmp_path / "out" / "parts" / "000001.json"
+    parts = tmp_path / "out" / "parts"
     for _ in range(1200):
-        if first.exists() or running.poll() is not None:
+        if len(list(parts.glob("*.json"))) > 1 or running.poll() is not None:
             break
         time.sleep(0.05)
     running.kill()
     running.wait()
-    assert first.exists() and not (tmp_path / "out" / "7.png").exists()
+    assert len(list(parts.glob("*.json"))) > 1 and not (tmp_path / "out" / "7.png").exists()
     kept = (tmp_path / "out" / "0.png").stat().st_mtime_ns
     assert upscale(*words[2:], "--resume").returncode == 0
     assert len(list((tmp_path / "out").glob("*.png"))) == 8 and (tmp_path / "out" / "0.png").stat().st_mtime_ns == kept
+
+
+def upscale_here(*words: object) -> tuple[int, str, str]:
+    """The command in this process: its exit code and what it says."""
+    out, errors = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(errors), pytest.raises(SystemExit) as stop:
+        main(["upscale", *map(str, words)])
+    return int(stop.value.code or 0), out.getvalue(), errors.getvalue()
+
+
+@pytest.fixture
+def three(tmp_path: Path, photo: np.ndarray) -> Path:
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        Image.fromarray(np.rint(photo[: 24 + number, :24] * 255).astype(np.uint8)).save(tmp_path / "in" / f"{number}.png")
+    return tmp_path / "in"
+
+
+def test_resuming_makes_deleted_results_again_and_new_images_and_no_others(three: Path, tmp_path: Path, network_file: Path) -> None:
+    out = tmp_path / "out"
+    words = [three, "--out", out, "--network", network_file, "--no-identify", "--compare"]
+    assert upscale_here(*words)[0] == 0
+    wanted, kept = (out / "1.png").read_bytes(), (out / "0.png").stat().st_mtime_ns
+    (out / "1.png").unlink()
+    (out / "compare" / "2.png").unlink()
+    Image.new("RGB", (20, 20), (90, 9, 9)).save(three / "0a.png")
+    code, printed, errors = upscale_here(*words, "--resume", "--json")
+    assert code == 0 and "nothing to do" not in errors
+    rows = json.loads(printed)["pictures"]
+    assert [Path(row["path"]).name for row in rows] == ["0.png", "0a.png", "1.png", "2.png"] and not any(row["error"] for row in rows)
+    assert [row["sha256"] for row in rows] == [sha256(Path(row["path"])) for row in rows]
+    assert (out / "1.png").read_bytes() == wanted and (out / "compare" / "2.png").is_file() and (out / "0a.png").is_file()
+    assert (out / "0.png").stat().st_mtime_ns == kept and not (out / "parts").exists()
+    assert json.loads((out / "upscale.json").read_text())["pictures"] == rows
+    assert "nothing to do" in upscale_here(*words, "--resume")[2]
+
+
+def test_what_differs_from_the_run_is_named(three: Path, tmp_path: Path, network_file: Path) -> None:
+    out, inside = tmp_path / "out", three.parent
+    words = ["--out", out, "--network", network_file, "--no-identify"]
+    assert upscale_here(three, *words)[0] == 0
+    results = {path.name: path.read_bytes() for path in out.glob("*.png")}
+    other = inside / "other.safetensors"
+    save_network(other, SRResNet(channels=8, blocks=3), {"global_residual": "true"})
+    (inside / "more").mkdir()
+    Image.new("RGB", (20, 20)).save(inside / "more" / "0.png")
+    before = (three / "0.png").read_bytes()
+    for change, more, said in [
+        (lambda: None, ["--tile", "64"], "tile = 256, not 64"),
+        (lambda: None, ["--network", other], "network = small (SHA-256"),
+        (lambda: None, [inside / "more"], "would be"),
+        (lambda: Image.new("RGB", (20, 20)).save(three / "0.png"), [], "0.png has changed"),
+        (lambda: (three / "0.png").unlink(), [], "0.png, not among"),
+    ]:
+        change()
+        code, _, errors = upscale_here(three, *words, *more, "--resume")
+        assert code == 2 and said in errors and errors.count("\n") == 1 and "{" not in errors, errors
+    (three / "0.png").write_bytes(before)
+    assert {path.name: path.read_bytes() for path in out.glob("*.png")} == results
+    moved = network_file.rename(network_file.with_name("moved.safetensors"))
+    assert "nothing to do" in upscale_here(three, *words, "--network", moved, "--scale", "4", "--resume")[2]
+    moved.rename(network_file)
 
 
 @pytest.mark.parametrize("format", ["tif", "jpg", "webp"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 
 from ddrscope.degradations import parse_degradation
@@ -112,12 +113,36 @@ def join_features(shards: ShardedFile, out: Path) -> tuple[int, dict[str, str]]:
         raise InputError("no picture can be read: nothing is written")
     if out.suffix == ".npy":
         _write_npy(out, shards, len(names))
-        with atomic_write(out.with_suffix(".txt")) as temporary:
+        (target,) = names_of(out)
+        with atomic_write(target) as temporary:
             temporary.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
     else:
         with atomic_write(out) as temporary:
             write_parquet((_named(rows) for rows in _rows(shards)), temporary)
     return len(names), skipped
+
+
+def names_of(out: Path) -> tuple[Path, ...]:
+    """The file of names that lies beside FILE.npy; none beside FILE.parquet."""
+    return (out.with_suffix(".txt"),) if out.suffix == ".npy" else ()
+
+
+def restore_features(out: Path, known: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Shards again: rows (path, picture, error, sha256) with the features that ``out`` holds of those without an error."""
+    rows = _written_rows(out)
+    for table in known:
+        values = [next(rows) if error is None else None for error in table["error"].to_pylist()]
+        yield table.append_column("features", pa.array(values, pa.large_list(pa.float32())))
+
+
+def _written_rows(out: Path) -> Iterator[np.ndarray]:
+    if out.suffix == ".npy":
+        yield from np.load(out, mmap_mode="r", allow_pickle=False)
+        return
+    with pq.ParquetFile(out) as file:
+        for batch in file.iter_batches(SHARD_PICTURES, columns=["features"]):
+            column = batch.column(0)
+            yield from column.flatten().to_numpy().reshape(len(column), -1)
 
 
 def check_out(out: Path) -> None:

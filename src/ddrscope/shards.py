@@ -1,38 +1,55 @@
-"""One file made of many pictures, shard by shard: a run that dies at any moment loses the shards under way, and repeats no other.
+"""One file made of many images, shard by shard: a run that dies at any moment loses the shards under way, and repeats no other.
 
-Until FILE is written, ``FILE.parts/parts/`` holds the list of the pictures and a Parquet file for each finished shard, whose name holds
+Until FILE is written, ``FILE.parts/parts/`` holds the lists of the images and a Parquet file for each finished shard, whose name holds
 the SHA-256 of its bytes: a damaged one is known as such and made anew. ``FILE.manifest.json`` stays beside FILE: settings, versions, and
-the hashes of FILE and of all pictures that went into it. Memory does not grow with the number of pictures.
+the hashes of FILE and of all images that went into it; ``FILE.images`` says of each image what it was, so that a later run can do those
+that came since. Memory does not grow with the number of images.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from glob import escape
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ddrscope.differences import check_same
 from ddrscope.errors import InputError
-from ddrscope.images import PictureFile, find_pictures
-from ddrscope.store import RunFolder, atomic_write, clear_after_the_dead, manifest, read_json, sha256, write_json
+from ddrscope.images import PictureFile
+from ddrscope.images.inputs import check_unchanged, find_inputs, new_images
+from ddrscope.images.lists import Group, ImageList, merge_by_name, table_of, write_list
+from ddrscope.progress import Progress, Silent
+from ddrscope.store import (
+    MANIFEST,
+    RunFolder,
+    atomic_write,
+    begun_settings,
+    manifest,
+    read_json,
+    remove_stale_temp_files,
+    sha256,
+    write_json,
+)
 
-# Pictures in a shard: what a dying run may have to do again. A thousand shards are enough to show progress by.
+# Images in a shard: what a dying run may have to do again. A thousand shards are enough to show progress by.
 SMALLEST, LARGEST, ENOUGH = 16, 256, 1000
 DIGITS = 16
-LIST = "pictures.list"
-# Every shard has this column: the SHA-256 of a picture's file, null where there was nothing to read.
+# Every shard has this column: the SHA-256 of an image's file, null where there was nothing to read.
 DIGEST = "sha256"
+ERROR = "error"
+# What is large is not kept a second time.
+LEFT_OUT = "features"
+# Gives rows of FILE.images what they lack of a shard's columns.
+Restore = Callable[[Iterable[pa.Table]], Iterator[pa.Table]]
 
 
 def pack(table: pa.Table) -> bytes:
-    """A shard as the bytes of its Parquet file; ``table`` has a row for each picture, and a column `DIGEST`."""
+    """A shard as the bytes of its Parquet file; ``table`` has a row for each image, and the columns `DIGEST` and `ERROR`."""
     stream = io.BytesIO()
     pq.write_table(table, stream)
     return stream.getvalue()
@@ -43,12 +60,45 @@ def parts_of(out: Path) -> Path:
     return out.with_name(f"{out.name}.parts")
 
 
-class ShardedFile:
-    """FILE in the making: which pictures are still to do, the shards that are done, and what is left on disk at the end.
+def manifest_of(out: Path) -> Path:
+    """The manifest that lies beside a finished file."""
+    return out.with_name(f"{out.name}.manifest.json")
 
-    A context manager. ``settings`` decides whether an interrupted run is the same; a resumed one keeps the list of pictures that it
-    began with, though files have come or gone. ``largest`` bounds the pictures in a shard, for rows that are large. Raises `InputError`
-    where FILE exists and neither ``resume`` nor ``overwrite`` is given, where ``sources`` hold no picture, and as `RunFolder` does.
+
+def begun_manifest(out: Path) -> Path:
+    """The manifest of the run that ``--resume`` would go on with: under way, or finished."""
+    under_way = parts_of(out) / MANIFEST
+    return under_way if under_way.exists() else manifest_of(out)
+
+
+def check_finished(out: Path, settings: Mapping[str, Any], beside: Sequence[Path] = ()) -> None:
+    """Raise `InputError` unless FILE is of these settings and inputs, and it and the files ``beside`` it are what was written."""
+    before = begun_settings(manifest_of(out))
+    try:
+        read = read_json(manifest_of(out))
+        written = {out: read["sha256"]} | {path: read["beside"][path.name] for path in beside}
+    except (OSError, ValueError, KeyError, TypeError):
+        before = None
+    if before is None:
+        raise InputError(f"{out} has no readable {manifest_of(out).name}, so it cannot be verified: give --overwrite")
+    check_same(before, settings, str(out))
+    for path, digest in written.items():
+        if not path.is_file():
+            raise InputError(f"{path} is missing, which belongs to {out}: give --overwrite to make both anew")
+        if sha256(path) != digest:
+            raise InputError(f"{path} is not what was written (its SHA-256 is another): give --overwrite to make it anew")
+
+
+class ShardedFile:
+    """FILE in the making: which images are still to do, the shards that are done, and what is left on disk at the end.
+
+    A context manager. ``settings`` decides whether an earlier run is the same. A resumed one does what is missing, and the images that
+    came since; one of other settings, of images that are gone or have changed, raises `InputError`.
+
+    ``largest`` bounds the images in a shard, for rows that are large. ``restore`` makes shards of FILE again, ``beside`` are other files
+    that belong to FILE. ``drawn`` gives the file that is made of an image besides its row, in one of the folders ``results``, which are no
+    sources. Raises `InputError` where FILE exists and neither ``resume`` nor ``overwrite`` is given, where ``sources`` hold no image, and
+    as `RunFolder` does.
     """
 
     def __init__(
@@ -59,16 +109,24 @@ class ShardedFile:
         resume: bool = False,
         overwrite: bool = False,
         largest: int = LARGEST,
+        restore: Restore = iter,
+        beside: Sequence[Path] = (),
+        drawn: Callable[[PictureFile], Path] | None = None,
+        results: Sequence[Path] = (),
+        progress: Progress | None = None,
     ) -> None:
         self.out, self.sources, self.largest = out, sources, largest
         self.resume, self.overwrite = resume, overwrite
-        self.manifest = out.with_name(f"{out.name}.manifest.json")
-        self._settings = dict(settings) | {"sources": [str(source) for source in sources]}
+        self.restore, self.beside, self.drawn, self.progress = restore, tuple(beside), drawn, progress or Silent()
+        self.results = (out, *results)
+        self.manifest, self.index = manifest_of(out), out.with_name(f"{out.name}.images")
+        self._settings, self._sources = dict(settings), [str(source) for source in sources]
         self._run = RunFolder(parts_of(out), self._settings, resume, overwrite)
         self._folder = self._run.parts
+        self._lists: list[ImageList] = []
 
     def is_finished(self) -> bool:
-        """Whether FILE is there and is what was written; `InputError` where it may be neither kept nor replaced."""
+        """Whether FILE is there, is what was written, and lacks no image; `InputError` where it may be neither kept nor replaced."""
         if self.out.is_dir():
             # Said now: it would fail when all is done and the file is put in its place.
             raise InputError(f"{self.out} is a folder: give the name of a file")
@@ -79,22 +137,31 @@ class ShardedFile:
             return False
         if not self.resume:
             raise InputError(f"{self.out} exists: give --overwrite to replace it, --resume to keep it, or another --out")
-        try:
-            written = read_json(self.manifest)["sha256"]
-        except (OSError, ValueError, KeyError, TypeError):
-            raise InputError(f"{self.out} has no readable {self.manifest.name}, so it cannot be verified: give --overwrite") from None
-        if written != sha256(self.out):
-            raise InputError(f"{self.out} is not what was written (its SHA-256 is another): give --overwrite to make it anew")
-        return True
+        check_finished(self.out, self._settings, (self.index, *self.beside))
+        with ImageList(self.index) as index:
+            groups = list(index.groups([DIGEST, ERROR]))
+        known = [pair for files, table in groups for pair in zip(files, table.to_pylist(), strict=True)]
+        files = [file for file, _ in known]
+        new = new_images(files, self._find(), str(self.out))
+        self.progress.start("checking that images are the same", len(files))
+        check_unchanged(files, [row[DIGEST] for _, row in known], str(self.out), self.progress.advance)
+        return not new and (self.drawn is None or all(row[ERROR] is not None or self.drawn(file).exists() for file, row in known))
 
     def __enter__(self) -> ShardedFile:
+        # A run that ended is taken apart into its shards, which new images then join.
+        ended = self.resume and not self.overwrite and self.out.exists() and not self._run.path.exists()
         with ExitStack() as stack:
             stack.enter_context(self._run)
-            for written in (self.out, self.manifest):
-                clear_after_the_dead(written.parent, escape(written.name))
-            if not (self._folder / LIST).exists():
-                _write_list(self._folder / LIST, find_pictures(self.sources), self.largest)
-            self._list = stack.enter_context(pq.ParquetFile(self._folder / LIST))
+            remove_stale_temp_files((self.out, self.manifest, self.index, *self.beside))
+            if ended:
+                self._take_apart()
+            self._lists = [stack.enter_context(ImageList(path)) for path in sorted(self._folder.glob("*.list"))]
+            known = [file for one in self._lists for number in range(len(one)) for file in one.files(number)]
+            new = new_images(known, self._find(), str(self._run.path))
+            if known and not ended:
+                self._check_unchanged()
+            if new:
+                stack.enter_context(self._add(new))
             self._stack = stack.pop_all()
         return self
 
@@ -104,24 +171,27 @@ class ShardedFile:
     @property
     def pictures(self) -> int:
         """How many there are."""
-        return self._list.metadata.num_rows
+        return sum(self.sizes())
 
     def __len__(self) -> int:
         """How many shards there are."""
-        return self._list.num_row_groups
+        return sum(map(len, self._lists))
 
     def sizes(self) -> list[int]:
-        """How many pictures each shard has."""
-        return [self._list.metadata.row_group(number).num_rows for number in range(len(self))]
+        """How many images each shard has."""
+        return [size for one in self._lists for size in one.sizes()]
 
     def shard(self, number: int) -> list[PictureFile]:
-        """The pictures of a shard, from 0 on."""
-        rows = self._list.read_row_group(number).to_pylist()
-        return [PictureFile(_path(row), row["name"], row["photo"]) for row in rows]
+        """The images of a shard, from 0 on."""
+        for one in self._lists:
+            if number < len(one):
+                return one.files(number)
+            number -= len(one)
+        raise IndexError(number)
 
     def missing(self) -> list[int]:
         """The shards that are to be made, those that were damaged among them."""
-        kept = {number: path for number, path in self._kept().items() if _is_whole(path)}
+        kept = {number for number, path in self._kept().items() if _is_whole(path) and self._is_drawn(number, path)}
         return [number for number in range(len(self)) if number not in kept]
 
     def keep(self, number: int, content: bytes) -> None:
@@ -132,47 +202,80 @@ class ShardedFile:
             temporary.write_bytes(content)
 
     def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """The shards in order, each read back and verified; `InputError` for one that is damaged or missing."""
-        kept = self._kept()
-        for number in range(len(self)):
-            content = kept[number].read_bytes() if number in kept else b""
-            if not content or _digits(content) != _digits_of(kept[number]):
-                raise InputError(f"shard {number} of {self.out} was damaged on disk: the same command with --resume makes it anew")
-            yield pq.read_table(io.BytesIO(content), columns=columns)
+        """The rows in the order of the images' names, a shard or so at a time; `InputError` for a shard that is damaged or missing."""
+        return (table for _, table in self._groups(columns))
 
     def finish(self) -> str:
-        """Write the manifest of FILE, which is written now, delete the parts, and return FILE's SHA-256."""
+        """Write what stays beside FILE, which is written now, delete the parts, and return FILE's SHA-256."""
         combined = hashlib.sha256()
-        for table in self.tables([DIGEST]):
-            for value in table[DIGEST].to_pylist():
-                combined.update((value or "").encode() + b"\n")
+        columns = [name for name in pq.read_schema(next(iter(self._kept().values()))).names if name != LEFT_OUT]
+
+        def listed() -> Iterator[pa.Table]:
+            for files, table in self._groups(columns):
+                for value in table[DIGEST].to_pylist():
+                    combined.update((value or "").encode() + b"\n")
+                yield table_of(files, table)
+
+        write_list(self.index, listed())
         written = sha256(self.out)
         hashes = {"sha256": written, "pictures": self.pictures, "pictures_sha256": combined.hexdigest()}
-        write_json(self.manifest, manifest(self._settings) | hashes)
+        beside = {path.name: sha256(path) for path in (self.index, *self.beside)}
+        write_json(self.manifest, manifest(self._settings | {"sources": self._sources}) | hashes | {"beside": beside})
         self._run.discard()
         return written
+
+    def _find(self) -> list[PictureFile]:
+        return find_inputs(self.sources, self.results)
+
+    def _check_unchanged(self) -> None:
+        """Raise `InputError` where an image of a finished shard is not what it was."""
+        kept = [(number, path) for number, path in self._kept().items() if _is_whole(path)]
+        self.progress.start("checking that images are the same", sum(self.sizes()[number] for number, _ in kept))
+        for number, path in kept:
+            before = pq.read_table(path, columns=[DIGEST])[DIGEST].to_pylist()
+            check_unchanged(self.shard(number), before, str(self._run.path), self.progress.advance)
+
+    def _take_apart(self) -> None:
+        with ImageList(self.index) as index:
+            write_list(self._folder / _list_name(0), (table_of(index.files(number)) for number in range(len(index))))
+            for number, table in enumerate(self.restore(table for _, table in index.groups())):
+                self.keep(number, pack(table))
+
+    def _add(self, files: Sequence[PictureFile]) -> ImageList:
+        """Images that are in no list yet, in one more."""
+        size = min(self.largest, LARGEST, max(SMALLEST, len(files) // ENOUGH))
+        path = self._folder / _list_name(len(self._lists))
+        write_list(path, (table_of(files[start : start + size]) for start in range(0, len(files), size)))
+        self._lists.append(ImageList(path))
+        return self._lists[-1]
+
+    def _groups(self, columns: Sequence[str] | None) -> Iterator[Group]:
+        kept, streams, first = self._kept(), [], 0
+        for one in self._lists:
+            streams.append(self._stream(one, first, kept, columns))
+            first += len(one)
+        return streams[0] if len(streams) == 1 else merge_by_name(streams, self.largest)
+
+    def _stream(self, one: ImageList, first: int, kept: dict[int, Path], columns: Sequence[str] | None) -> Iterator[Group]:
+        for number in range(len(one)):
+            path = kept.get(first + number)
+            content = path.read_bytes() if path else b""
+            if not path or _digits(content) != _digits_of(path):
+                raise InputError(f"shard {first + number} of {self.out} was damaged on disk: the same command with --resume makes it anew")
+            yield one.files(number), pq.read_table(io.BytesIO(content), columns=columns)
+
+    def _is_drawn(self, number: int, path: Path) -> bool:
+        if self.drawn is None:
+            return True
+        errors = pq.read_table(path, columns=[ERROR])[ERROR].to_pylist()
+        return all(error is not None or self.drawn(file).exists() for file, error in zip(self.shard(number), errors, strict=True))
 
     def _kept(self) -> dict[int, Path]:
         return {int(path.name.split("-")[0]): path for path in sorted(self._folder.glob("*-*.parquet"))}
 
 
-def _write_list(path: Path, files: Sequence[PictureFile], largest: int) -> None:
-    """A row group for each shard, so that one can be read alone."""
-    size = min(largest, LARGEST, max(SMALLEST, len(files) // ENOUGH))
-    schema = pa.schema([("path", pa.binary()), ("local", pa.bool_()), ("name", pa.string()), ("photo", pa.string())])
-    with atomic_write(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
-        for start in range(0, len(files), size):
-            writer.write_table(pa.Table.from_pylist([_row(file) for file in files[start : start + size]], schema))
-
-
-def _row(file: PictureFile) -> dict[str, Any]:
-    # As bytes: a name on disk need not be text of any encoding.
-    return {"path": os.fsencode(file.path), "local": isinstance(file.path, Path), "name": file.name, "photo": file.photo}
-
-
-def _path(row: dict[str, Any]) -> Path | str:
-    text = os.fsdecode(row["path"])
-    return Path(text) if row["local"] else text
+def _list_name(number: int) -> str:
+    return f"images-{number:03d}.list"
 
 
 def _digits(content: bytes) -> str:

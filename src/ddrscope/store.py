@@ -7,27 +7,31 @@ import json
 import os
 import platform
 import re
+import secrets
 import shutil
 import stat
 import time
 import tomllib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ddrscope.differences import check_same
 from ddrscope.errors import InputError
+from ddrscope.locks import LOCK, FolderLock
 from ddrscope.paths import expand_path
 
 MANIFEST = "manifest.json"
-LOCK = ".lock"
 # What a run writes at the top of its folder; nothing else is ever removed.
 OURS = (
     "parts", "figures", "analysis.json", "embedding.parquet", "thumbnails.parquet", "report.html", MANIFEST,
     "study.json", "claims.csv", "layers.csv", "checkpoints.csv", "paths.csv", "trainings", "pictures", "analyses",
     "generalization.json", "generalization.csv", "upscale.json", "compare", "explain", "map.json", "map.parquet", "map.html",
 )  # fmt: skip
+# Those of them that only the run with the lock writes into.
+OUR_FOLDERS = ("parts", "figures", "compare", "explain")
 MAX_JSON = 1 << 30
 LIBRARIES = ("ddrscope", "torch", "numpy", "scipy", "scikit-learn", "openTSNE", "spandrel", "Pillow")
 
@@ -36,11 +40,10 @@ LIBRARIES = ("ddrscope", "torch", "numpy", "scipy", "scikit-learn", "openTSNE", 
 def atomic_write(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``target``; flushed to disk and renamed onto it only when the block ends without error."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    # A process of this number may have died here.
-    temporary.unlink(missing_ok=True)
+    # A number of its own: process numbers are the same in other containers and on other machines.
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
     try:
-        temporary.touch()
+        temporary.touch(exist_ok=False)
         mode = temporary.stat().st_mode
         yield temporary
         # Some writers put a file of their own there, which nobody else may read.
@@ -61,12 +64,15 @@ def atomic_write(target: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def clear_after_the_dead(folder: Path, name: str = "*") -> None:
-    """Remove from ``folder`` what processes that died were writing to files called ``name``, a glob."""
-    for left in folder.glob(f".{name}.*.tmp"):
-        owner = left.name.split(".")[-2]
-        if owner.isdecimal() and not exists(Path(f"/proc/{owner}")):
-            left.unlink(missing_ok=True)
+def remove_stale_temp_files(targets: Iterable[Path]) -> None:
+    """Remove what processes that ended were writing to ``targets``; only for who has the lock that guards them."""
+    wanted: dict[Path, set[str]] = {}
+    for target in targets:
+        wanted.setdefault(target.parent, set()).add(target.name)
+    for folder, names in wanted.items():
+        for left in folder.glob(".*.tmp"):
+            if left.name[1:].removesuffix(".tmp").rpartition(".")[0] in names:
+                left.unlink(missing_ok=True)
 
 
 def exists(path: Path) -> bool:
@@ -133,10 +139,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def manifest(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What is needed to do a run again: its settings, the versions, the machine, the time."""
+def manifest(settings: Mapping[str, Any], inputs: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What is needed to do a run again: its settings, what went into it, the versions, the machine, the time."""
     return {
         "settings": dict(settings),
+        **({"inputs": dict(inputs)} if inputs else {}),
         "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in LIBRARIES},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -144,28 +151,37 @@ def manifest(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def begun_settings(manifest: Path) -> dict[str, Any] | None:
-    """The settings in a manifest, of a run that is to go on; None where there is no manifest that can be read."""
+    """The settings and inputs in a manifest, of a run that is to go on; None where there is no manifest that can be read."""
     try:
-        return dict(read_json(manifest)["settings"])
-    except (OSError, ValueError, KeyError, TypeError):
+        read = read_json(manifest)
+        return dict(read["settings"]) | dict(read.get("inputs", {}))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
 class RunFolder:
     """The output folder of one run: refuses another run's, resumes its own, keeps two processes apart.
 
-    ``settings`` decides whether a folder is the same run's. ``parts`` is where finished pieces are kept until the run is done.
+    ``settings`` and ``inputs`` decide whether a folder is the same run's; an input stands for the setting of its name, which is only how
+    somebody wrote it. ``parts`` is where finished pieces are kept until the run is done.
     Use as a context manager. Raises `InputError` when the folder is not empty and neither ``resume`` nor ``overwrite`` is
     given, when it holds a run of other settings, or when a living process works in it.
     """
 
     def __init__(
-        self, path: str | Path, settings: Mapping[str, Any], resume: bool = False, overwrite: bool = False
+        self,
+        path: str | Path,
+        settings: Mapping[str, Any],
+        resume: bool = False,
+        overwrite: bool = False,
+        inputs: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = expand_path(path)
         self.parts = self.path / "parts"
-        self.settings = json.loads(json.dumps(without_nan(settings)))
+        self.settings, self.inputs = (json.loads(json.dumps(without_nan(given or {}))) for given in (settings, inputs))
         self.resume, self.overwrite = resume, overwrite
+        self._lock = FolderLock(self.path)
+        self._occupied = False
 
     def __enter__(self) -> RunFolder:
         if self.path.exists() and not self.path.is_dir():
@@ -174,30 +190,33 @@ class RunFolder:
             # What lies there is written over or deleted; a folder from elsewhere must not point at another's files.
             if one.is_symlink():
                 raise InputError(f"{one} is a symbolic link, which no run makes: remove it, or choose another --out")
-        self._take_lock_of_the_dead()
-        occupied = self._occupied = self.path.is_dir() and any(item.name not in (LOCK, "parts") for item in self.path.iterdir())
-        if occupied and not self.overwrite:
-            self._check_same_run()
-        elif occupied and not (self.path / MANIFEST).is_file():
-            # A folder named by mistake must not lose a stranger's files.
-            raise InputError(f"{self.path} is not empty and holds no earlier run: nothing there is overwritten, choose another --out")
-        self.parts.mkdir(parents=True, exist_ok=True)
-        self._lock()
-        for folder in (self.path, self.parts):
-            clear_after_the_dead(folder)
-        if occupied and self.overwrite:
-            self._clear()
-        write_json(self.path / MANIFEST, manifest(self.settings))
+        if not exists(self.path / LOCK):
+            # Nothing, not even a lock, is written into a folder that is refused.
+            self._check()
+        with ExitStack() as stack:
+            stack.enter_context(self._lock)
+            # Another run may have begun or ended until the lock was had.
+            self._occupied = self._check()
+            self.parts.mkdir(parents=True, exist_ok=True)
+            self._remove_stale_temp_files()
+            if self._occupied and self.overwrite:
+                self._clear()
+            if not self._occupied or self.overwrite:
+                write_json(self.path / MANIFEST, manifest(self.settings, self.inputs))
+            stack.pop_all()
         return self
 
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
-        (self.path / LOCK).unlink(missing_ok=True)
-        left = {item.name for item in self.path.rglob("*")} if self.path.is_dir() else set()
-        if failure and not self._occupied and left == {"parts", MANIFEST}:
+        if failure and self.parts.is_dir() and not any(self.parts.iterdir()):
             # It failed before it kept anything: the corrected command finds the folder as this one did.
-            (self.path / MANIFEST).unlink()
             self.parts.rmdir()
-            self.path.rmdir()
+            if not self._occupied and {item.name for item in self.path.iterdir()} == {MANIFEST, LOCK}:
+                (self.path / MANIFEST).unlink()
+        self._lock.release()
+
+    def is_finished(self, *results: str) -> bool:
+        """Whether the run is to be resumed and all its ``results`` lie there: one that somebody deleted is made again."""
+        return self.resume and all(is_file(self.path / name) for name in results)
 
     def finish(self) -> None:
         """Delete the kept pieces: the result is on disk."""
@@ -208,10 +227,25 @@ class RunFolder:
     def discard(self) -> None:
         """Delete the whole folder: it held nothing but pieces of a file that is written now."""
         doomed = self.path.with_name(f".{self.path.name}.done")
+        if os.name == "nt":
+            # A folder in which a file is open cannot be renamed there.
+            self._lock.release()
         shutil.rmtree(doomed, ignore_errors=True)
         # In one step, so that a process which dies here leaves no half of it to be resumed.
         self.path.rename(doomed)
         shutil.rmtree(doomed)
+
+    def _check(self) -> bool:
+        """Whether something lies in the folder; `InputError` where it may be neither gone on with nor replaced."""
+        # An empty folder of that name holds nothing; one that is not, without a manifest, is another's.
+        free = {LOCK} if exists(self.parts) and any(self.parts.iterdir()) else {LOCK, "parts"}
+        occupied = self.path.is_dir() and any(item.name not in free for item in self.path.iterdir())
+        if occupied and not self.overwrite:
+            self._check_same_run()
+        elif occupied and not (self.path / MANIFEST).is_file():
+            # A folder named by mistake must not lose another's files.
+            raise InputError(f"{self.path} is not empty and holds no earlier run: nothing there is overwritten, choose another --out")
+        return occupied
 
     def _check_same_run(self) -> None:
         if not self.resume:
@@ -221,37 +255,14 @@ class RunFolder:
         before = begun_settings(self.path / MANIFEST)
         if before is None:
             raise InputError(f"{self.path} holds no run that could be resumed: give --overwrite or another --out")
-        differing = [key for key in self.settings if before.get(key) != self.settings[key]]
-        if differing:
-            key = differing[0]
-            raise InputError(
-                f"{self.path} holds a run with {key} = {str(before.get(key))[:500]}, not {self.settings[key]}: "
-                "resume with the same options, give --overwrite, or another --out"
-            )
+        check_same(before, self.settings | self.inputs, str(self.path))
 
-    def _take_lock_of_the_dead(self) -> None:
-        lock = self.path / LOCK
-        owner = os.getpid()
-        for patience in (0.5, 0):
-            try:
-                owner = int(read_text(lock))
-                break
-            except FileNotFoundError:
-                return
-            except (OSError, ValueError):
-                # Its process is about to write its number, or died before it had.
-                time.sleep(patience)
-        if owner != os.getpid() and exists(Path(f"/proc/{owner}")):
-            raise InputError(f"{self.path} is in use by process {owner}: wait for it or choose another --out")
-        lock.unlink(missing_ok=True)
-
-    def _lock(self) -> None:
-        try:
-            # Made, not written over: of two processes that begin at once, one finds the other's.
-            with (self.path / LOCK).open("x") as file:
-                file.write(str(os.getpid()))
-        except FileExistsError:
-            raise InputError(f"{self.path} is in use by another process: wait for it or choose another --out") from None
+    def _remove_stale_temp_files(self) -> None:
+        remove_stale_temp_files(self.path / name for name in OURS)
+        for folder in (self.path / name for name in OUR_FOLDERS):
+            if not folder.is_symlink():
+                for left in folder.rglob(".*.tmp"):
+                    left.unlink(missing_ok=True)
 
     def _clear(self) -> None:
         """Remove only what a run writes, never a stranger's file in a folder named by mistake."""

@@ -221,6 +221,7 @@ class Analysis:
                 "The groups do not hold the same pictures, so damage and content cannot be told apart: shares and p-values are left out."
             )
         self.notes += samples.photograph_notes(self.settings.photo_from)
+        self.notes += dict.fromkeys(note for kept in self.samples.values() for note in kept.notes)
         skipped = {path: reason for kept in self.samples.values() for path, reason in kept.skipped.items()}
         settings = self.settings.to_dict()
         data = {

@@ -56,6 +56,7 @@ class Samples:
 
     rows: list[Sample] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @cached_property
     def sha256(self) -> str:
@@ -144,11 +145,26 @@ def make_samples(
             samples.rows.append(Sample(name, photo, group, None, None, None, pixels))
     if len({row.group for row in samples.rows}) < 2:
         raise InputError("fewer than two groups have readable pictures: " + _first_reason(samples.skipped))
+    _leave_out_incomplete(samples)
     return samples
 
 
 def _files(sources: Sequence[str | Path], settings: AnalysisSettings) -> list[PictureFile]:
     return assign_photographs(find_pictures(sources)[: settings.limit], settings.photo_from)
+
+
+def _leave_out_incomplete(samples: Samples) -> None:
+    """Drop the images that are not in every group, where at least half of each group's are: groups are compared on the same images."""
+    groups: dict[str, set[str]] = {}
+    for row in samples.rows:
+        groups.setdefault(row.group, set()).add(row.picture)
+    common, everything = set.intersection(*groups.values()), set.union(*groups.values())
+    if common == everything or 2 * len(common) < max(map(len, groups.values())):
+        return
+    names = sorted(everything - common)
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    samples.notes.append(f"{', '.join(names[:3])}{more}: not in every group, so left out of all of them.")
+    samples.rows = [row for row in samples.rows if row.picture in common]
 
 
 def _read(

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from ddrscope.analysis import DEFAULT_DEGRADATIONS, DEFAULT_NETWORKS, Analysis, AnalysisResult, AnalysisSettings
+from ddrscope.analysis.inputs import analysis_inputs
 from ddrscope.cli import common
+from ddrscope.networks import load_network
 from ddrscope.store import RunFolder
 
 HELP = """Look inside networks: do their features gather by damage or by content, at which layer, how sure?
@@ -117,13 +119,15 @@ def command(
         precision=common.settle_precision(precision, device, out if resume else None),
         device=device,
     )
-    with RunFolder(out, settings.to_dict(), resume, overwrite) as folder:
-        if (out / "analysis.json").exists() and resume:
+    named = {spec: load_network(spec, global_residual=global_residual, trust=trust).to(device) for spec in settings.networks}
+    inputs = analysis_inputs(settings, list(named.values()), out)
+    with RunFolder(out, settings.to_dict(), resume, overwrite, inputs) as folder:
+        if folder.is_finished("analysis.json", "embedding.parquet", "thumbnails.parquet", "report.html"):
             result, page = AnalysisResult.load(out), out / "report.html"
             common.say("finished before: nothing to do")
         else:
             with common.progress() as bars:
-                result = Analysis(settings, folder.parts, threads, bars).run()
+                result = Analysis(settings, folder.parts, threads, bars, named).run()
                 bars.start("report", 0)
                 page = result.save(out)
         folder.finish()

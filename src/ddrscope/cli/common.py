@@ -75,12 +75,13 @@ def use_threads(count: int) -> int:
 
 
 def settle_precision(precision: str, device: str, begun: Path | None) -> Literal["float32", "bfloat16"]:
-    """The precision of the whole run: ``auto`` is that of the run to go on with, in the folder ``begun``, or what is faster here.
+    """The precision of the whole run: ``auto`` is that of the run to go on with, or what is faster here.
 
+    ``begun`` is the folder or the manifest of the run to go on with.
     Timed anew, a busy or another machine might settle it otherwise, and half of the numbers would be of the one, half of the other.
     """
     execution.check_precision(precision)
-    before = (begun_settings(begun / MANIFEST) or {}).get("precision") if begun else None
+    before = (begun_settings(begun / MANIFEST if begun.is_dir() else begun) or {}).get("precision") if begun else None
     if precision == "auto" and before in ("float32", "bfloat16"):
         return cast(Literal["float32", "bfloat16"], before)
     return execution.settled(cast(execution.Precision, precision), torch.device(device))

@@ -12,8 +12,10 @@ from PIL import Image
 from ddrscope.cli import common
 from ddrscope.degradations import list_degradations, parse_degradation
 from ddrscope.errors import InputError
-from ddrscope.images import UnreadablePicture, find_pictures, read_picture
-from ddrscope.store import atomic_write
+from ddrscope.images import UnreadablePicture, read_picture
+from ddrscope.images.inputs import find_inputs
+from ddrscope.locks import LOCK, FolderLock
+from ddrscope.store import atomic_write, remove_stale_temp_files
 
 _FAMILIES = "\n".join(
     f"  {family.usage():<30} {family.describe()}: {family.level_range()}" for family in list_degradations()
@@ -47,16 +49,17 @@ def command(
 ) -> None:
     pipeline = parse_degradation(degrade)
     pipeline.check_scale(scale)
-    files = find_pictures(list(sources))
+    files = find_inputs(sources, [out])
     targets = [out / PurePosixPath(file.name).with_suffix(".png") for file in files]
     if len(set(targets)) < len(targets):
         raise InputError("two pictures differ in their ending only and would both become one PNG: give them one by one")
-    if out.is_dir() and any(out.iterdir()) and not overwrite:
+    if out.is_dir() and any(item.name != LOCK for item in out.iterdir()) and not overwrite:
         raise InputError(f"{out} is not empty: give --overwrite or another --out")
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: --out needs a folder")
     skipped: dict[str, str] = {}
-    with common.progress() as bars:
+    with common.progress() as bars, FolderLock(out):
+        remove_stale_temp_files(targets)
         bars.start(f"degrading by {pipeline.text}", len(files))
         for file, target in zip(files, targets, strict=True):
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +13,11 @@ from ddrscope.analysis import choose_layers
 from ddrscope.cli import common
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
-from ddrscope.export import SHARD_PICTURES, Export, ExportTask, check_out, join_features
+from ddrscope.export import SHARD_PICTURES, Export, ExportTask, check_out, join_features, names_of, restore_features
 from ddrscope.features import VIEWS
 from ddrscope.images import bundled_photos
 from ddrscope.networks import load_network
-from ddrscope.shards import ShardedFile, parts_of
+from ddrscope.shards import ShardedFile, begun_manifest
 
 HELP = """Write a network's features to a file for other tools.
 
@@ -66,23 +67,27 @@ def command(
         raise InputError(f"--crop {crop} is no multiple of the network's scale {loaded.scale}")
     pipeline = parse_degradation(degrade)
     pipeline.check_scale(loaded.scale)
-    settled = common.settle_precision(precision, device, parts_of(out) if resume else None)
+    settled = common.settle_precision(precision, device, begun_manifest(out) if resume else None)
+    chosen = choose_layers(loaded, (layer,) if layer else (), _sample(loaded.channels, crop // loaded.scale, device))
+    if len(chosen) > 2:
+        raise InputError(f"--layer {layer} names {len(chosen) - 1} layers ({', '.join(chosen[:3])} ...): name one")
     settings = {
-        "network": loaded.sha256 or network, "degrade": pipeline.text, "layer": layer, "view": view, "crop": crop, "seed": seed,
-        "precision": settled,
+        "network": loaded.identity(), "global_residual": loaded.global_residual, "layer": chosen[0], "view": view,
+        "degrade": pipeline.text, "crop": crop, "seed": seed, "precision": settled,
     }  # fmt: skip
-    shards = ShardedFile(out, images or [bundled_photos()], settings, resume, overwrite, SHARD_PICTURES)
-    if shards.is_finished():
+    with common.progress() as bars:
+        shards = ShardedFile(
+            out, images or [bundled_photos()], settings, resume, overwrite, SHARD_PICTURES,
+            restore=partial(restore_features, out), beside=names_of(out), progress=bars,
+        )  # fmt: skip
+        finished = shards.is_finished()
+    if finished:
         common.say(f"{out} is there and as it was written: nothing to do")
         return
-    with shards:
-        chosen = choose_layers(loaded, (layer,) if layer else (), _sample(loaded.channels, crop // loaded.scale, device))
-        if len(chosen) > 2:
-            raise InputError(f"--layer {layer} names {len(chosen) - 1} layers ({', '.join(chosen[:3])} ...): name one")
+    with common.progress() as bars, shards:
         task = ExportTask(network, chosen[0], view, pipeline.text, crop, seed, settled, device, global_residual, trust)
-        with common.progress() as bars:
-            bars.start(f"{chosen[0]} of {loaded.name}", shards.pictures)
-            common.make_shards(shards, task, Export(task, loaded), bars, cluster, threads)
+        bars.start(f"{chosen[0]} of {loaded.name}", shards.pictures)
+        common.make_shards(shards, task, Export(task, loaded), bars, cluster, threads)
         rows, skipped = join_features(shards, out)
         written = shards.finish()
     for path, reason in skipped.items():

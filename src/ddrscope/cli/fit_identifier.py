@@ -10,15 +10,16 @@ import typer
 from ddrscope.cli import common
 from ddrscope.degradations.distortions import DISTORTIONS, Distortion, read_distortions
 from ddrscope.errors import InputError
-from ddrscope.identification import Descriptor, load_identifier, save_identifier
+from ddrscope.identification import Descriptor, save_identifier
 from ddrscope.identification.descriptor import default_poolings
 from ddrscope.identification.fit import FOLDS, describe_samples, fit_identifier
 from ddrscope.identification.samples import Distorter, Sample, labelled_samples
 from ddrscope.identification.tiles import TILE
+from ddrscope.images.inputs import image_inputs
 from ddrscope.images.photographs import FOLDER, NAME, RULES, check_photo_from
 from ddrscope.networks import load_network
-from ddrscope.shards import parts_of
-from ddrscope.store import RunFolder
+from ddrscope.shards import check_finished, manifest_of, parts_of
+from ddrscope.store import RunFolder, manifest, remove_stale_temp_files, sha256, write_json
 
 HELP = """Fit an identifier to your own photographs, distortions or labelled pictures.
 
@@ -87,26 +88,30 @@ def command(
             f"if each image is a photograph of its own, --photo-from {NAME}"
         )
     about = {"photographs": photographs, "pictures": len(samples), "seed": seed}
+    loaded = load_network(network).to(common.check_device(device))
+    settings = {
+        "distortions": {one.name: [one.group, *map(str, one.levels)] for one in known}, "side": side, "repeats": repeats, "pairs": pairs,
+        "clean_share": clean_share, "precision": precision, "seed": seed,
+    }  # fmt: skip
+    inputs = {
+        "network": loaded.identity(), "images": image_inputs(images) if images else {},
+        "labelled": image_inputs([labelled]) if labelled else {},
+    }  # fmt: skip
     # Where pieces are left too, it died between writing the file and deleting them.
-    if out.exists() and resume and not parts_of(out).exists():
-        if not about.items() <= load_identifier(out).about.items():
-            raise InputError(f"{out} was fitted to other pictures: give --overwrite to replace it or another --out")
+    if out.exists() and resume and not overwrite and not parts_of(out).exists():
+        check_finished(out, settings | inputs)
         common.say(f"{out} is there and was fitted to these pictures: nothing to do")
         return
-    loaded = load_network(network).to(common.check_device(device))
     descriptor = Descriptor(loaded, default_poolings(loaded), precision)  # type: ignore[arg-type]
-    # All that decides what a shard of descriptors holds.
-    settings = {
-        "network": loaded.sha256, "images": images or [], "side": side, "samples": [[sample.photo, sample.text] for sample in samples],
-        "precision": precision, "seed": seed,
-    }  # fmt: skip
-    with RunFolder(out.with_name(out.name + ".parts"), settings, resume, overwrite) as parts:
+    with RunFolder(parts_of(out), settings, resume, overwrite, inputs) as parts:
+        remove_stale_temp_files((out, manifest_of(out)))
         with common.progress() as bars:
             bars.start("describing pictures", len(samples))
             table = describe_samples(samples, descriptor.describe, parts.parts, bars.advance)
         about["tiles"] = len(table.pictures)
         fitted = fit_identifier(samples, table, descriptor, groups, about, clean_share=clean_share, seed=seed)
         save_identifier(out, fitted)
+        write_json(manifest_of(out), manifest(settings, inputs) | {"sha256": sha256(out)})
         parts.discard()
     if as_json:
         common.print_json({"out": str(out), "types": list(groups)} | about)

@@ -9,6 +9,8 @@ import typer
 
 from ddrscope.cli import common
 from ddrscope.generalization import GeneralizationResult, GeneralizationRun, GeneralizationSettings, read_suite
+from ddrscope.generalization.inputs import generalization_inputs
+from ddrscope.networks import load_network
 from ddrscope.report.style import with_interval
 from ddrscope.store import RunFolder
 
@@ -82,13 +84,15 @@ def command(
         precision=common.settle_precision(precision, device, out if resume else None),
         device=device,
     )
-    with RunFolder(out, settings.to_dict(), resume, overwrite) as folder:
-        if (out / "generalization.json").exists() and resume:
+    named = {spec: load_network(spec, global_residual=global_residual, trust=trust).to(device) for spec in settings.networks}
+    inputs = generalization_inputs(settings, list(named.values()), out)
+    with RunFolder(out, settings.to_dict(), resume, overwrite, inputs) as folder:
+        if folder.is_finished("generalization.json", "generalization.csv", "report.html"):
             result, page = GeneralizationResult.load(out), out / "report.html"
             common.say("finished before: nothing to do")
         else:
             with common.progress() as bars:
-                result = GeneralizationRun(settings, folder.parts, bars, cluster=cluster, threads=threads or 1).run()
+                result = GeneralizationRun(settings, folder.parts, bars, named, cluster, threads or 1).run()
                 bars.start("report", 0)
                 page = result.save(out)
         folder.finish()

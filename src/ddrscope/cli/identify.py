@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +12,12 @@ import typer
 from ddrscope.cli import common
 from ddrscope.errors import InputError
 from ddrscope.identification import Identification, IdentifyTask
-from ddrscope.identification.run import check_format, join_tables
+from ddrscope.identification.files import bundled_identifier
+from ddrscope.identification.run import check_format, heatmap_of, join_tables
 from ddrscope.identification.tiles import MAX_TILES
 from ddrscope.images import PictureFile, find_pictures
-from ddrscope.shards import ShardedFile, parts_of
+from ddrscope.shards import ShardedFile, begun_manifest
+from ddrscope.store import sha256
 
 HELP = """Name the damage in pictures: type, level, whether it is like anything known, and where.
 
@@ -54,24 +58,28 @@ def command(
         raise InputError("--cluster is for tables: give --out FILE")
     common.use_threads(threads)
     device = common.check_device(device)
-    settled = common.settle_precision(precision, device, parts_of(out) if out and resume else None)
+    settled = common.settle_precision(precision, device, begun_manifest(out) if out and resume else None)
     task = IdentifyTask(identifier, _tile_limit(tiles), heatmap, device, settled)
     worker = task.open()
     if out is None:
         _print(worker, find_pictures(list(sources)), as_json)
         return
+    file = identifier or bundled_identifier()
     settings = {
-        "identifier": dict(worker.identifier.about), "tiles": task.tiles, "precision": settled,
-        "heatmap": str(heatmap) if heatmap else None,
+        "identifier": {"name": file.stem if identifier else "bundled", "sha256": sha256(file)}, "tiles": task.tiles, "precision": settled,
+        "heatmap": os.path.abspath(heatmap) if heatmap else None,
     }  # fmt: skip
-    shards = ShardedFile(out, sources, settings, resume, overwrite)
-    if shards.is_finished():
+    drawn = partial(heatmap_of, heatmap) if heatmap else None
+    with common.progress() as bars:
+        results = [heatmap] if heatmap else []
+        shards = ShardedFile(out, sources, settings, resume, overwrite, drawn=drawn, results=results, progress=bars)
+        finished = shards.is_finished()
+    if finished:
         common.say(f"{out} is there and as it was written: nothing to do")
         return
-    with shards:
-        with common.progress() as bars:
-            bars.start("identifying", shards.pictures)
-            common.make_shards(shards, task, worker, bars, cluster, threads)
+    with common.progress() as bars, shards:
+        bars.start("identifying", shards.pictures)
+        common.make_shards(shards, task, worker, bars, cluster, threads)
         found = join_tables(shards.tables(), out)
         written = shards.finish()
     for path, reason in found.bad:

@@ -46,17 +46,18 @@ def command(
 ) -> None:
     settings = MapSettings(named_files(files), label, sample, perplexity, seed, photo_from)
     threads = common.use_threads(threads)
-    with RunFolder(out, settings.to_dict(), resume, overwrite) as folder:
-        page = out / "map.html"
-        if (out / "map.json").exists() and resume:
-            data = read_json(out / "map.json")
-            common.say("finished before: nothing to do")
-        else:
-            with common.progress() as bars:
-                result = PointMap(settings, threads, bars).run(out)
+    with common.progress() as bars:
+        made = PointMap(settings, threads, bars)
+        with RunFolder(out, settings.to_dict(), resume, overwrite, {"files": made.files.digests}) as folder:
+            page = out / "map.html"
+            if folder.is_finished("map.json", "map.parquet", "map.html"):
+                data = read_json(out / "map.json")
+                common.say("finished before: nothing to do")
+            else:
+                result = made.run(out)
                 bars.start("figures and page", 0)
                 page, data = result.save(out), result.data
-        folder.finish()
+            folder.finish()
     if as_json:
         kept = ("points", "features", "balanced", "groups", "measures", "perplexity", "placed_by", "notes")
         common.print_json({"out": str(out), "page": str(page)} | {key: data[key] for key in kept})

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ddrscope.cli import common
+from ddrscope.images.inputs import image_inputs
 from ddrscope.store import RunFolder
 from ddrscope.study import Study, StudySettings
 from ddrscope.training import RECIPES
@@ -50,7 +51,8 @@ def command(
     count = common.use_threads(threads)
     with common.progress() as bars:
         study = Study(settings, out, count, bars)
-        with RunFolder(out, study.identity, resume, overwrite) as folder:
+        inputs = {name: image_inputs([source]) for name, source in zip(("images", "val", "test"), folders, strict=True)}
+        with RunFolder(out, study.identity, resume, overwrite, inputs) as folder:
             result = study.run()
             page = result.save(out)
             folder.finish()

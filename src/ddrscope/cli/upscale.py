@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ddrscope.cli import common
 from ddrscope.errors import InputError
 from ddrscope.identification import load_identifier
-from ddrscope.images import PictureFile, find_pictures
+from ddrscope.images import PictureFile
+from ddrscope.images.inputs import find_inputs
 from ddrscope.networks import load_network
 from ddrscope.report.restoration import write_comparison, write_explanation
 from ddrscope.restoration import Original, UpscaleRun, map_embeddings
@@ -69,10 +70,7 @@ def command(
     common.use_threads(threads)
     common.keep_freed_memory()
     loaded = load_network(network, global_residual=global_residual, trust=trust).to(common.check_device(device))
-    # Results below one of the sources are no sources.
-    files = [file for file in find_pictures(list(sources)) if isinstance(file.path, str) or not file.path.is_relative_to(out.resolve())]
-    if not files:
-        raise InputError(f"every picture lies below --out {out}, where results go: choose an --out elsewhere")
+    files = find_inputs(sources, [out])
     settled = common.settle_precision(precision, device, out if resume else None)
     run = UpscaleRun(loaded, files, out, scale, format, tile, overlap, settled)
     known = map_embeddings(loaded) if explain else None
@@ -98,21 +96,23 @@ def command(
         return said
 
     settings = {
-        "network": loaded.describe(), "files": [str(file.path) for file in files], "scale": scale, "format": format, "tile": tile,
-        "overlap": overlap, "precision": settled, "compare": compare, "explain": explain, "identify": identify,
+        "network": loaded.identity(), "global_residual": loaded.global_residual, "scale": scale or loaded.scale, "format": format,
+        "tile": tile, "overlap": overlap, "precision": settled, "compare": compare, "explain": explain, "identify": identify,
     }  # fmt: skip
+    beside = [name for name, wanted in (("compare", compare), ("explain", explain)) if wanted]
     before = earlier_results(out) if overwrite else []
     with RunFolder(out, settings, resume, overwrite) as folder:
-        if resume and (out / SUMMARY).exists():
-            folder.finish()
-            if as_json:
-                common.print_json(read_json(out / SUMMARY))
-            common.say(f"{out} is done: nothing to do")
-            return
         for result in before:
             result.unlink(missing_ok=True)
         with common.progress() as bars:
-            rows = run.every(folder.parts, bars, watch)
+            done = run.done(folder.parts, bars, beside)
+            if len(done) == len(files) and (out / SUMMARY).exists() and not any(folder.parts.iterdir()):
+                folder.finish()
+                if as_json:
+                    common.print_json(read_json(out / SUMMARY))
+                common.say(f"{out} is done: nothing to do")
+                return
+            rows = run.every(folder.parts, bars, watch, done)
         for row in rows:
             if row["error"]:
                 common.say(row["error"])

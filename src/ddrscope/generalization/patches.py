@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,35 +25,79 @@ class PatchSet:
     photos: NDArray[np.str_]
 
 
-@dataclass
+@dataclass(frozen=True)
+class ScannedSource:
+    """The images of a source by name without suffix, how many patches fit in each, down and across, and why others were left out."""
+
+    files: dict[str, PictureFile]
+    grids: dict[str, tuple[int, int]]
+    skipped: dict[str, str]
+
+
+@dataclass(frozen=True)
 class PatchSource:
-    """Where the patches of a set come from: pictures, how many patches of each, and why others were left out."""
+    """Where the patches of a set come from: images, how many patches of each, and why others were left out."""
 
     files: list[PictureFile]
     quotas: list[int]
     skipped: dict[str, str] = field(default_factory=dict)
 
 
-def find_source(
-    sources: Sequence[str], side: int, scale: int, channels: int, count: int, photo_from: str = "prefix"
-) -> PatchSource:
-    """The pictures of ``sources`` with their numbers of patches of ``side`` pixels after shrinking by ``scale``.
-
-    Pictures that cannot be read or have no room for a patch are left out, with the reason.
-    """
-    files, room, skipped = [], [], {}
-    for file in assign_photographs(find_pictures(list(sources)), photo_from):
+def scan_source(sources: Sequence[str], side: int, scale: int, channels: int, photo_from: str = "prefix") -> ScannedSource:
+    """The images of ``sources`` with room for patches of ``side`` pixels after shrinking by ``scale``; the others with the reason."""
+    found = assign_photographs(find_pictures(list(sources)), photo_from)
+    stems = Counter(_stem(file) for file in found)
+    files, grids, skipped = {}, {}, {}
+    for file in found:
         try:
             height, width = read_picture(file, channels).pixels.shape[:2]
         except UnreadablePicture as error:
             skipped[str(file.path)] = error.reason
+            continue
+        grid = height // scale // side, width // scale // side
+        if min(grid):
+            # Two that differ in their suffix only keep it.
+            key = _stem(file) if stems[_stem(file)] == 1 else file.name
+            files[key], grids[key] = file, grid
         else:
-            if places := (height // scale // side) * (width // scale // side):
-                files.append(file)
-                room.append(places)
-            else:
-                skipped[str(file.path)] = f"{width} x {height} pixels: no room for a patch of {side * scale}"
-    return PatchSource(files, share_out(room, count), skipped)
+            skipped[str(file.path)] = f"{width} x {height} pixels: no room for a patch of {side * scale}"
+    return ScannedSource(files, grids, skipped)
+
+
+def choose_patches(source: ScannedSource, names: Sequence[str], count: int) -> PatchSource:
+    """``count`` patches of the images called ``names``, shared out equally as far as they have room."""
+    room = [down * across for down, across in map(source.grids.__getitem__, names)]
+    return PatchSource([source.files[name] for name in names], share_out(room, count), source.skipped)
+
+
+def find_source(sources: Sequence[str], side: int, scale: int, channels: int, count: int) -> PatchSource:
+    """All images of ``sources`` with their numbers of patches, as `scan_source` and `choose_patches` give them."""
+    scanned = scan_source(sources, side, scale, channels)
+    return choose_patches(scanned, list(scanned.files), count)
+
+
+def group_by_images(sources: Mapping[str, ScannedSource]) -> list[list[str]]:
+    """The names of the sources, those together that show the same images: at least half of the smaller's names are the other's."""
+    groups: list[list[str]] = []
+    for name, source in sources.items():
+        for group in groups:
+            first = sources[group[0]]
+            if 2 * len(first.files.keys() & source.files.keys()) >= max(1, min(len(first.files), len(source.files))):
+                group.append(name)
+                break
+        else:
+            groups.append([name])
+    return groups
+
+
+def common_images(sources: Sequence[ScannedSource]) -> list[str]:
+    """The names of the images that all ``sources`` have, with patches at the same places."""
+    first, *others = sources
+    return [name for name, grid in first.grids.items() if all(other.grids.get(name) == grid for other in others)]
+
+
+def _stem(file: PictureFile) -> str:
+    return PurePosixPath(file.name).with_suffix("").as_posix()
 
 
 def cut_degraded(source: PatchSource, pipeline: Pipeline, side: int, scale: int, channels: int, seed: int) -> PatchSet:

@@ -17,7 +17,17 @@ from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.features import capture, resolve_layers
 from ddrscope.generalization.grams import patch_gram
-from ddrscope.generalization.patches import PatchSet, PatchSource, cut_as_they_are, cut_degraded, find_source
+from ddrscope.generalization.patches import (
+    PatchSet,
+    PatchSource,
+    ScannedSource,
+    choose_patches,
+    common_images,
+    cut_as_they_are,
+    cut_degraded,
+    group_by_images,
+    scan_source,
+)
 from ddrscope.generalization.quality import psnr_by_photo
 from ddrscope.generalization.score import floor_score, set_coefficients
 from ddrscope.generalization.settings import GeneralizationSettings
@@ -26,6 +36,8 @@ from ddrscope.networks import Network, load_network, tell_apart
 from ddrscope.progress import Progress, Silent
 
 HISTOGRAM_BINS = 101
+# The images that are degraded here, among the sets' names, none of which is empty.
+IMAGES = ""
 # The number of a network, and the name of a set.
 Piece = tuple[int, str]
 
@@ -117,44 +129,72 @@ class Pieces:
     def _sets(self, side: int, scale: int, channels: int) -> dict[str, Callable[[], tuple[PatchSet, NDArray[np.float32] | None]]]:
         """How to cut each set, the reference first; a degraded set comes with its clean patches at full size."""
         settings = self.settings
-        texts = list(settings.degradations)
-        if settings.reference not in [*texts, *settings.sets]:
-            texts.insert(0, settings.reference)
+        texts = settings.texts()
+        for text in texts:
+            parse_degradation(text).check_scale(scale)
+        sources = self._sources(side, scale, channels)
         made: dict[str, Callable[[], tuple[PatchSet, NDArray[np.float32] | None]]] = {}
         if texts:
-            for text in texts:
-                parse_degradation(text).check_scale(scale)
-            clean = self._source(settings.images or (str(bundled_photos()),), side, scale, channels)
+            clean = sources.pop(IMAGES)
             truth = cut_degraded(clean, parse_degradation("clean"), settings.patch, 1, channels, settings.seed)
 
             def degraded(text: str) -> tuple[PatchSet, NDArray[np.float32]]:
                 return cut_degraded(clean, parse_degradation(text), side, scale, channels, settings.seed), truth.patches
 
             made |= {text: partial(degraded, text) for text in texts}
-        for name, folder in settings.sets.items():
-            made[name] = partial(self._given, name, folder, side, channels)
+        for name, source in sources.items():
+            made[name] = partial(self._given, name, source, side, channels)
         return {settings.reference: made.pop(settings.reference), **made}
 
-    def _given(self, name: str, folder: str, side: int, channels: int) -> tuple[PatchSet, None]:
-        return cut_as_they_are(name, self._source((folder,), side, 1, channels), side, channels), None
+    def _given(self, name: str, source: PatchSource, side: int, channels: int) -> tuple[PatchSet, None]:
+        return cut_as_they_are(name, source, side, channels), None
 
-    def _source(self, sources: Sequence[str], side: int, scale: int, channels: int) -> PatchSource:
-        source = find_source(sources, side, scale, channels, self.settings.patches, self.settings.photo_from)
-        self.skipped |= source.skipped
-        found = sum(source.quotas)
+    def _sources(self, side: int, scale: int, channels: int) -> dict[str, PatchSource]:
+        """The patches of the clean images (`IMAGES`) and of each set; sets of the same images take the same patches of the same of them."""
+        settings = self.settings
+        given: dict[str, Sequence[str]] = {name: (folder,) for name, folder in settings.sets.items()}
+        scanned: dict[str, ScannedSource] = {}
+        if settings.texts():
+            images = settings.images or (str(bundled_photos()),)
+            scanned[IMAGES], given[IMAGES] = scan_source(images, side, scale, channels, settings.photo_from), images
+        scanned |= {name: scan_source((folder,), side, 1, channels, settings.photo_from) for name, folder in settings.sets.items()}
+        for one in scanned.values():
+            self.skipped |= one.skipped
+        reference = settings.reference if settings.reference in settings.sets else IMAGES
+        chosen: dict[str, PatchSource] = {}
+        for group in group_by_images(scanned):
+            names = common_images([scanned[name] for name in group])
+            self._note_left_out(group, sorted({key for name in group for key in scanned[name].files} - {*names}))
+            if reference not in group:
+                self.notes.append(f"{_listed(group)}: other images than those of the reference, so a score holds their difference too.")
+            for name in group:
+                chosen[name] = choose_patches(scanned[name], names, settings.patches)
+            paths = [path for name in group for path in given[name]]
+            self._check_count(paths, chosen[group[0]], side * (scale if group[0] == IMAGES else 1))
+        return {name: chosen[name] for name in scanned}
+
+    def _note_left_out(self, group: Sequence[str], names: Sequence[str]) -> None:
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            self.notes.append(
+                f"{', '.join(names[:3])}{more}: not in each of {_listed(group)}, or not with as many patches, so left out of all of them."
+            )
+
+    def _check_count(self, sources: Sequence[str], source: PatchSource, side: int) -> None:
+        settings, found = self.settings, sum(source.quotas)
         photos = {file.name: file.photo for file, quota in zip(source.files, source.quotas, strict=True) if quota}
-        if found < self.settings.patches:
-            self.notes.append(f"{', '.join(sources)}: {found} patches instead of {self.settings.patches}, there is no room for more.")
-        if found <= self.settings.components:
+        if found < settings.patches:
+            self.notes.append(f"{', '.join(sources)}: {found} patches instead of {settings.patches}, there is no room for more.")
+        if found <= settings.components:
             if not found and source.skipped:
                 path, reason = next(iter(source.skipped.items()))
                 raise InputError(f"no picture gives a patch: {path}: {reason}")
+            common = " in the images that all of them have" if len(sources) > 1 else ""
             raise InputError(
-                f"{', '.join(sources)}: room for {found} patches of {side * scale} pixels, too few for "
-                f"{self.settings.components} principal components: give more or larger pictures, a smaller --patch, or fewer --components"
+                f"{', '.join(sources)}: room for {found} patches of {side} pixels{common}, too few for "
+                f"{settings.components} principal components: give more or larger pictures, a smaller --patch, or fewer --components"
             )
-        self.notes += [f"{', '.join(sources)}: {note}" for note in photograph_notes(photos, self.settings.photo_from)]
-        return source
+        self.notes += [f"{', '.join(sources)}: {note}" for note in photograph_notes(photos, settings.photo_from)]
 
     def _measured(self, network: Network, made: PatchSet, truth: NDArray[np.float32] | None) -> dict[str, Any]:
         settings, layer = self.settings, self.layers[network.name]
@@ -183,3 +223,7 @@ class Pieces:
             "counts": counts,
             "edges": edges,
         }
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(name or "the clean images" for name in names)

@@ -67,6 +67,10 @@ class GeneralizationSettings:
             if name in (*texts, CLEAN) and name != self.reference or name in texts:
                 raise InputError(f"two sets are called {name}: give --set another name")
 
+    def texts(self) -> tuple[str, ...]:
+        """The degradations of clean images, with the reference where it is one of them."""
+        return self.degradations if self.reference in (*self.degradations, *self.sets) else (self.reference, *self.degradations)
+
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON values."""
         return dataclasses.asdict(self) | {"sets": dict(self.sets)}

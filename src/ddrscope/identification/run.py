@@ -32,6 +32,11 @@ def check_format(out: Path) -> None:
         raise InputError(f"--out {out}: tables are written as {', '.join(WRITERS)}: give the file one of these endings")
 
 
+def heatmap_of(folder: Path, file: PictureFile) -> Path:
+    """Where the map of an image goes: with its own suffix, since a folder may hold scan.tif and scan.jpg."""
+    return folder / f"{file.name}.png"
+
+
 @dataclasses.dataclass(frozen=True)
 class IdentifyTask:
     """What a worker, here or on another machine, must be told to identify pictures: the options of `ddrscope identify`."""
@@ -80,8 +85,7 @@ class Identification:
                 # Drawing is imported where something is drawn.
                 from ddrscope.identification.heatmap import write_heatmap
 
-                # With its own suffix: a folder may hold scan.tif and scan.jpg.
-                target = self.heatmaps / f"{reading.file.name}.png"
+                target = heatmap_of(self.heatmaps, reading.file)
                 write_heatmap(target, pixels, self.identifier.map_damage(pixels), self.identifier.groups, finding)
         except InputError as error:
             return path | {"error": printable(str(error))}

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ddrscope.errors import InputError, printable
-from ddrscope.store import is_file
+from ddrscope.mapping.origins import check_origins
+from ddrscope.store import is_file, sha256
 
 NAME, FEATURES = "picture", "features"
 # Colours and marks tell this many groups apart.
@@ -37,8 +38,10 @@ class Rows:
 class FeatureFiles:
     """Parquet files with the columns ``picture`` and ``features``; a group for each file, or for each value of the column ``label``.
 
-    ``groups`` names them, ``counts`` (k,) says how many rows each has, ``size`` is the number of features. Raises `InputError` for
-    files that are not of this form or differ in the number of features, and for more than `MOST_GROUPS` groups.
+    ``groups`` names them, ``counts`` (k,) says how many rows each has, ``size`` is the number of features, ``digests`` are the files'
+    SHA-256 by name. ``notes`` say of which files it is not known that they go together. Raises `InputError` for files that are not of
+    this form, differ in the number of features or, by their manifests, in what they are features of, and for more than `MOST_GROUPS`
+    groups.
     """
 
     def __init__(self, files: Mapping[str, Path], label: str | None = None) -> None:
@@ -50,6 +53,8 @@ class FeatureFiles:
                 raise InputError(f"{other} has {size} features a row, {path} {self.size}: give files of one network, layer and view")
         if self.size > MOST_FEATURES:
             raise InputError(f"{path} has {self.size} features a row, more than {MOST_FEATURES}: write it with --view pooled")
+        self.digests = {name: sha256(path) for name, path in self.files.items()}
+        self.notes = check_origins(self.files, self.digests)
         found = self._labels() if label else {name: _open(path).metadata.num_rows for name, path in self.files.items()}
         if len(found) > MOST_GROUPS:
             raise InputError(f"{len(found)} groups are more than can be told apart ({MOST_GROUPS}): group by another column or fewer files")

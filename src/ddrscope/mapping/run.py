@@ -176,7 +176,7 @@ class PointMap:
     def _data(
         self, sums: GroupSums, axes: NDArray[np.float64], tsne: TsneMap, sampled: list[NDArray[np.bool_]], accuracy: dict[str, float]
     ) -> dict[str, Any]:
-        files, notes = self.files, [tsne.adapted_] if tsne.adapted_ else []
+        files, notes = self.files, [*self.files.notes, *([tsne.adapted_] if tsne.adapted_ else [])]
         if not isinstance(sums, PooledSums):
             notes.append("variance shares are left out: they need files of the same pictures in the same order, one for each group")
         rows = zip(files.groups, files.counts.tolist(), sampled, strict=True)

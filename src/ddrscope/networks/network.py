@@ -64,6 +64,10 @@ class Network:
         self.module.to(device)
         return self
 
+    def identity(self) -> dict[str, str]:
+        """Its name and the SHA-256 of its weights: what tells whether a run that is resumed was of this network."""
+        return {"name": self.name, "sha256": self.sha256}
+
     def describe(self) -> dict[str, Any]:
         """What is known about the network, as JSON values by field name."""
         hidden = ("module", "run")

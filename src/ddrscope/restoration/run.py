@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,12 +16,13 @@ from ddrscope.errors import InputError, printable
 from ddrscope.features import Precision
 from ddrscope.features.execution import check_precision
 from ddrscope.images import PictureFile
+from ddrscope.images.inputs import check_unchanged, digest_of, new_images
 from ddrscope.images.remote import local_copy
 from ddrscope.networks import Network
 from ddrscope.progress import Progress
 from ddrscope.restoration.files import FORMATS, Original, check_format, read_original, write_picture
 from ddrscope.restoration.tiles import OVERLAP, TILE, check_network, check_scale, check_tiles, count_tiles, enlarge
-from ddrscope.store import read_json, write_json
+from ddrscope.store import read_json, remove_stale_temp_files, without_nan, write_json
 
 # What the command writes there beside the results.
 OWN_FOLDERS = ("parts", "compare", "explain")
@@ -63,14 +66,43 @@ class UpscaleRun:
         """Where a picture's result goes."""
         return self.out / PurePosixPath(file.name).with_suffix(f".{self.format}")
 
-    def every(self, parts: Path, progress: Progress, watch: Watch | None = None) -> list[dict[str, Any]]:
-        """The row of every picture, as `one` gives it; each is kept in ``parts``, and what is kept there is not done again."""
+    def done(self, parts: Path, progress: Progress, beside: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+        """The rows, by path, of images that an earlier run finished and whose results lie there; ``beside`` are folders with one more each.
+
+        Raises `InputError` where an image of the earlier run is missing now, has changed, or would be written to another file.
+        """
+        by_path = {str(file.path): file for file in self.files}
+        known = _earlier_rows(self.out / SUMMARY) | {row["path"]: row for part in parts.glob("*.json") for row in [read_json(part)]}
+        before = [by_path.get(path) or PictureFile(Path(path), path, path) for path in known]
+        new_images(before, self.files, str(self.out))
+        progress.start("checking that images are the same", len(known))
+        check_unchanged(before, [row["sha256"] for row in known.values()], str(self.out), progress.advance)
+        found = {}
+        for file, (path, row) in zip(before, known.items(), strict=True):
+            place = self.target(file).relative_to(self.out)
+            if row["out"] and Path(row["out"]).parts[-len(place.parts) :] != place.parts:
+                raise InputError(
+                    f"{file.path} was written to {row['out']}, and with the images given now it would be {place}: "
+                    "give the same sources, --overwrite, or another --out"
+                )
+            drawn = [] if row["error"] else [self.out / folder / place.with_suffix(".png") for folder in beside]
+            if not row["out"] or all(one.is_file() for one in (self.target(file), *drawn)):
+                found[path] = row
+        return found
+
+    def every(
+        self, parts: Path, progress: Progress, watch: Watch | None = None, done: Mapping[str, dict[str, Any]] | None = None
+    ) -> list[dict[str, Any]]:
+        """The row of every image: of those in ``done`` the row given there, else as `one` gives it, kept in ``parts``."""
+        remove_stale_temp_files(map(self.target, self.files))
         rows = []
-        for number, file in enumerate(self.files):
-            part = parts / f"{number:06d}.json"
-            if not part.exists():
-                write_json(part, self.one(file, progress, watch))
-            rows.append(read_json(part))
+        for file in self.files:
+            row = (done or {}).get(str(file.path))
+            if row is None:
+                row = self.one(file, progress, watch)
+                name = blake2b(os.fsencode(file.path), digest_size=16).hexdigest()
+                write_json(parts / f"{name}.json", row)
+            rows.append(without_nan(row))
         if all(row["out"] is None for row in rows):
             # Whatever hindered all of them may be gone when the command is given again.
             for part in parts.iterdir():
@@ -87,7 +119,8 @@ class UpscaleRun:
 
     def one(self, file: PictureFile, progress: Progress, watch: Watch | None = None) -> dict[str, Any]:
         """The row of one picture: what was written and its size, or the ``error``, one line. A full disk raises OSError."""
-        row: dict[str, Any] = {"path": str(file.path), "out": None, "width": None, "height": None, "bits": None, "error": None}
+        row: dict[str, Any] = {"path": str(file.path), "sha256": digest_of(file)}
+        row |= dict.fromkeys(("out", "width", "height", "bits", "error"))
         step = "not enlarged"
         try:
             with local_copy(file.path) as path:
@@ -122,9 +155,13 @@ def _named(file: PictureFile, text: str) -> str:
 
 def earlier_results(out: Path) -> list[Path]:
     """The pictures that an earlier run wrote into ``out``, by its own account, and that lie there."""
-    try:
-        rows = read_json(out / SUMMARY)["pictures"]
-        paths = [Path(row["out"]).resolve() for row in rows if row["out"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
+    paths = [Path(row["out"]).resolve() for row in _earlier_rows(out / SUMMARY).values() if row["out"]]
     return [path for path in paths if path.is_relative_to(out.resolve())]
+
+
+def _earlier_rows(summary: Path) -> dict[str, dict[str, Any]]:
+    """The rows of a finished run by path; none where there is no summary that can be read."""
+    try:
+        return {row["path"]: row for row in read_json(summary)["pictures"] if {"sha256", "out", "error"} <= row.keys()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ddrscope.differences import difference
 from ddrscope.errors import InputError
 from ddrscope.networks.weights import read_metadata, read_weights
 from ddrscope.store import atomic_write
@@ -25,14 +26,16 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
         temporary.write_bytes(buffer.getbuffer())
 
 
-def load_checkpoint(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Read a checkpoint that was begun with ``recipe``; raises `InputError` for another recipe's or a file that is none."""
+def load_checkpoint(path: Path, recipe: Mapping[str, Any], photographs: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Read a checkpoint that was begun with ``recipe`` on ``photographs``, SHA-256 by name; raises `InputError` for any other file."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         before = state["recipe"]
     except Exception:  # a foreign or damaged file can fail in any way
         raise InputError(f"{path} is not a checkpoint of a training: move it away or give another --out") from None
     _check_recipe(path, before, recipe)
+    if photographs and "photographs" in state and (found := difference(state["photographs"], dict(photographs), "photographs")):
+        raise InputError(f"{path} was begun with {found}: give the same photographs, or another --out")
     return state
 
 
@@ -68,6 +71,5 @@ def load_start(module: nn.Module, path: str) -> None:
 def _check_recipe(path: Path, before: Mapping[str, Any], recipe: Mapping[str, Any]) -> None:
     # As JSON has them: a list where the recipe has a tuple.
     for key, value in json.loads(json.dumps(recipe)).items():
-        written = json.loads(json.dumps(before.get(key)))
-        if written != value:
-            raise InputError(f"{path} was begun with {key} = {written}, not {value}: give the same recipe or another --out")
+        if found := difference(json.loads(json.dumps(before.get(key))), value, key):
+            raise InputError(f"{path} was begun with {found}: give the same recipe, or another --out")

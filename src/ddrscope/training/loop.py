@@ -126,7 +126,7 @@ class Stage(ABC):
             if self.weights.exists():
                 self.load_weights()
             return
-        state = load_checkpoint(self.checkpoint, self._binding())
+        state = load_checkpoint(self.checkpoint, self._binding(), self.photos.digests)
         for key, part in self.state().items():
             part.load_state_dict(state[key])
         self.step, self.seconds, self.unlogged = state["step"], state["seconds"], state["unlogged"]
@@ -262,4 +262,4 @@ class Stage(ABC):
         place = {"step": self.step, "seconds": self.seconds, "unlogged": self.unlogged}
         # First: a stage whose checkpoint says that it is finished has its weights.
         self.save_weights()
-        save_checkpoint(self.checkpoint, state | {"recipe": self._binding()} | place)
+        save_checkpoint(self.checkpoint, state | {"recipe": self._binding(), "photographs": self.photos.digests} | place)

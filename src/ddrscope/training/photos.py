@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -50,8 +51,8 @@ class Turned(NamedTuple):
 class PhotoPairs:
     """Photographs in memory, each beside itself shrunk by ``scale`` with the bicubic kernel of the field, both in 8 bits.
 
-    ``folder`` may be several. ``names`` lists the photographs, ``pipelines`` how the small ones were damaged. Raises `InputError` when a
-    photograph is smaller than ``smallest`` LR pixels a side.
+    ``folder`` may be several. ``names`` lists the photographs, ``digests`` gives the SHA-256 of their pixels by name, ``pipelines`` say how
+    the small ones were damaged. Raises `InputError` when a photograph is smaller than ``smallest`` LR pixels a side.
     """
 
     def __init__(self, folder: str | Path | Sequence[str | Path], scale: int, smallest: int = 1) -> None:
@@ -72,6 +73,8 @@ class PhotoPairs:
             self.names.append(file.name)
             self.large.append(_eight_bits(pixels))
             self.small.append(_eight_bits(shrink(pixels, scale)))
+        hashed = (hashlib.sha256(f"{large.shape}".encode() + large.tobytes()).hexdigest() for large in self.large)
+        self.digests = dict(zip(self.names, hashed, strict=True))
         self.pipelines = [Pipeline()] * len(self.large)
 
     def damaged(self, damage: Sequence[DrawnPipeline]) -> PhotoPairs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ddrscope.features.execution import settled
+from ddrscope.locks import FolderLock
 from ddrscope.networks.discriminator import PatchDiscriminator
 from ddrscope.networks.perceptual import perceptual_network
 from ddrscope.networks.weights import save_network
-from ddrscope.store import atomic_write
+from ddrscope.store import atomic_write, remove_stale_temp_files
 from ddrscope.training.checkpoints import load_checkpoint, load_weights
 from ddrscope.training.devices import Devices
 from ddrscope.training.loop import CHECKPOINT, Progress, Stage
@@ -163,11 +165,19 @@ class Training:
         return [self.pixel, *([self.adversarial] if self.adversarial else [])]
 
     def run(self, report: Callable[[Progress], None], keep: Mapping[str, Collection[int]] | None = None, **every: int) -> None:
-        """Run what is left of the stages; ``keep`` gives the steps to keep by stage; it and ``every`` are as in `Stage.run`."""
+        """Run what is left of the stages; ``keep`` gives the steps to keep by stage; it and ``every`` are as in `Stage.run`.
+
+        Raises `InputError` where another process trains in the folder.
+        """
+        with FolderLock(self.out) if self.devices.first else nullcontext():
+            self._run(report, keep or {}, every)
+
+    def _run(self, report: Callable[[Progress], None], keep: Mapping[str, Collection[int]], every: Mapping[str, int]) -> None:
         if self.devices.first:
+            files = [path for stage in self.stages for path in (stage.checkpoint, stage.weights)]
+            remove_stale_temp_files([self.out / "recipe.toml", *files])
             with atomic_write(self.out / "recipe.toml") as temporary:
                 temporary.write_text(as_toml(self.recipe), encoding="utf-8")
-        keep = keep or {}
         self.pixel.run(report, keep.get("pixel", ()), **every)
         if self.adversarial:
             if self.adversarial.step == 0:

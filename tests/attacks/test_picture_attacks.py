@@ -322,7 +322,7 @@ def test_garbage_for_exif_costs_nothing(tmp_path: Path, kind: str, exif: bytes) 
     path = write(tmp_path / "x.png", saved(kind, exif=exif))
     assert sorted(read_picture(path).pixels.shape) == [3, 12, 17]
     original = read_original(path)
-    write_picture(tmp_path / "copy.png", np.rint(original.color * 255).astype(np.uint8), original, "png")
+    write_picture(tmp_path / "copy.png", np.rint(original.color * 255).astype(np.uint8), original.metadata, "png")
     assert read_picture(tmp_path / "copy.png").pixels.shape == read_picture(path).pixels.shape
 
 
@@ -331,7 +331,7 @@ def test_garbage_for_exif_costs_nothing(tmp_path: Path, kind: str, exif: bytes) 
 def test_garbage_for_a_colour_profile_costs_nothing(tmp_path: Path, mode: str, profile: bytes) -> None:
     Image.fromarray(RGB8).convert(mode).save(tmp_path / "x.jpg", icc_profile=profile)
     assert read_picture(tmp_path / "x.jpg").pixels.shape == (12, 17, 3)
-    assert read_original(tmp_path / "x.jpg").profile is None
+    assert read_original(tmp_path / "x.jpg").metadata.profile is None
 
 
 def test_a_text_that_would_control_a_terminal(tmp_path: Path) -> None:

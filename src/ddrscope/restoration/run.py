@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from ddrscope.errors import InputError, printable
 from ddrscope.features import Precision
 from ddrscope.features.execution import check_precision
-from ddrscope.images import PictureFile
+from ddrscope.images import PictureFile, result_names
 from ddrscope.images.remote import local_copy
 from ddrscope.networks import Network
 from ddrscope.progress import Progress
@@ -30,10 +31,10 @@ Watch = Callable[[PictureFile, Original, NDArray[np.unsignedinteger]], dict[str,
 
 @dataclass(frozen=True)
 class UpscaleRun:
-    """Enlarges ``files`` by ``network`` into ``out``, one ``stem.FORMAT`` each, subfolders kept.
+    """Enlarges ``files`` by ``network`` into ``out``, one ``stem.FORMAT`` each (see `result_names`), subfolders kept.
 
     ``scale`` is the network's own or a whole fraction of it (None: its own). Grey pictures stay grey, transparency is enlarged bicubically.
-    Raises `InputError` for settings that cannot be met and for pictures that would be written to one file.
+    Raises `InputError` for settings that cannot be met.
     """
 
     network: Network
@@ -52,16 +53,23 @@ class UpscaleRun:
         if self.format not in FORMATS:
             raise InputError(f"--format {self.format} is unknown: choose {', '.join(FORMATS)}")
         check_scale(self.network, self.scale)
-        targets = {self.target(file) for file in self.files}
-        if len(targets) < len(self.files):
-            raise InputError("two pictures differ in their ending only and would both become one file: give them one by one")
-        ours = {path.relative_to(self.out).parts[0] for path in targets} & set(OWN_FOLDERS)
+        ours = {path.parts[0] for path in self.names.values()} & set(OWN_FOLDERS)
         if ours:
             raise InputError(f"a folder of pictures called {min(ours)!r} would be mixed up with what upscale writes there: rename it")
 
+    @cached_property
+    def names(self) -> dict[PictureFile, PurePosixPath]:
+        """Where each result goes, below ``out``."""
+        return result_names(self.files, f".{self.format}")
+
+    @cached_property
+    def drawing_names(self) -> dict[PictureFile, PurePosixPath]:
+        """Where a PNG drawn of each image goes, below the folder of such drawings."""
+        return result_names(self.files, ".png")
+
     def target(self, file: PictureFile) -> Path:
-        """Where a picture's result goes."""
-        return self.out / PurePosixPath(file.name).with_suffix(f".{self.format}")
+        """Where an image's result goes."""
+        return self.out / self.names[file]
 
     def every(self, parts: Path, progress: Progress, watch: Watch | None = None) -> list[dict[str, Any]]:
         """The row of every picture, as `one` gives it; each is kept in ``parts``, and what is kept there is not done again."""
@@ -100,7 +108,7 @@ class UpscaleRun:
                 self.network, original.color, scale, alpha=original.alpha, bits=bits, tile=self.tile, overlap=self.overlap,
                 precision=self.precision, advance=progress.advance,
             )  # fmt: skip
-            write_picture(self.target(file), made, original, self.format)
+            write_picture(self.target(file), made, original.metadata, self.format)
             row |= {"out": str(self.target(file)), "width": made.shape[1], "height": made.shape[0], "bits": bits}
             step = "enlarged, but not looked at further"
             return row | (watch(file, original, made) if watch else {})

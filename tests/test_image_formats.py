@@ -41,7 +41,7 @@ def colors(photometric: str, values: np.ndarray) -> np.ndarray:
 def test_unsigned_tiff_is_scaled_by_its_bits(tmp_path: Path, bits: int, photometric: str) -> None:
     stored = colors(photometric, levels(bits))
     if bits == 1 and photometric == "rgb":
-        pytest.skip("not written by tifffile")
+        pytest.skip("not written by tifffile: see below")
     packed = {} if bits in (8, 16, 32, 64) else {"bitspersample": bits}
     tifffile.imwrite(tmp_path / "x.tif", stored.astype(bool) if bits == 1 else stored, photometric=photometric, **packed)
     expected = stored / (2**bits - 1)
@@ -73,19 +73,32 @@ def test_packed_samples_in_any_layout(tmp_path: Path, bits: int, options: dict) 
     np.testing.assert_allclose(read_picture(tmp_path / "x.tif").pixels, values / (2**bits - 1), atol=2e-7)
 
 
+def patch(path: Path, values: dict[str, int], byteorder: str = "<") -> None:
+    """Write other values into tags of the first page, each sample's where a tag has several."""
+    data = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tiff:
+        for tag, value in values.items():
+            entry = tiff.pages.first.tags[tag]
+            struct.pack_into(byteorder + entry.count * ("H" if entry.dtype == 3 else "I"), data, entry.valueoffset, *[value] * entry.count)
+    path.write_bytes(data)
+
+
 @pytest.mark.parametrize("byteorder", ["<", ">"])
 def test_12_bits_packed_by_hand(tmp_path: Path, byteorder: str) -> None:
     """By the standard: highest bit first, rows begin at whole bytes, whatever the byte order."""
     values = levels(12, 1)[..., 0]
     bits = np.unpackbits(values.astype(">u2").view(np.uint8).reshape(HEIGHT, WIDTH, 2), axis=-1)[..., 4:]
     tifffile.imwrite(tmp_path / "x.tif", np.packbits(bits.reshape(HEIGHT, -1), axis=1), byteorder=byteorder, photometric="minisblack")
-    data = bytearray((tmp_path / "x.tif").read_bytes())
-    with tifffile.TiffFile(tmp_path / "x.tif") as tiff:
-        for tag, value in (("ImageWidth", WIDTH), ("BitsPerSample", 12)):
-            entry = tiff.pages.first.tags[tag]
-            struct.pack_into(byteorder + ("H" if entry.dtype == 3 else "I"), data, entry.valueoffset, value)
-    write(tmp_path / "x.tif", bytes(data))
+    patch(tmp_path / "x.tif", {"ImageWidth": WIDTH, "BitsPerSample": 12}, byteorder)
     np.testing.assert_allclose(read_picture(tmp_path / "x.tif", 1).pixels[..., 0], values / 4095, atol=2e-7)
+
+
+def test_rgb_of_1_bit_packed_by_hand(tmp_path: Path) -> None:
+    values = levels(1)[:, :16]
+    packed = np.packbits(values.reshape(HEIGHT, -1), axis=1)
+    tifffile.imwrite(tmp_path / "x.tif", packed.reshape(HEIGHT, 2, 3), photometric="rgb")
+    patch(tmp_path / "x.tif", {"ImageWidth": 16, "BitsPerSample": 1})
+    np.testing.assert_array_equal(read_picture(tmp_path / "x.tif").pixels, values)
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint32, np.float32])
@@ -117,6 +130,34 @@ def test_tiff_that_is_not_understood_is_refused(tmp_path: Path) -> None:
     old = struct.pack("<3H", 8, 8, 8)
     assert data.count(old) == 1
     reason(write(tmp_path / "565.tif", data.replace(old, struct.pack("<3H", 5, 6, 5))))
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_palette_tiff_gives_its_colours(tmp_path: Path, bits: int) -> None:
+    table = RANDOM.integers(0, 256, (3, 2**bits), dtype=np.uint16) * 257
+    stored = levels(bits, 1)[..., 0]
+    packed = {} if bits == 8 else {"bitspersample": bits}
+    tags = [(320, 3, table.size, table.ravel().tolist(), True)]
+    tifffile.imwrite(tmp_path / "x.tif", stored, photometric="minisblack", extratags=tags, **packed)
+    patch(tmp_path / "x.tif", {"PhotometricInterpretation": 3})
+    np.testing.assert_allclose(read_picture(tmp_path / "x.tif").pixels, np.moveaxis(table[:, stored], 0, -1) / 65535, atol=1e-6)
+
+
+def test_ycbcr_and_cmyk_tiff_become_rgb(tmp_path: Path) -> None:
+    smooth = np.linspace(0, 255, 32 * 48 * 3).reshape(32, 48, 3).astype(np.uint8)
+    coded = np.asarray(Image.fromarray(smooth).convert("YCbCr"))
+    tifffile.imwrite(tmp_path / "ycbcr.tif", coded, photometric="ycbcr", compression="jpeg", compressionargs={"level": 98})
+    assert np.abs(read_picture(tmp_path / "ycbcr.tif").pixels * 255 - smooth).max() < 6
+    ink = np.full((8, 8, 4), (0, 255, 255, 0), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "cmyk.tif", ink, photometric="separated")
+    np.testing.assert_array_equal(read_picture(tmp_path / "cmyk.tif").pixels[0, 0], [1, 0, 0])
+
+
+def test_premultiplied_alpha_of_8_bits_is_straightened(tmp_path: Path) -> None:
+    stored = np.zeros((4, 6, 4), dtype=np.uint8)
+    stored[:2], stored[2:] = (200, 100, 50, 255), (100, 50, 25, 128)
+    tifffile.imwrite(tmp_path / "x.tif", stored, photometric="rgb", extrasamples=["assocalpha"])
+    np.testing.assert_allclose(read_picture(tmp_path / "x.tif").pixels * 255, np.broadcast_to([200, 100, 50], (4, 6, 3)), atol=1.5)
 
 
 def test_lab_tiff_becomes_rgb(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tifffile.imwrite(place / "float.tif", FLOATS, photometric="rgb", **tags)
     tifffile.imwrite(place / "twelve.tif", DEEP >> 4, photometric="rgb", bitspersample=12, **tags)
     tifffile.imwrite(place / "sixteen.tif", DEEP, photometric="rgb", **tags)
-    tifffile.imwrite(place / "big.tif", FLOATS, photometric="rgb", bigtiff=True, iccprofile=PROFILE, resolution=(300, 300), resolutionunit=2)
+    tifffile.imwrite(place / "big.tif", FLOATS, photometric="rgb", bigtiff=True, **tags)
     return place
 
 

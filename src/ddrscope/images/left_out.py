@@ -50,7 +50,8 @@ class LeftOut:
             kinds.setdefault(_remedy(suffix), []).append(f"{count} {printable(suffix)[:20] or 'without suffix'}")
         more = len(self._count_of) - _NAMED
         parts = [f"{', '.join(names)} ({remedy})" for remedy, names in kinds.items()]
-        return f"{self._count_of.total()} files left out: " + ", ".join(parts) + (f", and {more} more types" if more > 0 else "")
+        total = self._count_of.total()
+        return f"{total} file{'s' * (total != 1)} left out: " + ", ".join(parts) + (f", and {more} more types" if more > 0 else "")
 
     def report(self, source: Path | str) -> None:
         """Log one warning, which the command prints on stderr, unless nothing was left out."""

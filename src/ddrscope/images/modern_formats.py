@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,15 @@ def _avif_depth(path: Path) -> int:
     """The bits per sample by the configuration of the AV1 codec (AV1-ISOBMFF 2.3)."""
     with path.open("rb") as stream:
         head = stream.read(_AVIF_HEAD)
-    place = head.find(b"av1C")
-    if place < 0 or len(head) < place + 7:
-        raise ValueError("an AVIF that does not say how many bits it has: save it as PNG")
-    deep, twelve = head[place + 6] & 0x40, head[place + 6] & 0x20
+    depths = {_av1_depth(flags) for flags in re.findall(rb"av1C..(.)", head, re.DOTALL)}
+    # Of thumbnail, alpha and gain map it is not said in one place which configuration is whose.
+    if len(depths) != 1:
+        raise ValueError("an AVIF of several depths, or that does not say its depth: save it as PNG")
+    return depths.pop()
+
+
+def _av1_depth(flags: bytes) -> int:
+    deep, twelve = flags[0] & 0x40, flags[0] & 0x20
     return 8 if not deep else 12 if twelve else 10
 
 

@@ -32,7 +32,7 @@ def target(data: bytes) -> None:
     except InputError:
         return
     made = np.rint(original.color * 255).astype(np.uint8)
-    write_picture(COPY, made, original, "png")
+    write_picture(COPY, made, original.metadata, "png")
 
 
 if __name__ == "__main__":

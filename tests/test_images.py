@@ -182,28 +182,36 @@ def test_float_tiff_and_npy_as_they_are(tmp_path: Path, channels: int) -> None:
         np.testing.assert_array_equal(picture.pixels, values)
 
 
-def test_floats_beyond_0_to_1_are_scaled_by_their_own_range(tmp_path: Path) -> None:
-    values = 1e6 + 40 * FLOATS[..., 0].astype(np.float64)
+@pytest.mark.parametrize("values", [255 * FLOATS[..., 0], FLOATS[..., 0] - 0.5, np.full((4, 4), 7.0)], ids=["255", "negative", "flat"])
+def test_floats_beyond_0_to_1_are_refused_with_their_range(tmp_path: Path, values: np.ndarray) -> None:
+    np.save(tmp_path / "x.npy", values)
+    tifffile.imwrite(tmp_path / "x.tif", values.astype(np.float32))
+    for name in ("x.npy", "x.tif"):
+        why = reason(tmp_path / name, channels=1)
+        assert f"{values.min():g}" in why and f"{values.max():g}" in why and "divide" in why
+
+
+def test_what_rounding_adds_to_floats_is_cut_off(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.array([[-1e-7, 0.5], [1 + 1e-7, 1]]))
+    np.testing.assert_array_equal(read_picture(tmp_path / "x.npy", 1).pixels[..., 0], np.float32([[0, 0.5], [1, 1]]))
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int16, np.int32, np.int64])
+def test_signed_integers_have_no_white_and_are_refused(tmp_path: Path, kind: type) -> None:
+    values = np.array([[0, 1], [50, 100]], dtype=kind)
     np.save(tmp_path / "x.npy", values)
     tifffile.imwrite(tmp_path / "x.tif", values)
-    expected = (values - values.min()) / np.ptp(values)
     for name in ("x.npy", "x.tif"):
-        pixels = read_picture(tmp_path / name, channels=1).pixels[..., 0]
-        np.testing.assert_allclose(pixels, expected, atol=1e-6)
-        assert (pixels.min(), pixels.max()) == (0, 1)
-    np.save(tmp_path / "signed.npy", np.array([[-3, 1], [5, 5]], dtype=np.int16))
-    np.testing.assert_array_equal(read_picture(tmp_path / "signed.npy", 1).pixels[..., 0], [[0, 0.5], [1, 1]])
-    np.save(tmp_path / "flat.npy", np.full((4, 4), 7.0))
-    np.testing.assert_array_equal(read_picture(tmp_path / "flat.npy").pixels, 0)
+        assert "signed" in reason(tmp_path / name, channels=1)
 
 
-@pytest.mark.parametrize("kind", [np.uint8, np.uint16, bool])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint32, np.uint64, bool])
 def test_integer_npy(tmp_path: Path, kind: type) -> None:
     top = 1 if kind is bool else np.iinfo(kind).max
-    values = RANDOM.integers(0, top, (5, 6, 7), endpoint=True).astype(kind)
+    values = RANDOM.integers(0, top, (5, 6, 7), dtype=np.uint64, endpoint=True).astype(kind)
     np.save(tmp_path / "x.npy", np.asfortranarray(values))
     pixels = read_picture(tmp_path / "x.npy", channels=7).pixels
-    np.testing.assert_array_equal(np.rint(pixels * top), values)
+    np.testing.assert_allclose(pixels, values / top, atol=1e-7)
     assert "has 7 channels" in reason(tmp_path / "x.npy", channels=3)
 
 

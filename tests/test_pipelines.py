@@ -92,7 +92,8 @@ def test_an_after_step_before_a_before_step_is_refused_only_when_shrinking(photo
 def test_clean_keeps_an_8_bit_picture_and_rounds_others(photo: np.ndarray) -> None:
     clean = parse_degradation("clean")
     np.testing.assert_array_equal(clean.apply(photo), photo)
-    np.testing.assert_array_equal(clean.apply(flat(0.3, 4), bits=16), flat(0.3, 4))
+    np.testing.assert_array_equal(clean.apply(flat(0.3, 4), bits=32), flat(0.3, 4))
+    np.testing.assert_allclose(clean.apply(flat(0.3, 4), bits=16), round(0.3 * 65535) / 65535, rtol=1e-7)
     np.testing.assert_allclose(clean.apply(flat(0.3, 4)), round(0.3 * 255) / 255, rtol=1e-6)
 
 

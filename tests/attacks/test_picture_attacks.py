@@ -12,7 +12,9 @@ import zlib
 from functools import cache
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
+import pillow_heif
 import pytest
 import tifffile
 from hypothesis import given
@@ -78,6 +80,53 @@ def test_a_size_beyond_the_cap_is_refused_from_the_header(tmp_path: Path) -> Non
     assert "2 x 2 pixels x 9 channels" in reason(tmp_path / "x.npy", channels=9, max_pixels=8)
 
 
+def bits(*numbers: tuple[int, int]) -> bytes:
+    """Numbers of given widths, lowest bit first, as the header of a JPEG XL has them."""
+    place = total = 0
+    for value, width in numbers:
+        total, place = total | value << place, place + width
+    return total.to_bytes(place // 8 + 1, "little")
+
+
+def test_a_jpeg_xl_of_giant_size_or_of_a_thousand_channels(tmp_path: Path) -> None:
+    side = [(0, 1), (2, 2), (59_999, 18), (1, 3)]  # 60,000 high, as wide as high
+    small = [(0, 1), (0, 2), (15, 9), (1, 3)]
+    channels = [(0, 1), (0, 1), (0, 3), (1, 1), (3, 2), (4095, 12)]  # 8 bits, the most extra channels
+    with memory_below(100):
+        path = write(tmp_path / "x.jxl", b"\xff\x0a" + bits(*side, (1, 1)) + bytes(99))
+        assert "60000 x 60000 pixels are more than the limit" in reason(path)
+        assert "channels" in reason(write(tmp_path / "x.jxl", b"\xff\x0a" + bits(*small, *channels) + bytes(99)))
+
+
+@pytest.mark.parametrize("kind", ["avif", "heic"])
+def test_a_giant_size_in_the_boxes_of_an_avif_or_heic(tmp_path: Path, kind: str) -> None:
+    data = imagecodecs.avif_encode(RGB8)
+    if kind == "heic":
+        pillow_heif.from_bytes("RGB", (17, 12), RGB8.tobytes()).save(tmp_path / "x.heic")
+        data = (tmp_path / "x.heic").read_bytes()
+    size = struct.pack(">4sIII", b"ispe", 0, 17, 12) if kind == "avif" else b"ispe"
+    assert size in data
+    place = data.index(size) + 8
+    data = data[:place] + struct.pack(">II", 60_000, 60_000) + data[place + 8 :]
+    with memory_below(100):
+        reason(write(tmp_path / f"x.{kind}", data))
+
+
+def test_containers_of_jpeg_xl_that_lead_in_circles_or_nowhere(tmp_path: Path) -> None:
+    head = b"\0\0\0\x0cJXL \r\n\x87\n"
+    for boxes in (struct.pack(">I4s", 0, b"free"), struct.pack(">I4sQ", 1, b"free", 1 << 63), struct.pack(">I4s", 8, b"free") * 100_000):
+        with memory_below(100):
+            reason(write(tmp_path / "x.jxl", head + boxes + bytes(50)))
+
+
+def test_a_tiff_of_endless_pages_and_sub_images(tmp_path: Path) -> None:
+    """Looking for raw sub-images ends, and what cannot be read of them does not hinder the page."""
+    data = tiff(tmp_path / "x.tif", extratags=[(330, "I", 1000, [8] * 1000, True)])
+    assert read_picture(write(tmp_path / "ring.tif", bytes(data))).pixels.shape == (12, 17, 3)
+    data = tiff(tmp_path / "x.tif", extratags=[(330, "I", 2, [0xFFFFFFF0, 3], True)])
+    assert read_picture(write(tmp_path / "nowhere.tif", bytes(data))).pixels.shape == (12, 17, 3)
+
+
 def test_our_cap_is_the_only_one_and_pillows_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.fromarray(RGB8).save(tmp_path / "x.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
@@ -131,7 +180,11 @@ def test_values_that_are_no_picture(tmp_path: Path) -> None:
 
 @given(st.binary(max_size=300))
 def test_any_bytes_give_a_reason(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
-    for magic in (b"", b"\x89PNG\r\n\x1a\n", b"II*\0", b"\x93NUMPY\x01\0", b"\xff\xd8\xff", b"RIFF\xff\0\0\0WEBPVP8L"):
+    jpegxl, avif, heic = b"\0\0\0\x0cJXL \r\n\x87\n", b"\0\0\0\x10ftypavif\0\0\0\0", b"\0\0\0\x10ftypheic\0\0\0\0"
+    for magic in (
+        b"", b"\x89PNG\r\n\x1a\n", b"II*\0", b"\x93NUMPY\x01\0", b"\xff\xd8\xff", b"RIFF\xff\0\0\0WEBPVP8L", b"\xff\x0a",
+        jpegxl, avif, heic,
+    ):  # fmt: skip
         path = tmp_path_factory.getbasetemp() / "fuzz.png"
         reason(write(path, magic + data))
 
@@ -200,7 +253,7 @@ def test_two_headers_in_a_png(tmp_path: Path) -> None:
 
 def test_a_file_of_holes(tmp_path: Path) -> None:
     """A terabyte that takes no room on the disk; some decoders read a file whole before they look at it."""
-    for name, data in (("deep.png", png_bytes(DEEP[..., :3])), ("x.webp", saved("WEBP"))):
+    for name, data in (("deep.png", png_bytes(DEEP[..., :3])), ("x.webp", saved("WEBP")), ("x.jxl", imagecodecs.jpegxl_encode(RGB8))):
         path = write(tmp_path / name, data)
         os.truncate(path, 1 << 40)
         with memory_below(100):
@@ -269,7 +322,7 @@ def test_garbage_for_exif_costs_nothing(tmp_path: Path, kind: str, exif: bytes) 
     path = write(tmp_path / "x.png", saved(kind, exif=exif))
     assert sorted(read_picture(path).pixels.shape) == [3, 12, 17]
     original = read_original(path)
-    write_picture(tmp_path / "copy.png", np.rint(original.color * 255).astype(np.uint8), original, "png")
+    write_picture(tmp_path / "copy.png", np.rint(original.color * 255).astype(np.uint8), original.metadata, "png")
     assert read_picture(tmp_path / "copy.png").pixels.shape == read_picture(path).pixels.shape
 
 
@@ -278,7 +331,7 @@ def test_garbage_for_exif_costs_nothing(tmp_path: Path, kind: str, exif: bytes) 
 def test_garbage_for_a_colour_profile_costs_nothing(tmp_path: Path, mode: str, profile: bytes) -> None:
     Image.fromarray(RGB8).convert(mode).save(tmp_path / "x.jpg", icc_profile=profile)
     assert read_picture(tmp_path / "x.jpg").pixels.shape == (12, 17, 3)
-    assert read_original(tmp_path / "x.jpg").profile is None
+    assert read_original(tmp_path / "x.jpg").metadata.profile is None
 
 
 def test_a_text_that_would_control_a_terminal(tmp_path: Path) -> None:

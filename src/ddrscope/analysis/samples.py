@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,7 @@ from ddrscope.images import (
     find_pictures,
     photograph_notes,
     read_picture,
+    result_names,
 )
 from ddrscope.separability import Design
 
@@ -170,18 +171,17 @@ def _leave_out_incomplete(samples: Samples) -> None:
 def _read(
     files: list[PictureFile], channels: int, skipped: dict[str, str], step: Callable[[str], None]
 ) -> Iterator[tuple[str, Picture]]:
-    """The readable pictures, each with the name it has in the result: without suffix, so that sets in other formats match."""
-    stems = [PurePosixPath(file.name).with_suffix("").as_posix() for file in files]
-    unique = len(set(stems)) == len(stems)
+    """The readable images, each with the name it has in the result: without suffix, unless two differ in it only, so that sets match."""
+    names = result_names(files, "")
     read = 0
-    for file, stem in zip(files, stems, strict=True):
+    for file in files:
         try:
             picture = read_picture(file, channels)
         except UnreadablePicture as error:
             skipped[str(file.path)] = error.reason
         else:
             read += 1
-            yield (stem if unique else file.name), picture
+            yield names[file].as_posix(), picture
         step(file.name)
     if not read:
         raise InputError("no picture can be read: " + _first_reason(skipped))

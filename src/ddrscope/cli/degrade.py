@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
-from PIL import Image
 
 from ddrscope.cli import common
 from ddrscope.degradations import list_degradations, parse_degradation
 from ddrscope.errors import InputError
-from ddrscope.images import UnreadablePicture, read_picture
+from ddrscope.images import UnreadablePicture, read_with_metadata, result_names
 from ddrscope.images.inputs import find_inputs
 from ddrscope.locks import LOCK, FolderLock
-from ddrscope.store import atomic_write, remove_stale_temp_files
+from ddrscope.restoration.files import write_picture
+from ddrscope.store import remove_stale_temp_files
 
 _FAMILIES = "\n".join(
     f"  {family.usage():<30} {family.describe()}: {family.level_range()}" for family in list_degradations()
 )
 
-HELP = f"""Degrade pictures and write them as PNG.
+HELP = f"""Degrade images and write them as PNG.
+
+16 bits a channel are kept, and colour profile, EXIF and resolution. Floats are rounded to 16 bits; grey becomes RGB.
+Two images of one stem keep their suffixes too (IMG_1.jpg.png).
 
 Without --scale all degradations act on the picture's own pixels; with it, blur acts before the bicubic shrinking and all others after.
 
@@ -50,29 +53,32 @@ def command(
     pipeline = parse_degradation(degrade)
     pipeline.check_scale(scale)
     files = find_inputs(sources, [out])
-    targets = [out / PurePosixPath(file.name).with_suffix(".png") for file in files]
-    if len(set(targets)) < len(targets):
-        raise InputError("two pictures differ in their ending only and would both become one PNG: give them one by one")
+    names = result_names(files, ".png")
     if out.is_dir() and any(item.name != LOCK for item in out.iterdir()) and not overwrite:
         raise InputError(f"{out} is not empty: give --overwrite or another --out")
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: --out needs a folder")
     skipped: dict[str, str] = {}
+    rounded = 0
     with common.progress() as bars, FolderLock(out):
-        remove_stale_temp_files(targets)
+        remove_stale_temp_files(out / name for name in names.values())
         bars.start(f"degrading by {pipeline.text}", len(files))
-        for file, target in zip(files, targets, strict=True):
+        for file in files:
             try:
-                picture = read_picture(file)
+                picture, metadata = read_with_metadata(file)
             except UnreadablePicture as error:
                 skipped[str(file.path)] = error.reason
             else:
-                pixels = np.rint(pipeline.apply(picture.pixels, seed, scale) * 255).astype(np.uint8)
-                with atomic_write(target) as temporary:
-                    Image.fromarray(pixels).save(temporary, "PNG")
+                pixels = pipeline.apply(picture.pixels, seed, scale, picture.bits)
+                kind = np.uint8 if picture.bits == 8 else np.uint16
+                made = np.rint(pixels * np.iinfo(kind).max).astype(kind)
+                write_picture(out / names[file], made, metadata, "png")
+                rounded += picture.bits > 16
             bars.advance()
     for path, reason in skipped.items():
         common.say(f"skipped {path}: {reason}")
+    if rounded:
+        common.say(f"{rounded} images of floats or wider integers were rounded to 16 bits, the most that a PNG holds")
     written = len(files) - len(skipped)
     if not written:
         raise InputError("no picture could be read: nothing is written")

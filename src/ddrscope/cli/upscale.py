@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -26,9 +26,10 @@ DEFAULT = "blind-ddr"
 
 HELP = """Enlarge pictures by any network, and say what was wrong with them.
 
-Writes stem.png (or --format) for each picture, subfolders kept; depth of 16 bits (PNG), transparency, colour profile and EXIF stay, and
-pictures are turned upright. Large pictures go through the network tile by tile: an input of --tile pixels a side, and --overlap more on
-each side, so that no seam shows. --scale 2 from a x4 network is shrunk bicubically.
+Writes stem.png (or --format) for each image, subfolders kept; two of one stem keep their suffixes too (IMG_1.jpg.png). Depth of 16 bits
+(PNG), transparency, colour profile, EXIF and resolution stay, and images are turned upright. Large images go through the network tile by
+tile: an input of --tile pixels a side, and --overlap more on each side, so that no seam shows. --scale 2 from a x4 network is shrunk
+bicubically.
 
 upscale.json says what was done, and why a picture was not. --compare draws each beside bicubic enlargement; --explain shows where a guided
 network places it among known damages.
@@ -73,11 +74,14 @@ def command(
     files = find_inputs(sources, [out])
     settled = common.settle_precision(precision, device, out if resume else None)
     run = UpscaleRun(loaded, files, out, scale, format, tile, overlap, settled)
+    flattened: list[PictureFile] = []
     known = map_embeddings(loaded) if explain else None
     identifier = load_identifier(None, device) if identify else None
 
     def watch(file: PictureFile, original: Original, made: NDArray[np.unsignedinteger]) -> dict[str, Any]:
         said: dict[str, Any] = {}
+        if original.bits > 8 and format != "png":
+            flattened.append(file)
         color = original.rgb
         found = file.name
         if identifier:
@@ -89,9 +93,9 @@ def command(
                 found += f": {finding}"
                 said["found"] = {"type": finding.type, "probability": finding.probability, "level": finding.level}
         if compare:
-            write_comparison(run.out / "compare" / PurePosixPath(file.name).with_suffix(".png"), original.color, made, loaded.name, found)
+            write_comparison(run.out / "compare" / run.drawing_names[file], original.color, made, loaded.name, found)
         if known:
-            write_explanation(run.out / "explain" / PurePosixPath(file.name).with_suffix(".png"), known, known.place(color), found)
+            write_explanation(run.out / "explain" / run.drawing_names[file], known, known.place(color), found)
         common.say(found)
         return said
 
@@ -116,6 +120,8 @@ def command(
         for row in rows:
             if row["error"]:
                 common.say(row["error"])
+        if flattened:
+            common.say(f"{len(flattened)} images of more than 8 bits a channel were written with 8: --format png keeps 16")
         summary = run.summarize(rows)
         folder.finish()
     if as_json:

@@ -63,8 +63,8 @@ class Pipeline:
         """Degrade a float32 (H, W, C) picture in 0..1 and shrink it by `scale`; the result is float32 in 0..1.
 
         Steps of stage `before` act on the picture, then it is shrunk (see `shrink`), then steps of stage `after` act;
-        at scale 1 all act in the order written. Values are clipped at the end only, and rounded to k/255 when `bits` is
-        8. Random numbers depend on the pixels, the canonical text and the seed, each step having its own stream: the
+        at scale 1 all act in the order written. Values are clipped at the end only, and rounded to k/255 or k/65535
+        when `bits` is 8 or 16. Random numbers depend on the pixels, the canonical text and the seed, each step having its own stream: the
         same picture gives the same result in any run. Raises `InputError` when the order or the picture does not fit, and
         when steps drive values beyond `WILDEST`.
         """
@@ -83,7 +83,10 @@ class Pipeline:
         if not shrunk:
             pixels = shrink(pixels, scale)
         pixels = np.clip(pixels, 0, 1)
-        return np.rint(pixels * 255) / np.float32(255) if bits == 8 else pixels
+        if bits > 16:
+            return pixels
+        white = np.float32(2**bits - 1)
+        return np.rint(pixels * white) / white
 
     def _key(self, pixels: np.ndarray, seed: int) -> list[int]:
         digest = blake2b(pixels.astype("<f4").tobytes(), digest_size=32)

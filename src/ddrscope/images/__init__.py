@@ -8,8 +8,9 @@ from __future__ import annotations
 from ddrscope.images.crops import center_crop, grid_crops
 from ddrscope.images.decoding import MAX_PIXELS, UnreadablePicture
 from ddrscope.images.files import PictureFile, bundled_photos, find_pictures
+from ddrscope.images.naming import result_names
 from ddrscope.images.photographs import assign_photographs, check_photo_from, photograph_notes, photograph_of
-from ddrscope.images.reading import Picture, read_ahead, read_picture
+from ddrscope.images.reading import Picture, read_ahead, read_picture, read_with_metadata
 
 __all__ = [
     "MAX_PIXELS",
@@ -26,4 +27,6 @@ __all__ = [
     "photograph_of",
     "read_ahead",
     "read_picture",
+    "read_with_metadata",
+    "result_names",
 ]

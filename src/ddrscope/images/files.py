@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from ddrscope.errors import InputError, escaped
+from ddrscope.images.left_out import LeftOut, image_suffixes
 from ddrscope.images.remote import is_remote, list_objects, parts_of
 from ddrscope.paths import expand
 from ddrscope.store import exists, read_text
 
-PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".npy"})
 LIST_SUFFIXES = frozenset({".txt", ".lst"})
 LONGEST_LIST = 1 << 28
 # Results are named after pictures, with some letters more; file systems take 255 bytes.
@@ -57,15 +57,19 @@ def find_pictures(sources: Sequence[str | Path]) -> list[PictureFile]:
       starting with `#` are skipped. A listed file that does not exist is found unreadable when it is read.
     - Any other file is taken as it is.
 
-    Folders and globs give the files with a picture's suffix (PNG, JPEG, WebP, TIFF, BMP, GIF, .npy; in any case). Names are
+    Folders and globs give the files with an image's suffix (PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF, JPEG XL, .npy, HEIC with its extra;
+    in any case); how many files of which other types they left out is logged as a warning. Names are
     relative to the source; where two sources give the same name, folders are put before it until the names differ.
     Raises InputError when a source does not exist or holds no picture.
     """
     depths: dict[Path | str, int] = {}
     for source in sources:
-        found = list(_expand(source))
+        left_out = LeftOut()
+        found = list(_expand(source, left_out))
         if not found:
-            raise InputError(f"no pictures in {source} (looked for {', '.join(sorted(PICTURE_SUFFIXES))})")
+            looked_for = ", ".join(sorted(image_suffixes()))
+            raise InputError(f"no pictures in {source} (looked for {looked_for})" + (f": {left_out}" if str(left_out) else ""))
+        left_out.report(source)
         for path, depth in found:
             depths.setdefault(path, depth)
     unique = {os.path.realpath(path) if isinstance(path, Path) else path: path for path in reversed(depths)}.values()
@@ -78,12 +82,12 @@ def bundled_photos() -> Path:
     return Path(__file__).resolve().parents[1] / "data" / "photos"
 
 
-def _expand(source: str | Path) -> Iterator[tuple[Path | str, int]]:
+def _expand(source: str | Path, left_out: LeftOut) -> Iterator[tuple[Path | str, int]]:
     """Absolute paths and URIs, each with how many of its last parts make its name."""
     if "\0" in str(source):
         raise InputError(f"no such file or folder: {str(source)!r}, since no name holds a NUL")
     if isinstance(source, str) and is_remote(source):
-        yield from _stored(source)
+        yield from _stored(source, left_out)
         return
     source = expand(str(source))
     try:
@@ -93,7 +97,7 @@ def _expand(source: str | Path) -> Iterator[tuple[Path | str, int]]:
     except OSError as error:
         raise InputError(f"no such file or folder: {str(source)[:200]} ({getattr(error, 'strerror', None) or error})") from None
     if path.is_dir():
-        yield from _below(path, path)
+        yield from _below(path, path, left_out)
     elif path.is_file() and path.suffix.lower() in LIST_SUFFIXES:
         yield from _listed(path)
     elif path.exists():
@@ -104,8 +108,8 @@ def _expand(source: str | Path) -> Iterator[tuple[Path | str, int]]:
             base = base.parent
         for match in sorted(set(map(Path, _glob(str(path))))):
             if match.is_dir():
-                yield from _below(match, base)
-            elif match.suffix.lower() in PICTURE_SUFFIXES:
+                yield from _below(match, base, left_out)
+            elif left_out.takes(match):
                 yield match, _depth(match, base)
     else:
         siblings = os.listdir(path.parent) if path.parent.is_dir() else []
@@ -125,11 +129,11 @@ def _glob(pattern: str) -> Iterator[str]:
             yield from _glob(os.path.join(glob.escape(folder), after))
 
 
-def _below(folder: Path, base: Path) -> Iterator[tuple[Path, int]]:
+def _below(folder: Path, base: Path, left_out: LeftOut) -> Iterator[tuple[Path, int]]:
     for current, _, files in _walk(folder):
         for name in sorted(files):
             path = Path(current, name)
-            if path.suffix.lower() in PICTURE_SUFFIXES and not name.startswith("."):
+            if not name.startswith(".") and left_out.takes(path):
                 yield path, _depth(path, base)
 
 
@@ -146,12 +150,12 @@ def _walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
         yield current, folders, files
 
 
-def _stored(uri: str) -> Iterator[tuple[str, int]]:
+def _stored(uri: str, left_out: LeftOut) -> Iterator[tuple[str, int]]:
     depth = len(parts_of(uri))
     for found in list_objects(uri):
         folders = parts_of(found)[depth:]
         hidden = any(part.startswith(".") for part in folders)
-        if not folders or (Path(folders[-1]).suffix.lower() in PICTURE_SUFFIXES and not hidden):
+        if not folders or (not hidden and left_out.takes(folders[-1])):
             yield found, len(folders) or 1
 
 

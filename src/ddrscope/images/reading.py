@@ -14,6 +14,7 @@ from pyarrow import ArrowException
 from ddrscope.errors import printable
 from ddrscope.images.decoding import MAX_PIXELS, Raster, UnreadablePicture, decode
 from ddrscope.images.files import PictureFile, photo_of
+from ddrscope.images.metadata import Metadata, read_metadata
 from ddrscope.images.remote import local_copy
 from ddrscope.store import sha256
 
@@ -26,7 +27,7 @@ REC_601 = np.array([0.299, 0.587, 0.114])
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A picture in memory: `pixels` float32 (H, W, C) in 0..1, `bits` of its source (8, 16, or 32 for all else)."""
+    """A picture in memory: `pixels` float32 (H, W, C) in 0..1, `bits` of its source (see `Raster`)."""
 
     name: str
     photo: str
@@ -44,6 +45,12 @@ def read_picture(file: PictureFile | Path, channels: int = 3, max_pixels: int = 
         file = PictureFile(file, file.name, photo_of(file.name))
     with _fetched(file) as path:
         return _read(file, path, channels, max_pixels)
+
+
+def read_with_metadata(file: PictureFile, channels: int = 3) -> tuple[Picture, Metadata]:
+    """An image as `read_picture` gives it, and what its file says beside the pixels."""
+    with _fetched(file) as path:
+        return _read(file, path, channels), read_metadata(path, channels)
 
 
 @contextmanager

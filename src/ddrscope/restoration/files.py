@@ -1,8 +1,7 @@
-"""Pictures in and out as a photographer expects it: depth, transparency, colour profile and EXIF stay."""
+"""Images in and out as a photographer expects it: depth, transparency, colour profile, EXIF and resolution stay."""
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from dataclasses import dataclass
@@ -11,10 +10,11 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
 
 from ddrscope.errors import InputError
-from ddrscope.images.decoding import MAX_PIXELS, decode, open_image
+from ddrscope.images.decoding import MAX_PIXELS, decode
+from ddrscope.images.metadata import EXIF_FOLDER, RESOLUTION_UNIT, X_RESOLUTION, Y_RESOLUTION, Metadata, read_metadata
 from ddrscope.store import atomic_write
 
 # Suffix to Pillow's format; only PNG holds 16 bits here.
@@ -27,11 +27,11 @@ OPTIONS: dict[str, dict[str, object]] = {
 # The longest side a format holds, and the most bytes of EXIF (of a JPEG).
 LONGEST = {"jpg": 65_500, "webp": 16_383}
 LONGEST_EXIF = 65_000
-_ORIENTATION, _EXIF_FOLDER, _WIDTH, _HEIGHT = 0x0112, 0x8769, 0xA002, 0xA003
+_ORIENTATION, _WIDTH, _HEIGHT = 0x0112, 0xA002, 0xA003
 # Description, maker, model, resolution and its unit, software, date, artist, copyright; the folders of exposure and of place. What else
 # a TIFF says there is how its own pixels lie.
 _KEPT = (0x010E, 0x010F, 0x0110, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x8298)
-_KEPT_FOLDERS = (_EXIF_FOLDER, 0x8825)
+_KEPT_FOLDERS = (EXIF_FOLDER, 0x8825)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +44,7 @@ class Original:
     color: NDArray[np.float32]
     alpha: NDArray[np.float32] | None
     bits: int
-    profile: bytes | None
-    exif: Image.Exif | None
+    metadata: Metadata
 
     @property
     def rgb(self) -> NDArray[np.float32]:
@@ -61,10 +60,7 @@ def read_original(path: Path, max_pixels: int = MAX_PIXELS) -> Original:
         color, alpha = color[..., :-1], color[..., -1:]
     if color.shape[2] not in (1, 3):
         raise InputError(f"{path}: has {color.shape[2]} channels: grey or RGB is needed")
-    profile, exif = _beside(path)
-    if not _describes(profile, color.shape[2]):
-        profile = None
-    return Original(color, alpha, 8 if raster.bits == 8 else 16, profile, exif)
+    return Original(color, alpha, 8 if raster.bits == 8 else 16, read_metadata(path, color.shape[2]))
 
 
 def check_format(format: str, width: int, height: int, alpha: bool) -> None:
@@ -75,60 +71,38 @@ def check_format(format: str, width: int, height: int, alpha: bool) -> None:
         raise InputError(f"{format} holds at most {LONGEST[format]} pixels a side, not {width} x {height}: choose --format png")
 
 
-def write_picture(path: Path, pixels: NDArray[np.unsignedinteger], original: Original, format: str) -> None:
-    """Write (H, W, C) in uint8, or uint16 as PNG, as ``format``, one of `FORMATS`, with the original's colour profile and EXIF, atomically.
+def write_picture(path: Path, pixels: NDArray[np.unsignedinteger], metadata: Metadata, format: str) -> None:
+    """Write (H, W, C) in uint8, or uint16 as PNG, as ``format``, one of `FORMATS`, with the original's metadata, atomically.
 
-    EXIF that does not fit into a JPEG is left out.
+    EXIF that does not fit into a JPEG is left out. The resolution is written as it was: printed at it, an enlarged image is larger.
     """
     height, width, channels = pixels.shape
-    exif = _upright_exif(original.exif, width, height)
+    exif = _upright_exif(metadata, width, height, format)
     if format == "jpg" and exif and len(exif) > LONGEST_EXIF:
         exif = None
     with atomic_write(path) as temporary:
         if pixels.dtype == np.uint16:
             png = bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels), level=4))
-            temporary.write_bytes(_with_chunks(png, original.profile, exif))
+            temporary.write_bytes(_with_chunks(png, metadata, exif))
             return
         image = Image.fromarray(pixels[..., 0] if channels == 1 else np.ascontiguousarray(pixels))
-        beside = {key: value for key, value in (("icc_profile", original.profile), ("exif", exif)) if value}
-        image.save(temporary, FORMATS[format], **OPTIONS.get(FORMATS[format], {}), **beside)
+        kept = {"icc_profile": metadata.profile, "exif": exif, "dpi": None if format == "webp" else metadata.dpi}
+        image.save(temporary, FORMATS[format], **OPTIONS.get(FORMATS[format], {}), **{key: value for key, value in kept.items() if value})
 
 
-def _beside(path: Path) -> tuple[bytes | None, Image.Exif | None]:
-    """Colour profile and EXIF of a file that was decoded; what cannot be read of them is left out."""
+def _upright_exif(metadata: Metadata, width: int, height: int, format: str) -> bytes | None:
+    """What is said of the photograph, for an image that was turned upright and enlarged; None where it cannot be written."""
+    exif, kept = metadata.exif or Image.Exif(), Image.Exif()
     try:
-        with open_image(path) as image:
-            profile, exif = image.info.get("icc_profile"), image.getexif()
-            exif.get_ifd(_EXIF_FOLDER)
-    # Hostile metadata fails in as many ways as hostile pictures.
-    except Exception:
-        return None, None
-    return profile, exif if len(exif) else None
-
-
-def _describes(profile: bytes | None, channels: int) -> bool:
-    """Whether a colour profile is of the colours that are written: CMYK, for one, was turned into sRGB."""
-    if not profile:
-        return False
-    try:
-        space = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip()
-    except (ImageCms.PyCMSError, OSError, AttributeError):
-        return False
-    return space == ("GRAY" if channels == 1 else "RGB")
-
-
-def _upright_exif(exif: Image.Exif | None, width: int, height: int) -> bytes | None:
-    """What is said of the photograph, for a picture that was turned upright and enlarged; None where it cannot be written."""
-    if exif is None:
-        return None
-    kept = Image.Exif()
-    try:
+        # The one place for the resolution in a WebP.
+        if metadata.dpi and format == "webp":
+            kept.update({X_RESOLUTION: metadata.dpi[0], Y_RESOLUTION: metadata.dpi[1], RESOLUTION_UNIT: 2})
         kept.update({key: exif[key] for key in _KEPT if key in exif})
         if _ORIENTATION in exif:
             kept[_ORIENTATION] = 1
         for folder in _KEPT_FOLDERS:
             kept.get_ifd(folder).update(exif.get_ifd(folder))
-        inner = kept.get_ifd(_EXIF_FOLDER)
+        inner = kept.get_ifd(EXIF_FOLDER)
         inner.update({key: side for key, side in ((_WIDTH, width), (_HEIGHT, height)) if key in inner})
         return kept.tobytes() if len(kept) or inner else None
     # Hostile values that Pillow read but cannot write.
@@ -136,12 +110,14 @@ def _upright_exif(exif: Image.Exif | None, width: int, height: int) -> bytes | N
         return None
 
 
-def _with_chunks(png: bytes, profile: bytes | None, exif: bytes | None) -> bytes:
-    """A PNG with colour profile and EXIF, which imagecodecs leaves out; both go right behind the header."""
+def _with_chunks(png: bytes, metadata: Metadata, exif: bytes | None) -> bytes:
+    """A PNG with the metadata, which imagecodecs leaves out; all go right behind the header."""
     header = 8 + 25
     chunks = []
-    if profile:
-        chunks.append(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile)))
+    if metadata.profile:
+        chunks.append(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.profile)))
+    if metadata.dpi:
+        chunks.append(_chunk(b"pHYs", struct.pack(">IIB", *(round(dots / 0.0254) for dots in metadata.dpi), 1)))
     if exif:
         chunks.append(_chunk(b"eXIf", exif.removeprefix(b"Exif\0\0")))
     return b"".join([png[:header], *chunks, png[header:]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from ddrscope.errors import InputError, printable
 from ddrscope.features import Precision
 from ddrscope.features.execution import check_precision
-from ddrscope.images import PictureFile
+from ddrscope.images import PictureFile, result_names
 from ddrscope.images.inputs import check_unchanged, digest_of, new_images
 from ddrscope.images.remote import local_copy
 from ddrscope.networks import Network
@@ -33,10 +34,10 @@ Watch = Callable[[PictureFile, Original, NDArray[np.unsignedinteger]], dict[str,
 
 @dataclass(frozen=True)
 class UpscaleRun:
-    """Enlarges ``files`` by ``network`` into ``out``, one ``stem.FORMAT`` each, subfolders kept.
+    """Enlarges ``files`` by ``network`` into ``out``, one ``stem.FORMAT`` each (see `result_names`), subfolders kept.
 
     ``scale`` is the network's own or a whole fraction of it (None: its own). Grey pictures stay grey, transparency is enlarged bicubically.
-    Raises `InputError` for settings that cannot be met and for pictures that would be written to one file.
+    Raises `InputError` for settings that cannot be met.
     """
 
     network: Network
@@ -55,16 +56,23 @@ class UpscaleRun:
         if self.format not in FORMATS:
             raise InputError(f"--format {self.format} is unknown: choose {', '.join(FORMATS)}")
         check_scale(self.network, self.scale)
-        targets = {self.target(file) for file in self.files}
-        if len(targets) < len(self.files):
-            raise InputError("two pictures differ in their ending only and would both become one file: give them one by one")
-        ours = {path.relative_to(self.out).parts[0] for path in targets} & set(OWN_FOLDERS)
+        ours = {path.parts[0] for path in self.names.values()} & set(OWN_FOLDERS)
         if ours:
             raise InputError(f"a folder of pictures called {min(ours)!r} would be mixed up with what upscale writes there: rename it")
 
+    @cached_property
+    def names(self) -> dict[PictureFile, PurePosixPath]:
+        """Where each result goes, below ``out``."""
+        return result_names(self.files, f".{self.format}")
+
+    @cached_property
+    def drawing_names(self) -> dict[PictureFile, PurePosixPath]:
+        """Where a PNG drawn of each image goes, below the folder of such drawings."""
+        return result_names(self.files, ".png")
+
     def target(self, file: PictureFile) -> Path:
-        """Where a picture's result goes."""
-        return self.out / PurePosixPath(file.name).with_suffix(f".{self.format}")
+        """Where an image's result goes."""
+        return self.out / self.names[file]
 
     def done(self, parts: Path, progress: Progress, beside: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
         """The rows, by path, of images that an earlier run finished and whose results lie there; ``beside`` are folders with one more each.
@@ -85,7 +93,7 @@ class UpscaleRun:
                     f"{file.path} was written to {row['out']}, and with the images given now it would be {place}: "
                     "give the same sources, --overwrite, or another --out"
                 )
-            drawn = [] if row["error"] else [self.out / folder / place.with_suffix(".png") for folder in beside]
+            drawn = [] if row["error"] else [self.out / folder / self.drawing_names[file] for folder in beside]
             if not row["out"] or all(one.is_file() for one in (self.target(file), *drawn)):
                 found[path] = row
         return found
@@ -133,7 +141,7 @@ class UpscaleRun:
                 self.network, original.color, scale, alpha=original.alpha, bits=bits, tile=self.tile, overlap=self.overlap,
                 precision=self.precision, advance=progress.advance,
             )  # fmt: skip
-            write_picture(self.target(file), made, original, self.format)
+            write_picture(self.target(file), made, original.metadata, self.format)
             row |= {"out": str(self.target(file)), "width": made.shape[1], "height": made.shape[0], "bits": bits}
             step = "enlarged, but not looked at further"
             return row | (watch(file, original, made) if watch else {})

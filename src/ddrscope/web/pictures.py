@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from ddrscope.degradations import parse_degradation, resize
 from ddrscope.errors import InputError, printable
 from ddrscope.images import PictureFile, UnreadablePicture, bundled_photos, find_pictures, read_picture
+from ddrscope.images.left_out import image_suffixes
 
 # The largest side of a picture in a browser.
 SHOWN = 1024
-SUFFIXES = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".npy"]
+SUFFIXES = sorted(image_suffixes())
 
 
 @dataclass(frozen=True)

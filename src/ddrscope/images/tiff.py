@@ -1,0 +1,100 @@
+"""TIFF files: 8 bits and coded colour through Pillow (libtiff), all other depths through tifffile, by their tags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from PIL import Image, UnidentifiedImageError
+from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, SAMPLEFORMAT
+
+from ddrscope.images import camera_raw
+from ddrscope.images.limits import check_chunk, check_size
+from ddrscope.images.pillow_files import EXIF_ORIENTATION, image_samples, open_image
+from ddrscope.images.samples import Samples
+
+MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_COMPRESSIONS = (
+    COMPRESSION.NONE, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.LZW, COMPRESSION.PACKBITS,
+)  # fmt: skip
+_TILE_WIDTH, _TILE_LENGTH = 322, 323
+_BITS, _PHOTOMETRIC, _SAMPLES, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 258, 262, 277, 338, 339
+
+
+def decode_tiff(path: Path, max_pixels: int) -> Samples:
+    """The samples of the first page, upright; raises for a raw file of a camera, and for what is not understood."""
+    try:
+        with open_image(path) as image:
+            check_size(image.height, image.width, 1, max_pixels)
+            tags = image.tag_v2  # type: ignore[attr-defined]
+            tile = tags.get(_TILE_LENGTH, 1), tags.get(_TILE_WIDTH, 1)
+            # A text times a number would be that many texts.
+            if not all(isinstance(side, int) for side in tile):
+                raise ValueError("its tiles have no size")
+            check_chunk((*tile, len(image.getbands())), 4 * max_pixels)
+            _refuse_raw(path)
+            if _pillow_reads_all(image):
+                # Pillow turns TIFFs upright by itself.
+                return image_samples(image)
+    except UnidentifiedImageError:
+        pass
+    with tifffile.TiffFile(path) as tiff:
+        camera_raw.check_tiff(tiff)
+        return _decode_page(tiff.pages.first, max_pixels)
+
+
+def _refuse_raw(path: Path) -> None:
+    try:
+        tiff = tifffile.TiffFile(path)
+        tiff.pages.first  # noqa: B018
+    # What Pillow reads and tifffile does not is not made by a camera.
+    except Exception:
+        return
+    with tiff:
+        camera_raw.check_tiff(tiff)
+
+
+def _decode_page(page: tifffile.TiffPage, max_pixels: int) -> Samples:
+    check_size(page.imagelength, page.imagewidth, page.samplesperpixel, max_pixels)
+    _check_page(page, 4 * max_pixels)
+    values = page.asarray(maxworkers=1)
+    if page.axes == "SYX":
+        values = np.moveaxis(values, 0, -1)
+    samples = Samples(
+        np.atleast_3d(values),
+        alpha=page.extrasamples[-1:] == (EXTRASAMPLE.UNASSALPHA,),
+        depth=page.bitspersample if values.dtype.kind == "u" else None,
+        inverted=page.photometric == PHOTOMETRIC.MINISWHITE,
+    )
+    return samples.turned(page.tags.valueof(EXIF_ORIENTATION, default=1))
+
+
+def _check_page(page: tifffile.TiffPage, max_values: int) -> None:
+    """Raise ValueError unless this page is a flat image, packed in a common way, whose numbers are understood."""
+    if page.photometric not in (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB):
+        raise ValueError(f"a TIFF of {page.bitspersample} bits in {page.photometric!s}: save it as grey or RGB")
+    if isinstance(page.bitspersample, tuple):
+        raise ValueError(f"a TIFF of {page.bitspersample} bits per sample: save it with equal bits for all channels")
+    if page.sampleformat not in (SAMPLEFORMAT.UINT, SAMPLEFORMAT.INT, SAMPLEFORMAT.IEEEFP, SAMPLEFORMAT.VOID) or page.dtype is None:
+        raise ValueError(f"a TIFF of {page.bitspersample} bits as {page.sampleformat!s}: save it as 8 or 16 bits unsigned")
+    if page.axes not in ("YX", "YXS", "SYX"):
+        raise ValueError(f"a TIFF with axes {page.axes}: only flat images with channels can be used")
+    if EXTRASAMPLE.ASSOCALPHA in page.extrasamples:
+        raise ValueError("a TIFF with premultiplied alpha: save it with straight alpha, or without")
+    if page.compression not in _COMPRESSIONS:
+        raise ValueError(f"a TIFF of this depth packed as {page.compression!s}: save it with deflate, LZW or unpacked")
+    check_chunk(page.chunks, max_values)
+
+
+def _pillow_reads_all(image: Image.Image) -> bool:
+    """Whether Pillow keeps all bits and samples of this TIFF, and knows what they mean."""
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    bits, formats = set(tags.get(_BITS, (1,))), set(tags.get(_SAMPLE_FORMAT, (1,)))
+    if tags.get(_SAMPLES, 1) > len(image.getbands()):
+        return False
+    # Unsigned or not said. Signed bytes would pass for unsigned ones.
+    if formats <= {1, 4}:
+        deep = bits == {16} and image.mode.startswith("I;16") and tags.get(_PHOTOMETRIC) == PHOTOMETRIC.MINISBLACK
+        return deep or (len(bits) == 1 and bits <= {1, 2, 4, 8})
+    return False

@@ -1,0 +1,85 @@
+"""Folders of mixed files: what is read is found, what is not is counted and named by type."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image
+
+from ddrscope.errors import InputError
+from ddrscope.images import find_pictures, read_picture
+
+DDRSCOPE = [str(Path(sys.executable).with_name("ddrscope"))]
+PIXELS = np.linspace(20, 230, 24 * 32 * 3).astype(np.uint8).reshape(24, 32, 3)
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """Images that are read, files of types that are not, and what lies beside images."""
+    folder = tmp_path / "mixed"
+    (folder / "deeper").mkdir(parents=True)
+    for name in ("a.jpg", "b.jfif", "c.JPE"):
+        Image.fromarray(PIXELS).save(folder / name, "JPEG")
+    (folder / "d.avif").write_bytes(imagecodecs.avif_encode(PIXELS))
+    (folder / "e.jxl").write_bytes(imagecodecs.jpegxl_encode(PIXELS))
+    pillow_heif.from_bytes("RGB", (32, 24), PIXELS.tobytes()).save(folder / "deeper" / "f.HEIC")
+    for name in ("g.CR2", "deeper/h.cr2", "i.nef", "j.jp2", "k", "notes.txt", "credits.csv", ".hidden.psd"):
+        (folder / name).write_bytes(b"x")
+    return folder
+
+
+def test_a_folder_of_mixed_types(mixed: Path) -> None:
+    files = find_pictures([mixed])
+    assert [file.name for file in files] == ["a.jpg", "b.jfif", "c.JPE", "d.avif", "deeper/f.HEIC", "e.jxl"]
+    for file in files:
+        assert np.abs(read_picture(file).pixels * 255 - PIXELS).mean() < 8
+
+
+@pytest.mark.parametrize("source", ["", "/*"])
+def test_commands_count_and_name_what_they_leave_out(mixed: Path, tmp_path: Path, source: str) -> None:
+    words = ["degrade", f"{mixed}{source}", "--degrade", "clean", "--out", str(tmp_path / "out"), "--json"]
+    done = subprocess.run([*DDRSCOPE, *words], capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=300)
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if "left out" in line]
+    for text in (str(mixed), "5 files", "2 .cr2", "1 .nef", "1 .jp2", "1 without suffix", "develop", "convert"):
+        assert text in line
+    for name in ("txt", "csv", "psd"):
+        assert name not in line
+
+
+def test_a_folder_of_nothing_that_is_read_says_what_is_there(tmp_path: Path) -> None:
+    for number in range(40):
+        (tmp_path / f"{number}.dng").write_bytes(b"x")
+        (tmp_path / f"{number}.odd{number}\x1b[2J").write_bytes(b"x")
+    with pytest.raises(InputError) as caught:
+        find_pictures([tmp_path])
+    message = str(caught.value)
+    assert "40 .dng" in message and "80 files" in message and message.isprintable() and len(message) < 900
+
+
+def test_nothing_is_said_where_nothing_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    (tmp_path / "a.xmp").write_bytes(b"x")
+    find_pictures([tmp_path])
+    assert not caplog.records
+
+
+def test_without_the_extra_a_heic_names_it(mixed: Path) -> None:
+    """As in an environment without pi-heif."""
+    code = (
+        "import sys; sys.modules['pi_heif'] = None\n"
+        "from pathlib import Path\nfrom ddrscope.errors import InputError\nfrom ddrscope.images import find_pictures, read_picture\n"
+        "print([file.name for file in find_pictures([sys.argv[1]])])\n"
+        "try: read_picture(Path(sys.argv[1], 'deeper', 'f.HEIC'))\nexcept InputError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(mixed)], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "f.HEIC'" not in done.stdout and "1 .heic (pip install" in done.stderr
+    assert "pip install 'ddrscope[heic]'" in done.stdout

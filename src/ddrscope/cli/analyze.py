@@ -131,6 +131,9 @@ def command(
         common.say(f"[{verdict['view']}] {verdict['sentence']}")
     for comparison in result.data["comparisons"]:
         common.say(comparison["sentence"])
+    for entry in result.data["networks"]:
+        for note in entry["notes"]:
+            common.say(f"{entry['name']}: {note}")
     for skipped in result.data["skipped"]:
         common.say(f"skipped {skipped['path']}: {skipped['reason']}")
     common.say(str(page.resolve()))

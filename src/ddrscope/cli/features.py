@@ -75,6 +75,7 @@ def command(
     if shards.is_finished():
         common.say(f"{out} is there and as it was written: nothing to do")
         return
+    common.say_notes(loaded)
     with shards:
         chosen = choose_layers(loaded, (layer,) if layer else (), _sample(loaded.channels, crop // loaded.scale, device))
         if len(chosen) > 2:

@@ -76,6 +76,7 @@ def command(
     settled = common.settle_precision(precision, device, out if resume else None)
     run = UpscaleRun(loaded, files, out, scale, format, tile, overlap, settled)
     known = map_embeddings(loaded) if explain else None
+    common.say_notes(loaded)
     identifier = load_identifier(None, device) if identify else None
 
     def watch(file: PictureFile, original: Original, made: NDArray[np.unsignedinteger]) -> dict[str, Any]:

@@ -139,6 +139,9 @@ def command(
         common.say(comparison["sentence"])
     for note in result.data["notes"]:
         common.say(note)
+    for entry in result.data["networks"]:
+        for note in entry["notes"]:
+            common.say(f"{entry['name']}: {note}")
     for skipped in result.data["skipped"]:
         common.say(f"skipped {skipped['path']}: {skipped['reason']}")
     common.say(str(page.resolve()))

@@ -21,6 +21,7 @@ from rich.progress import Progress as Bars
 from ddrscope.cluster import Task, Worker, run_here, run_on_cluster
 from ddrscope.errors import InputError, escaped, printable
 from ddrscope.features import execution
+from ddrscope.networks import Network
 from ddrscope.progress import Progress
 from ddrscope.shards import ShardedFile
 from ddrscope.store import MANIFEST, begun_settings, without_nan
@@ -125,6 +126,12 @@ def check_device(name: str) -> str:
 def say(text: str) -> None:
     """A line for people, on stderr: stdout belongs to --json and to pipes."""
     print(escaped(text), file=sys.stderr)
+
+
+def say_notes(network: Network) -> None:
+    """What is to be known of a network that was loaded, such as which of a file's weights were taken."""
+    for note in network.notes:
+        say(f"{network.name}: {note}")
 
 
 def show(text: str) -> None:

@@ -84,6 +84,7 @@ def command(
     if finished:
         common.say(f"{out} is there and as it was written: nothing to do")
         return
+    common.say_notes(loaded)
     with common.progress() as bars, shards:
         task = ExportTask(network, chosen[0], view, pipeline.text, crop, seed, settled, device, global_residual, trust)
         bars.start(f"{chosen[0]} of {loaded.name}", shards.pictures)

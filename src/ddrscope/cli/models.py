@@ -79,6 +79,7 @@ def export(
 ) -> None:
     """Write a network as a folder in the layout of the Hugging Face hub; every command takes DIR as NETWORK. Nothing is uploaded."""
     loaded = load_network(network, global_residual=global_residual, trust=trust)
+    common.say_notes(loaded)
     save_to_hub_folder(loaded, folder)
     if as_json:
         common.print_json({"out": str(folder), "files": sorted(path.name for path in folder.iterdir())})
@@ -93,6 +94,7 @@ def layers(
 ) -> None:
     """List every layer of a network that --layers can name, those analysed by default marked by *."""
     loaded = load_network(network, trust=trust)
+    common.say_notes(loaded)
     sample = torch.full((1, loaded.channels, SAMPLE_SIDE, SAMPLE_SIDE), 0.5)
     chosen = _default_layers(loaded, sample)
     rows: list[dict[str, Any]] = [

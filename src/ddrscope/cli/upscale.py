@@ -76,6 +76,7 @@ def command(
     run = UpscaleRun(loaded, files, out, scale, format, tile, overlap, settled)
     flattened: list[PictureFile] = []
     known = map_embeddings(loaded) if explain else None
+    common.say_notes(loaded)
     identifier = load_identifier(None, device) if identify else None
 
     def watch(file: PictureFile, original: Original, made: NDArray[np.unsignedinteger]) -> dict[str, Any]:

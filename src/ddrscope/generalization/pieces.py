@@ -72,6 +72,7 @@ class Pieces:
         self.skipped: dict[str, str] = {}
         self.notes: list[str] = []
         self.networks = tell_apart([self._load(spec) for spec in settings.networks], settings.networks)
+        self.notes += [f"{one.name}: {note}" for one in self.networks for note in one.notes]
         scale, channels = self._common(self.networks)
         self.layers = {one.name: self._layer(one) for one in self.networks}
         self._cuts = self._sets(self._side(scale), scale, channels)
@@ -202,14 +203,14 @@ class Pieces:
         try:
             gram = patch_gram(network, layer, made.patches, settings.precision, self.folder, self.progress.advance)
             found = set_coefficients(gram, made.photos, settings.components)
+            if truth is not None:
+                psnr = psnr_by_photo(network, made.patches, truth, made.photos, settings.precision)
         except InputError as error:
             if made.name == settings.reference:
                 raise InputError(f"{network.name}, set {made.name}: {error}") from None
             # A set that cannot be scored costs its row, not the run.
             return {"error": str(error), "patches": len(made.patches)}
         floor = floor_score(gram, made.photos, settings.components) if made.name == settings.reference else np.nan
-        if truth is not None:
-            psnr = psnr_by_photo(network, made.patches, truth, made.photos, settings.precision)
         assert found.values is not None
         reach = float(np.abs(found.values).max())
         counts, edges = np.histogram(found.values, bins=HISTOGRAM_BINS, range=(-reach, reach), density=True)

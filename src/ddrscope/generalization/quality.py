@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ddrscope.errors import InputError
 from ddrscope.features import Precision
 from ddrscope.features.execution import autocast
 from ddrscope.features.taps import device_of
@@ -22,7 +23,7 @@ def psnr_by_photo(
 ) -> dict[str, float]:
     """PSNR on Y in dB, border of the scale cropped, the mean over some patches of each photograph; patches (N, h, w, C) in 0..1.
 
-    Empty for a network that makes no pictures, such as a classifier.
+    Empty for a network that makes no pictures, such as a classifier. Raises `InputError` for an output that is not finite.
     """
     kept = np.concatenate([np.flatnonzero(photos == photo)[:PATCHES_A_PHOTO] for photo in np.unique(photos)])
     found: dict[str, list[float]] = {}
@@ -31,9 +32,12 @@ def psnr_by_photo(
         some = kept[start : start + BATCH]
         batch = torch.from_numpy(patches[some]).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
         with autocast(precision, device):
-            output = network(batch.to(device)).float().clamp(0, 1)
+            output = network(batch.to(device)).float()
         if output.ndim != 4 or output.permute(0, 2, 3, 1).shape[1:] != truth.shape[1:]:
             return {}
+        if not output.isfinite().all():
+            raise InputError("its output is NaN or infinite: check its weights, or run it in float32")
+        output = output.clamp(0, 1)
         for index, pixels in zip(some, output.permute(0, 2, 3, 1).cpu().numpy(), strict=True):
             found.setdefault(str(photos[index]), []).append(psnr_y(np.rint(pixels * 255) / 255, truth[index], network.scale))
     return {photo: float(np.mean(values)) for photo, values in found.items()}

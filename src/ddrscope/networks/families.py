@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from ddrscope.errors import InputError, printable
@@ -16,7 +18,7 @@ from ddrscope.networks.network import Network
 from ddrscope.networks.plain import PlainSR, plain_shape
 from ddrscope.networks.residual import measure_global_residual
 from ddrscope.networks.srresnet import SRResNet, basicsr_names, srresnet_shape
-from ddrscope.networks.weights import candidate_states
+from ddrscope.networks.states import candidate_states, which_weights
 
 if TYPE_CHECKING:
     from spandrel import ImageModelDescriptor
@@ -36,16 +38,24 @@ def build_network(
     ``global_residual`` comes before the metadata; where neither says it, it is measured. Raises `InputError` for weights of an
     unknown architecture, and for a known one's that do not fit it.
     """
-    for candidate in candidate_states(state):
-        network = (
-            _guided(candidate, metadata, name, global_residual)
-            or _srresnet(basicsr_names(candidate), metadata, name, global_residual)
-            or _plain(candidate, metadata, name, global_residual)
-            or _edsr(candidate, name)
-            or _from_spandrel(candidate, name)
+    def ours(weights: dict[str, Tensor]) -> Network | None:
+        return (
+            _guided(weights, metadata, name, global_residual)
+            or _srresnet(basicsr_names(weights), metadata, name, global_residual)
+            or _plain(weights, metadata, name, global_residual)
+            or _edsr(weights, name)
         )
-        if network:
-            return network
+
+    def of_spandrel(weights: dict[str, Tensor]) -> Network | None:
+        return _from_spandrel(weights, name)
+
+    # Importing spandrel's forty architectures takes seconds, so the others are looked for everywhere first.
+    for recognize in (ours, of_spandrel):
+        for candidate in candidate_states(state):
+            network = recognize(candidate.state)
+            if network:
+                note = which_weights(candidate, state)
+                return dataclasses.replace(network, notes=(*network.notes, note)) if note else network
     raise _unknown_architecture(state, name)
 
 
@@ -208,13 +218,22 @@ def _from_spandrel(state: dict[str, Tensor], name: str) -> Network | None:
 
 
 class _SpandrelCall:
-    """Runs a spandrel network by spandrel's own rules for padding and pixel range."""
+    """Runs a spandrel network by spandrel's own rules for padding and pixel range; infinite values become NaN, not black or white."""
 
     def __init__(self, descriptor: ImageModelDescriptor[nn.Module]) -> None:
         self.descriptor = descriptor
 
     def __call__(self, batch: Tensor) -> Tensor:
-        return self.descriptor(batch)
+        # spandrel clamps to 0..1, and infinite values would look like any others behind that.
+        handle = self.descriptor.model.register_forward_hook(_infinite_to_nan)
+        try:
+            return self.descriptor(batch)
+        finally:
+            handle.remove()
+
+
+def _infinite_to_nan(_module: nn.Module, _args: Any, output: Any) -> Any:
+    return output.masked_fill(output.isinf(), torch.nan) if isinstance(output, Tensor) and output.isinf().any() else output
 
 
 def _spandrel_layers(architecture: str, module: nn.Module) -> tuple[str, ...]:

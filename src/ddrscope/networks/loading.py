@@ -20,7 +20,8 @@ from ddrscope.networks.families import build_network
 from ddrscope.networks.hub import PREFIX, cached_folder, cached_name, is_hub_folder, load_hub_folder
 from ddrscope.networks.ncnn import read_ncnn
 from ddrscope.networks.network import Network, weights_sha256
-from ddrscope.networks.weights import TORCH_SUFFIXES, read_weights
+from ddrscope.networks.outputs import image_of, output_tensors
+from ddrscope.networks.weights import TORCH_SUFFIXES, content_of, read_weights
 from ddrscope.networks.zoo import (
     CLASSIFIERS,
     PRETRAINED,
@@ -31,7 +32,7 @@ from ddrscope.networks.zoo import (
     pretrained_pair,
 )
 from ddrscope.paths import expand
-from ddrscope.store import exists, sha256
+from ddrscope.store import exists, is_file, sha256
 
 SUFFIXES = (".safetensors", *TORCH_SUFFIXES, ".param", ".bin")
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -61,7 +62,7 @@ def load_network(spec: str | Path, *, global_residual: bool | None = None, trust
         return load_hub_folder(cached_folder(text), cached_name(text), global_residual)
     if exists(Path(text)) and is_hub_folder(Path(text)):
         return load_hub_folder(Path(text), None, global_residual)
-    if Path(text).suffix.lower() in SUFFIXES:
+    if Path(text).suffix.lower() in SUFFIXES or _is_checkpoint(Path(text)):
         return _from_path(Path(text), global_residual, trust)
     if _FUNCTION.fullmatch(text) and not exists(Path(text)):
         return _from_function(text)
@@ -77,15 +78,24 @@ def load_named_network(spec: object, where: str) -> Network:
 
 
 def _from_path(path: Path, global_residual: bool | None, trust: bool) -> Network:
-    if path.suffix.lower() in (".param", ".bin"):
-        return _from_ncnn(path.with_suffix(".param"), path.with_suffix(".bin"), escaped(path.stem))
+    param = path.with_suffix(".param")
+    # The hub's older checkpoints are called pytorch_model.bin.
+    is_torch = path.suffix.lower() == ".bin" and not exists(param) and _is_checkpoint(path)
+    if path.suffix.lower() in (".param", ".bin") and not is_torch:
+        return _from_ncnn(param, path.with_suffix(".bin"), escaped(path.stem))
     return _from_file(path, escaped(path.stem), global_residual, trust)
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Whether a file is a checkpoint by its content, whatever it is called."""
+    return is_file(path) and content_of(path) is not None
 
 
 def _from_file(path: Path, name: str, global_residual: bool | None, trust: bool) -> Network:
     weights = read_weights(path, trust)
     network = build_network(weights.state, weights.metadata, str(path), global_residual)
-    return dataclasses.replace(network, name=name, source=str(path), sha256=weights.sha256)
+    notes = (*network.notes, *weights.notes)
+    return dataclasses.replace(network, name=name, source=str(path), sha256=weights.sha256, notes=notes)
 
 
 def _from_ncnn(param: Path, binary: Path, name: str) -> Network:
@@ -137,19 +147,17 @@ def _from_function(text: str) -> Network:
     channels = _whole_number(getattr(module, "channels", None)) or _input_channels(text, module)
     module.eval().cpu()
     stated = _whole_number(getattr(module, "scale", None))
-    network = Network(
+    scale, notes = (stated, ()) if stated else _try_out(text, module, channels)
+    return Network(
         name=text,
         module=module,
-        scale=stated or _measure_scale(text, module, channels),
+        scale=scale,
         channels=channels,
         architecture=type(module).__name__,
+        notes=notes,
         source=text,
         sha256=weights_sha256(module),
     )
-    if stated is None:
-        note = f"{text} says no scale; a trial run of {_PROBE_SIDE} pixels gives x{network.scale}."
-        network = dataclasses.replace(network, notes=(note,))
-    return network
 
 
 def _call_function(text: str) -> nn.Module:
@@ -191,19 +199,24 @@ def _input_channels(text: str, module: nn.Module) -> int:
     raise InputError(f"{text}: the module has no 2-D convolution that would tell its input channels; set module.channels")
 
 
-def _measure_scale(text: str, module: nn.Module, channels: int) -> int:
-    """Output side over input side; 1 for outputs that are no pictures, as a classifier's."""
+def _try_out(text: str, module: nn.Module, channels: int) -> tuple[int, tuple[str, ...]]:
+    """Output side over input side, 1 for outputs that are no images, as a classifier's; and notes on the trial run."""
+    batch = torch.rand(1, channels, _PROBE_SIDE, _PROBE_SIDE)
     try:
         with torch.inference_mode():
-            output = module(torch.rand(1, channels, _PROBE_SIDE, _PROBE_SIDE))
+            output = module(batch)
+            image = image_of(output, batch, None, text)
     except Exception as error:
         raise InputError(
             f"{text}: a trial run on {channels} channels of {_PROBE_SIDE} pixels failed ({_one_line(error)}); "
             "set module.scale and module.channels"
         ) from None
-    if not isinstance(output, Tensor) or output.ndim != 4 or output.shape[-1] % _PROBE_SIDE:
-        return 1
-    return output.shape[-1] // _PROBE_SIDE
+    scale = image.shape[-1] // _PROBE_SIDE if image.ndim == 4 and image.shape[-1] % _PROBE_SIDE == 0 else 1
+    notes = [f"{text} says no scale; a trial run of {_PROBE_SIDE} pixels gives x{scale}."]
+    count = len(list(output_tensors(output)))
+    if count > 1:
+        notes.append(f"{text} gives {count} tensors; the image is the first of an image's shape, here {tuple(image.shape)}.")
+    return scale, tuple(notes)
 
 
 def _one_line(error: Exception) -> str:

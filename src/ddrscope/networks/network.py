@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from ddrscope.networks.guided import GuidedSRResNet
+from ddrscope.networks.outputs import image_of
 from ddrscope.networks.plain import PlainSR
 from ddrscope.networks.srresnet import SRResNet
+from ddrscope.networks.windows import tile_multiple
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +26,8 @@ class Network:
     """A module in evaluation mode with its scale, channels, layers and origin.
 
     Calling it takes and gives float32 (B, channels, H, W) batches in 0..1, whatever range the module itself wants; the output
-    may leave 0..1 a little. A classification network has scale 1 and gives logits (B, classes); in the place of its last HR layer
+    may leave 0..1 a little. Of several outputs the first that has an image's shape is given.
+    A classification network has scale 1 and gives logits (B, classes); in the place of its last HR layer
     stands the input of its classifier. ``layers`` are the default ones in forward order, the last of them ``last_hr_layer``; empty and
     None where the architecture is not known by heart. ``global_residual`` is None where unknown; ``global_residual_source``
     says who told: ``option``, ``metadata``, ``measured`` or ``architecture``. ``run`` calls the module where that takes more
@@ -57,7 +62,17 @@ class Network:
 
     @torch.inference_mode()
     def __call__(self, batch: Tensor) -> Tensor:
-        return (self.run or self.module)(batch)
+        return image_of((self.run or self.module)(batch), batch, self.scale, self.name)
+
+    @functools.cached_property
+    def tile_multiple(self) -> int:
+        """The distance in pixels of places where a tile may begin, so that windows and coarser grids lie as in the whole image.
+
+        Measured by a trial run at first use.
+        """
+        if isinstance(self.module, SRResNet | GuidedSRResNet):
+            return self.size_multiple
+        return math.lcm(self.size_multiple, tile_multiple(self.module, self.run or self.module, self.channels))
 
     def to(self, device: str | torch.device) -> Network:
         """Move the module to ``device``; returns this network, as ``nn.Module.to`` does."""

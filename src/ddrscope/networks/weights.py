@@ -7,7 +7,7 @@ import re
 import struct
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -17,60 +17,61 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ddrscope.errors import InputError, printable
+from ddrscope.networks.conversion import how_to_convert
 from ddrscope.networks.limits import check_directory, check_pickle
+from ddrscope.networks.states import flattened
 from ddrscope.store import atomic_write, is_file, sha256
 
 TORCH_SUFFIXES = (".pth", ".pt", ".ckpt")
+SAFETENSORS, TORCH = "safetensors file", "PyTorch checkpoint"
 MAX_BYTES = 8 << 30
-
-# Where training programs keep the generator's weights, the averaged ones first.
-_WRAPPERS = (
-    "params_ema", "params-ema", "ema", "g_ema", "params", "state_dict", "model_state_dict", "generator", "netG", "net_g",
-    "model", "network", "net",
-)  # fmt: skip
-_PREFIXES = ("module.", "_orig_mod.", "netG.", "net_g.", "generator.", "model.", "net.")
-# Prefixes within prefixes, and wrappers within wrappers: honest files have two or three; a hostile one may hold itself.
-_DEEPEST = 8
-_CONVERT = "safetensors.torch.save_file(torch.load(FILE, weights_only=False)[KEY], 'FILE.safetensors')"
 
 
 class Weights(NamedTuple):
-    """Named tensors, floating-point ones as float32, the file's own metadata, and its SHA-256."""
+    """Named tensors, floating-point ones as float32, the file's own metadata, its SHA-256, and what a report should say of it.
+
+    Names of nested dictionaries are joined: ``params.conv.weight``.
+    """
 
     state: dict[str, Tensor]
     metadata: dict[str, str]
     sha256: str
+    notes: tuple[str, ...] = ()
 
 
 def read_weights(path: Path, trust: bool = False) -> Weights:
-    """Read a `.safetensors` file or a PyTorch checkpoint, the latter without running anything in it.
+    """Read a `.safetensors` file or a PyTorch checkpoint, the latter without running anything in it; which it is its content says.
 
-    Wrappers such as ``params_ema`` or ``state_dict`` are unwrapped. TorchScript archives hold programs: they are read only with
-    ``trust``, and only for their weights. Raises `InputError` for a missing, damaged, disguised or refused file, and for one
-    that holds no weights.
+    TorchScript archives hold programs: they are read only with ``trust``, and only for their weights. Raises `InputError` for a
+    missing, damaged, disguised or refused file, and for one that holds no weights.
     """
     _check_file(path)
     metadata: dict[str, str] = {}
-    if path.suffix.lower() == ".safetensors":
+    named_safetensors = path.suffix.lower() == ".safetensors"
+    content = content_of(path) or (SAFETENSORS if named_safetensors else TORCH)
+    if content == SAFETENSORS:
         state, metadata = _read_safetensors(path)
     else:
         state = _find_state(path, _read_torch(path, trust))
-    return Weights(_as_float32(path, state), metadata, sha256(path))
+    notes = () if named_safetensors == (content == SAFETENSORS) else (f"By its content the file is a {content}: rename it.",)
+    return Weights(_as_float32(path, state), metadata, sha256(path), notes)
+
+
+def content_of(path: Path) -> str | None:
+    """`SAFETENSORS` or `TORCH`, by how a file begins; None for what is neither."""
+    with path.open("rb") as file:
+        start = file.read(9)
+    # The length of a header in JSON, and its first character.
+    if start[8:] == b"{" and int.from_bytes(start[:8], "little") <= path.stat().st_size - 8:
+        return SAFETENSORS
+    # A zip archive, or a pickle.
+    return TORCH if start.startswith(b"PK\3\4") or (start[:1] == b"\x80" and start[1:2] in (b"\2", b"\3", b"\4", b"\5")) else None
 
 
 def read_metadata(path: Path) -> dict[str, str]:
     """The metadata of a `.safetensors` file, without its weights."""
     with safe_open(path, framework="pt") as file:
         return file.metadata() or {}
-
-
-def candidate_states(state: dict[str, Tensor], depth: int = _DEEPEST) -> Iterator[dict[str, Tensor]]:
-    """The weights as they are, then what lies under each usual prefix (``module.``, ``netG.``, ...), prefixes within included."""
-    yield state
-    for prefix in _PREFIXES:
-        inner = {key.removeprefix(prefix): tensor for key, tensor in state.items() if key.startswith(prefix)}
-        if inner and depth:
-            yield from candidate_states(inner, depth - 1)
 
 
 def save_network(path: Path, module: nn.Module, metadata: Mapping[str, str]) -> None:
@@ -112,7 +113,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
-        raise _damaged(path, "safetensors file", error) from None
+        raise _damaged(path, SAFETENSORS, error) from None
 
 
 def _read_torch(path: Path, trust: bool) -> Any:
@@ -123,26 +124,28 @@ def _read_torch(path: Path, trust: bool) -> Any:
         if not trust:
             raise InputError(
                 f"{path} is a TorchScript archive, which holds a program: save its state_dict() as .safetensors, "
-                "or pass --trust if you trust its source"
+                "or pass --trust, in the commands that have it, if you trust its source"
             )
         return _read_torchscript(path)
     _check_pickles(path, zipped)
     try:
-        with warnings.catch_warnings():
+        # Given a path, it would go by the suffix.
+        with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         # PyTorch's own message advises to load it unrestricted; that advice must not reach the user unasked.
         refused = re.search(r"GLOBAL (\S+)", str(error))
         if refused is None:
-            raise _damaged(path, "PyTorch checkpoint", "not what torch.save writes") from None
+            raise _damaged(path, TORCH, "not what torch.save writes") from None
         raise InputError(
             f"{path} holds more than weights ({refused[1][:80]}), and reading that could run a program: refused; "
-            f"if you trust its source, convert it by {_CONVERT}"
+            "get it as .safetensors or, if you trust its source, save its weights alone where its code can be imported: "
+            + how_to_convert(path, zipped)
         ) from None
     # The unpickler may stumble over a hostile file in any way.
     except Exception as error:
-        raise _damaged(path, "PyTorch checkpoint", error) from None
+        raise _damaged(path, TORCH, error) from None
 
 
 def _is_torchscript(path: Path) -> bool:
@@ -152,7 +155,7 @@ def _is_torchscript(path: Path) -> bool:
             entries = archive.infolist()
             check_directory(path, archive)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
-        raise _damaged(path, "PyTorch checkpoint", error) from None
+        raise _damaged(path, TORCH, error) from None
     if any(entry.filename.endswith("constants.pkl") for entry in entries):
         return True
     # torch.save stores entries uncompressed, so an honest file unpacks to no more than its own size.
@@ -176,7 +179,7 @@ def _check_pickles(path: Path, zipped: bool) -> None:
                     check_pickle(file)
     # Not followed to its end, it is not given to the unpickler either.
     except Exception as error:
-        raise _damaged(path, "PyTorch checkpoint", f"not what torch.save writes: {error}") from None
+        raise _damaged(path, TORCH, f"not what torch.save writes: {error}") from None
 
 
 def _read_torchscript(path: Path) -> dict[str, Tensor]:
@@ -189,22 +192,10 @@ def _read_torchscript(path: Path) -> dict[str, Tensor]:
 
 
 def _find_state(path: Path, content: Any) -> dict[str, Tensor]:
-    """The dictionary of tensors in a checkpoint, unwrapped."""
-    first = content
-    for _ in range(_DEEPEST):
-        if not isinstance(content, Mapping) or any(isinstance(value, Tensor) for value in content.values()):
-            break
-        inner = [content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping)]
-        if not inner and len(content) == 1:
-            inner = [value for value in content.values() if isinstance(value, Mapping)]
-        if not inner:
-            break
-        content = inner[0]
-    state = {}
-    if isinstance(content, Mapping):
-        state = {key: value for key, value in content.items() if isinstance(key, str) and isinstance(value, Tensor)}
+    """All tensors of a checkpoint that may be weights, by their joined names."""
+    state = flattened(content) if isinstance(content, Mapping) else {}
     if not state:
-        raise InputError(f"{path} is no network: {_what_it_holds(first)}; give the file with the network's weights")
+        raise InputError(f"{path} is no network: {_what_it_holds(content)}; give the file with the network's weights")
     return state
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ddrscope.degradations import resize
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, printable
 from ddrscope.features import Precision
 from ddrscope.features.execution import autocast
 from ddrscope.features.taps import device_of
@@ -26,6 +26,8 @@ TILE, OVERLAP = 256, 40
 EDGE = 8
 # A guide works on features of the input's size only, so its tiles may be so many times larger: it throws less away.
 GUIDE_TILES = 2
+# What an even grey may become, on the median. A network for pixels in 0..255 goes far beyond it.
+FARTHEST_LEVEL = 4.0
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,28 @@ def check_network(network: Network) -> None:
     if network.channels != 3:
         raise InputError(f"{network.name} takes {network.channels} channels: upscale needs a network for RGB")
     side = 64
-    made = network(torch.zeros(1, 3, side, side, device=device_of(network.module)))
+    made = network(torch.full((1, 3, side, side), 0.5, device=device_of(network.module)))
     if made.shape != (1, 3, side * network.scale, side * network.scale):
         raise InputError(f"{network.name} makes no pictures (its output of one of {side} pixels is {tuple(made.shape)}): choose another")
+    level = float(made.float().abs().median())
+    if FARTHEST_LEVEL < level < math.inf:
+        raise InputError(
+            f"{network.name} turns an even grey of 0.5 into values around {level:.4g}, but images are 0..1: give a function "
+            "(module:function) that wraps it and divides its output, by 255 for instance"
+        )
+
+
+def check_finite(values: Tensor, network: Network, rows: Span, columns: Span, precision: Precision) -> None:
+    """Raise `InputError` for an output with values that are NaN or infinite: written as pixels, they would be black or white."""
+    if values.isfinite().all():
+        return
+    broken = next((name for name, tensor in network.module.state_dict().items() if not tensor.isfinite().all()), None)
+    if broken:
+        remedy = f"its weights {printable(broken)[:80]!r} are not finite: get another file of weights"
+    else:
+        remedy = "choose another network" if precision == "float32" else "give --precision float32"
+    tile = f"the tile of rows {rows.start} to {rows.stop - 1} and columns {columns.start} to {columns.stop - 1}"
+    raise InputError(f"{network.name} gives NaN or infinite values in {tile}: {remedy}")
 
 
 def check_size(network: Network, height: int, width: int) -> None:
@@ -108,7 +129,8 @@ def enlarge(
     than the network's is reached by bicubic shrinking. All of it happens tile by tile: beside picture, result and a guide's embedding (two
     bytes a pixel) only one tile's work is held. Each tile is read with ``overlap`` pixels around it: where that holds the network's
     receptive field, tiles leave no seam.
-    ``advance`` is called after each. Raises `InputError` for a picture smaller than the network takes.
+    ``advance`` is called after each. Raises `InputError` for a picture smaller than the network takes, and for an output that is not
+    finite.
     """
     check_tiles(tile, overlap)
     height, width, channels = pixels.shape
@@ -117,7 +139,8 @@ def enlarge(
     depth = channels + (alpha is not None)
     made = np.empty((height * wanted, width * wanted, depth), np.uint16 if bits == 16 else np.uint8)
     highest = np.iinfo(made.dtype).max
-    multiple = math.lcm(CELL, network.size_multiple)
+    # What takes one tile is read whole, wherever windows begin.
+    multiple = math.lcm(CELL, network.tile_multiple) if max(height, width) > tile else CELL
     embedding = _embed(network, pixels, tile * GUIDE_TILES, precision, advance)
     for read_rows in spans(height, tile, overlap, multiple):
         for read_columns in spans(width, tile, overlap, multiple):
@@ -201,4 +224,5 @@ def _run(
             output = module.finish(batch[inside], features)
         else:
             output = network(batch)[..., kept[0].within(rows, network.scale), kept[1].within(columns, network.scale)]
+    check_finite(output, network, rows, columns, precision)
     return output[0].float().permute(1, 2, 0).cpu().numpy()

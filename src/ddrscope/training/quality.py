@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ddrscope.degradations import resize
+from ddrscope.errors import InputError
 from ddrscope.fidelity import psnr_y, ssim_y
 from ddrscope.networks.perceptual import ShiftTolerantLpips
 from ddrscope.training.guidance import told
@@ -83,7 +84,10 @@ class Judge:
             small, large = _middle(small, large, photos.scale, largest)
             with torch.inference_mode():
                 given = (as_batch([small]), *told(module, [pipeline]))
-                output = module(*(part.to(device) for part in given)).clamp(0, 1)[0].permute(1, 2, 0).cpu().numpy()
+                made = module(*(part.to(device) for part in given))
+            if not made.isfinite().all():
+                raise InputError("the network in training gives values that are NaN or infinite: give a lower learning rate, or float32")
+            output = made.clamp(0, 1)[0].permute(1, 2, 0).cpu().numpy()
             truth = large.astype(np.float32) / np.float32(255)
             bicubic = np.clip(resize(small.astype(np.float32) / np.float32(255), truth.shape[:2]), 0, 1)
             yield [_as_saved(bicubic), _as_saved(output), truth]

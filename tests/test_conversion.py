@@ -1,0 +1,85 @@
+"""Checkpoints that are not what they are called, or more than weights: read by content, or refused with a remedy that works."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from ddrscope.networks import SRResNet, load_network
+from forged import refusal
+
+BATCH = torch.rand(1, 3, 8, 9, generator=torch.Generator().manual_seed(5))
+
+
+@pytest.fixture
+def module() -> SRResNet:
+    torch.manual_seed(3)
+    return SRResNet(channels=4, blocks=2, scale=2).eval()
+
+
+def expected(module: SRResNet) -> torch.Tensor:
+    with torch.inference_mode():
+        return module(BATCH)
+
+
+@pytest.mark.parametrize("name", ["net.pth", "net.ckpt", "net.safetensors", "pytorch_model.bin", "net.pth.tar", "net.pkl", "net"])
+@pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors"])
+def test_a_checkpoint_is_read_by_its_content(tmp_path: Path, module: SRResNet, name: str, kind: str) -> None:
+    path = tmp_path / name
+    if kind == "safetensors":
+        # Written elsewhere: the suffix may change how it is written.
+        save_file(module.state_dict(), tmp_path / "original.safetensors")
+        shutil.copy(tmp_path / "original.safetensors", path)
+    else:
+        torch.save(module.state_dict(), path, _use_new_zipfile_serialization=kind == "zip")
+    network = load_network(path, global_residual=True)
+    assert torch.equal(network(BATCH), expected(module))
+    misnamed = (kind == "safetensors") != name.endswith(".safetensors")
+    assert any("rename" in note for note in network.notes) == misnamed
+
+
+def test_a_binary_half_of_a_pair_is_still_one(tmp_path: Path, module: SRResNet) -> None:
+    torch.save(module.state_dict(), tmp_path / "net.bin")
+    (tmp_path / "net.param").write_text("no pair")
+    assert "net.param" in refusal_of_either(tmp_path / "net.bin")
+
+
+def refusal_of_either(path: Path) -> str:
+    from ddrscope.errors import InputError
+
+    with pytest.raises(InputError) as caught:
+        load_network(path)
+    return str(caught.value)
+
+
+CONTENTS = {
+    "module": lambda module: module,
+    "module and more": lambda module: {"model": module, "epoch": 3, "args": argparse.Namespace(lr=0.1)},
+    "weights and more": lambda module: {"params": module.state_dict(), "args": argparse.Namespace(lr=0.1)},
+    "averaged module": lambda module: {"model": SRResNet(channels=4, blocks=2, scale=2), "ema": module},
+}
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+@pytest.mark.parametrize("zipped", [True, False])
+def test_the_advice_for_more_than_weights_works(tmp_path: Path, monkeypatch, module: SRResNet, content: str, zipped: bool) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save(CONTENTS[content](module), "net.pth", _use_new_zipfile_serialization=zipped)
+    message = refusal(Path("net.pth"))
+    command = message[message.index("python -c") :]
+    subprocess.run(command.replace("python", sys.executable, 1), shell=True, check=True, timeout=300)
+    assert torch.equal(load_network("weights.pth", global_residual=True)(BATCH), expected(module))
+
+
+def test_a_file_name_does_not_become_a_command(tmp_path: Path, module: SRResNet) -> None:
+    path = tmp_path / "$(touch ran)'; touch ran #.pth"
+    torch.save(module, path)
+    message = refusal(path)
+    assert "touch" not in message[message.index("python -c") :]

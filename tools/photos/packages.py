@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -36,7 +35,8 @@ class Packages:
             debian = f"apt-get download {package} && dpkg -x {package}_*.deb {self.unpacked}"
             raise InputError(f"{path} does not exist: {debian if kind == 'debian' else f'pip install {package}'}")
         if number:
-            return upright(_embedded_images(path)[int(number)]), photograph.steps
+            resource, starts = _embedded_images(path)
+            return upright(Image.open(io.BytesIO(resource[starts[int(number)] :]))), photograph.steps
         with Image.open(path) as image:
             return upright(image), photograph.steps
 
@@ -51,12 +51,9 @@ class Packages:
 
 
 @lru_cache(maxsize=1)
-def _embedded_images(path: Path) -> list[Image.Image]:
-    return list(embedded_images(path.read_bytes()))
-
-
-def embedded_images(resource: bytes) -> Iterator[Image.Image]:
-    """The larger images of a Qt resource file, in order."""
+def _embedded_images(path: Path) -> tuple[bytes, list[int]]:
+    """A Qt resource file, and where its larger images begin, in order."""
+    resource, starts = path.read_bytes(), []
     for begin in IMAGE.finditer(resource):
         try:
             image = Image.open(io.BytesIO(resource[begin.start() :]))
@@ -65,4 +62,5 @@ def embedded_images(resource: bytes) -> Iterator[Image.Image]:
             # These bytes only look like the beginning of an image.
             continue
         if min(image.size) >= SMALLEST_EMBEDDED:
-            yield image
+            starts.append(begin.start())
+    return resource, starts

@@ -9,6 +9,8 @@ STAMP := $(VENV)/.installed
 SECONDS ?= 600
 # Where the photographs for training are, with folders train, val and test; any folders of clean photographs will do.
 HR ?= hr
+# Local copies of the photographs of public repositories; without, `make photos` fetches them.
+PHOTOS ?=
 PHOTO_PACKAGES := lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 mate-backgrounds plasma-workspace-wallpapers kphotoalbum opencv-doc \
 	gcompris-qt-data tuxpaint-data palapeli-data puzzle-jigsaw
 
@@ -37,11 +39,15 @@ test: install lint
 docs: install
 	$(BIN)/python tools/build_docs.py build/docs
 
-# The set the bundled networks were trained on; needs Debian's apt-get, installs nothing.
+# The training, validation and test sets, see docs/photographs.md; needs Debian's apt-get and git, installs nothing. Give it again to go on.
 photos: install
 	mkdir -p build/photos
-	cd build/photos && apt-get download $(PHOTO_PACKAGES) && for file in *.deb; do dpkg -x "$$file" .; done
-	$(BIN)/python tools/prepare_photos.py build/photos $(HR)
+	cd build/photos && for package in $(PHOTO_PACKAGES); do \
+		test -e $$package.unpacked && continue; \
+		ls $${package}_*.deb >/dev/null 2>&1 || apt-get download $$package; \
+		dpkg -x $${package}_*.deb . && touch $$package.unpacked; \
+	done
+	$(BIN)/python tools/prepare_photos.py build/photos $(HR) $(if $(PHOTOS),--copies '$(PHOTOS)')
 
 # Trains what is missing, hours on a first run; give the command again to go on after an interruption.
 study: install

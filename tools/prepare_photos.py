@@ -1,176 +1,120 @@
-"""Prepare the photographs on which the bundled networks are trained and judged.
+"""Make the photographs that networks are trained and judged on, as `photos/photos.csv` lists them.
 
-    python tools/prepare_photos.py UNPACKED OUT
+    python tools/prepare_photos.py PACKAGES OUT [--copies DIR] [--only SPLIT ...] [--crops]
 
-UNPACKED holds the Debian packages lomiri-wallpapers-16.04, lomiri-wallpapers-20.04, mate-backgrounds,
-plasma-workspace-wallpapers, kphotoalbum, opencv-doc, gcompris-qt-data, tuxpaint-data, palapeli-data and puzzle-jigsaw, unpacked without
-installation:
+PACKAGES holds the Debian packages that the Makefile names, unpacked without installation (`apt-get download NAME && dpkg -x NAME_*.deb
+PACKAGES`). Photographs of public repositories are fetched with git at pinned commits and kept in PACKAGES/repositories; --copies takes
+them from a folder of local copies instead. The pixels of every photograph are checked against the table. Near-duplicates between splits
+and of the bundled photographs are removed. OUT receives a folder a split, PNG files, and `manifest.csv` with what is there and right.
 
-    apt-get download NAME && dpkg -x NAME_*.deb UNPACKED
-
-OUT receives ``train/``, ``val/`` and ``test/`` with one PNG a photograph; ``snapshots/``: small everyday pictures, which no network is
-trained on; ``gallery/``: animals, monuments, landscapes, on which the blind networks are trained beside train; and ``whole/``: the
-photographs that the bundled crops were cut from, where they have `SMALLEST_WHOLE` pixels a side, to test on larger pictures. The
-identifier is fitted to all of them but test and whole.
-
-But for those in ``whole``, which are none of the others, the photographs are under the GPL or share-alike terms: they are used to train
-and to measure, and never copied into the package. They are JPEG and WebP files: shrinking them by two or more removes the traces of
-compression, so that they count as clean.
+Give the command again to go on after an interruption: what is there and right is not made again. Exits with 1 where a photograph is
+missing; the others are made all the same.
 """
 
 from __future__ import annotations
 
-import io
-import re
+import argparse
 import sys
-from collections.abc import Iterator
-from importlib.metadata import distribution
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
-from PIL import Image
+from rich.console import Console
+from rich.progress import track
 
-from bundle_photos import SOURCES, find_source, shrink_source
+from ddrscope.errors import InputError
+from ddrscope.images import bundled_photos
+from photos.build import MANIFEST, Made, Source, check_present, make, remove_near_duplicates, write_manifest
+from photos.crops import find_crops
+from photos.packages import Packages
+from photos.repositories import Copies, Repositories
+from photos.table import FITTING, MEASURING, TABLE, Photograph, read_table
 
-SPLIT = {
-    "train": (
-        "Dragonfly_by_Bolly.jpg",
-        "free_by_Peter_Nerlich.jpg",
-        "greentock_by_Peter_Nerlich.jpg",
-        "nature/Aqua.jpg",
-        "nature/Blinds.jpg",
-        "nature/FreshFlower.jpg",
-        "nature/Garden.jpg",
-        "nature/GreenMeadow.jpg",
-        "nature/LadyBird.jpg",
-        "nature/Storm.jpg",
-        "nature/TwoWings.jpg",
-        "nature/Wood.jpg",
-        "BytheWater/contents/images/2560x1600.jpg",
-        "ColdRipple/contents/images/2560x1600.jpg",
-        "FallenLeaf/contents/images/2560x1600.jpg",
-        "Kite/contents/images/2560x1600.jpg",
-        "OneStandsOut/contents/images/2560x1600.jpg",
-        "Path/contents/images/2560x1600.jpg",
-    ),
-    "val": (
-        "Bridge_by_Sander_Klootwijk.jpg",
-        "nature/RainDrops.jpg",
-        "ColorfulCups/contents/images/2560x1600.jpg",
-    ),
-    "test": (
-        "Kleiber_by_Lukas_Baubkus.jpg",
-        "nature/Dune.jpg",
-        "nature/YellowFlower.jpg",
-        "EveningGlow/contents/images/2560x1600.jpg",
-        "Grey/contents/images/2560x1600.jpg",
-    ),
-    "snapshots": tuple(
-        f"kphotoalbum/demo/{name}.jpg"
-        for name in (
-            "anne_helene", "bar55", "bar55_2", "blackie", "cold_water", "donna", "donna_2", "grand_canyon_1", "grand_canyon_2",
-            "grand_canyon_3", "jesper", "jesper_2", "new_wave_1", "new_wave_2", "pool", "pool_2", "qt-logo", "skagen", "skagen_2",
-            "snow", "spiff", "spiff_2", "sunset", "wayne",
-        )
-    )
-    + tuple(
-        f"opencv-doc/examples/{name}"
-        for name in (
-            "alphamat/input_images/plant.jpg", "data/aloeL.jpg", "data/baboon.jpg", "data/board.jpg", "data/building.jpg",
-            "data/butterfly.jpg", "data/fruits.jpg", "data/graf1.png", "data/leuvenA.jpg", "data/messi5.jpg", "data/rubberwhale1.png",
-            "data/squirrel_cls.jpg",
-        )
-    ),
-    "gallery": tuple(
-        f"tuxpaint/templates/{name}.jpg"
-        for name in (
-            "burnt_bark", "cliff", "corn_maze", "jellyfish", "lighthouse", "mossy_bark", "mossy_log", "mudstone", "ocean_splash",
-            "ocean_waves", "redwoods_above", "rocks", "sheep", "spiders_web", "sun_behind_clouds", "sun_behind_leaves", "trees_above",
-            "trees_at_dusk", "wool_mill_machine",
-        )
-    )
-    + tuple(
-        f"palapeli/collection/{name}.jpg"
-        for name in ("castle-maintenon", "cincinnati-bridge", "citrus-fruits", "european-honey-bee", "panther-chameleon-female")
-    )
-    + (
-        "puzzle-jigsaw/samples/cat-animal-cat-portrait-mackerel.jpg",
-        "puzzle-jigsaw/samples/pexels-photo-302304.jpeg",
-    ),
-}
-# Qt resource files of gcompris-qt-data, many photographs in each, and which are left out: a drawing, a narrow one, a second view.
-RESOURCES = {
-    "erase": (),
-    "explore_farm_animals": (),
-    "explore_monuments": (32, 33),
-    "explore_world_animals": (4,),
-    "explore_world_music": (2,),
-}
-# How a picture begins inside of a resource file.
-PICTURE = re.compile(rb"\xff\xd8\xff[\xe0\xe1\xdb]|RIFF....WEBP", re.DOTALL)
-SMALLEST_RESOURCE = 400
-SMALLEST_WHOLE = 400
-TARGET_SIDE = 1280
-SMALLEST_SHRINKING = 2
+ERRORS = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+T = TypeVar("T")
 
 
-def photograph_name(source: str) -> str:
-    """The photograph's own name: its wallpaper folder where the file is only named by its size."""
-    path = Path(source)
-    if "demo" in path.parts:
-        # Its sunset is not the bundled one.
-        return f"kphotoalbum-{path.stem}"
-    return path.parts[0] if "contents" in path.parts else path.stem
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("packages", type=Path, metavar="PACKAGES")
+    parser.add_argument("out", type=Path, metavar="OUT")
+    parser.add_argument("--copies", type=Path, metavar="DIR", help="local copies of the photographs of public repositories")
+    parser.add_argument("--repositories", default="https://github.com", metavar="URL", help="what comes before OWNER/NAME (%(default)s)")
+    parser.add_argument("--only", nargs="+", choices=FITTING + MEASURING, metavar="SPLIT", help=f"of {', '.join(FITTING + MEASURING)}")
+    parser.add_argument("--crops", action="store_true", help="search the bundled crops inside of the photographs too; ten minutes")
+    parser.add_argument("--table", type=Path, default=TABLE, help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
 
 
-def main(unpacked: Path, out: Path) -> None:
-    files = {path.as_posix(): path for path in sorted(unpacked.rglob("*.*")) if path.suffix in (".jpg", ".jpeg", ".png", ".rcc")}
-
-    def find(name: str) -> Path:
-        for text, path in files.items():
-            if text.endswith("/" + name):
-                return path
-        sys.exit(f"{name} is not below {unpacked}: download and unpack the packages named in this script's help")
-
-    for part, sources in SPLIT.items():
-        for source in sources:
-            with Image.open(find(source)) as file:
-                keep(file, out / part / f"{photograph_name(source)}.png")
-    # scikit-image and scikit-learn lie beside each other.
-    packages = Path(str(distribution("scikit-image").locate_file("")))
-    (out / "whole").mkdir(parents=True, exist_ok=True)
-    for photograph in SOURCES:
-        shrunk = shrink_source(photograph, find_source([unpacked, packages], photograph.file))
-        if min(shrunk.size) >= SMALLEST_WHOLE:
-            shrunk.save(out / "whole" / f"{photograph.photograph}.png")
-    for name, left_out in RESOURCES.items():
-        for index, picture in enumerate(embedded_pictures(find(f"rcc/{name}.rcc").read_bytes())):
-            if index not in left_out:
-                keep(picture, out / "gallery" / f"{name.removeprefix('explore_')}-{index}.png")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the set; 0 where it is complete, 1 where photographs are missing, 2 for bad usage."""
+    options = parse(arguments)
+    try:
+        if options.copies and not options.copies.is_dir():
+            raise InputError(f"{options.copies}: no such folder; give that of the local copies, or leave it away to fetch repositories")
+        return prepare(options)
+    except InputError as error:
+        ERRORS.print(f"Error: {error}")
+        return 2
 
 
-def embedded_pictures(resource: bytes) -> Iterator[Image.Image]:
-    """The larger pictures of a Qt resource file, in order."""
-    for begin in PICTURE.finditer(resource):
-        try:
-            picture = Image.open(io.BytesIO(resource[begin.start() :]))
-            picture.load()
-        except OSError:
-            # What only looked like the beginning of one.
-            continue
-        if min(picture.size) >= SMALLEST_RESOURCE:
-            yield picture
+def prepare(options: argparse.Namespace) -> int:
+    table = read_table(options.table)
+    photographs = [photograph for photograph in table if not photograph.duplicate_of]
+    made = Made()
+    missing = check_present(_tracked(photographs, "checking what is there"), options.out, made)
+    kept = len(made.present)
+    if options.only:
+        missing = [photograph for photograph in missing if photograph.split in options.only]
+    for photograph in table:
+        if photograph.duplicate_of:
+            # Of an older run.
+            (options.out / photograph.file).unlink(missing_ok=True)
+    packages = Packages(options.packages)
+    fetched: Source
+    if options.copies:
+        fetched = Copies(options.copies)
+    else:
+        wanted = [photograph for photograph in missing if photograph.source.startswith("github:")]
+        fetched = Repositories(options.repositories, options.packages / "repositories", wanted, ERRORS.print)
+
+    def source_of(photograph: Photograph) -> Source:
+        return fetched if photograph.source.startswith("github:") else packages
+
+    missing.sort(key=lambda photograph: (photograph.source, photograph.file))
+    make(_tracked(missing, "making photographs"), options.out, source_of, made)
+    bundled = sorted(bundled_photos().glob("*.png"))
+    pairs = remove_near_duplicates(photographs, bundled, options.out, made)
+    for first, second, pair in pairs:
+        outcome = {None: "both stay", pair.first: f"{first} removed", pair.second: f"{second} removed"}[pair.removed]
+        print(f"near-duplicates, {pair.distance} bits apart: {first} and {second}; {outcome}")
+    left_out = sum(bool(photograph.duplicate_of) for photograph in table)
+    removed = len({pair.removed for _, _, pair in pairs} - {None})
+    print(f"{left_out + removed} near-duplicates left out: {left_out} that the table names, {removed} found now")
+    if options.crops:
+        print_crops(photographs, bundled, options.out, made)
+    count = write_manifest(photographs, options.out, made)
+    splits = Counter(photograph.split for photograph in photographs if photograph.file in made.present)
+    print(f"{count} photographs listed in {options.out / MANIFEST}, {made.made} made and {kept} kept:")
+    print(", ".join(f"{split} {number}" for split, number in splits.items()))
+    for line in made.complaints():
+        ERRORS.print(f"missing: {line}")
+    return 1 if made.failed else 0
 
 
-def keep(picture: Image.Image, path: Path) -> None:
-    """Save a photograph shrunk until it counts as clean."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture = picture.convert("RGB")
-    shrinking = max(SMALLEST_SHRINKING, round(max(picture.size) / TARGET_SIDE))
-    size = (picture.width // shrinking, picture.height // shrinking)
-    picture.resize(size, Image.Resampling.LANCZOS).save(path)
+def print_crops(photographs: Sequence[Photograph], bundled: Sequence[Path], out: Path, made: Made) -> None:
+    # `whole` holds the photographs that the crops were cut from.
+    paths = [out / one.file for one in photographs if one.file in made.present and one.split != "whole"]
+    found = find_crops(bundled, _tracked(paths, "searching bundled crops"))
+    for match in found:
+        print(f"{match.crop.name} may lie in {match.image}: correlation {match.correlation:.2f}, {match.side:.0f} pixels wide there")
+    print(f"bundled crops found inside of {len(paths)} photographs: {len(found)}")
+
+
+def _tracked(items: Sequence[T], what: str) -> Iterable[T]:
+    return track(items, what, console=ERRORS, disable=not ERRORS.is_terminal)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    sys.exit(main())

@@ -233,6 +233,21 @@ def test_a_repository_that_cannot_be_reached_is_one_line_and_the_others_are_made
     assert "owner/name" in line and "2 more" in line and "PHOTOS=DIR" in line
 
 
+def test_files_that_are_not_of_the_set_are_named_and_left(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    (project.out / "train").mkdir(parents=True)
+    scene(8).save(project.out / "train/mine.png")
+    assert project.run() == 0
+    assert "train/mine.png" in capsys.readouterr().out
+    assert "train/mine.png" in project.files() - project.manifest().keys()
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    project.out.write_text("a file")
+    assert project.run() == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(project.out) in line
+
+
 def test_a_folder_of_copies_that_does_not_exist_is_bad_usage(project: Project, tmp_path: Path) -> None:
     assert project.run("--copies", tmp_path / "nowhere") == 2
     assert not project.out.exists()

@@ -23,7 +23,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import track
 
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, printable
 from ddrscope.images import bundled_photos
 from photos.build import MANIFEST, Made, Source, check_present, make, remove_near_duplicates, write_manifest
 from photos.crops import find_crops
@@ -50,6 +50,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the set; 0 where it is complete, 1 where photographs are missing, 2 for bad usage."""
     options = parse(arguments)
+    if options.copies:
+        options.copies = options.copies.expanduser()
     try:
         if options.copies and not options.copies.is_dir():
             raise InputError(f"{options.copies}: no such folder; give that of the local copies, or leave it away to fetch repositories")
@@ -57,6 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         ERRORS.print(f"Error: {error}")
         return 2
+    except OSError as error:
+        ERRORS.print(f"Error: cannot write to {options.out} ({printable(str(error))}): mend that and give the command again to go on")
+        return 1
+    except KeyboardInterrupt:
+        ERRORS.print("Interrupted: give the command again to go on")
+        return 130
 
 
 def prepare(options: argparse.Namespace) -> int:
@@ -98,9 +106,19 @@ def prepare(options: argparse.Namespace) -> int:
     splits = Counter(photograph.split for photograph in photographs if photograph.file in made.present)
     print(f"{count} photographs listed in {options.out / MANIFEST}, {made.made} made and {kept} kept:")
     print(", ".join(f"{split} {number}" for split, number in splits.items()))
+    others = unlisted(photographs, options.out)
+    if others:
+        print(f"{options.out} also holds {others[0]} and {len(others) - 1} more that the table does not name: left as they are")
     for line in made.complaints():
         ERRORS.print(f"missing: {line}")
     return 1 if made.failed else 0
+
+
+def unlisted(photographs: Sequence[Photograph], out: Path) -> list[str]:
+    """Files in folders of the set that are not of the set: a training would read them too."""
+    folders = {Path(photograph.file).parent for photograph in photographs}
+    found = {path.relative_to(out).as_posix() for folder in folders for path in (out / folder).glob("[!.]*") if path.is_file()}
+    return sorted(found - {photograph.file for photograph in photographs})
 
 
 def print_crops(photographs: Sequence[Photograph], bundled: Sequence[Path], out: Path, made: Made) -> None:

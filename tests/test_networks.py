@@ -15,6 +15,7 @@ from torch.nn import functional
 from ddrscope.errors import InputError
 from ddrscope.networks import (
     EDSR,
+    PlainSR,
     SRResNet,
     list_networks,
     load_network,
@@ -50,6 +51,33 @@ def test_srresnet_round_trip(tmp_path, scale, channels):
     batch = torch.rand(2, channels, 7, 9)
     torch.testing.assert_close(network(batch), module(batch).detach(), atol=2e-3, rtol=0)
     assert network(batch).shape == (2, channels, 7 * scale, 9 * scale)
+
+
+@pytest.mark.parametrize("residual", [True, False])
+@pytest.mark.parametrize("scale, channels", [(1, 3), (3, 1), (4, 3)])
+def test_plain_network_round_trip(tmp_path, residual, scale, channels):
+    torch.manual_seed(0)
+    shape = {"in_channels": channels, "out_channels": channels, "channels": 8, "blocks": 3, "scale": scale}
+    module = PlainSR(**shape, global_residual=residual).eval()
+    network = load_network(saved(tmp_path, module, global_residual=str(residual).lower()))
+    assert (network.scale, network.channels, network.architecture) == (scale, channels, "PlainSR")
+    assert (network.global_residual, network.last_hr_layer) == (residual, "conv_last:input")
+    assert network.layers == ("body.0", "body.1", "conv_last:input")
+    batch = torch.rand(2, channels, 7, 9)
+    # The definition, from torch.nn.functional alone.
+    features = batch
+    for n in range(3):
+        features = functional.relu(functional.conv2d(features, *_convolution(module.body[n].conv), padding=1))
+    expected = functional.pixel_shuffle(functional.conv2d(features, *_convolution(module.conv_last), padding=1), scale)
+    if residual:
+        expected = expected + functional.interpolate(batch, size=expected.shape[2:], mode="bilinear", align_corners=False)
+    torch.testing.assert_close(network(batch), expected.detach(), atol=2e-3, rtol=0)
+    twin = random_twin(network)
+    assert all(not torch.equal(a, b) for a, b in zip(twin.module.parameters(), network.module.parameters(), strict=True))
+
+
+def _convolution(layer: nn.Conv2d) -> tuple[torch.Tensor, torch.Tensor | None]:
+    return layer.weight, layer.bias
 
 
 @pytest.mark.parametrize("written", [True, False])

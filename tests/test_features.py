@@ -186,3 +186,10 @@ def test_batches_fit_the_memory(cnn: SmallCnn) -> None:
     # The largest tensor, (1, 24, 32, 32) float32, takes 96 KiB; several of it must fit.
     assert sizes[1] * 3 * 96 * 1024 < limits[1]
     assert 1 <= choose_batch(cnn, sample, ["body.0"]) <= 16
+
+
+def test_the_device_auto_is_there_and_an_unknown_one_is_refused() -> None:
+    assert torch.ones(2, device=execution.resolve_device("auto")).sum() == 2
+    assert execution.resolve_device("cpu") == "cpu"
+    with pytest.raises(InputError, match="quantum"):
+        execution.resolve_device("quantum")

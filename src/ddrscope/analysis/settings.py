@@ -11,7 +11,7 @@ from typing import Any, get_args
 from ddrscope.degradations import Pipeline, parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.features import VIEWS, Precision
-from ddrscope.features.execution import check_precision
+from ddrscope.features.execution import check_precision, resolve_device
 from ddrscope.images import check_photo_from
 from ddrscope.separability import Content
 
@@ -45,7 +45,7 @@ class AnalysisSettings:
     seed: int = 0
     tsne_seeds: int = 3
     precision: Precision = "auto"
-    device: str = "cpu"
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         for view in self.views:
@@ -69,6 +69,7 @@ class AnalysisSettings:
             raise InputError(f"--content {self.content} is unknown: choose {' or '.join(get_args(Content))}")
         object.__setattr__(self, "photo_from", check_photo_from(self.photo_from))
         check_precision(self.precision)
+        object.__setattr__(self, "device", resolve_device(self.device))
         if self.limit is not None and self.limit < 2:
             raise InputError(f"--limit {self.limit} leaves nothing to compare: give 2 or more pictures")
         if not 1 <= self.tsne_seeds <= 20:

@@ -10,6 +10,7 @@ import typer
 from ddrscope.analysis import DEFAULT_DEGRADATIONS, DEFAULT_NETWORKS, Analysis, AnalysisResult, AnalysisSettings
 from ddrscope.analysis.inputs import analysis_inputs
 from ddrscope.cli import common
+from ddrscope.features.execution import resolve_device
 from ddrscope.networks import load_network
 from ddrscope.store import RunFolder
 
@@ -92,14 +93,14 @@ def command(
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
     seed: common.Seed = 0,
-    device: common.Device = "cpu",
+    device: common.Device = "auto",
     precision: common.Precision = "auto",
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
 ) -> None:
     given_sets = common.named_values("--set", sets or [])
     given_series = common.named_values("--series", series or [])
-    threads, device = common.use_threads(threads), common.check_device(device)
+    threads, device = common.use_threads(threads), resolve_device(device)
     settings = AnalysisSettings(
         networks=tuple(networks or (() if given_series else DEFAULT_NETWORKS)),
         images=tuple(images or ()),

@@ -28,7 +28,7 @@ from ddrscope.store import MANIFEST, begun_settings, without_nan
 
 # What numpy and scikit-learn take.
 Seed = Annotated[int, typer.Option("--seed", help="Seed of every random number.", show_default=True, min=0, max=(1 << 32) - 1)]
-Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps ...")]
+Device = Annotated[str, typer.Option("--device", help="auto (a GPU where there is one), cpu, cuda, cuda:1, mps ...")]
 Precision = Annotated[
     str, typer.Option("--precision", help="float32, bfloat16, or auto: bfloat16 where it is faster here.")
 ]
@@ -110,17 +110,6 @@ def make_shards(shards: ShardedFile, task: Task, worker: Worker, progress: Progr
     for number, content in made:
         shards.keep(number, content)
         progress.advance(sizes[number])
-
-
-def check_device(name: str) -> str:
-    """The device's name, if this machine has it; else `InputError`."""
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(
-            f"--device {name} is not to be had here ({str(error).splitlines()[0]}): use --device cpu"
-        ) from None
-    return name
 
 
 def say(text: str) -> None:

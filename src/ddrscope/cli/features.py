@@ -15,6 +15,7 @@ from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.export import SHARD_PICTURES, Export, ExportTask, check_out, join_features, names_of, restore_features
 from ddrscope.features import VIEWS
+from ddrscope.features.execution import resolve_device
 from ddrscope.images import bundled_photos
 from ddrscope.networks import load_network
 from ddrscope.shards import ShardedFile, begun_manifest
@@ -53,7 +54,7 @@ def command(
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
     seed: common.Seed = 0,
-    device: common.Device = "cpu",
+    device: common.Device = "auto",
     precision: common.Precision = "auto",
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
@@ -62,7 +63,7 @@ def command(
     if view not in VIEWS:
         raise InputError(f"--view {view!r} is unknown: choose {' or '.join(VIEWS)}")
     common.use_threads(threads)
-    loaded = load_network(network, global_residual=global_residual, trust=trust).to(common.check_device(device))
+    loaded = load_network(network, global_residual=global_residual, trust=trust).to(resolve_device(device))
     if crop % loaded.scale:
         raise InputError(f"--crop {crop} is no multiple of the network's scale {loaded.scale}")
     pipeline = parse_degradation(degrade)

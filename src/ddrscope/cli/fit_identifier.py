@@ -10,6 +10,7 @@ import typer
 from ddrscope.cli import common
 from ddrscope.degradations.distortions import DISTORTIONS, Distortion, read_distortions
 from ddrscope.errors import InputError
+from ddrscope.features.execution import resolve_device
 from ddrscope.identification import Descriptor, save_identifier
 from ddrscope.identification.descriptor import default_poolings
 from ddrscope.identification.fit import FOLDS, describe_samples, fit_identifier
@@ -64,7 +65,7 @@ def command(
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
     seed: common.Seed = 0,
-    device: common.Device = "cpu",
+    device: common.Device = "auto",
     precision: common.Precision = "float32",
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
@@ -88,7 +89,7 @@ def command(
             f"if each image is a photograph of its own, --photo-from {NAME}"
         )
     about = {"photographs": photographs, "pictures": len(samples), "seed": seed}
-    loaded = load_network(network).to(common.check_device(device))
+    loaded = load_network(network).to(resolve_device(device))
     settings = {
         "distortions": {one.name: [one.group, *map(str, one.levels)] for one in known}, "side": side, "repeats": repeats, "pairs": pairs,
         "clean_share": clean_share, "precision": precision, "seed": seed,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ddrscope.cli import common
+from ddrscope.features.execution import resolve_device
 from ddrscope.generalization import GeneralizationResult, GeneralizationRun, GeneralizationSettings, read_suite
 from ddrscope.generalization.inputs import generalization_inputs
 from ddrscope.networks import load_network
@@ -60,13 +61,13 @@ def command(
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
     seed: common.Seed = 0,
-    device: common.Device = "cpu",
+    device: common.Device = "auto",
     precision: common.Precision = "float32",
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
 ) -> None:
     common.use_threads(threads)
-    device = common.check_device(device)
+    device = resolve_device(device)
     settings = GeneralizationSettings(
         networks=tuple(networks),
         images=tuple(images or ()),

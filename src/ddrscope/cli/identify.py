@@ -11,6 +11,7 @@ import typer
 
 from ddrscope.cli import common
 from ddrscope.errors import InputError
+from ddrscope.features.execution import resolve_device
 from ddrscope.identification import Identification, IdentifyTask
 from ddrscope.identification.files import bundled_identifier
 from ddrscope.identification.run import check_format, heatmap_of, join_tables
@@ -47,7 +48,7 @@ def command(
     cluster: common.Cluster = None,
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
-    device: common.Device = "cpu",
+    device: common.Device = "auto",
     precision: common.Precision = "float32",
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
@@ -57,7 +58,7 @@ def command(
     elif cluster:
         raise InputError("--cluster is for tables: give --out FILE")
     common.use_threads(threads)
-    device = common.check_device(device)
+    device = resolve_device(device)
     settled = common.settle_precision(precision, device, begun_manifest(out) if out and resume else None)
     task = IdentifyTask(identifier, _tile_limit(tiles), heatmap, device, settled)
     worker = task.open()

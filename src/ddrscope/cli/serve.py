@@ -12,6 +12,7 @@ import typer
 
 from ddrscope.cli import common
 from ddrscope.errors import InputError
+from ddrscope.features.execution import resolve_device
 from ddrscope.identification import load_identifier
 from ddrscope.networks import load_network
 from ddrscope.restoration.tiles import check_network
@@ -43,7 +44,7 @@ def command(
     ] = None,
     max_megabytes: Annotated[float, typer.Option("--max-megabytes", help="Largest file a visitor may send.", min=0.01, max=1000)] = 30,
     max_megapixels: Annotated[float, typer.Option("--max-megapixels", help="Largest picture a visitor may send.", min=0.01, max=200)] = 30,
-    device: common.Device = "cpu",
+    device: common.Device = "auto",
     threads: common.Threads = 0,
 ) -> None:
     if importlib.util.find_spec("gradio") is None:
@@ -58,7 +59,7 @@ def command(
     common.use_threads(threads)
     shown = name_results(results or [])
     loaded = load_network(network)
-    loaded.module.to(common.check_device(device))
+    loaded.module.to(resolve_device(device))
     check_network(loaded)
     desk = open_desk(load_identifier(identifier, device), loaded, Limits(max_megabytes, max_megapixels), device)
     if not desk.has_map:

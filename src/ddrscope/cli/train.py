@@ -12,6 +12,7 @@ import typer
 
 from ddrscope.cli import common
 from ddrscope.errors import InputError
+from ddrscope.features.execution import resolve_device
 from ddrscope.training import RECIPES, PhotoPairs, Progress, Quality, Training, as_toml, as_trained, make_recipe, parse_changes
 
 HELP = f"""Train an SRResNet on a folder of photographs, kept clean or damaged on the way, and make an SRGAN of it.
@@ -55,7 +56,7 @@ def command(
     ] = 0,
     seed: Annotated[int | None, typer.Option("--seed", help="The same as seed=N: of weights and patches.", min=0)] = None,
     precision: Annotated[str | None, typer.Option("--precision", help="The same as precision=P: auto, float32, bfloat16.")] = None,
-    device: common.Device = "cpu",
+    device: common.Device = "auto",
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
 ) -> None:
@@ -70,7 +71,7 @@ def command(
     common.use_threads(threads)
     photos, validation = PhotoPairs(images, chosen.scale, chosen.patch), PhotoPairs(val, chosen.scale)
     tests = as_trained(PhotoPairs(test, chosen.scale), chosen) if test else None
-    training = Training(chosen, photos, validation, out, common.check_device(device))
+    training = Training(chosen, photos, validation, out, resolve_device(device))
     with closing(training.devices):
         _run(training, keep_every)
         if training.devices.first:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ddrscope.cli import common
 from ddrscope.errors import InputError
+from ddrscope.features.execution import resolve_device
 from ddrscope.identification import load_identifier
 from ddrscope.images import PictureFile
 from ddrscope.images.inputs import find_inputs
@@ -63,14 +64,14 @@ def command(
     trust: common.Trust = False,
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
-    device: common.Device = "cpu",
+    device: common.Device = "auto",
     precision: common.Precision = "float32",
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
 ) -> None:
     common.use_threads(threads)
     common.keep_freed_memory()
-    loaded = load_network(network, global_residual=global_residual, trust=trust).to(common.check_device(device))
+    loaded = load_network(network, global_residual=global_residual, trust=trust).to(resolve_device(device))
     files = find_inputs(sources, [out])
     settled = common.settle_precision(precision, device, out if resume else None)
     run = UpscaleRun(loaded, files, out, scale, format, tile, overlap, settled)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, printable
 from ddrscope.features.names import LayerName
 from ddrscope.features.taps import Run, capture, device_of, run_tapped
 
@@ -53,6 +53,23 @@ def _seconds(kind: torch.dtype) -> float:
         functional.conv2d(pictures, weights, padding=1)
         seconds.append(time.perf_counter() - start)
     return min(seconds)
+
+
+def resolve_device(name: str) -> str:
+    """The device that ``name`` means on this machine: ``auto`` is a CUDA GPU, else Apple's (``mps``), else the processor.
+
+    Raises `InputError` for a device that this machine does not have.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = printable(str(error).splitlines()[0])
+        raise InputError(f"--device {name} is not available on this machine ({reason}): give auto or cpu") from None
+    return name
 
 
 def check_precision(name: str) -> None:

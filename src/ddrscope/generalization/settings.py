@@ -10,7 +10,7 @@ from typing import Any
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.features import Precision
-from ddrscope.features.execution import check_precision
+from ddrscope.features.execution import check_precision, resolve_device
 from ddrscope.generalization.score import COMPONENTS
 from ddrscope.images import check_photo_from
 
@@ -36,13 +36,14 @@ class GeneralizationSettings:
     layer: str | None = None
     seed: int = 0
     precision: Precision = "float32"
-    device: str = "cpu"
+    device: str = "auto"
     global_residual: bool | None = None
     trust: bool = False
     photo_from: str = "prefix"
 
     def __post_init__(self) -> None:
         check_precision(self.precision)
+        object.__setattr__(self, "device", resolve_device(self.device))
         object.__setattr__(self, "photo_from", check_photo_from(self.photo_from))
         if self.components < 1:
             raise InputError(f"--components {self.components} leave nothing to fit: give 1 or more")

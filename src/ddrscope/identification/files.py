@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ddrscope.errors import InputError, printable
-from ddrscope.features.execution import check_precision
+from ddrscope.features.execution import check_precision, resolve_device
 from ddrscope.identification.descriptor import Descriptor
 from ddrscope.identification.head import Head, HeadSettings
 from ddrscope.identification.identifier import DistortionIdentifier
@@ -69,15 +69,15 @@ def save_identifier(path: Path, fitted: PictureIdentifier) -> None:
         save_file(kept, temporary, {"format": FORMAT, "settings": json.dumps(settings)})
 
 
-def load_identifier(path: str | Path | None = None, device: str = "cpu", precision: str = "float32") -> PictureIdentifier:
-    """Read an identifier, by default the bundled one; `InputError` for any other file, or where its network is not to be had."""
+def load_identifier(path: str | Path | None = None, device: str = "auto", precision: str = "float32") -> PictureIdentifier:
+    """Read an identifier, by default the bundled one; `InputError` for any other file, or where its network is missing."""
     check_precision(precision)
     path = expand_path(path or bundled_identifier())
     tensors, settings = _read(path)
     network = load_named_network(settings.get("network"), f"{path}: network")
     if network.sha256 != settings.get("sha256"):
         raise InputError(f"{path} was fitted to another {settings['network']} than the one here: fit it anew (ddrscope fit-identifier)")
-    network.to(device)
+    network.to(resolve_device(device))
     try:
         identifier = _identifier(tensors, settings)
         descriptor = Descriptor(network, settings["poolings"], precision)  # type: ignore[arg-type]

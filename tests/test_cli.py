@@ -70,7 +70,8 @@ def test_a_finished_run_is_refused_resumed_and_another_runs_folder_told_apart(
     analysis: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     out, _ = analysis
-    same = ["analyze", "srresnet-wogr", "srresnet-wgr", "--degrade", "clean", "blur:2", "blur:4", *QUICK, "--out", out]
+    # Quoted, the same list of degradations.
+    same = ["analyze", "srresnet-wogr", "srresnet-wgr", "--degrade", "clean blur:2  blur:4", *QUICK, "--out", out]
     assert run(*same).returncode == 2
     before = (out / "analysis.json").read_bytes()
     assert run(*same, "--resume").returncode == 0

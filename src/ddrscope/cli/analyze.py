@@ -104,10 +104,10 @@ def command(
     settings = AnalysisSettings(
         networks=tuple(networks or (() if given_series else DEFAULT_NETWORKS)),
         images=tuple(images or ()),
-        degradations=tuple(degrade or (() if given_sets else DEFAULT_DEGRADATIONS)),
+        degradations=tuple(common.split_words(degrade) or (() if given_sets else DEFAULT_DEGRADATIONS)),
         sets=given_sets,
-        layers=tuple(layers) if layers else None,
-        views=tuple(view) if view else ("flattened", "pooled"),
+        layers=tuple(common.split_words(layers)) or None,
+        views=tuple(common.split_words(view)) or ("flattened", "pooled"),
         series=given_series,
         global_residual=global_residual,
         trust=trust,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import re
 import signal
 import sys
 import threading
@@ -195,6 +196,14 @@ def progress() -> Iterator[TerminalProgress]:
     )
     with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
         yield TerminalProgress(bars)
+
+
+def split_words(values: list[str] | None) -> list[str]:
+    """The values of a list option that was repeated, or given once with its values quoted and separated by spaces.
+
+    Spaces around a plus sign do not separate: ``blur:2 + noise:10`` is one degradation.
+    """
+    return [word for value in values or [] for word in re.split(r"(?<!\+)\s+(?!\+)", value.strip())]
 
 
 def named_values(option: str, texts: list[str]) -> dict[str, str]:

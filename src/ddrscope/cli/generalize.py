@@ -71,7 +71,7 @@ def command(
     settings = GeneralizationSettings(
         networks=tuple(networks),
         images=tuple(images or ()),
-        degradations=tuple(dict.fromkeys([*(read_suite(suite) if suite else ()), *(degrade or ())])),
+        degradations=tuple(dict.fromkeys([*(read_suite(suite) if suite else ()), *common.split_words(degrade)])),
         sets=common.named_values("--set", sets or []),
         reference=reference,
         patches=patches,

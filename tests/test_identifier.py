@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -21,7 +23,6 @@ from scipy.stats import sem
 from scipy.stats import t as student_t
 
 from ddrscope.cli import main
-from ddrscope.cli.fit_identifier import command as fit_command
 from ddrscope.degradations import parse_degradation
 from ddrscope.degradations.distortions import DISTORTIONS
 from ddrscope.errors import InputError
@@ -196,16 +197,32 @@ def test_an_interval_over_photographs_is_that_of_the_mean() -> None:
     assert np.isnan(jackknife(lambda chosen: float(values[chosen].mean()), photos, np.isin(photos, ["a", "b"])).low)
 
 
-def test_an_interrupted_fit_is_resumed_with_the_same_regions_only(tmp_path: Path) -> None:
-    photo, toml, out = tmp_path / "camera.png", tmp_path / "few.toml", tmp_path / "x.safetensors"
-    photo.symlink_to(bundled_photos() / "camera__1.png")
-    toml.write_text('[[distortion]]\nname = "soft"\ngroup = "blur"\nlevels = ["blur:1", "blur:2", "blur:3", "blur:4", "blur:5"]\n')
-    words = {"out": out, "images": [str(photo)], "distortions": toml, "repeats": 1, "pairs": 0}
-    with pytest.raises(InputError, match="too few to hold out"):
-        fit_command(**words)
-    assert list(tmp_path.glob("x.safetensors.parts/parts/*.npz"))
-    with pytest.raises(InputError, match="holds a run with side = 128, not 96"):
-        fit_command(**words, side=96, resume=True)
+def begun_fit(*words: object) -> None:
+    """Begin to fit, and interrupt the command as soon as it has kept a part of its work."""
+    out = Path(str(words[words.index("--out") + 1]))
+    process = subprocess.Popen([sys.executable, "-m", "ddrscope", "fit-identifier", *map(str, words)], stderr=subprocess.DEVNULL)
+    while process.poll() is None and not list(out.parent.glob(f"{out.name}.parts/parts/*.npz")):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    process.wait()
+
+
+def four_photographs(folder: Path) -> Path:
+    folder.mkdir()
+    for name in ("astronaut", "camera", "coffee", "wine"):
+        Image.open(bundled_photos() / f"{name}__1.png").crop((0, 0, 128, 128)).save(folder / f"{name}.png")
+    return folder
+
+
+def test_an_interrupted_fit_is_resumed_with_the_same_regions_only(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "few.toml").write_text(
+        '[[distortion]]\nname = "soft"\ngroup = "blur"\nlevels = ["blur:1", "blur:2", "blur:3", "blur:4", "blur:5"]\n'
+    )
+    words = ["--images", four_photographs(tmp_path / "a"), "--distortions", tmp_path / "few.toml", "--repeats", 1, "--pairs", 0]
+    words += ["--out", tmp_path / "x.safetensors"]
+    begun_fit(*words)
+    assert fit(*words, "--side", 96, "--resume") == 2
+    assert "holds a run with side = 128, not 96" in capfd.readouterr().err
 
 
 def test_the_map_shows_the_damaged_half(on_disk: Path) -> None:
@@ -361,12 +378,9 @@ def test_what_was_described_of_other_photographs_is_not_taken_for_these(tmp_path
     (tmp_path / "own.toml").write_text(
         '[[distortion]]\nname = "worn"\ngroup = "noise"\nlevels = ["noise:5", "noise:10", "noise:15", "noise:20", "noise:25"]\n'
     )
-    for folder, source in (("a", "astronaut__1.png"), ("b", "coffee__1.png")):
-        (tmp_path / folder).mkdir()
-        Image.open(bundled_photos() / source).save(tmp_path / folder / "photo.png")
     words = ["--distortions", tmp_path / "own.toml", "--repeats", 1, "--pairs", 0, "--out", tmp_path / "own.safetensors"]
-    # Of one photograph nothing can be fitted; what was described of it is kept.
-    assert fit("--images", tmp_path / "a", *words) != 0 and (tmp_path / "own.safetensors.parts" / "parts").is_dir()
-    capfd.readouterr()
-    assert fit("--images", tmp_path / "b", *words, "--resume") == 2
+    others = four_photographs(tmp_path / "b")
+    Image.open(others / "wine.png").rotate(180).save(others / "wine.png")
+    begun_fit("--images", four_photographs(tmp_path / "a"), *words)
+    assert fit("--images", others, *words, "--resume") == 2
     assert "holds a run with images" in capfd.readouterr().err

@@ -198,7 +198,7 @@ def test_weights_alone_go_on_from_their_step(photos: Path, tmp_path: Path, archi
     assert not torch.equal(load_file(weights)["conv_last.weight"], kept["conv_last.weight"])
 
     with pytest.raises(InputError, match="channels"):
-        Training(tiny("channels=8"), pairs, pairs, tmp_path)
+        Training(tiny(f"architecture={architecture}", "average=0.5", "channels=8"), pairs, pairs, tmp_path)
 
 
 def test_a_training_starts_from_given_weights(photos: Path, tmp_path: Path) -> None:

@@ -63,7 +63,8 @@ def command(
     if view not in VIEWS:
         raise InputError(f"--view {view!r} is unknown: choose {' or '.join(VIEWS)}")
     common.use_threads(threads)
-    loaded = load_network(network, global_residual=global_residual, trust=trust).to(resolve_device(device))
+    device = resolve_device(device)
+    loaded = load_network(network, global_residual=global_residual, trust=trust).to(device)
     if crop % loaded.scale:
         raise InputError(f"--crop {crop} is no multiple of the network's scale {loaded.scale}")
     pipeline = parse_degradation(degrade)

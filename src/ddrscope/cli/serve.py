@@ -59,7 +59,8 @@ def command(
     common.use_threads(threads)
     shown = name_results(results or [])
     loaded = load_network(network)
-    loaded.module.to(resolve_device(device))
+    device = resolve_device(device)
+    loaded.module.to(device)
     check_network(loaded)
     desk = open_desk(load_identifier(identifier, device), loaded, Limits(max_megabytes, max_megapixels), device)
     if not desk.has_map:

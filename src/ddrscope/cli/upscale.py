@@ -71,7 +71,8 @@ def command(
 ) -> None:
     common.use_threads(threads)
     common.keep_freed_memory()
-    loaded = load_network(network, global_residual=global_residual, trust=trust).to(resolve_device(device))
+    device = resolve_device(device)
+    loaded = load_network(network, global_residual=global_residual, trust=trust).to(device)
     files = find_inputs(sources, [out])
     settled = common.settle_precision(precision, device, out if resume else None)
     run = UpscaleRun(loaded, files, out, scale, format, tile, overlap, settled)

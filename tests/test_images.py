@@ -22,6 +22,7 @@ from ddrscope.images import (
     grid_crops,
     read_picture,
 )
+from ddrscope.images.decoding import decode
 from forged import png_bytes, png_chunk, reason, write
 
 RANDOM = np.random.default_rng(7)
@@ -394,3 +395,17 @@ def test_a_transparent_colour_of_a_png_of_16_bits_is_transparent(tmp_path: Path,
     (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
     pixels = read_picture(tmp_path / "x.png", channels=3).pixels
     np.testing.assert_array_equal(np.rint(pixels * 65535), 3 * 256 + 1)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_a_transparent_grey_of_a_png_of_few_bits_is_transparent(tmp_path: Path, bits: int) -> None:
+    """Written by hand: grey 1 is transparent, the highest is white."""
+    white = 2**bits - 1
+    greys = [0, 1, white] if bits > 1 else [0, 1]
+    row = int("".join(f"{grey:0{bits}b}" for grey in greys).ljust(24, "0"), 2).to_bytes(3, "big")[: -(-len(greys) * bits // 8)]
+    header = struct.pack(">IIBBBBB", len(greys), 1, bits, 0, 0, 0, 0)
+    chunks = {b"IHDR": header, b"tRNS": b"\0\1", b"IDAT": zlib.compress(b"\0" + row), b"IEND": b""}
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(kind, data) for kind, data in chunks.items()))
+    raster = decode(tmp_path / "x.png")
+    assert raster.alpha
+    np.testing.assert_allclose(raster.values[0], [(grey / white, grey != 1) for grey in greys], atol=1e-6)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import imagecodecs
@@ -162,3 +163,19 @@ def test_names_differ_on_disks_that_do_not_tell_capitals(tmp_path: Path) -> None
         (tmp_path / name).write_bytes(b"x")
     made = [str(path) for path in result_names(find_pictures([tmp_path]), ".webp").values()]
     assert len({name.casefold() for name in made}) == 3 and "b.webp" in made
+
+
+def test_names_differ_on_disks_that_do_not_tell_two_ways_to_write_an_accent(tmp_path: Path) -> None:
+    names = ["caf\u00e9.jpg", "cafe\u0301.png"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+    made = [str(path) for path in result_names(find_pictures([tmp_path]), ".webp").values()]
+    assert len({unicodedata.normalize("NFC", name) for name in made}) == 2
+
+
+def test_a_result_is_not_called_as_a_folder_of_others(tmp_path: Path) -> None:
+    (tmp_path / "x.png").mkdir()
+    for name in ("x.jpg", "x.png/y.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    made = {file.name: str(path) for file, path in result_names(find_pictures([tmp_path]), ".png").items()}
+    assert made == {"x.jpg": "x.jpg.png", "x.png/y.jpg": "x.png/y.png"}

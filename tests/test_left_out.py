@@ -83,3 +83,42 @@ def test_without_the_extra_a_heic_names_it(mixed: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "f.HEIC'" not in done.stdout and "1 .heic (pip install" in done.stderr
     assert "pip install 'ddrscope[heic]'" in done.stdout
+
+
+def test_a_folder_that_cannot_be_entered_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One whose path is too long, since root may enter any other."""
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    opened = [os.open(tmp_path, os.O_RDONLY)]
+    name = "n" * 200
+    for _ in range(22):
+        os.mkdir(name, dir_fd=opened[-1])
+        opened.append(os.open(name, os.O_RDONLY, dir_fd=opened[-1]))
+    for descriptor in opened:
+        os.close(descriptor)
+    assert [file.name for file in find_pictures([tmp_path])] == ["a.png"]
+    (record,) = caplog.records
+    assert "1 folder" in record.getMessage() and name in record.getMessage() and "too long" in record.getMessage()
+
+
+def test_several_links_to_one_file_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to("a.png")
+    (tmp_path / "c.png").symlink_to("a.png")
+    assert [file.name for file in find_pictures([tmp_path])] == ["a.png"]
+    (record,) = caplog.records
+    assert "2 names" in record.getMessage() and "link" in record.getMessage()
+
+
+def test_a_cut_tiff_is_named_once(tmp_path: Path) -> None:
+    """No library says more of it beside that."""
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    for name, kind in (("8.tif", np.uint8), ("16.tif", np.uint16)):
+        # The directory of pages, behind the pixels, is missing.
+        pixels = PIXELS.astype(kind).tobytes()
+        (tmp_path / name).write_bytes(b"II*\0" + (8 + len(pixels)).to_bytes(4, "little") + pixels)
+    words = ["degrade", str(tmp_path), "--degrade", "clean", "--out", str(tmp_path / "out")]
+    done = subprocess.run([*DDRSCOPE, *words], capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=300)
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    assert len(lines) == 3 and all(sum(name in line for line in lines) == 1 for name in ("8.tif", "16.tif")), done.stderr
+    assert sum("cut short" in line for line in lines) == 2

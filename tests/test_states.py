@@ -64,6 +64,9 @@ PAIRS: dict[str, Callable[[State, State], dict[str, Any]]] = {
     },
     "parallel": lambda raw, ema: under("module.netG", raw) | under("module.netG_ema", ema),
     "capitals": lambda raw, ema: {"G": raw, "G_EMA": ema},
+    "words run together": lambda raw, ema: {"model": raw, "emaModel": ema},
+    "decay in the name": lambda raw, ema: {"net": raw, "net_ema_0.999": ema},
+    "shadow": lambda raw, ema: {"model": raw, "ema_helper": {"shadow": ema, "decay": 0.999}},
 }  # fmt: skip
 
 
@@ -138,6 +141,29 @@ def test_averaged_weights_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     torch.save({"state_dict": under("model", RAW) | under("model_ema", dotless)}, tmp_path / "net.pth")
     output, notes = loaded(tmp_path / "net.pth")
     assert torch.equal(output, output_of(RAW)) and "model_ema" in notes and "not recognized" in notes
+
+
+def test_averaged_weights_without_names_are_named(tmp_path: Path) -> None:
+    """As torch_ema keeps them."""
+    averaged = {"decay": 0.99, "num_updates": 3, "shadow_params": list(AVERAGED.values()), "collected_params": None}
+    torch.save({"model": RAW, "ema": averaged}, tmp_path / "net.pth")
+    output, notes = loaded(tmp_path / "net.pth")
+    assert torch.equal(output, output_of(RAW)) and "'ema" in notes and "not recognized" in notes
+
+
+@pytest.mark.parametrize("beside", ["best_model", "student.first", "shadow"])
+def test_another_set_of_the_same_weights_is_named(tmp_path: Path, beside: str) -> None:
+    torch.save({"model": RAW} | under(beside, AVERAGED), tmp_path / "net.pth")
+    output, notes = loaded(tmp_path / "net.pth")
+    taken, other = ("shadow", "model") if beside == "shadow" else ("model", beside)
+    assert torch.equal(output, output_of(AVERAGED if beside == "shadow" else RAW))
+    assert repr(taken) in notes and repr(other) in notes
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.uint8])
+def test_quantized_weights_are_not_taken_for_floats(tmp_path: Path, kind: torch.dtype) -> None:
+    torch.save({key: (30 * tensor).to(kind) for key, tensor in RAW.items()}, tmp_path / "net.pth")
+    assert "quantized" in refusal(tmp_path / "net.pth")
 
 
 def test_a_file_of_one_set_of_weights_needs_no_words(tmp_path: Path) -> None:

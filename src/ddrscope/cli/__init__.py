@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 
 import typer
@@ -26,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    # Pillow's, on broken metadata, name no file; an image that cannot be read for it is named as such.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
     sys.exit(_run(words, debug))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import numpy as np
@@ -10,7 +10,7 @@ import typer
 
 from ddrscope.cli import common
 from ddrscope.degradations import list_degradations, parse_degradation
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, printable
 from ddrscope.images import UnreadablePicture, read_with_metadata, result_names
 from ddrscope.images.inputs import find_inputs
 from ddrscope.locks import LOCK, FolderLock
@@ -77,6 +77,7 @@ def command(
             bars.advance()
     for path, reason in skipped.items():
         common.say(f"skipped {path}: {reason}")
+    _say_what_else_lies_there(out, {names[file] for file in files if str(file.path) not in skipped})
     if rounded:
         common.say(f"{rounded} images of floats or wider integers were rounded to 16 bits, the most that a PNG holds")
     written = len(files) - len(skipped)
@@ -90,3 +91,14 @@ def command(
 
 
 command.__doc__ = HELP
+
+
+def _say_what_else_lies_there(out: Path, written: set[PurePosixPath]) -> None:
+    """Name the images that an earlier run left in the folder: they would be taken for some of this one's."""
+    others = sorted(found for path in out.rglob("*.png") if (found := PurePosixPath(path.relative_to(out).as_posix())) not in written)
+    if others:
+        which = f"{len(others)} other images" if len(others) > 1 else "another image"
+        common.say(
+            f"{out} also holds {which} ({printable(str(others[0]))}), not written by this run: remove what is of another run, "
+            "or choose an empty --out"
+        )

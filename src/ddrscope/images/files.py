@@ -4,6 +4,7 @@ from __future__ import annotations
 import difflib
 import glob
 import hashlib
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +17,7 @@ from ddrscope.images.remote import is_remote, list_objects, parts_of
 from ddrscope.paths import expand
 from ddrscope.store import exists, read_text
 
+_logger = logging.getLogger("ddrscope")
 LIST_SUFFIXES = frozenset({".txt", ".lst"})
 LONGEST_LIST = 1 << 28
 # Results are named after pictures, with some letters more; file systems take 255 bytes.
@@ -58,7 +60,7 @@ def find_pictures(sources: Sequence[str | Path]) -> list[PictureFile]:
     - Any other file is taken as it is.
 
     Folders and globs give the files with an image's suffix (PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF, JPEG XL, .npy, HEIC with its extra;
-    in any case); how many files of which other types they left out is logged as a warning. Names are
+    in any case); how many files of which other types they left out, and folders that cannot be entered, are logged as a warning. Names are
     relative to the source; where two sources give the same name, folders are put before it until the names differ.
     Raises InputError when a source does not exist or holds no picture.
     """
@@ -73,6 +75,9 @@ def find_pictures(sources: Sequence[str | Path]) -> list[PictureFile]:
         for path, depth in found:
             depths.setdefault(path, depth)
     unique = {os.path.realpath(path) if isinstance(path, Path) else path: path for path in reversed(depths)}.values()
+    if len(unique) < len(depths):
+        again = len(depths) - len(unique)
+        _logger.warning("%d names are symbolic links to files that are found under other names too: each file is read once", again)
     files = [PictureFile(path, name, photo_of(name)) for path, name in _names(unique, depths).items()]
     return sorted(files, key=lambda file: file.name)
 
@@ -106,7 +111,7 @@ def _expand(source: str | Path, left_out: LeftOut) -> Iterator[tuple[Path | str,
         base = path
         while glob.has_magic(str(base)):
             base = base.parent
-        for match in sorted(set(map(Path, _glob(str(path))))):
+        for match in sorted(set(map(Path, _glob(str(path), left_out)))):
             if match.is_dir():
                 yield from _below(match, base, left_out)
             elif left_out.takes(match):
@@ -118,28 +123,28 @@ def _expand(source: str | Path, left_out: LeftOut) -> Iterator[tuple[Path | str,
         raise InputError(f"no such file or folder: {source}{hint}")
 
 
-def _glob(pattern: str) -> Iterator[str]:
+def _glob(pattern: str, left_out: LeftOut) -> Iterator[str]:
     """As `glob.glob` with `**`, but each folder is entered once: links that lead back up would be followed for ever."""
     before, stars, after = pattern.partition(f"{os.sep}**{os.sep}")
     if not stars:
         yield from glob.glob(pattern.removesuffix(f"{os.sep}**"))
         return
     for top in glob.glob(before or os.sep):
-        for folder, *_ in _walk(Path(top)):
-            yield from _glob(os.path.join(glob.escape(folder), after))
+        for folder, *_ in _walk(Path(top), left_out):
+            yield from _glob(os.path.join(glob.escape(folder), after), left_out)
 
 
 def _below(folder: Path, base: Path, left_out: LeftOut) -> Iterator[tuple[Path, int]]:
-    for current, _, files in _walk(folder):
+    for current, _, files in _walk(folder, left_out):
         for name in sorted(files):
             path = Path(current, name)
             if not name.startswith(".") and left_out.takes(path):
                 yield path, _depth(path, base)
 
 
-def _walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+def _walk(folder: Path, left_out: LeftOut) -> Iterator[tuple[str, list[str], list[str]]]:
     seen: set[tuple[int, int]] = set()
-    for current, folders, files in os.walk(folder, followlinks=True):
+    for current, folders, files in os.walk(folder, onerror=left_out.cannot_enter, followlinks=True):
         status = os.stat(current)
         # Links may lead back to a folder above: each folder is entered once.
         if (status.st_dev, status.st_ino) in seen:

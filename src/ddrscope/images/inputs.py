@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 
 from ddrscope.errors import InputError, printable
@@ -39,9 +40,17 @@ def digests(files: Sequence[PictureFile], step: Callable[[int], None] = lambda _
 
 def find_inputs(sources: Iterable[str | Path], results: Iterable[Path] = ()) -> list[PictureFile]:
     """As `find_pictures`, without the ``results`` of a run, files or folders, that lie below a source; `InputError` if none is left."""
+    results = list(results)
     ours = [Path(os.path.abspath(one)) for one in results]
+    # By any name: behind a symbolic link may lie the folder of the images, which results would be written over.
+    places = {*ours, *(Path(os.path.realpath(one)) for one in results)}
+    real = lru_cache(maxsize=1024)(os.path.realpath)
+
+    def is_ours(path: Path) -> bool:
+        return any(one.is_relative_to(place) for one in (path, Path(real(path.parent), path.name)) for place in places)
+
     files = find_pictures(list(sources))
-    kept = [file for file in files if isinstance(file.path, str) or not any(file.path.is_relative_to(one) for one in ours)]
+    kept = [file for file in files if isinstance(file.path, str) or not is_ours(file.path)]
     if not kept:
         raise InputError(f"every image lies below {ours[0]}, where results go: choose an --out elsewhere")
     return kept

@@ -1,4 +1,4 @@
-"""Files that a search passes over because of their type: counted, and named with the remedy."""
+"""What a search passes over: files by their type, counted and named with the remedy, and folders that cannot be entered."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ def image_suffixes() -> frozenset[str]:
 
 
 class LeftOut:
-    """The types that a search through one source passed over, with their numbers."""
+    """The types that a search through one source passed over, with their numbers, and the folders that it could not enter."""
 
     def __init__(self) -> None:
         self._count_of: Counter[str] = Counter()
+        self._closed: list[OSError] = []
 
     def takes(self, path: Path | str) -> bool:
         """Whether a found file is of a type that is read; one that is not is counted, unless it is no image but lies beside some."""
@@ -41,8 +42,22 @@ class LeftOut:
             self._count_of[suffix] += 1
         return False
 
+    def cannot_enter(self, error: OSError) -> None:
+        """Note a folder whose files cannot be listed."""
+        self._closed.append(error)
+
     def __str__(self) -> str:
-        """As `12 files left out: 9 .cr2 (...), 2 .heic (...), 1 .jp2 (...)`; empty where none was."""
+        """As `12 files left out: 9 .cr2 (...), 2 .heic (...), 1 .jp2 (...)`, then the folders; empty where nothing was."""
+        return "; ".join(filter(None, (self._files(), self._folders())))
+
+    def _folders(self) -> str:
+        if not self._closed:
+            return ""
+        first, count = self._closed[0], len(self._closed)
+        what = f"{count} folders" if count > 1 else "1 folder"
+        return f"{what} left out, as {printable(str(first.filename))} ({first.strerror}): permit reading, if images are in there"
+
+    def _files(self) -> str:
         if not self._count_of:
             return ""
         kinds: dict[str, list[str]] = {}

@@ -47,6 +47,9 @@ def decode_image(path: Path, head: bytes, max_pixels: int) -> Samples:
             values = imagecodecs.png_decode(path.read_bytes())
             samples = Samples(values, values.shape[2] in (2, 4))
         else:
+            if bit_depth in (2, 4) and color_type == 0 and isinstance(image.info.get("transparency"), int):
+                # Pillow spreads such greys over 8 bits, but not the one that is transparent.
+                image.info["transparency"] *= 255 // (2**bit_depth - 1)
             samples = image_samples(image)
             # Of many writers the fourth byte of a BMP means nothing and is 0; every viewer shows such a file as opaque.
             if image.format == "BMP" and samples.alpha and not samples.values[..., -1].any():

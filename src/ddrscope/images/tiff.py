@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from ddrscope.images.limits import check_chunk, check_size
 from ddrscope.images.pillow_files import EXIF_ORIENTATION, image_samples, open_image
 from ddrscope.images.samples import Samples
 
+# What is wrong with a file is said with its name, once.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _COMPRESSIONS = (
     COMPRESSION.NONE, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.LZW, COMPRESSION.PACKBITS,
@@ -40,6 +43,8 @@ def decode_tiff(path: Path, max_pixels: int) -> Samples:
     except UnidentifiedImageError:
         pass
     with tifffile.TiffFile(path) as tiff:
+        if not len(tiff.pages):
+            raise ValueError("a TIFF whose first page is missing: it may be cut short, copy or save it again")
         camera_raw.check_tiff(tiff)
         return _decode_page(tiff.pages.first, max_pixels)
 

@@ -16,7 +16,11 @@ PLACES = (
     "params", "state_dict", "model_state_dict", "network_state_dict", "net_state_dict", "generator_state_dict", "model_state",
     "generator", "netg", "net_g", "gen", "g", "model", "network", "net", "weight", "weights", "module", "_orig_mod", "online_model",
 )  # fmt: skip
-_AVERAGED = re.compile(r"(?:^|[_-])(?:ema|swa|avg|averaged?)(?:[_-]|\d|$)", re.IGNORECASE)
+_AVERAGED = re.compile(r"(?:^|[_-])(?:ema|swa|avg|averaged?|polyak|shadow)(?:[_-]|\d|$)", re.IGNORECASE)
+# As in emaModel and netEMA.
+_NEXT_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
+# The point of a decay, as in net_ema_0.999, is no end of a name.
+_POINT_OF_DECAY = re.compile(r"(?<=[_-][01])\.(?=\d)")
 _OPPONENT = re.compile(r"(?:^|[_-])(?:d|netd|disc|discriminator)(?:[_-]|$)", re.IGNORECASE)
 # Dictionaries beside the weights, whose tensors are none.
 _STATE_OF_TRAINING = re.compile(r"optim|.*optimizer|(?:lr_)?sched|.*rng|(?:grad_)?scaler|callbacks$|loops$", re.IGNORECASE)
@@ -45,7 +49,10 @@ class Candidate(NamedTuple):
 
 
 def flattened(content: Mapping[Any, Any]) -> dict[str, Tensor]:
-    """The tensors in nested dictionaries under their joined names, ``params.conv.weight``; those of optimizers are left out."""
+    """The tensors in nested dictionaries under their joined names, ``params.conv.weight``; those of optimizers are left out.
+
+    Averaged ones in a list, which gives them no names, are numbered.
+    """
     found: dict[str, Tensor] = {}
     seen: set[int] = set()
 
@@ -59,8 +66,10 @@ def flattened(content: Mapping[Any, Any]) -> dict[str, Tensor]:
                 continue
             if isinstance(value, Tensor):
                 found.setdefault(prefix + key, value)
+            elif isinstance(value, (list, tuple)) and _is_averaged(key):
+                found.update((f"{prefix}{key}.{number}", item) for number, item in enumerate(value) if isinstance(item, Tensor))
             elif isinstance(value, Mapping) and len(key) <= _LONGEST_NAME and not _STATE_OF_TRAINING.match(key):
-                visit(value, f"{prefix}{key}.", depth + 1)
+                visit(value, f"{prefix}{_POINT_OF_DECAY.sub('_', key)}.", depth + 1)
 
     visit(content, "", 0)
     return found
@@ -80,12 +89,12 @@ def candidate_states(state: dict[str, Tensor], place: tuple[str, ...] = ()) -> I
 
 def which_weights(taken: Candidate, state: dict[str, Tensor]) -> str:
     """One sentence on which of a file's weights were taken, where it holds several or averaged ones; else empty."""
+    same = [_shown(place) for place in _places_of(taken.state, state) if place != taken.place]
     others = [one for one in candidate_states(state) if one.place != taken.place]
-    same = [_shown(one) for one in others if one.state.keys() == taken.state.keys()]
-    passed = [] if taken.averaged else [_shown(one) for one in others if one.averaged and _shown(one) not in same]
+    passed = [] if taken.averaged else [_shown(one.place) for one in others if one.averaged and _shown(one.place) not in same]
     if not (taken.averaged or same or passed):
         return ""
-    where = f"those under {_shown(taken)!r}" if taken.place else "those outside all dictionaries"
+    where = f"those under {_shown(taken.place)!r}" if taken.place else "those outside all dictionaries"
     said = [f"Weights: {where}{', averaged over training steps' if taken.averaged else ''}"]
     if same:
         said.append(f"the file also holds {', '.join(map(repr, same[:3]))}")
@@ -95,6 +104,7 @@ def which_weights(taken: Candidate, state: dict[str, Tensor]) -> str:
 
 
 def _is_averaged(name: str) -> bool:
+    name = _NEXT_WORD.sub("_", name)
     return _AVERAGED.search(name) is not None and not _OPPONENT.search(name) and not _STATE_OF_TRAINING.match(name)
 
 
@@ -113,5 +123,14 @@ def _only_name(groups: dict[str, dict[str, Tensor]], averaged: list[str]) -> lis
     return [name for name in groups if not name.isdigit()] if len(groups) == 1 and not averaged else []
 
 
-def _shown(one: Candidate) -> str:
-    return printable(".".join(name[:40] for name in one.place))[:100]
+def _places_of(weights: dict[str, Tensor], state: dict[str, Tensor]) -> Iterator[tuple[str, ...]]:
+    """Under which names, known ones or not, all of these weights' names lie."""
+    rarest = max(weights, key=len)
+    for key in state:
+        prefix = key.removesuffix(rarest)
+        if key.endswith(rarest) and prefix[-1:] in ("", ".") and all(prefix + name in state for name in weights):
+            yield tuple(prefix.split(".")[:-1])
+
+
+def _shown(place: tuple[str, ...]) -> str:
+    return printable(".".join(name[:40] for name in place))[:100]

@@ -212,6 +212,10 @@ def _as_float32(path: Path, state: dict[str, Tensor]) -> dict[str, Tensor]:
     for key, tensor in state.items():
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
             raise InputError(f"{path}: {key[:80]!r} is a sparse, quantized or complex tensor: save the weights as ordinary ones")
+        # Loading would take them for floats, without their scales.
+        if tensor.dtype in (torch.int8, torch.uint8) and key.endswith("weight") and tensor.ndim > 1:
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise InputError(f"{path}: {key[:80]!r} is of {kind}, so quantized: save the weights as floats")
         # A view of stride 0 would let a file of a few bytes ask for terabytes.
         if tensor.untyped_storage().nbytes() < tensor.numel() * tensor.element_size():
             raise InputError(f"{path}: {key[:80]!r} claims to be larger than the data behind it: refused")

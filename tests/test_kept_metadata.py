@@ -20,6 +20,7 @@ from PIL import Image, ImageCms
 from ddrscope.degradations import parse_degradation
 from ddrscope.images import find_pictures, read_picture, result_names
 from ddrscope.networks import SRResNet, save_network
+from ddrscope.restoration.files import read_original, write_picture
 
 DDRSCOPE = [str(Path(sys.executable).with_name("ddrscope"))]
 RANDOM = np.random.default_rng(5)
@@ -179,3 +180,17 @@ def test_a_result_is_not_called_as_a_folder_of_others(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x")
     made = {file.name: str(path) for file, path in result_names(find_pictures([tmp_path]), ".png").items()}
     assert made == {"x.jpg": "x.jpg.png", "x.png/y.jpg": "x.png/y.png"}
+
+
+@pytest.mark.parametrize(("bits", "format"), [(8, "png"), (16, "png"), (8, "jpg"), (8, "webp"), (8, "tif")])
+def test_texts_in_any_script_stay(tmp_path: Path, bits: int, format: str) -> None:
+    """EXIF has no agreed encoding, so the bytes count."""
+    author, rights = "J\u00f6rg \u65e5\u672c".encode(), "\u00a9 2026".encode("latin-1")
+    exif = Image.Exif()
+    exif[0x013B], exif[0x8298] = author, rights
+    Image.fromarray(EIGHT).save(tmp_path / "in.jpg", exif=exif)
+    original = read_original(tmp_path / "in.jpg")
+    made = DEEP if bits == 16 else EIGHT
+    write_picture(tmp_path / f"out.{format}", made, original.metadata, format)
+    content = (tmp_path / f"out.{format}").read_bytes()
+    assert author + b"\0" in content and rights + b"\0" in content

@@ -228,7 +228,7 @@ def test_what_is_no_parquet_costs_one_line(files: dict[str, Path], tmp_path: Pat
     (tmp_path / "no.parquet").write_text("hello")
     for path, words in ((tmp_path / "no.parquet", "cannot be read as Parquet"), (tmp_path / "none.parquet", "is no file")):
         done = run("map", path, "--out", tmp_path / "out")
-        assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr
+        assert done.returncode == 2 and words in done.stderr and "--out FILE.parquet" in done.stderr and "Traceback" not in done.stderr
     twice = run("map", files["clean"], files["clean"], "--out", tmp_path / "out")
     assert twice.returncode == 2 and "two files are called" in twice.stderr and not (tmp_path / "out").exists()
 

@@ -47,6 +47,9 @@ def first(): return Several(lambda image, features: (image, features))
 def last(): return Several(lambda image, features: [features, {"mask": features[:, :1], "sr": image}])
 def coarse(): return Several(lambda image, features: (image[..., ::4, ::4], image))
 def nothing(): return Several(lambda image, features: "done")
+def half(): return image().half()
+def needs(): return scaled(Several(lambda image, features: image @ features))
+def scaled(module): module.scale, module.channels = 2, 3; return module
 """
 
 
@@ -72,6 +75,22 @@ def test_of_several_outputs_the_image_is_enlarged(folder: Path, name: str) -> No
     with Image.open(folder / name / "a.png") as image:
         assert image.size == (96, 80)
     assert "tensors" in process.stderr
+
+
+def test_a_function_of_half_precision_is_run_in_float32(folder: Path) -> None:
+    """Its weights are those of the other to 11 bits."""
+    made = []
+    for name in ("image", "half"):
+        process = ddrscope(folder, "upscale", "a.png", "--network", f"nets:{name}", "--no-identify", "--out", name)
+        assert process.returncode == 0, process.stderr
+        made.append(np.asarray(Image.open(folder / name / "a.png")).astype(int))
+    assert np.abs(made[0] - made[1]).max() <= 1
+
+
+def test_a_function_that_fails_is_named(folder: Path) -> None:
+    process = ddrscope(folder, "upscale", "a.png", "--network", "nets:needs", "--no-identify", "--out", "out")
+    assert process.returncode == 2 and process.stderr.count("\n") == 1
+    assert "nets:needs" in process.stderr and "64 x 64" in process.stderr
 
 
 def test_several_outputs_in_the_other_commands(folder: Path) -> None:

@@ -293,6 +293,8 @@ def test_what_differs_from_the_run_is_named(three: Path, tmp_path: Path, network
         (lambda: None, ["--tile", "64"], "tile = 256, not 64"),
         (lambda: None, ["--network", other], "network = small (SHA-256"),
         (lambda: None, [inside / "more"], "would be"),
+        (lambda: (out / "1.png").write_bytes(b"cut"), [], "1.png is not what was written"),
+        (lambda: (out / "1.png").write_bytes(results["1.png"]), [inside / "more"], "would be"),
         (lambda: Image.new("RGB", (20, 20)).save(three / "0.png"), [], "0.png has changed"),
         (lambda: (three / "0.png").unlink(), [], "0.png, not among"),
     ]:

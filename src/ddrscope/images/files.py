@@ -52,7 +52,8 @@ def find_pictures(sources: Sequence[str | Path]) -> list[PictureFile]:
 
     `~` and environment variables are expanded, in list files too (`ddrscope.paths.expand`).
 
-    - A folder is searched with all its subfolders; hidden files and folders are left out, symbolic links followed.
+    - A folder is searched with all its subfolders; hidden files and folders are left out, symbolic links followed. Of several links
+      to one file one counts, which is said.
     - A glob (`photos/*.png`, `photos/**/*.jpg`) is expanded; folders it meets are searched.
     - A URI (`s3://bucket/folder`, see `ddrscope.images.remote`) is searched as a folder is.
     - A `.txt` or `.lst` file lists one path or URI a line, paths relative to its own folder; empty lines and lines

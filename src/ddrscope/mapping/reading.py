@@ -123,7 +123,10 @@ def _open(path: Path) -> pq.ParquetFile:
         # Without a buffer of its own a whole column of a row group is read at once.
         return pq.ParquetFile(path, buffer_size=1 << 20)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} cannot be read as Parquet ({printable(str(error))[:200]})") from None
+        raise InputError(
+            f"{path} cannot be read as Parquet ({printable(str(error))[:200]}): give what ddrscope features wrote with --out FILE.parquet "
+            "--view pooled"
+        ) from None
 
 
 def _size(path: Path, label: str | None) -> int:

@@ -145,7 +145,8 @@ class _ThenShrink:
 def _from_function(text: str) -> Network:
     module = _call_function(text)
     channels = _whole_number(getattr(module, "channels", None)) or _input_channels(text, module)
-    module.eval().cpu()
+    # Batches are float32, as the weights of files are.
+    module.eval().cpu().float()
     stated = _whole_number(getattr(module, "scale", None))
     scale, notes = (stated, ()) if stated else _try_out(text, module, channels)
     return Network(

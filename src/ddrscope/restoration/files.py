@@ -6,6 +6,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -86,7 +87,8 @@ def write_picture(path: Path, pixels: NDArray[np.unsignedinteger], metadata: Met
             temporary.write_bytes(_with_chunks(png, metadata, exif))
             return
         image = Image.fromarray(pixels[..., 0] if channels == 1 else np.ascontiguousarray(pixels))
-        kept = {"icc_profile": metadata.profile, "exif": exif, "dpi": None if format == "webp" else metadata.dpi}
+        written = _for_tiff(exif) if exif and format == "tif" else exif
+        kept = {"icc_profile": metadata.profile, "exif": written, "dpi": None if format == "webp" else metadata.dpi}
         image.save(temporary, FORMATS[format], **OPTIONS.get(FORMATS[format], {}), **{key: value for key, value in kept.items() if value})
 
 
@@ -97,7 +99,7 @@ def _upright_exif(metadata: Metadata, width: int, height: int, format: str) -> b
         # The one place for the resolution in a WebP.
         if metadata.dpi and format == "webp":
             kept.update({X_RESOLUTION: metadata.dpi[0], Y_RESOLUTION: metadata.dpi[1], RESOLUTION_UNIT: 2})
-        kept.update({key: exif[key] for key in _KEPT if key in exif})
+        kept.update({key: _as_stored(exif[key]) for key in _KEPT if key in exif})
         if _ORIENTATION in exif:
             kept[_ORIENTATION] = 1
         for folder in _KEPT_FOLDERS:
@@ -108,6 +110,19 @@ def _upright_exif(metadata: Metadata, width: int, height: int, format: str) -> b
     # Hostile values that Pillow read but cannot write.
     except Exception:
         return None
+
+
+def _as_stored(value: Any) -> Any:
+    """A text, which Pillow reads as Latin-1 whatever it is, as the bytes it was: of a text it writes a ? for each letter beyond ASCII."""
+    return value.encode("latin-1") if isinstance(value, str) else value
+
+
+def _for_tiff(exif: bytes) -> Image.Exif:
+    """The same, with texts that are kept: the writer of TIFF would read them from bytes."""
+    read = Image.Exif()
+    read.load(exif)
+    read.update({key: _as_stored(value) for key, value in read.items()})
+    return read
 
 
 def _with_chunks(png: bytes, metadata: Metadata, exif: bytes | None) -> bytes:

@@ -23,7 +23,7 @@ from ddrscope.networks import Network
 from ddrscope.progress import Progress
 from ddrscope.restoration.files import FORMATS, Original, check_format, read_original, write_picture
 from ddrscope.restoration.tiles import OVERLAP, TILE, check_network, check_scale, check_tiles, count_tiles, enlarge
-from ddrscope.store import read_json, remove_stale_temp_files, without_nan, write_json
+from ddrscope.store import read_json, remove_stale_temp_files, sha256, without_nan, write_json
 
 # What the command writes there beside the results.
 OWN_FOLDERS = ("parts", "compare", "explain")
@@ -77,7 +77,8 @@ class UpscaleRun:
     def done(self, parts: Path, progress: Progress, beside: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
         """The rows, by path, of images that an earlier run finished and whose results lie there; ``beside`` are folders with one more each.
 
-        Raises `InputError` where an image of the earlier run is missing now, has changed, or would be written to another file.
+        Raises `InputError` where an image of the earlier run is missing now, has changed, or would be written to another file, and where a
+        result has changed.
         """
         by_path = {str(file.path): file for file in self.files}
         known = _earlier_rows(self.out / SUMMARY) | {row["path"]: row for part in parts.glob("*.json") for row in [read_json(part)]}
@@ -94,6 +95,8 @@ class UpscaleRun:
                     "give the same sources, --overwrite, or another --out"
                 )
             drawn = [] if row["error"] else [self.out / folder / self.drawing_names[file] for folder in beside]
+            if row["out"]:
+                _check_result(self.target(file), row)
             if not row["out"] or all(one.is_file() for one in (self.target(file), *drawn)):
                 found[path] = row
         return found
@@ -128,7 +131,7 @@ class UpscaleRun:
     def one(self, file: PictureFile, progress: Progress, watch: Watch | None = None) -> dict[str, Any]:
         """The row of one picture: what was written and its size, or the ``error``, one line. A full disk raises OSError."""
         row: dict[str, Any] = {"path": str(file.path), "sha256": digest_of(file)}
-        row |= dict.fromkeys(("out", "width", "height", "bits", "error"))
+        row |= dict.fromkeys(("out", "out_sha256", "width", "height", "bits", "error"))
         step = "not enlarged"
         try:
             with local_copy(file.path) as path:
@@ -142,7 +145,8 @@ class UpscaleRun:
                 precision=self.precision, advance=progress.advance,
             )  # fmt: skip
             write_picture(self.target(file), made, original.metadata, self.format)
-            row |= {"out": str(self.target(file)), "width": made.shape[1], "height": made.shape[0], "bits": bits}
+            row |= {"out": str(self.target(file)), "out_sha256": sha256(self.target(file))}
+            row |= {"width": made.shape[1], "height": made.shape[0], "bits": bits}
             step = "enlarged, but not looked at further"
             return row | (watch(file, original, made) if watch else {})
         except InputError as error:
@@ -155,6 +159,12 @@ class UpscaleRun:
             memory = isinstance(error, MemoryError) or "memory" in str(error)
             remedy = "; give a smaller --tile, or the picture in parts" if memory else ""
             return row | {"error": _named(file, f"{step}: {printable(str(error))[:200] or type(error).__name__}{remedy}")}
+
+
+def _check_result(path: Path, row: Mapping[str, Any]) -> None:
+    """Raise `InputError` for a result that lies there and is not what was written; runs of earlier versions do not say what was."""
+    if path.is_file() and row.get("out_sha256") not in (None, sha256(path)):
+        raise InputError(f"{path} is not what was written (its SHA-256 is another): delete it and resume, or give --overwrite")
 
 
 def _named(file: PictureFile, text: str) -> str:

@@ -74,7 +74,14 @@ def check_network(network: Network) -> None:
     if network.channels != 3:
         raise InputError(f"{network.name} takes {network.channels} channels: upscale needs a network for RGB")
     side = 64
-    made = network(torch.full((1, 3, side, side), 0.5, device=device_of(network.module)))
+    try:
+        made = network(torch.full((1, 3, side, side), 0.5, device=device_of(network.module)))
+    except InputError:
+        raise
+    # Somebody's own function fails in any way.
+    except Exception as error:
+        reason = printable(str(error))[:200] or type(error).__name__
+        raise InputError(f"{network.name} fails on an image of {side} x {side} pixels ({reason}): mend it, or choose another") from error
     if made.shape != (1, 3, side * network.scale, side * network.scale):
         raise InputError(f"{network.name} makes no pictures (its output of one of {side} pixels is {tuple(made.shape)}): choose another")
     level = float(made.float().abs().median())

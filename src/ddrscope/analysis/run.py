@@ -204,9 +204,8 @@ class Analysis:
                 layers = choose_layers(network, (), samples.sample())
                 self.progress.start(f"features of {path.name}", len(samples.rows))
                 grams = network_grams(network, layers, samples, self.settings, self.parts, self.progress.advance)
-                measured = measure_layers(
-                    grams, samples, self.settings.content, self.settings.seed, lambda _: [], self.threads
-                )
+                settings = self.settings
+                measured = measure_layers(grams, samples, settings.content, settings.seed, lambda _: [], self.threads)
                 _write_numbers(kept, [layer.row for layer in measured])
             checkpoints.append({"label": path.stem, "path": str(path), "layers": _read_numbers(kept)})
         return {"name": name, "checkpoints": checkpoints}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from ddrscope.images import bundled_photos, find_pictures, read_picture
@@ -112,3 +115,16 @@ def test_a_network_that_does_not_take_the_trial_image_goes_by_its_names() -> Non
             raise RuntimeError("not so")
 
     assert Network("fussy", Fussy(20, "window_size"), 1, 3, "Fussy").tile_multiple == 20
+
+
+def test_a_network_whose_attention_spans_the_image_says_so(tmp_path: Path) -> None:
+    """Its tiles cannot equal the whole, so `upscale` must not be silent."""
+    from spandrel.architectures.OmniSR import OmniSR
+
+    module = OmniSR(num_feat=16, res_num=1, block_num=1, up_scale=2, window_size=8, pe=True, bias=True)
+    torch.save(module.state_dict(), tmp_path / "omni.pth")
+    Image.new("RGB", (24, 16), "gray").save(tmp_path / "a.png")
+    words = ["upscale", tmp_path / "a.png", "--network", tmp_path / "omni.pth", "--no-identify", "--out", tmp_path / "out"]
+    done = subprocess.run([sys.executable, "-m", "ddrscope", *map(str, words)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "tiles" in done.stderr and "--tile" in done.stderr

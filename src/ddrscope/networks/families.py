@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Module = TypeVar("Module", bound=nn.Module)
 
+# Attention that reaches beyond windows: what a tile gives depends on all of the image, however far away.
+_WHOLE_IMAGE = ("ATD", "OmniSR", "RGT")
+_WHOLE_IMAGE_NOTE = (
+    "The attention of this network is not kept in windows: an image enlarged in tiles differs from the whole, so give upscale a --tile as "
+    "large as the image where memory allows."
+)
 _SPANDREL = "https://github.com/chaiNNer-org/spandrel"
 
 
@@ -213,6 +219,7 @@ def _from_spandrel(state: dict[str, Tensor], name: str) -> Network | None:
         last_hr_layer=layers[-1] if layers else None,
         minimum_size=max(1, descriptor.size_requirements.minimum),
         size_multiple=descriptor.size_requirements.multiple_of,
+        notes=(_WHOLE_IMAGE_NOTE,) if architecture in _WHOLE_IMAGE else (),
         run=_SpandrelCall(descriptor),
     )
 

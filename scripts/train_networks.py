@@ -81,7 +81,8 @@ def _fitted(recipe: Recipe, photos: PhotoPairs, validation: PhotoPairs, out: Pat
 
 
 def _with_steps(recipe: Recipe, pixel: int, adversarial: int) -> Recipe:
-    every = max(pixel // 10, 1)
+    # LPIPS of the validation photographs costs a minute: once, at the end of a stage.
+    every = max(pixel, adversarial)
     return dataclasses.replace(
         recipe,
         validate_every=every,

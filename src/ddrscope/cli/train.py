@@ -25,7 +25,8 @@ guidance=untrained and oracle are to compare with (the latter's weights serve fo
 sees around a patch, whole cells of 8.
 
 --out holds recipe.toml and a folder a stage, pixel/ and adversarial/, each with checkpoint.pt, log.csv, tensorboard/, previews/
-and, when it is done, weights.safetensors, which every command takes as NETWORK. The same command goes on with an interrupted training.
+and weights.safetensors, which every command takes as NETWORK. The same command goes on with an interrupted training; where only the
+small .safetensors files are left, from these.
 Several devices: torchrun --standalone --nproc_per_node 2 -m ddrscope train ... (the batch is shared between them).
 
 \b

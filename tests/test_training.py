@@ -201,6 +201,14 @@ def test_weights_alone_go_on_from_their_step(photos: Path, tmp_path: Path, archi
         Training(tiny(f"architecture={architecture}", "average=0.5", "channels=8"), pairs, pairs, tmp_path)
 
 
+def test_validation_photographs_may_differ_in_size(photos: Path, tmp_path: Path) -> None:
+    for number, size in enumerate(((64, 48), (96, 64))):
+        Image.open(sorted(photos.iterdir())[number]).crop((0, 0, *size)).save(tmp_path / f"{number}.png")
+    Training(tiny("adversarial.steps=0"), PhotoPairs(photos, 4), PhotoPairs([tmp_path], 4), tmp_path / "out").run(lambda _: None)
+    (preview,) = (tmp_path / "out" / "pixel" / "previews").iterdir()
+    assert Image.open(preview).width >= 3 * 96
+
+
 def test_a_training_starts_from_given_weights(photos: Path, tmp_path: Path) -> None:
     pairs = PhotoPairs(photos, 4)
     Training(tiny("adversarial.steps=0"), pairs, pairs, tmp_path / "first").run(lambda _: None)

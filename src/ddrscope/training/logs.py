@@ -54,7 +54,8 @@ class Log:
 
     def preview(self, step: int, rows: Sequence[Sequence[NDArray[np.uint8]]]) -> None:
         """Keep a contact sheet, a row a photograph: enlarged by bicubic, by the network, and the photograph itself."""
-        sheet = np.concatenate([_padded(np.concatenate([_padded(cell) for cell in row], axis=1)) for row in rows])
+        widest = max(cell.shape[1] for row in rows for cell in row)
+        sheet = np.concatenate([_padded(np.concatenate([_padded(cell, widest) for cell in row], axis=1)) for row in rows])
         heading = Image.new("RGB", (sheet.shape[1], HEADING), "white")
         for column, name in enumerate(PREVIEWED):
             ImageDraw.Draw(heading).text((column * sheet.shape[1] // len(PREVIEWED) + GAP, GAP), name, "black", ImageFont.load_default(14))
@@ -69,5 +70,6 @@ class Log:
         self.board.close()
 
 
-def _padded(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.pad(pixels, ((0, GAP), (0, GAP), (0, 0)), constant_values=255)
+def _padded(pixels: NDArray[np.uint8], width: int = 0) -> NDArray[np.uint8]:
+    """With a white gap below and on the right, where it also fills up to ``width``: photographs smaller than the crop differ in size."""
+    return np.pad(pixels, ((0, GAP), (0, max(width - pixels.shape[1], 0) + GAP), (0, 0)), constant_values=255)

@@ -15,7 +15,7 @@ from ddrscope.analysis import analyze
 
 
 class MyNetwork(nn.Module):
-    """Any module that takes pictures (B, 3, H, W) in 0..1 and gives them back enlarged."""
+    """Any module that takes images (B, 3, H, W) in 0..1 and gives them back enlarged."""
 
     scale, channels = 2, 3
 
@@ -26,8 +26,8 @@ class MyNetwork(nn.Module):
         self.tail = nn.Conv2d(16, 3 * 4, 3, padding=1)
         self.shuffle = nn.PixelShuffle(2)
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        features = self.head(pictures)
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        features = self.head(images)
         for block in self.body:
             features = features + block(features)
         return self.shuffle(self.tail(features))
@@ -51,7 +51,9 @@ def main(out: Path) -> None:
         tsne_seeds=1,
     )
     frame = result.to_frame().query("control == ''")
-    print(frame[["layer", "view", "degradation_share", "content_share", "knn_accuracy"]].round(3).to_string(index=False))
+    print(
+        frame[["layer", "view", "degradation_share", "content_share", "knn_accuracy"]].round(3).to_string(index=False)
+    )
     print("page:", result.save(out))
 
 

@@ -29,7 +29,14 @@ class Scanlines(Degradation):
 
 def main() -> None:
     # Registered, it is a text form like any other; chains such as blur:2+scanlines:20 work too.
-    result = analyze("srresnet-wgr", degradations=["clean", "scanlines:10", "scanlines:40"], layers=(), limit=8, crop=64, tsne_seeds=1)
+    result = analyze(
+        "srresnet-wgr",
+        degradations=["clean", "scanlines:10", "scanlines:40"],
+        layers=(),
+        limit=8,
+        crop=64,
+        tsne_seeds=1,
+    )
     for verdict in result.data["verdicts"]:
         print(f"[{verdict['view']}] {verdict['sentence']}")
 

@@ -1,4 +1,4 @@
-"""Enlarge a folder of pictures from Python: python examples/upscale_folder.py [PICTURES] [OUT]
+"""Enlarge a folder of images from Python: python examples/upscale_folder.py [IMAGES] [OUT]
 
 `ddrscope upscale` does more (16 bits, transparency, profiles, comparisons); this is what to start from inside your own program.
 """
@@ -10,17 +10,17 @@ from pathlib import Path
 
 from PIL import Image
 
-from ddrscope.images import bundled_photos, center_crop, find_pictures, read_picture
+from ddrscope.images import bundled_photos, center_crop, find_images, read_image
 from ddrscope.networks import load_network
-from ddrscope.restoration import enlarge
+from ddrscope.upscaling import enlarge
 
 
-def main(pictures: Path | None, out: Path) -> None:
+def main(images: Path | None, out: Path) -> None:
     network = load_network("blind-ddr")
     out.mkdir(parents=True, exist_ok=True)
-    for file in find_pictures([pictures or bundled_photos()])[: None if pictures else 2]:
-        pixels = read_picture(file).pixels
-        if pictures is None:
+    for file in find_images([images or bundled_photos()])[: None if images else 2]:
+        pixels = read_image(file).pixels
+        if images is None:
             pixels = center_crop(pixels, 64)
         large = enlarge(network, pixels, network.scale)
         Image.fromarray(large).save(out / f"{Path(file.name).stem}.png")

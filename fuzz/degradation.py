@@ -7,10 +7,10 @@ import numpy as np
 from support import instrumented, main
 
 with instrumented("ddrscope.degradations"):
-    from ddrscope.degradations import parse_degradation, parse_drawn
+    from ddrscope.degradations import parse_degradation, parse_random_pipeline
 from ddrscope.errors import InputError
 
-PICTURE = np.random.default_rng(1).random((12, 12, 3), dtype=np.float32)
+IMAGE = np.random.default_rng(1).random((12, 12, 3), dtype=np.float32)
 
 
 def target(data: bytes) -> None:
@@ -22,10 +22,10 @@ def target(data: bytes) -> None:
     else:
         assert parse_degradation(pipeline.text) == pipeline
         if len(pipeline.steps) < 4:
-            made = pipeline.apply(PICTURE)
-            assert made.shape == PICTURE.shape and made.min() >= 0 and made.max() <= 1
+            made = pipeline.apply(IMAGE)
+            assert made.shape == IMAGE.shape and made.min() >= 0 and made.max() <= 1
     try:
-        drawn = parse_drawn(text)
+        drawn = parse_random_pipeline(text)
     except InputError:
         return
     one = drawn.draw(np.random.default_rng(len(data)))

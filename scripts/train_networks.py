@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from ddrscope.store import write_json
+from ddrscope.io.files import write_json
 from ddrscope.training import PhotoPairs, Progress, Recipe, Training, make_recipe
 
 # Name, recipe and the share of the time: two SRResNets with their SRGANs, two plain networks.
@@ -66,12 +66,17 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _fitted(recipe: Recipe, photos: PhotoPairs, validation: PhotoPairs, out: Path, seconds: float, device: str) -> Recipe:
+def _fitted(
+    recipe: Recipe, photos: PhotoPairs, validation: PhotoPairs, out: Path, seconds: float, device: str
+) -> Recipe:
     """The recipe with as many steps as fit into ``seconds``; an interrupted training keeps its own."""
     steps_file = out / "steps.json"
     if not steps_file.exists():
         share = PIXEL_SHARE if recipe.adversarial.steps else 1
-        chosen = {"pixel": _steps_in(seconds * share, _step_time(recipe, "pixel", photos, validation, device)), "adversarial": 0}
+        chosen = {
+            "pixel": _steps_in(seconds * share, _step_time(recipe, "pixel", photos, validation, device)),
+            "adversarial": 0,
+        }
         if recipe.adversarial.steps:
             step_time = _step_time(recipe, "adversarial", photos, validation, device)
             chosen["adversarial"] = _steps_in(seconds * (1 - share), step_time)

@@ -13,7 +13,13 @@ from ddrscope.analysis import AnalysisResult, analyze
 from toy_networks import SmallCnn
 
 CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +43,7 @@ def batch() -> Tensor:
 
 @pytest.fixture(scope="session")
 def small_result() -> AnalysisResult:
-    """A real analysis, small: both bundled networks, six pictures, three groups."""
+    """A real analysis, small: both bundled networks, six images, three groups."""
     return analyze(
         degradations=["clean", "blur:2", "blur:4"], limit=6, crop=64, layers=("body.7", "body.15"), tsne_seeds=1
     )

@@ -16,9 +16,9 @@ from playwright.sync_api import Browser
 
 from ddrscope.analysis import AnalysisResult
 from ddrscope.errors import InputError
-from ddrscope.images import UnreadablePicture, read_picture
+from ddrscope.images import UnreadableImage, read_image
 from ddrscope.networks import load_network
-from ddrscope.report import report_html
+from ddrscope.viz import report_html
 
 # What may lie where a file is looked for.
 NO_FILES: dict[str, Callable[[Path], object]] = {
@@ -50,9 +50,9 @@ def png_bytes(values: np.ndarray, size: tuple[int, int] | None = None, extra: by
 
 
 def reason(path: Path, **options: int) -> str:
-    """Why a picture cannot be read, in one line."""
-    with pytest.raises(UnreadablePicture) as caught:
-        read_picture(path, **options)
+    """Why an image cannot be read, in one line."""
+    with pytest.raises(UnreadableImage) as caught:
+        read_image(path, **options)
     assert caught.value.path == path
     assert "\n" not in str(caught.value) and str(path) in str(caught.value)
     return caught.value.reason

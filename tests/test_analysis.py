@@ -13,7 +13,7 @@ from ddrscope.analysis.verdicts import answer, comparisons, verdicts
 from ddrscope.errors import InputError
 from ddrscope.images import bundled_photos
 from ddrscope.networks import Network, load_network, save_network
-from ddrscope.networks.srresnet import SRResNet
+from ddrscope.networks.architectures.srresnet import SRResNet
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,12 @@ def test_controls_show_nothing(whole: AnalysisResult) -> None:
 
 def test_the_same_settings_give_the_same_numbers_whatever_the_threads(small_result: AnalysisResult) -> None:
     again = analyze(
-        degradations=["clean", "blur:2", "blur:4"], limit=6, crop=64, layers=("body.7", "body.15"), tsne_seeds=1, threads=2
+        degradations=["clean", "blur:2", "blur:4"],
+        limit=6,
+        crop=64,
+        layers=("body.7", "body.15"),
+        tsne_seeds=1,
+        threads=2,
     )
     assert _close(again.data["networks"], small_result.data["networks"])
     np.testing.assert_array_equal(again.embedding[["x", "y"]], small_result.embedding[["x", "y"]])
@@ -55,30 +60,34 @@ def write_checkpoint(path: Path, seed: int) -> str:
 
 
 def small_settings(networks: tuple[str, ...], **options: Any) -> AnalysisSettings:
-    return AnalysisSettings(networks, **{"limit": 4, "crop": 32, "layers": (), "views": ("pooled",), "tsne_seeds": 1} | options)
+    return AnalysisSettings(
+        networks, **{"limit": 4, "crop": 32, "layers": (), "views": ("pooled",), "tsne_seeds": 1} | options
+    )
 
 
 def test_a_resumed_run_gives_what_an_unbroken_one_gives(tmp_path: Path) -> None:
     # Crops of one photograph: no neighbours in another, so accuracy and intervals are NaN.
-    settings = small_settings((write_checkpoint(tmp_path / "a.safetensors", 0),), images=(f"{bundled_photos()}/astronaut__*.png",))
+    settings = small_settings(
+        (write_checkpoint(tmp_path / "a.safetensors", 0),), images=(f"{bundled_photos()}/astronaut__*.png",)
+    )
     unbroken, resumed = (Analysis(settings, tmp_path / "parts").run() for _ in range(2))
     assert np.isnan(unbroken.data["networks"][0]["layers"][0]["knn_accuracy"])
     for key in ("networks", "controls", "verdicts"):
         assert _close(resumed.data[key], unbroken.data[key])
 
 
-def test_a_resumed_run_measures_the_weights_and_pictures_that_are_there(tmp_path: Path) -> None:
-    path, pictures = tmp_path / "a.safetensors", tmp_path / "pictures"
-    pictures.mkdir()
+def test_a_resumed_run_measures_the_weights_and_images_that_are_there(tmp_path: Path) -> None:
+    path, images = tmp_path / "a.safetensors", tmp_path / "images"
+    images.mkdir()
     photos = sorted(bundled_photos().glob("*__1.png"))
     for photo in photos[:4]:
-        (pictures / photo.name).symlink_to(photo)
-    settings = small_settings((write_checkpoint(path, 0),), images=(str(pictures),), limit=None)
+        (images / photo.name).symlink_to(photo)
+    settings = small_settings((write_checkpoint(path, 0),), images=(str(images),), limit=None)
     Analysis(settings, tmp_path / "parts").run()
     write_checkpoint(path, 1)
     resumed, unbroken = (Analysis(settings, tmp_path / folder).run().data for folder in ("parts", "fresh"))
     assert _close(resumed["networks"], unbroken["networks"])
-    (pictures / photos[4].name).symlink_to(photos[4])
+    (images / photos[4].name).symlink_to(photos[4])
     assert Analysis(settings, tmp_path / "parts").run().data["networks"][0]["layers"][0]["n"] == 15
 
 
@@ -88,7 +97,9 @@ def test_a_resumed_series_takes_in_a_checkpoint_written_since(tmp_path: Path) ->
         write_checkpoint(tmp_path / f"step-{seed}.safetensors", seed)
     Analysis(settings, tmp_path / "parts").run()
     write_checkpoint(tmp_path / "step-2.safetensors", 2)
-    resumed, again, unbroken = (Analysis(settings, tmp_path / folder).run().data for folder in ("parts", "parts", "fresh"))
+    resumed, again, unbroken = (
+        Analysis(settings, tmp_path / folder).run().data for folder in ("parts", "parts", "fresh")
+    )
     assert [checkpoint["label"] for checkpoint in resumed["series"][0]["checkpoints"]] == ["step-1", "step-2", "step-3"]
     for data in (resumed, again):
         assert _close(data["series"], unbroken["series"]) and _close(data["controls"], unbroken["controls"])
@@ -103,7 +114,7 @@ def _close(one: Any, other: Any) -> bool:
 
 
 class Poisoned(nn.Module):
-    """Gives NaN for dark pictures only."""
+    """Gives NaN for dark images only."""
 
     scale = 1
 
@@ -117,7 +128,7 @@ class Poisoned(nn.Module):
         return self.last(features / (x.mean(dim=(1, 2, 3), keepdim=True) > 0.05))
 
 
-def test_nan_features_name_layer_picture_and_degradation() -> None:
+def test_nan_features_name_layer_image_and_degradation() -> None:
     network = network_from_poisoned()
     with pytest.raises(InputError, match=r"last:input: the features of \S+ under brightness:-255"):
         analyze(network, degradations=["clean", "brightness:-255"], limit=5, crop=64, layers=())
@@ -149,7 +160,12 @@ def test_the_rule_of_the_verdict(degradation: tuple[float, float], content: tupl
 
 def test_networks_whose_intervals_overlap_are_not_told_apart() -> None:
     def entry(name: str, value: float) -> dict[str, Any]:
-        row = {"view": "pooled", "degradation_share": value, "degradation_share_low": value - 0.1, "degradation_share_high": value + 0.1}
+        row = {
+            "view": "pooled",
+            "degradation_share": value,
+            "degradation_share_low": value - 0.1,
+            "degradation_share_high": value + 0.1,
+        }
         return {"name": name, "layers": [row]}
 
     [found] = comparisons([entry("a", 0.3), entry("b", 0.8), entry("c", 0.75)], balanced=True)

@@ -27,7 +27,11 @@ def cells(body: str, head: str) -> list[list[str]]:
 @pytest.mark.parametrize("name", bundled_names())
 def test_a_network_has_a_card_that_the_hub_can_read(name: str) -> None:
     card = hub.ModelCard.load(bundled_path(name).with_suffix(".md"))
-    assert (card.data.library_name, card.data.pipeline_tag, card.data.license) == ("ddrscope", "image-to-image", "apache-2.0")
+    assert (card.data.library_name, card.data.pipeline_tag, card.data.license) == (
+        "ddrscope",
+        "image-to-image",
+        "apache-2.0",
+    )
     assert card.data.model_name == name and card.data.datasets and card.data.tags
     with safe_open(bundled_path(name), framework="pt") as file:
         assert json.loads(file.metadata()["recipe"])["scale"] == int(re.findall(r"x(\d)", card.text)[0])
@@ -63,7 +67,11 @@ def test_the_photographs_have_a_card_with_the_licence_of_each() -> None:
     assert table.keys() == {row["photograph"] for row in rows}
     for row in rows:
         crops, author, licence, source = table[row["photograph"]]
-        assert author == row["author"] and licence == f"[{row['licence']}]({row['licence_url']})" and row["source_file"] in source
+        assert (
+            author == row["author"]
+            and licence == f"[{row['licence']}]({row['licence_url']})"
+            and row["source_file"] in source
+        )
         assert int(crops) == sum(other["photograph"] == row["photograph"] for other in rows)
 
 
@@ -77,4 +85,6 @@ def test_the_identifier_has_a_card_of_the_very_file() -> None:
     benchmark = Path(__file__).parents[1] / "docs" / "identification" / "benchmark.json"
     measures = json.loads(benchmark.read_text())["ddr"]["as_bundled"]
     said = [one.metric_value for one in card.data.eval_results]
-    assert said == [pytest.approx(one["value"], abs=6e-4) for key, one in measures.items() if key != "called_clean_by_level"]
+    assert said == [
+        pytest.approx(one["value"], abs=6e-4) for key, one in measures.items() if key != "called_clean_by_level"
+    ]

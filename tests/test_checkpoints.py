@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ddrscope.networks import SRResNet, load_network, random_twin, save_network
+from ddrscope.networks import SRResNet, load_network, reinitialized_copy, save_network
 from forged import refusal
 
 BATCH = torch.rand(1, 3, 8, 9, generator=torch.Generator().manual_seed(5))
@@ -121,13 +121,13 @@ def test_spandrel_architectures(tmp_path, architecture):
     with torch.inference_mode():
         torch.testing.assert_close(network(batch), original(batch).clamp(0, 1), atol=1e-5, rtol=1e-4)
     assert network(BATCH).shape == (1, 3, 8 * scale, 9 * scale)
-    twin = random_twin(network, 1)
+    twin = reinitialized_copy(network, 1)
     assert not torch.equal(twin(batch), network(batch))
     if architecture == "ESRGAN":
         assert network.layers == ("model.1.sub.0", "model.1.sub.1", "model.1", "model.10:input")
 
 
-def test_networks_that_want_more_than_a_picture_are_refused(tmp_path):
+def test_networks_that_want_more_than_a_image_are_refused(tmp_path):
     from spandrel.architectures.DRUNet import DRUNet
 
     torch.save(DRUNet(in_nc=4, out_nc=3, nc=[8, 8, 8, 8], nb=2).state_dict(), tmp_path / "net.pth")

@@ -22,10 +22,10 @@ from PIL import Image
 from ddrscope import cli
 from ddrscope.analysis.result import EMBEDDING_COLUMNS
 from ddrscope.cli.app import COMMANDS, app, repeat_options
-from ddrscope.cli.common import settle_precision
+from ddrscope.cli.common import resolve_precision
 from ddrscope.features import execution
 from ddrscope.images import bundled_photos
-from ddrscope.store import RunFolder
+from ddrscope.io.run_directory import RunDirectory
 
 DDRSCOPE = [str(Path(sys.executable).with_name("ddrscope"))]
 QUICK = ["--limit", "6", "--crop", "64", "--layers", "body.15", "--tsne-seeds", "1"]
@@ -33,13 +33,27 @@ QUICK = ["--limit", "6", "--crop", "64", "--layers", "body.15", "--tsne-seeds", 
 
 def run(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run([*DDRSCOPE, *map(str, words)], capture_output=True, text=True, cwd=cwd, env=environment, timeout=300)
+    return subprocess.run(
+        [*DDRSCOPE, *map(str, words)], capture_output=True, text=True, cwd=cwd, env=environment, timeout=300
+    )
 
 
 @pytest.fixture(scope="module")
 def analysis(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     out = tmp_path_factory.mktemp("analysis") / "out"
-    done = run("analyze", "srresnet-wogr", "srresnet-wgr", "--degrade", "clean", "blur:2", "blur:4", *QUICK, "--json", "--out", out)
+    done = run(
+        "analyze",
+        "srresnet-wogr",
+        "srresnet-wgr",
+        "--degrade",
+        "clean",
+        "blur:2",
+        "blur:4",
+        *QUICK,
+        "--json",
+        "--out",
+        out,
+    )
     return out, done
 
 
@@ -54,7 +68,15 @@ def test_analyze_writes_what_the_contract_says(analysis: tuple[Path, subprocess.
     layers = [(row["layer"], row["view"]) for row in data["networks"][0]["layers"]]
     assert layers == [(layer, view) for layer in ("body.15", "conv_last:input") for view in ("flattened", "pooled")]
     row = data["networks"][0]["layers"][-1]
-    for measure in ("chi_pca", "chi_tsne", "chi_content_pca", "degradation_share", "content_share", "interaction_share", "knn_accuracy"):
+    for measure in (
+        "chi_pca",
+        "chi_tsne",
+        "chi_content_pca",
+        "degradation_share",
+        "content_share",
+        "interaction_share",
+        "knn_accuracy",
+    ):
         assert {measure, f"{measure}_low", f"{measure}_high"} <= row.keys()
     assert row["n"] == 18 and row["k"] == 3 and 0 < row["p_value"] <= 1
     assert row["degradation_share"] + row["content_share"] + row["interaction_share"] == pytest.approx(1)
@@ -106,18 +128,33 @@ def test_degrading_to_files_and_comparing_the_folders_gives_the_numbers_of_degra
     memory = run(*common, "--images", photos, "--degrade", "clean", "noise:20", "--out", tmp_path / "memory")
     files = run(*common, "--set", f"a={tmp_path / 'a'}", f"b={tmp_path / 'b'}", "--out", tmp_path / "files")
     assert memory.returncode == files.returncode == 0, memory.stderr + files.stderr
-    one, other = (json.loads((tmp_path / name / "analysis.json").read_text())["networks"][0]["layers"] for name in ("memory", "files"))
+    one, other = (
+        json.loads((tmp_path / name / "analysis.json").read_text())["networks"][0]["layers"]
+        for name in ("memory", "files")
+    )
     for key in ("chi_pca", "degradation_share", "content_share"):
         assert [row[key] for row in one] == pytest.approx([row[key] for row in other], rel=1e-6)
 
 
-def test_sets_of_different_pictures_have_no_shares(tmp_path: Path) -> None:
+def test_sets_of_different_images_have_no_shares(tmp_path: Path) -> None:
     for index, path in enumerate(sorted(bundled_photos().glob("*__1.png"))[:8]):
         folder = tmp_path / ("a" if index % 2 else "b")
         folder.mkdir(exist_ok=True)
         Image.open(path).resize((32, 32)).save(folder / path.name)
     sets = ["--set", f"a={tmp_path / 'a'}", "--set", f"b={tmp_path / 'b'}"]
-    done = run("analyze", "srresnet-wgr", *sets, "--crop", 64, "--layers", "body.15", "--tsne-seeds", 1, "--out", tmp_path / "out")
+    done = run(
+        "analyze",
+        "srresnet-wgr",
+        *sets,
+        "--crop",
+        64,
+        "--layers",
+        "body.15",
+        "--tsne-seeds",
+        1,
+        "--out",
+        tmp_path / "out",
+    )
     assert done.returncode == 0, done.stderr
     data = json.loads((tmp_path / "out" / "analysis.json").read_text())
     assert not data["balanced"] and data["networks"][0]["layers"][-1]["degradation_share"] is None
@@ -138,9 +175,11 @@ def test_an_image_missing_from_one_set_is_left_out_of_all(tmp_path: Path) -> Non
         (tmp_path / name / lost.name).unlink()
     assert run(*words, "--out", tmp_path / "expected").returncode == 0
     found, expected = (json.loads((tmp_path / name / "analysis.json").read_text()) for name in ("out", "expected"))
-    assert found["balanced"] and found["pictures"] == 6 and any(lost.stem in note for note in found["notes"])
+    assert found["balanced"] and found["images"] == 6 and any(lost.stem in note for note in found["notes"])
     one, other = (data["networks"][0]["layers"][0] for data in (found, expected))
-    assert [one[key] for key in ("chi_pca", "degradation_share")] == pytest.approx([other[key] for key in ("chi_pca", "degradation_share")])
+    assert [one[key] for key in ("chi_pca", "degradation_share")] == pytest.approx(
+        [other[key] for key in ("chi_pca", "degradation_share")]
+    )
 
 
 def test_series_over_checkpoints(tmp_path: Path) -> None:
@@ -179,7 +218,9 @@ def test_features_for_other_tools(tmp_path: Path) -> None:
 def test_an_interrupted_run_is_resumed(tmp_path: Path) -> None:
     out = tmp_path / "out"
     words = ["analyze", "srresnet-wgr", "srresnet-wogr", *QUICK, "--out", str(out)]
-    process = subprocess.Popen([*DDRSCOPE, *words], stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    process = subprocess.Popen(
+        [*DDRSCOPE, *words], stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
     parts = out / "parts"
     deadline = time.monotonic() + 240
     while not (parts.is_dir() and list(parts.glob("network-0.*.json"))) and time.monotonic() < deadline:
@@ -202,7 +243,9 @@ def test_an_interrupted_run_is_resumed(tmp_path: Path) -> None:
 def test_interrupted_where_nothing_is_resumed_it_says_what_does_work(tmp_path: Path) -> None:
     out = tmp_path / "out"
     words = ["degrade", str(bundled_photos()), "--degrade", "lens_blur:50", "--out", str(out)]
-    process = subprocess.Popen([*DDRSCOPE, *words], stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    process = subprocess.Popen(
+        [*DDRSCOPE, *words], stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
     deadline = time.monotonic() + 120
     while not list(out.glob("*.png")) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -217,12 +260,15 @@ def test_interrupted_where_nothing_is_resumed_it_says_what_does_work(tmp_path: P
 BAD = [
     (["generalize", "srresnet-wgr", "--out", "nothing"], "nothing to score"),
     (["generalize", "srresnet-wgr", "--degrade", "blur:2", "--out", "few"], "too few for 300 principal components"),
-    (["generalize", "srresnet-wgr", "--degrade", "blur:2", "--images", "broken", "--out", "broken-set"], "a.png: not a PNG"),
+    (
+        ["generalize", "srresnet-wgr", "--degrade", "blur:2", "--images", "broken", "--out", "broken-set"],
+        "a.png: not a PNG",
+    ),
     ("generalize nan.pth --degrade blur:2 --patch 64 --patches 40 --components 20 --out nan".split(), "not finite"),
     (["generalize", "srresnet-wgr", "--suite", "pie", "--out", "suite"], "bundled are pies"),
     (["analyze", "--images", "nowhere"], "no such file or folder: nowhere"),
-    (["analyze", "--images", "empty"], "no pictures in empty"),
-    (["analyze", "--images", "broken"], "no picture can be read"),
+    (["analyze", "--images", "empty"], "no images in empty"),
+    (["analyze", "--images", "broken"], "no image can be read"),
     (["analyze", "--images", "small"], "smaller than --crop 128"),
     (["analyze", "--crop", "126"], "no multiple of the network's scale 4"),
     (["analyze", "--layers", "bodi.15"], "body.15"),
@@ -259,11 +305,14 @@ BAD = [
     (["train", "compact", "pixel.stpes=3"], "did you mean 'steps'"),
     (["train", "missing.toml"], "missing.toml cannot be read"),
     (["train", "compact", "--images", "small", "--val", "small"], "train needs --out"),
-    (["train", "compact", "--images", "empty", "--val", "small", "--out", "t"], "no pictures in empty"),
+    (["train", "compact", "--images", "empty", "--val", "small", "--out", "t"], "no images in empty"),
     (["train", "compact", "--images", "nowhere", "--val", "small", "--out", "t"], "no such file or folder: nowhere"),
     (["train", "compact", "--images", "broken", "--val", "small", "--out", "t"], "a.png"),
     (["study", "--images", "small", "--val", "small", "--test", "small", "--out", "s"], "smaller than the crop of 128"),
-    (["study", "adversarial.steps=0", "--images", "a", "--val", "b", "--test", "c", "--out", "s2"], "no adversarial stage"),
+    (
+        ["study", "adversarial.steps=0", "--images", "a", "--val", "b", "--test", "c", "--out", "s2"],
+        "no adversarial stage",
+    ),
     (["models", "show", "nothing"], "no network is called"),
 ]
 
@@ -273,7 +322,7 @@ def bad_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bad")
     for name in ("empty", "broken", "small"):
         (folder / name).mkdir()
-    (folder / "broken" / "a.png").write_bytes(b"no picture")
+    (folder / "broken" / "a.png").write_bytes(b"no image")
     Image.new("RGB", (40, 40)).save(folder / "small" / "a.png")
     (folder / "notes.txt").write_text("mine")
     (folder / "text.pth").write_text("hello")
@@ -318,7 +367,12 @@ def test_help_lists_every_command_without_waiting_for_pytorch() -> None:
     code = "import sys; from ddrscope.cli import _run; code = _run(['--help'], False); assert 'torch' not in sys.modules; sys.exit(code)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    modules = {path.stem.replace("_", "-") for path in Path(cli.__file__).parent.glob("*.py")} - {"--init--", "app", "common", "completion"}
+    modules = {path.stem.replace("_", "-") for path in Path(cli.__file__).parent.glob("*.py")} - {
+        "--init--",
+        "app",
+        "common",
+        "completion",
+    }
     for name in modules:
         assert re.search(rf"^  {name} +[A-Z].*[.?]$", done.stdout, re.MULTILINE), name
         assert "Usage:" in run(name, "--help").stdout
@@ -326,7 +380,7 @@ def test_help_lists_every_command_without_waiting_for_pytorch() -> None:
     assert nothing.returncode == 2 and "  layers " in nothing.stderr
 
 
-def test_one_picture_is_identified_without_waiting_for_pandas_and_scikit_learn() -> None:
+def test_one_image_is_identified_without_waiting_for_pandas_and_scikit_learn() -> None:
     code = "import sys, ddrscope.cli.identify; print({'pandas', 'scipy', 'sklearn', 'matplotlib'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
 
@@ -336,19 +390,30 @@ def test_a_run_goes_on_in_the_precision_it_was_begun_in(
     begun: str, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(execution, "is_bfloat16_faster", lambda device: other == "bfloat16")
-    with RunFolder(tmp_path / "run", {"precision": begun}):
+    with RunDirectory(tmp_path / "run", {"precision": begun}):
         pass
-    assert settle_precision("auto", "cpu", tmp_path / "run") == begun
-    assert settle_precision("auto", "cpu", tmp_path / "none") == settle_precision("auto", "cpu", None) == other
+    assert resolve_precision("auto", "cpu", tmp_path / "run") == begun
+    assert resolve_precision("auto", "cpu", tmp_path / "none") == resolve_precision("auto", "cpu", None) == other
     # What was asked for is refused by the run's folder, not changed.
-    assert settle_precision(other, "cpu", tmp_path / "run") == other
+    assert resolve_precision(other, "cpu", tmp_path / "run") == other
 
 
 @pytest.mark.parametrize("begun", ["float32", "bfloat16"])
 def test_features_go_on_in_the_precision_they_were_begun_in(begun: str, tmp_path: Path) -> None:
     out = tmp_path / "features.parquet"
-    words = ["features", "srgan-wgr", "--images", str(bundled_photos() / "c*.png"), "--crop", "64", "--layer", "body.0", "--view", "pooled"]
-    stopped = "from ddrscope import cli; from ddrscope.cli import common; common.make_shards = lambda *_: 1 / 0; cli.main({})"
+    words = [
+        "features",
+        "srgan-wgr",
+        "--images",
+        str(bundled_photos() / "c*.png"),
+        "--crop",
+        "64",
+        "--layer",
+        "body.0",
+        "--view",
+        "pooled",
+    ]
+    stopped = "from ddrscope import cli; from ddrscope.cli import common; common.process_shards = lambda *_: 1 / 0; cli.main({})"
     begin = [*words, "--out", str(out), "--precision", begun]
     assert subprocess.run([sys.executable, "-c", stopped.format(begin)], capture_output=True).returncode
     # One of the two is not what auto is here.

@@ -24,12 +24,12 @@ COUNT = 70
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("pictures")
+    place = tmp_path_factory.mktemp("images")
     photo = np.asarray(Image.open(bundled_photos() / "astronaut__1.png"))
     for number in range(COUNT - 1):
         top, left = 2 * number, 190 - 2 * number
         Image.fromarray(photo[top : top + 48, left : left + 48]).save(place / f"{number:03d}.png")
-    (place / "broken.png").write_bytes(b"no picture")
+    (place / "broken.png").write_bytes(b"no image")
     return place
 
 
@@ -73,7 +73,20 @@ def test_a_node_dies_and_the_rows_are_the_same(cluster, folder: Path, tmp_path: 
 
 
 def test_features_from_a_cluster(cluster, folder: Path, tmp_path: Path) -> None:
-    common = ["features", "srgan-wgr", "--images", folder, "--crop", 48, "--layer", "body.3", "--view", "pooled", "--precision", "float32"]
+    common = [
+        "features",
+        "srgan-wgr",
+        "--images",
+        folder,
+        "--crop",
+        48,
+        "--layer",
+        "body.3",
+        "--view",
+        "pooled",
+        "--precision",
+        "float32",
+    ]
     assert run(*common, "--out", tmp_path / "alone.npy", "--threads", 1).returncode == 0
     done = run(*common, "--out", tmp_path / "shared.npy", "--cluster", cluster.address)
     assert done.returncode == 0, done.stderr
@@ -86,7 +99,9 @@ def test_scores_from_a_cluster(cluster, tmp_path: Path) -> None:
     assert run(*common, "--out", tmp_path / "alone", "--threads", 1).returncode == 0
     done = run(*common, "--out", tmp_path / "shared", "--cluster", cluster.address)
     assert done.returncode == 0, done.stderr
-    one, other = (json.loads((tmp_path / name / "generalization.json").read_text())["scores"] for name in ("alone", "shared"))
+    one, other = (
+        json.loads((tmp_path / name / "generalization.json").read_text())["scores"] for name in ("alone", "shared")
+    )
     for key in ("srga", "srga_low", "srga_high", "sigma", "psnr"):
         assert [row[key] for row in other] == pytest.approx([row[key] for row in one], abs=1e-6), key
 

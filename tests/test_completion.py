@@ -17,10 +17,14 @@ from ddrscope.networks import network_names
 
 DDRSCOPE = str(Path(sys.executable).with_name("ddrscope"))
 # The command, unless it imported PyTorch on the way.
-QUICKLY = "import sys; from ddrscope.cli import main\ntry: main([])\nfinally: print('torch' in sys.modules, file=sys.stderr)"
+QUICKLY = (
+    "import sys; from ddrscope.cli import main\ntry: main([])\nfinally: print('torch' in sys.modules, file=sys.stderr)"
+)
 
 
-def complete(line: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, colons: bool = True) -> list[str]:
+def complete(
+    line: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, colons: bool = True
+) -> list[str]:
     """What Tab offers at the end of ``line`` in bash, which cuts words at colons; in this process."""
     words = (line.replace(":", " : ") if colons else line).split() + ([""] if line.endswith((" ", ":")) else [])
     monkeypatch.setenv("COMP_WORDS", "\n".join(words))
@@ -67,13 +71,18 @@ def test_the_real_command_completes_without_pytorch_in_bash_and_zsh() -> None:
         ("zsh", {"_TYPER_COMPLETE_ARGS": "ddrscope analyze --degrade clean moti"}),
     ):
         environment = os.environ | variables | {"_DDRSCOPE_COMPLETE": f"complete_{shell}"}
-        done = subprocess.run([sys.executable, "-c", QUICKLY], env=environment, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(
+            [sys.executable, "-c", QUICKLY], env=environment, capture_output=True, text=True, timeout=300
+        )
         assert (done.returncode, done.stderr.strip()) == (0, "False"), done.stderr
         assert "motion_blur" in done.stdout
     # What --show-completion prints where it finds bash above itself.
     environment = os.environ | {"_DDRSCOPE_COMPLETE": "source_bash"}
     script = subprocess.run([DDRSCOPE], env=environment, capture_output=True, text=True, timeout=300).stdout
-    assert "_DDRSCOPE_COMPLETE=complete_bash" in script and "complete -o default -F _ddrscope_completion ddrscope" in script
+    assert (
+        "_DDRSCOPE_COMPLETE=complete_bash" in script
+        and "complete -o default -F _ddrscope_completion ddrscope" in script
+    )
     # Bash itself accepts it.
     subprocess.run(["bash", "-n", "-c", script], check=True)
 

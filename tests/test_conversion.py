@@ -29,7 +29,9 @@ def expected(module: SRResNet) -> torch.Tensor:
         return module(BATCH)
 
 
-@pytest.mark.parametrize("name", ["net.pth", "net.ckpt", "net.safetensors", "pytorch_model.bin", "net.pth.tar", "net.pkl", "net"])
+@pytest.mark.parametrize(
+    "name", ["net.pth", "net.ckpt", "net.safetensors", "pytorch_model.bin", "net.pth.tar", "net.pkl", "net"]
+)
 @pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors"])
 def test_a_checkpoint_is_read_by_its_content(tmp_path: Path, module: SRResNet, name: str, kind: str) -> None:
     path = tmp_path / name
@@ -69,7 +71,9 @@ CONTENTS = {
 
 @pytest.mark.parametrize("content", CONTENTS)
 @pytest.mark.parametrize("zipped", [True, False])
-def test_the_advice_for_more_than_weights_works(tmp_path: Path, monkeypatch, module: SRResNet, content: str, zipped: bool) -> None:
+def test_the_advice_for_more_than_weights_works(
+    tmp_path: Path, monkeypatch, module: SRResNet, content: str, zipped: bool
+) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save(CONTENTS[content](module), "net.pth", _use_new_zipfile_serialization=zipped)
     message = refusal(Path("net.pth"))

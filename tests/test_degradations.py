@@ -107,11 +107,11 @@ def test_speckle_is_proportional_to_the_value(value: float) -> None:
 @pytest.mark.parametrize(
     ("text", "save"),
     [
-        ("jpeg:30", lambda picture, file: picture.save(file, "JPEG", quality=30)),
-        ("webp:30", lambda picture, file: picture.save(file, "WEBP", quality=30)),
+        ("jpeg:30", lambda image, file: image.save(file, "JPEG", quality=30)),
+        ("webp:30", lambda image, file: image.save(file, "WEBP", quality=30)),
         (
             "jpeg2000:40",
-            lambda picture, file: picture.save(file, "JPEG2000", quality_layers=[40], irreversible=True),
+            lambda image, file: image.save(file, "JPEG2000", quality_layers=[40], irreversible=True),
         ),
     ],
 )
@@ -136,7 +136,7 @@ def test_compression_of_other_channel_counts_is_per_channel(photo: np.ndarray, t
     np.testing.assert_array_equal(degrade(text, two), np.concatenate(grey, axis=2))
 
 
-def test_a_picture_too_large_for_the_format_is_refused() -> None:
+def test_a_image_too_large_for_the_format_is_refused() -> None:
     with pytest.raises(InputError, match="WEBP holds at most 16383 pixels per side"):
         degrade("webp:50", np.zeros((1, 16_384, 3), dtype=np.float32))
 
@@ -151,9 +151,9 @@ def test_resampling_shrinks_and_enlarges(photo: np.ndarray) -> None:
 
 @pytest.mark.parametrize("factor", [0.0, 0.4, 1.7])
 def test_contrast_and_saturation_agree_with_pillow(photo: np.ndarray, factor: float) -> None:
-    picture = Image.fromarray(np.rint(photo * 255).astype(np.uint8))
+    image = Image.fromarray(np.rint(photo * 255).astype(np.uint8))
     for family, enhancer in (("contrast", ImageEnhance.Contrast), ("saturation", ImageEnhance.Color)):
-        expected = as_float(np.asarray(enhancer(picture).enhance(factor)))
+        expected = as_float(np.asarray(enhancer(image).enhance(factor)))
         # Pillow rounds the grey and truncates the result: 2 levels, more where the factor multiplies them.
         np.testing.assert_allclose(degrade(f"{family}:{factor}", photo), expected, atol=2.5 / 255)
 
@@ -164,7 +164,7 @@ def test_brightness_is_an_offset(photo: np.ndarray) -> None:
 
 @pytest.mark.parametrize("family", COLOR_ONLY)
 def test_damage_to_colour_needs_colour(family: str) -> None:
-    with pytest.raises(InputError, match=f"'{LADDERS[family][1]}' needs an RGB picture, not 1 channel"):
+    with pytest.raises(InputError, match=f"'{LADDERS[family][1]}' needs an RGB image, not 1 channel"):
         degrade(LADDERS[family][1], flat(0.5)[..., :1])
 
 
@@ -216,7 +216,9 @@ def test_hsv_saturation_agrees_with_scikit_image(photo: np.ndarray, factor: floa
 def test_chroma_and_color_diffusion_in_cielab(photo: np.ndarray) -> None:
     paler = skimage.color.rgb2lab(degrade("chroma:0.5", photo))
     before = skimage.color.rgb2lab(photo)
-    assert np.allclose(paler[..., 0], before[..., 0], atol=0.1) and np.allclose(paler[..., 1:], before[..., 1:] / 2, atol=0.2)
+    assert np.allclose(paler[..., 0], before[..., 0], atol=0.1) and np.allclose(
+        paler[..., 1:], before[..., 1:] / 2, atol=0.2
+    )
     # Colours that are the same everywhere only get stronger.
     tinted = np.tile(np.float32([0.5, 0.45, 0.4]), (64, 64, 1))
     stronger = skimage.color.rgb2lab(degrade("color_diffusion:2", tinted))
@@ -227,7 +229,9 @@ def test_chroma_and_color_diffusion_in_cielab(photo: np.ndarray) -> None:
 
 def test_color_shift_moves_green_only_and_only_at_edges(photo: np.ndarray) -> None:
     shifted = degrade("color_shift:6", photo)
-    assert np.array_equal(shifted[..., [0, 2]], photo[..., [0, 2]]) and not np.array_equal(shifted[..., 1], photo[..., 1])
+    assert np.array_equal(shifted[..., [0, 2]], photo[..., [0, 2]]) and not np.array_equal(
+        shifted[..., 1], photo[..., 1]
+    )
     step = np.zeros((128, 128, 3), np.float32)
     step[:, 64:] = 1
     moved = np.abs(degrade("color_shift:6", step) - step)[..., 1].max(axis=0)
@@ -261,7 +265,11 @@ def test_brighten_and_darken_are_parabolas(photo: np.ndarray, level: float) -> N
 def test_contrast_curve_goes_through_its_points_and_tonal_range_is_a_line() -> None:
     for level in (-0.6, 0.3):
         tones = np.float32([0, 0.3, 0.5, 0.7, 1])[None, :, None]
-        assert np.allclose(degrade(f"contrast_curve:{level}", tones).ravel(), [0, 0.25 - level / 4, 0.5, 0.75 + level / 4, 1], atol=1e-6)
+        assert np.allclose(
+            degrade(f"contrast_curve:{level}", tones).ravel(),
+            [0, 0.25 - level / 4, 0.5, 0.75 + level / 4, 1],
+            atol=1e-6,
+        )
     assert np.allclose(degrade("tonal_range:0.2", np.float32([0, 0.5, 1])[None, :, None]).ravel(), [0.4, 0.5, 0.6])
 
 

@@ -12,7 +12,10 @@ from ddrscope.images import bundled_photos
 
 @pytest.fixture(scope="module")
 def photos() -> list[np.ndarray]:
-    return [np.asarray(Image.open(path).convert("RGB"), np.float32) / 255 for path in sorted(bundled_photos().glob("*__1.png"))]
+    return [
+        np.asarray(Image.open(path).convert("RGB"), np.float32) / 255
+        for path in sorted(bundled_photos().glob("*__1.png"))
+    ]
 
 
 def test_the_suite_has_the_shape_of_the_table() -> None:
@@ -22,7 +25,7 @@ def test_the_suite_has_the_shape_of_the_table() -> None:
 
 
 @pytest.mark.parametrize("distortion", DISTORTIONS, ids=[distortion.name for distortion in DISTORTIONS])
-def test_every_level_changes_pictures_more_than_the_one_before(distortion: Distortion, photos: list[np.ndarray]) -> None:
+def test_every_level_changes_images_more_than_the_one_before(distortion: Distortion, photos: list[np.ndarray]) -> None:
     assert len(distortion.levels) == LEVELS
     directions = len(distortion.levels[0])
     for direction in range(directions):

@@ -16,8 +16,8 @@ from matplotlib import font_manager
 from PIL import Image
 
 from ddrscope.analysis import analyze
-from ddrscope.drawing import Figure, plain
 from ddrscope.generalization import generalize
+from ddrscope.viz.fonts import Figure, plain
 
 # Japanese; an emoji; a character of no script; a formula's dollars.
 NAMES = ["日本語", "\U0001f600", "\U000f0000", "$x^{2$"]
@@ -27,7 +27,9 @@ def drawn(figure: Figure, kind: str) -> bytes:
     stream = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        figure.savefig(stream, format=kind, metadata={"Date" if kind == "svg" else "CreationDate": None} if kind != "png" else None)
+        figure.savefig(
+            stream, format=kind, metadata={"Date" if kind == "svg" else "CreationDate": None} if kind != "png" else None
+        )
     return stream.getvalue()
 
 
@@ -85,7 +87,9 @@ def test_commands_with_a_japanese_file_say_nothing_of_fonts(tmp_path: Path) -> N
         command = [sys.executable, "-m", "ddrscope", *words]
         done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300)
         assert done.returncode == 0 and "Warning" not in done.stderr and "lyph" not in done.stderr, done.stderr
-    assert (tmp_path / "maps" / "日本語.png.png").is_file() and (tmp_path / "large" / "compare" / "日本語.png").is_file()
+    assert (tmp_path / "maps" / "日本語.png.png").is_file() and (
+        tmp_path / "large" / "compare" / "日本語.png"
+    ).is_file()
 
 
 def test_results_with_japanese_sets_and_networks_say_nothing_of_fonts(tmp_path: Path) -> None:
@@ -97,5 +101,9 @@ def test_results_with_japanese_sets_and_networks_say_nothing_of_fonts(tmp_path: 
     sets = {name: tmp_path / name for name in ("写真", "画像")}
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*[Gg]lyph.*")
-        analyze("srresnet-wgr", sets=sets, crop=64, layers=("body.0",), views=("pooled",), tsne_seeds=1).save(tmp_path / "look")
-        generalize("srresnet-wgr", sets=sets, reference="写真", patches=8, patch=32, components=1, resamples=3).save(tmp_path / "scores")
+        analyze("srresnet-wgr", sets=sets, crop=64, layers=("body.0",), views=("pooled",), tsne_seeds=1).save(
+            tmp_path / "look"
+        )
+        generalize("srresnet-wgr", sets=sets, reference="写真", patches=8, patch=32, components=1, resamples=3).save(
+            tmp_path / "scores"
+        )

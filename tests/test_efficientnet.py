@@ -11,10 +11,10 @@ from skimage import data
 from torch.nn import functional
 
 from ddrscope.analysis import AnalysisSettings, analyze
-from ddrscope.analysis.samples import make_samples
+from ddrscope.analysis.input_rows import make_samples
 from ddrscope.errors import InputError
 from ddrscope.features import capture, collect_features
-from ddrscope.networks import list_networks, load_network, random_twin
+from ddrscope.networks import list_networks, load_network, reinitialized_copy
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +30,11 @@ def test_it_is_the_published_network(network) -> None:
 
 # Cats; espresso or cup; of the rocket on its pad the network sees the tower first (540, drilling platform), the missile third.
 @pytest.mark.parametrize(
-    "picture, classes, among",
+    "image, classes, among",
     [("chelsea", range(281, 286), 1), ("coffee", (967, 968), 1), ("rocket", (657,), 3)],
 )
-def test_it_names_real_photographs(network, picture: str, classes: tuple[int, ...], among: int) -> None:
-    pixels = torch.from_numpy(getattr(data, picture)() / np.float32(255)).permute(2, 0, 1)[None]
+def test_it_names_real_photographs(network, image: str, classes: tuple[int, ...], among: int) -> None:
+    pixels = torch.from_numpy(getattr(data, image)() / np.float32(255)).permute(2, 0, 1)[None]
     likeliest = network(pixels)[0].topk(among).indices.tolist()
     assert set(likeliest) & set(classes), likeliest
 
@@ -46,8 +46,12 @@ def test_against_the_published_formula(network) -> None:
 
     def convolve(x, convolution, norm, stride=1, groups=1):
         weight = state[f"{convolution}.weight"]
-        x = functional.conv2d(functional.pad(x, paddings[weight.shape[-1], stride] * 2), weight, stride=stride, groups=groups)
-        mean, variance, gain, shift = (state[f"{norm}.{kind}"] for kind in ("running_mean", "running_var", "weight", "bias"))
+        x = functional.conv2d(
+            functional.pad(x, paddings[weight.shape[-1], stride] * 2), weight, stride=stride, groups=groups
+        )
+        mean, variance, gain, shift = (
+            state[f"{norm}.{kind}"] for kind in ("running_mean", "running_var", "weight", "bias")
+        )
         return functional.batch_norm(x, mean, variance, gain, shift, eps=0.001)
 
     # Stride and whether the input is added, of the sixteen blocks.
@@ -67,13 +71,15 @@ def test_against_the_published_formula(network) -> None:
     captured = capture(network.module, batch, network.layers)
     assert list(captured) == list(expected)
     for layer, tensor in captured.items():
-        torch.testing.assert_close(tensor, expected[layer], atol=2e-4, rtol=1e-4, msg=lambda text, layer=layer: f"{layer}: {text}")
+        torch.testing.assert_close(
+            tensor, expected[layer], atol=2e-4, rtol=1e-4, msg=lambda text, layer=layer: f"{layer}: {text}"
+        )
     logits = functional.linear(pooled, state["_fc.weight"], state["_fc.bias"])
     torch.testing.assert_close(network(batch), logits, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("size", [(128, 128), (451, 300)])
-def test_pictures_are_resized_as_pillow_does_it(network, size: tuple[int, int]) -> None:
+def test_images_are_resized_as_pillow_does_it(network, size: tuple[int, int]) -> None:
     plane = np.random.default_rng(0).random(size, dtype=np.float32)
     expected = np.asarray(Image.fromarray(plane).resize((224, 224), Image.Resampling.BICUBIC))
     batch = torch.from_numpy(plane).expand(1, 3, *size)
@@ -81,17 +87,23 @@ def test_pictures_are_resized_as_pillow_does_it(network, size: tuple[int, int]) 
     np.testing.assert_allclose((entered[0, 0] * 128 + 127) / 255, expected, atol=1e-4)
 
 
-def test_beside_a_network_of_another_scale_each_gets_pictures_of_its_own(tmp_path: Path) -> None:
+def test_beside_a_network_of_another_scale_each_gets_images_of_its_own(tmp_path: Path) -> None:
     for name in ("chelsea", "coffee", "astronaut"):
         Image.fromarray(getattr(data, name)()).save(tmp_path / f"{name}.png")
     options = {"images": (str(tmp_path),), "degradations": ("clean", "blur:4"), "crop": 32}
     result = analyze(["srresnet-wgr", "efficientnet-lite0"], layers=(), tsne_seeds=1, **options).data
     assert [network["scale"] for network in result["networks"]] == [4, 1]
     pixels = {control["name"]: control["layers"] for control in result["controls"] if control["kind"] == "pixels"}
-    features = {name: next(row["features"] for row in rows if row["view"] == "flattened") for name, rows in pixels.items()}
+    features = {
+        name: next(row["features"] for row in rows if row["view"] == "flattened") for name, rows in pixels.items()
+    }
     assert features == {"pixels (x4)": 8 * 8 * 3, "pixels (x1)": 32 * 32 * 3}
-    # At scale 1 a clean picture enters as it is, not shrunk.
-    row = next(row for row in make_samples(AnalysisSettings(**options), 1, 3).rows if (row.picture, row.group) == ("chelsea", "clean"))
+    # At scale 1 a clean image enters as it is, not shrunk.
+    row = next(
+        row
+        for row in make_samples(AnalysisSettings(**options), 1, 3).rows
+        if (row.image, row.group) == ("chelsea", "clean")
+    )
     cat = data.chelsea()
     top, left = (cat.shape[0] - 32) // 2, (cat.shape[1] - 32) // 2
     np.testing.assert_allclose(row.pixels, cat[top : top + 32, left : left + 32] / 255, atol=1e-6)
@@ -100,7 +112,9 @@ def test_beside_a_network_of_another_scale_each_gets_pictures_of_its_own(tmp_pat
 def test_any_size_enters_and_the_last_layer_is_a_vector(network) -> None:
     for side in (32, 224, 301):
         assert network(torch.rand(1, 3, side, side + 8)).shape == (1, 1000)
-    found = collect_features(network.module, [torch.rand(2, 3, 64, 64)], [network.last_hr_layer], ["flattened", "pooled"], run=network)
+    found = collect_features(
+        network.module, [torch.rand(2, 3, 64, 64)], [network.last_hr_layer], ["flattened", "pooled"], run=network
+    )
     vectors, pooled = (found[network.last_hr_layer, view].to_numpy() for view in ("flattened", "pooled"))
     assert vectors.shape == (2, 1280)
     # One position: the means are the vector itself; the deviations are 0 and, standardized, weigh nothing.
@@ -108,8 +122,8 @@ def test_any_size_enters_and_the_last_layer_is_a_vector(network) -> None:
 
 
 def test_its_random_twin_answers_otherwise(network) -> None:
-    picture = torch.rand(1, 3, 64, 64)
-    assert not torch.allclose(random_twin(network)(picture), network(picture))
+    image = torch.rand(1, 3, 64, 64)
+    assert not torch.allclose(reinitialized_copy(network)(image), network(image))
 
 
 def test_it_is_listed_and_its_absence_explained(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,7 +78,7 @@ def test_pooling_against_numpy(memory_format: torch.memory_format, dtype: torch.
     np.testing.assert_allclose(pooled.numpy(), expected, rtol=2e-5)
 
 
-def test_rows_are_the_pictures_in_order_and_in_channel_height_width_order(cnn: SmallCnn, batch: Tensor) -> None:
+def test_rows_are_the_images_in_order_and_in_channel_height_width_order(cnn: SmallCnn, batch: Tensor) -> None:
     features = collect_features(cnn, batch.split(2), ["body.1"], precision="float32")
     expected = forward_pieces(cnn, batch)["body.1"].numpy()
     np.testing.assert_allclose(features["body.1", "flattened"].to_numpy(), expected.reshape(3, -1), atol=1e-5)
@@ -89,7 +89,9 @@ def test_rows_are_the_pictures_in_order_and_in_channel_height_width_order(cnn: S
 def test_disk_and_memory_hold_the_same_matrix(cnn: SmallCnn, batch: Tensor, tmp_path: Path) -> None:
     layers = ["body.0", "conv_last:input"]
     in_memory = collect_features(cnn, batch.split(1), layers, precision="float32")
-    on_disk = collect_features(cnn, batch.split(1), layers, precision="float32", folder=tmp_path, in_memory_bytes=2 * 4 * 6 * 12 * 16)
+    on_disk = collect_features(
+        cnn, batch.split(1), layers, precision="float32", folder=tmp_path, in_memory_bytes=2 * 4 * 6 * 12 * 16
+    )
     assert isinstance(on_disk["body.0", "flattened"]._data, np.memmap)
     assert not isinstance(in_memory["body.0", "flattened"]._data, np.memmap)
     assert list(tmp_path.iterdir()) == []  # nameless: nothing to clean up, whatever happens
@@ -161,12 +163,12 @@ def test_features_that_are_not_finite_name_layer_and_row(cnn: SmallCnn, batch: T
 def test_sizes_may_differ_in_the_pooled_view_only(cnn: SmallCnn, batch: Tensor) -> None:
     batches = [batch, batch[:, :, :8]]
     assert collect_features(cnn, batches, ["body.0"], ["pooled"])["body.0", "pooled"].shape == (6, 12)
-    with pytest.raises(InputError, match=r"layer 'body.0': row 3 .*crop the pictures.*pooled"):
+    with pytest.raises(InputError, match=r"layer 'body.0': row 3 .*crop the images.*pooled"):
         collect_features(cnn, batches, ["body.0"])
 
 
 def test_collecting_refuses_what_it_cannot_do(cnn: SmallCnn, batch: Tensor, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no pictures"):
+    with pytest.raises(InputError, match="no images"):
         collect_features(cnn, [], ["head"])
     with pytest.raises(InputError, match="nearest names: head"):
         collect_features(cnn, [batch], ["heat"])

@@ -8,14 +8,14 @@ from scipy.special import gamma
 from scipy.stats import gennorm
 from sklearn.decomposition import PCA
 
+from ddrscope.embedding.gram import gram_matrix
 from ddrscope.errors import InputError
 from ddrscope.features import collect_features
 from ddrscope.generalization.gaussian import GeneralizedGaussian, fit_by_moments, kl_divergence
 from ddrscope.generalization.grams import patch_gram
 from ddrscope.generalization.score import interval, resampled, set_coefficients, srga
 from ddrscope.networks import Network
-from ddrscope.networks.srresnet import SRResNet
-from ddrscope.reduction import gram_matrix
+from ddrscope.networks.architectures.srresnet import SRResNet
 
 
 @pytest.mark.parametrize("shape", [0.3, 0.8, 1.0, 2.0, 6.0])
@@ -34,13 +34,17 @@ def test_divergence_against_integration(first: float, second: float) -> None:
     one, other = gennorm(first, scale=1.0), gennorm(second, scale=2.0)
     wide = one.isf(1e-13)
     expected = quad(lambda x: one.pdf(x) * (one.logpdf(x) - other.logpdf(x)), -wide, wide, points=[0], limit=500)[0]
-    said = kl_divergence(GeneralizedGaussian(one.std(), np.float64(first)), GeneralizedGaussian(other.std(), np.float64(second)))
+    said = kl_divergence(
+        GeneralizedGaussian(one.std(), np.float64(first)), GeneralizedGaussian(other.std(), np.float64(second))
+    )
     assert said == pytest.approx(expected, rel=1e-5)
 
 
 def features(seed: int, scale: float = 1.0, count: int = 80, size: int = 500) -> np.ndarray:
     random = np.random.default_rng(seed)
-    return (random.laplace(size=(count, 40)) @ random.normal(size=(40, size)) * scale + random.normal(size=(count, size))).astype("f4")
+    return (
+        random.laplace(size=(count, 40)) @ random.normal(size=(40, size)) * scale + random.normal(size=(count, size))
+    ).astype("f4")
 
 
 PHOTOS = np.repeat([f"photo{index}" for index in range(8)], 10)
@@ -71,7 +75,9 @@ def test_score_equals_the_plain_recipe() -> None:
 
 
 def test_intervals_hold_the_score_and_shrink_with_more_photographs() -> None:
-    reference, test = (set_coefficients(gram_matrix(features(seed, scale)), PHOTOS, 30) for seed, scale in ((0, 1.0), (1, 0.7)))
+    reference, test = (
+        set_coefficients(gram_matrix(features(seed, scale)), PHOTOS, 30) for seed, scale in ((0, 1.0), (1, 0.7))
+    )
     scores = resampled(reference, test, 400, seed=0)
     low, high = interval(scores)
     assert low < srga(reference.fit(), test.fit()) < high
@@ -92,7 +98,9 @@ def test_too_few_patches_and_constant_features_are_refused() -> None:
 @pytest.mark.parametrize(("scale", "size"), [(1, 9), (2, 8), (3, 7), (4, 6)])
 def test_strips_hold_the_very_features_of_the_whole_layer(scale: int, size: int) -> None:
     torch.manual_seed(0)
-    network = Network("small", SRResNet(channels=8, blocks=2, scale=scale), scale, 3, "SRResNet", last_hr_layer="conv_last:input")
+    network = Network(
+        "small", SRResNet(channels=8, blocks=2, scale=scale), scale, 3, "SRResNet", last_hr_layer="conv_last:input"
+    )
     patches = np.random.default_rng(0).random((40, size, size + 3, 3), dtype=np.float32)
     batch = torch.from_numpy(patches).permute(0, 3, 1, 2)
     whole = collect_features(network.module, [batch], ["conv_last:input"], ["flattened"], precision="float32")

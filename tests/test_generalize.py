@@ -1,4 +1,4 @@
-"""`ddrscope generalize` as a whole: real networks, real pictures, what is written, bad input."""
+"""`ddrscope generalize` as a whole: real networks, real images, what is written, bad input."""
 
 from __future__ import annotations
 
@@ -14,14 +14,20 @@ from torch import nn
 from ddrscope.cli.app import repeat_options
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
-from ddrscope.generalization import GeneralizationResult, GeneralizationRun, GeneralizationSettings, generalize, read_suite
+from ddrscope.generalization import (
+    GeneralizationResult,
+    GeneralizationRun,
+    GeneralizationSettings,
+    generalize,
+    read_suite,
+)
 from ddrscope.generalization.patches import cut_degraded, find_source
 from ddrscope.generalization.ranking import rank, rank_correlation
-from ddrscope.images import bundled_photos, find_pictures, read_picture
+from ddrscope.images import bundled_photos, find_images, read_image
 from ddrscope.images.crops import share_out
 from ddrscope.networks import Network, save_network
-from ddrscope.networks.srresnet import SRResNet
-from ddrscope.report import srga_figure
+from ddrscope.networks.architectures.srresnet import SRResNet
+from ddrscope.viz import srga_figure
 
 SMALL = {"patches": 48, "patch": 64, "components": 20, "resamples": 200}
 SETS = ("blur:1", "blur:4", "noise:20")
@@ -49,7 +55,11 @@ def test_scores_intervals_and_ranking(result: GeneralizationResult, tmp_path: Pa
     assert result.score("one", "blur:4")["srga"] > result.score("one", "blur:1")["srga"]
     for name in ("one", "other"):
         # Truth and patches show the same places: only then does a slight blur cost less than a strong one.
-        assert result.score(name, "clean")["psnr"] > result.score(name, "blur:1")["psnr"] > result.score(name, "blur:4")["psnr"]
+        assert (
+            result.score(name, "clean")["psnr"]
+            > result.score(name, "blur:1")["psnr"]
+            > result.score(name, "blur:4")["psnr"]
+        )
     first, second = result.data["ranking"]
     assert first["srga"] <= second["srga"] and second["apart"] in (True, False)
     page = result.save(tmp_path)
@@ -63,16 +73,25 @@ def test_scores_are_drawn_against_levels_that_grow_worse_to_the_right() -> None:
     texts = ("noise:5", "noise:20", "jpeg:60", "jpeg:20", "jpeg2000:4", "jpeg2000:64", "poisson:300", "poisson:30")
     figure = srga_figure(generalize([small_network("one", 0)], degradations=texts, **SMALL))
     turned = {panel.get_xlabel(): panel.xaxis_inverted() for panel in figure.axes}
-    assert turned == {"noise: sigma of 255": False, "JPEG quality": True, "level of jpeg2000": False, "level of poisson": True}
+    assert turned == {
+        "noise: sigma of 255": False,
+        "JPEG quality": True,
+        "level of jpeg2000": False,
+        "level of poisson": True,
+    }
 
 
 def test_one_degradation_has_one_text_and_two_files_of_one_name_are_two_networks(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         module = small_network("best", seed=ord(folder)).module
-        save_network(tmp_path / folder / "best.safetensors", module, {"architecture": "SRResNet", "global_residual": "true"})
+        save_network(
+            tmp_path / folder / "best.safetensors", module, {"architecture": "SRResNet", "global_residual": "true"}
+        )
     specs = [tmp_path / folder / "best.safetensors" for folder in ("a", "b")]
-    found = generalize(specs, degradations=["blur:2.0", "blur:2", "noise:20"], reference="blur:2.00", **SMALL).to_frame()
+    found = generalize(
+        specs, degradations=["blur:2.0", "blur:2", "noise:20"], reference="blur:2.00", **SMALL
+    ).to_frame()
     assert found["set"].tolist() == ["blur:2", "noise:20"] * 2
     assert found["network"].unique().tolist() == [str(spec) for spec in specs]
     assert found["srga"][1] != found["srga"][3]
@@ -84,7 +103,7 @@ def test_networks_with_a_global_residual_are_ranked_with_a_warning(result: Gener
     assert any("writes what it removes" in note for note in found.data["notes"])
 
 
-def test_patches_of_any_picture_lie_where_the_truth_does(tmp_path: Path) -> None:
+def test_patches_of_any_image_lie_where_the_truth_does(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     for number, (height, width) in enumerate([(131, 262), (200, 135)]):
         coarse = Image.fromarray(random.integers(256, size=(height // 16, width // 16, 3)).astype(np.uint8))
@@ -110,8 +129,8 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path, result: Generaliz
 
 
 def test_given_sets_are_scored_as_they_are(tmp_path: Path) -> None:
-    for file in find_pictures([bundled_photos()]):
-        pixels = parse_degradation("blur:4").apply(read_picture(file).pixels, 0, 4)
+    for file in find_images([bundled_photos()]):
+        pixels = parse_degradation("blur:4").apply(read_image(file).pixels, 0, 4)
         Image.fromarray(np.rint(pixels * 255).astype(np.uint8)).save(tmp_path / f"{Path(file.name).stem}.png")
     found = generalize(small_network("one", 0), degradations=["blur:4"], sets={"mine": tmp_path}, **SMALL)
     mine, made = found.score("one", "mine"), found.score("one", "blur:4")
@@ -134,15 +153,15 @@ def test_a_set_that_cannot_be_scored_costs_its_row(tmp_path: Path, result: Gener
 def degraded_photos(folder: Path, text: str, count: int = 8) -> Path:
     """The first bundled photographs, degraded and shrunk by 4, as `ddrscope degrade` writes them."""
     folder.mkdir()
-    for file in find_pictures([bundled_photos()])[:count]:
-        pixels = parse_degradation(text).apply(read_picture(file).pixels, 0, 4)
+    for file in find_images([bundled_photos()])[:count]:
+        pixels = parse_degradation(text).apply(read_image(file).pixels, 0, 4)
         Image.fromarray(np.rint(pixels * 255).astype(np.uint8)).save(folder / Path(file.name).with_suffix(".png").name)
     return folder
 
 
 def photos(folder: Path, count: int = 8) -> Path:
     folder.mkdir()
-    for file in find_pictures([bundled_photos()])[:count]:
+    for file in find_images([bundled_photos()])[:count]:
         (folder / file.name).write_bytes(Path(file.path).read_bytes())
     return folder
 
@@ -193,7 +212,13 @@ def test_sets_of_the_same_images_with_too_few_in_common_are_refused(tmp_path: Pa
     for lost in sorted(blurred.iterdir())[:2]:
         lost.unlink()
     with pytest.raises(InputError, match="all of them have") as refused:
-        generalize([small_network("one", 0)], str(images), ["blur:4"], {"same": blurred}, **SMALL | {"components": 40, "patches": 60})
+        generalize(
+            [small_network("one", 0)],
+            str(images),
+            ["blur:4"],
+            {"same": blurred},
+            **SMALL | {"components": 40, "patches": 60},
+        )
     assert str(blurred) in str(refused.value)
 
 
@@ -201,7 +226,10 @@ def test_ranks_on_some_of_the_sets(result: GeneralizationResult) -> None:
     (only,) = result.rank(["noise:20"], ["other"])
     assert only["srga"] == result.score("other", "noise:20")["srga"]
     first, second = result.rank(["blur:1", "blur:4"])
-    means = {name: (result.score(name, "blur:1")["srga"] + result.score(name, "blur:4")["srga"]) / 2 for name in ("one", "other")}
+    means = {
+        name: (result.score(name, "blur:1")["srga"] + result.score(name, "blur:4")["srga"]) / 2
+        for name in ("one", "other")
+    }
     assert {row["network"]: row["srga"] for row in (first, second)} == pytest.approx(means)
 
 
@@ -215,13 +243,15 @@ class Vector(nn.Module):
 
 
 class Labels(nn.Sequential):
-    """No pictures, but logits, out of a layer that is image-shaped."""
+    """No images, but logits, out of a layer that is image-shaped."""
 
     def __init__(self) -> None:
-        super().__init__(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5))
+        super().__init__(
+            nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5)
+        )
 
 
-def test_a_network_that_makes_no_pictures_is_scored_without_psnr() -> None:
+def test_a_network_that_makes_no_images_is_scored_without_psnr() -> None:
     torch.manual_seed(0)
     found = generalize(Network("labels", Labels(), 1, 3, "?"), degradations=["blur:4"], layer="1", **SMALL).to_frame()
     assert found["psnr"].isna().all() and found["srga"][1] > 0

@@ -12,8 +12,16 @@ from torch import nn
 
 from ddrscope.cli import main
 from ddrscope.errors import InputError
-from ddrscope.networks import EDSR, DegradationGuide, GuidedSRResNet, SRResNet, load_network, network_names, save_to_hub_folder
-from ddrscope.networks.hub import CONFIG, WEIGHTS
+from ddrscope.networks import (
+    EDSR,
+    DegradationGuide,
+    GuidedSRResNet,
+    SRResNet,
+    load_network,
+    network_names,
+    save_to_hub_folder,
+)
+from ddrscope.networks.checkpoints.hub import CONFIG, WEIGHTS
 from ddrscope.networks.zoo import bundled_names, card_text
 
 
@@ -48,7 +56,12 @@ def test_a_network_comes_back_to_the_bit(kind: str, tmp_path: Path) -> None:
     again = load_network(folder)
     with torch.inference_mode():
         assert torch.equal(again(a_batch()), module.eval()(a_batch()))
-    assert (again.name, again.architecture, again.scale, again.layers) == ("folder", network.architecture, network.scale, network.layers)
+    assert (again.name, again.architecture, again.scale, again.layers) == (
+        "folder",
+        network.architecture,
+        network.scale,
+        network.layers,
+    )
     assert again.global_residual == network.global_residual
     # Weights in full float32 are not rounded.
     assert (folder / WEIGHTS).stat().st_size > 4 * network.parameters
@@ -61,7 +74,10 @@ def test_bundled_networks_are_exported_by_the_command_with_their_cards_and_in_fl
         assert stop.value.code == 0
         network, again = load_network(name), load_network(tmp_path / name)
         assert torch.equal(again(a_batch()), network(a_batch()))
-        assert again.describe() | {"source": "", "sha256": "", "name": name} == network.describe() | {"source": "", "sha256": ""}
+        assert again.describe() | {"source": "", "sha256": "", "name": name} == network.describe() | {
+            "source": "",
+            "sha256": "",
+        }
         assert (tmp_path / name / "README.md").read_text().endswith(card_text(name))
         assert (tmp_path / name / WEIGHTS).stat().st_size < 2.1 * network.parameters + 20_000
 

@@ -29,8 +29,8 @@ from ddrscope.errors import InputError
 from ddrscope.identification import (
     Descriptor,
     DistortionIdentifier,
-    Findings,
     Identification,
+    Predictions,
     bundled_identifier,
     load_identifier,
     save_identifier,
@@ -38,11 +38,11 @@ from ddrscope.identification import (
 from ddrscope.identification.evaluation import Evaluation, jackknife, unseen_auroc
 from ddrscope.identification.fit import describe_samples, fit_identifier
 from ddrscope.identification.head import HeadSettings
-from ddrscope.identification.heatmap import group_map
+from ddrscope.identification.labelled_images import Distorter, Sample
 from ddrscope.identification.run import join_tables
-from ddrscope.identification.samples import Distorter, Sample
-from ddrscope.images import PictureFile, bundled_photos, find_pictures, read_picture
+from ddrscope.images import ImageFile, bundled_photos, find_images, read_image
 from ddrscope.networks import SRResNet, load_network, save_network
+from ddrscope.viz.heatmap import group_map
 
 FEW = tuple(d for d in DISTORTIONS if d.name in ("gaussian_blur", "white_noise", "impulse_noise"))
 GROUPS = {distortion.name: distortion.group for distortion in FEW}
@@ -52,31 +52,37 @@ LONGER = HeadSettings(width=64, dropout=0.1, passes=150, batch=32)
 TYPES = ("one", "two", "three")
 
 
-def table(pictures: int, seed: int = 0, tiles: int = 3) -> dict[str, np.ndarray]:
+def table(images: int, seed: int = 0, tiles: int = 3) -> dict[str, np.ndarray]:
     """Made descriptors: a direction for each type, as long as its level, in noise; the fourth kind has two types."""
     random = np.random.default_rng(seed)
     directions = np.linalg.qr(np.random.default_rng(9).normal(size=(20, 4)))[0].T * 1.5
-    kind = random.integers(0, 5, pictures)
-    graded = np.zeros((pictures, 3))
+    kind = random.integers(0, 5, images)
+    graded = np.zeros((images, 3))
     for row, number in enumerate(kind):
         for index in (0, 2) if number == 4 else (number - 1,) if number else ():
             graded[row, index] = random.integers(1, 6)
     rows = np.repeat(graded @ directions[:3], tiles, axis=0)
-    index = np.repeat(np.arange(pictures), tiles)
+    index = np.repeat(np.arange(images), tiles)
     noisy = rows + random.normal(size=rows.shape) * 0.4
-    return {"descriptors": noisy, "levels": graded[index], "pictures": index, "photos": index % 8, "foreign": directions[3]}
+    return {
+        "descriptors": noisy,
+        "levels": graded[index],
+        "images": index,
+        "photos": index % 8,
+        "foreign": directions[3],
+    }
 
 
 @pytest.fixture(scope="module")
 def fitted() -> DistortionIdentifier:
     known = table(600)
     identifier = DistortionIdentifier(TYPES, components=12, clean_share=0.2, head=QUICK)
-    return identifier.fit(known["descriptors"], known["levels"], known["pictures"], known["photos"])
+    return identifier.fit(known["descriptors"], known["levels"], known["images"], known["photos"])
 
 
 def test_types_levels_and_probabilities_are_found(fitted: DistortionIdentifier) -> None:
     new = table(300, seed=1)
-    found = fitted.find(new["descriptors"], new["pictures"])
+    found = fitted.find(new["descriptors"], new["images"])
     levels = new["levels"][::3]
     present = np.column_stack([levels.sum(1) == 0, levels > 0])
     assert ((found.probabilities > 0.5) == present).mean() > 0.97
@@ -92,46 +98,46 @@ def test_more_is_called_clean_where_more_is_expected(fitted: DistortionIdentifie
     shares = []
     for expected in (0.05, 0.2, 0.8):
         fitted.clean_share = expected
-        shares.append(fitted.predict_proba(new["descriptors"], new["pictures"])[:, 0].mean())
+        shares.append(fitted.predict_proba(new["descriptors"], new["images"])[:, 0].mean())
     fitted.clean_share = 0.2
     assert shares[0] < shares[1] < shares[2]
 
 
-def test_foreign_pictures_are_novel(fitted: DistortionIdentifier) -> None:
+def test_foreign_images_are_novel(fitted: DistortionIdentifier) -> None:
     new = table(300, seed=2)
-    known = fitted.find(new["descriptors"], new["pictures"]).novelty
+    known = fitted.find(new["descriptors"], new["images"]).novelty
     assert 0.01 < (known > 0.95).mean() < 0.12
-    foreign = fitted.find(new["descriptors"] + 4 * new["foreign"], new["pictures"]).novelty
+    foreign = fitted.find(new["descriptors"] + 4 * new["foreign"], new["images"]).novelty
     assert unseen_auroc(known, foreign) > 0.95
 
 
 def test_shuffled_labels_teach_nothing() -> None:
     known = table(600)
     order = np.random.default_rng(3).permutation(600)
-    shuffled = known["levels"][::3][order][known["pictures"]]
+    shuffled = known["levels"][::3][order][known["images"]]
     identifier = DistortionIdentifier(TYPES, components=12, clean_share=0.2, head=QUICK)
-    identifier.fit(known["descriptors"], shuffled, known["pictures"], known["photos"])
+    identifier.fit(known["descriptors"], shuffled, known["images"], known["photos"])
     new = table(300, seed=1)
     levels = new["levels"][::3]
-    said = identifier.predict_proba(new["descriptors"], new["pictures"])[:, 1:]
+    said = identifier.predict_proba(new["descriptors"], new["images"])[:, 1:]
     assert np.abs(said - (levels > 0).mean(0)).mean() < 0.12
 
 
-def test_a_picture_is_identified_alone_as_among_others(fitted: DistortionIdentifier) -> None:
+def test_a_image_is_identified_alone_as_among_others(fitted: DistortionIdentifier) -> None:
     new = table(40, seed=4)
-    together = fitted.find(new["descriptors"], new["pictures"])
-    for picture in (0, 17, 39):
-        rows = new["pictures"] == picture
-        alone = fitted.find(new["descriptors"][rows], new["pictures"][rows])
-        assert np.allclose(alone.probabilities[0], together.probabilities[picture], atol=1e-5)
-        assert np.allclose(alone.levels[0], together.levels[picture], atol=1e-4)
-        assert np.allclose(alone.novelty[0], together.novelty[picture], atol=1e-4)
+    together = fitted.find(new["descriptors"], new["images"])
+    for image in (0, 17, 39):
+        rows = new["images"] == image
+        alone = fitted.find(new["descriptors"][rows], new["images"][rows])
+        assert np.allclose(alone.probabilities[0], together.probabilities[image], atol=1e-5)
+        assert np.allclose(alone.levels[0], together.levels[image], atol=1e-4)
+        assert np.allclose(alone.novelty[0], together.novelty[image], atol=1e-4)
 
 
 def test_too_few_photographs_and_strange_descriptors_are_refused(fitted: DistortionIdentifier) -> None:
     known = table(60)
     with pytest.raises(InputError, match="too few to hold out"):
-        DistortionIdentifier(TYPES).fit(known["descriptors"], known["levels"], known["pictures"], known["photos"] % 2)
+        DistortionIdentifier(TYPES).fit(known["descriptors"], known["levels"], known["images"], known["photos"] % 2)
     with pytest.raises(InputError, match="do not fit"):
         fitted.find(np.zeros((2, 7)))
 
@@ -141,17 +147,23 @@ def on_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An identifier of three distortions, fitted to a few crops by a small network, in a file beside the network's."""
     folder = tmp_path_factory.mktemp("identifier")
     torch.manual_seed(0)
-    save_network(folder / "small.safetensors", SRResNet(channels=16, blocks=2), {"architecture": "SRResNet", "global_residual": "true"})
+    save_network(
+        folder / "small.safetensors",
+        SRResNet(channels=16, blocks=2),
+        {"architecture": "SRResNet", "global_residual": "true"},
+    )
     network = load_network(str(folder / "small.safetensors"))
     descriptor = Descriptor(network, {"body.1": ("moments",)}, "float32")
-    files = {file.photo: file.path for file in find_pictures([bundled_photos()])}
+    files = {file.photo: file.path for file in find_images([bundled_photos()])}
     samples = list(Distorter(sorted(files.values())[:8], 96, FEW).every_level())
     (folder / "parts").mkdir()
     known = describe_samples(samples, descriptor.describe, folder / "parts")
     again = describe_samples(samples, lambda _: pytest.fail("shards are there"), folder / "parts")
-    assert np.array_equal(known.descriptors, again.descriptors) and np.array_equal(known.pictures, again.pictures)
-    one = fit_identifier(samples, known, descriptor, GROUPS, {"photographs": sorted(files)[:8]}, components=40, head=LONGER)
-    found = one.identifier.find(known.descriptors, known.pictures)
+    assert np.array_equal(known.descriptors, again.descriptors) and np.array_equal(known.images, again.images)
+    one = fit_identifier(
+        samples, known, descriptor, GROUPS, {"photographs": sorted(files)[:8]}, components=40, head=LONGER
+    )
+    found = one.identifier.find(known.descriptors, known.images)
     assert Evaluation(samples, found, GROUPS).measures()["group_accuracy"].value > 0.7
     save_identifier(folder / "few.safetensors", one)
     return folder / "few.safetensors"
@@ -159,7 +171,7 @@ def on_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_an_identifier_is_read_back(on_disk: Path, tmp_path: Path) -> None:
     one = load_identifier(on_disk, precision="float32")
-    pixels = read_picture(bundled_photos() / "camera__1.png").pixels
+    pixels = read_image(bundled_photos() / "camera__1.png").pixels
     finding = one.identify(parse_degradation("noise:25").apply(pixels))
     assert finding.group == "noise" and 1 <= finding.level_low <= finding.level <= finding.level_high <= 5
     assert set(finding.probabilities) == {"clean", *GROUPS}
@@ -178,12 +190,16 @@ def test_a_type_that_one_photograph_shows_is_left_out_with_it() -> None:
     def sample(photo: str, levels: dict[str, int]) -> Sample:
         return Sample(photo, levels, "", lambda: pytest.fail("no pixels are needed"))
 
-    samples = [sample(photo, {"one": level}) for photo in "abcd" for level in (1, 3, 5)] + [sample("e", {"two": level}) for level in (2, 4)]
+    samples = [sample(photo, {"one": level}) for photo in "abcd" for level in (1, 3, 5)] + [
+        sample("e", {"two": level}) for level in (2, 4)
+    ]
     levels = np.zeros((len(samples), 2, 3))
     for row, made in enumerate(samples):
         levels[row] = next(iter(made.levels.values()))
     probabilities = np.array([[0.1, "one" in made.levels, "two" in made.levels] for made in samples], dtype=float)
-    found = Evaluation(samples, Findings(probabilities, levels, np.zeros(len(samples))), {"one": "blur", "two": "noise"}).measures()
+    found = Evaluation(
+        samples, Predictions(probabilities, levels, np.zeros(len(samples))), {"one": "blur", "two": "noise"}
+    ).measures()
     assert (found["level_spearman"].value, found["level_spearman"].low, found["level_spearman"].high) == (1, 1, 1)
 
 
@@ -200,7 +216,9 @@ def test_an_interval_over_photographs_is_that_of_the_mean() -> None:
 def begun_fit(*words: object) -> None:
     """Begin to fit, and interrupt the command as soon as it has kept a part of its work."""
     out = Path(str(words[words.index("--out") + 1]))
-    process = subprocess.Popen([sys.executable, "-m", "ddrscope", "fit-identifier", *map(str, words)], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ddrscope", "fit-identifier", *map(str, words)], stderr=subprocess.DEVNULL
+    )
     while process.poll() is None and not list(out.parent.glob(f"{out.name}.parts/parts/*.npz")):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
@@ -214,11 +232,22 @@ def four_photographs(folder: Path) -> Path:
     return folder
 
 
-def test_an_interrupted_fit_is_resumed_with_the_same_regions_only(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_interrupted_fit_is_resumed_with_the_same_regions_only(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "few.toml").write_text(
         '[[distortion]]\nname = "soft"\ngroup = "blur"\nlevels = ["blur:1", "blur:2", "blur:3", "blur:4", "blur:5"]\n'
     )
-    words = ["--images", four_photographs(tmp_path / "a"), "--distortions", tmp_path / "few.toml", "--repeats", 1, "--pairs", 0]
+    words = [
+        "--images",
+        four_photographs(tmp_path / "a"),
+        "--distortions",
+        tmp_path / "few.toml",
+        "--repeats",
+        1,
+        "--pairs",
+        0,
+    ]
     words += ["--out", tmp_path / "x.safetensors"]
     begun_fit(*words)
     assert fit(*words, "--side", 96, "--resume") == 2
@@ -227,9 +256,9 @@ def test_an_interrupted_fit_is_resumed_with_the_same_regions_only(tmp_path: Path
 
 def test_the_map_shows_the_damaged_half(on_disk: Path) -> None:
     one = load_identifier(on_disk, precision="float32")
-    pixels = read_picture(bundled_photos() / "camera__1.png").pixels
+    pixels = read_image(bundled_photos() / "camera__1.png").pixels
     wide = np.concatenate([pixels, parse_degradation("noise:30").apply(pixels)], axis=1)
-    noise = group_map(one.map_damage(wide), GROUPS, *wide.shape[:2])["noise"]
+    noise = group_map(one.map_distortions(wide), GROUPS, *wide.shape[:2])["noise"]
     assert noise.shape == wide.shape[:2] and 0 <= noise.min() <= noise.max() <= 1
     assert noise[:, 320:].mean() > noise[:, :192].mean() + 0.3
 
@@ -238,7 +267,7 @@ def test_the_map_shows_the_damaged_half(on_disk: Path) -> None:
 def test_the_map_reaches_every_border(on_disk: Path, height: int, width: int) -> None:
     one = load_identifier(on_disk, precision="float32")
     pixels = parse_degradation("noise:30").apply(np.full((height, width, 3), 0.5, np.float32))
-    maps = group_map(one.map_damage(pixels), GROUPS, height, width)
+    maps = group_map(one.map_distortions(pixels), GROUPS, height, width)
     assert (np.stack(list(maps.values())).max(axis=0) > 0).all()
 
 
@@ -259,7 +288,9 @@ def test_a_folder_of_everything(on_disk: Path, tmp_path: Path) -> None:
     (folder / "broken.png").write_bytes((folder / "fine.png").read_bytes()[:900])
     (folder / "empty.jpg").touch()
     out, maps = tmp_path / "x.parquet", tmp_path / "maps"
-    done = run("identify", folder, "--out", out, "--heatmap", maps, "--identifier", on_disk, "--json", "--precision", "float32")
+    done = run(
+        "identify", folder, "--out", out, "--heatmap", maps, "--identifier", on_disk, "--json", "--precision", "float32"
+    )
     assert done.returncode == 0, done.stderr
     rows = pd.read_parquet(out).set_index("path")
     assert len(rows) == 8 and not out.with_name("x.parquet.parts").exists()
@@ -271,9 +302,20 @@ def test_a_folder_of_everything(on_disk: Path, tmp_path: Path) -> None:
     good = rows[rows.error.isna()]
     best = good[[f"p_{name}" for name in ("clean", *GROUPS)]].astype(float).idxmax(axis=1).str.removeprefix("p_")
     assert (best == good.type).all() and ((good.level > 0) == (good.type != "clean")).all()
-    assert {path.name for path in maps.iterdir()} == {"fine.png.png", "fine.jpg.png", "print.jpg.png", "moving.webp.png", "strip.png.png"}
+    assert {path.name for path in maps.iterdir()} == {
+        "fine.png.png",
+        "fine.jpg.png",
+        "print.jpg.png",
+        "moving.webp.png",
+        "strip.png.png",
+    }
     for ending in ("csv", "jsonl"):
-        assert run("identify", folder, "--out", tmp_path / f"x.{ending}", "--identifier", on_disk, "--precision", "float32").returncode == 0
+        assert (
+            run(
+                "identify", folder, "--out", tmp_path / f"x.{ending}", "--identifier", on_disk, "--precision", "float32"
+            ).returncode
+            == 0
+        )
     table = pd.read_csv(tmp_path / "x.csv").set_index("path")
     lines = pd.read_json(tmp_path / "x.jsonl", lines=True).set_index("path")
     for other in (table, lines):
@@ -286,7 +328,7 @@ def test_shards_are_joined_piece_by_piece(
     on_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
     monkeypatch.setattr("ddrscope.identification.run.ROWS_AT_ONCE", 32)
-    files = [PictureFile(tmp_path / f"{number:03d}.png", f"{number:03d}.png", str(number)) for number in range(70)]
+    files = [ImageFile(tmp_path / f"{number:03d}.png", f"{number:03d}.png", str(number)) for number in range(70)]
     (tmp_path / "033.png").write_bytes((bundled_photos() / "astronaut__1.png").read_bytes())
     worker = Identification(load_identifier(on_disk))
     (tmp_path / f".x{suffix}.{os.getpid()}.tmp").write_text("left by a run that died")
@@ -316,8 +358,14 @@ def test_wrong_words(on_disk: Path, words: list[str], reason: str) -> None:
     assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr
 
 
-# Found on photographs the identifier was not fitted to; the benchmark has the full picture (docs/identification.md).
-STRONG = {"noise:18": "noise", "impulse:2": "noise", "jpeg:7": "compression", "jitter:1.25": "spatial", "sharpen:6": "sharpness_contrast"}
+# Found on photographs the identifier was not fitted to; the benchmark has the full image (docs/identification.md).
+STRONG = {
+    "noise:18": "noise",
+    "impulse:2": "noise",
+    "jpeg:7": "compression",
+    "jitter:1.25": "spatial",
+    "sharpen:6": "sharpness_contrast",
+}
 
 
 def test_an_incomplete_identifier_is_refused(tmp_path: Path) -> None:
@@ -332,11 +380,11 @@ def test_an_incomplete_identifier_is_refused(tmp_path: Path) -> None:
 def test_the_bundled_identifier_names_strong_damage() -> None:
     one = load_identifier(precision="float32")
     assert len(one.names) == 25 and set(one.groups.values()) == {distortion.group for distortion in DISTORTIONS}
-    bundled = {file.photo for file in find_pictures([bundled_photos()])}
+    bundled = {file.photo for file in find_images([bundled_photos()])}
     assert not bundled & set(one.about["photographs"])
     right = []
     for name in ("camera__1", "coffee__1", "stream__1", "astronaut__2"):
-        pixels = read_picture(bundled_photos() / f"{name}.png").pixels[:160, :160]
+        pixels = read_image(bundled_photos() / f"{name}.png").pixels[:160, :160]
         for text, group in STRONG.items():
             finding = one.identify(parse_degradation(text).apply(pixels), tiles=1)
             right.append(finding.group == group)
@@ -352,11 +400,11 @@ def fit(*words: object) -> int:
 
 
 def test_fitting_from_the_command_line_and_again(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    for file in find_pictures([bundled_photos()])[:8]:
+    for file in find_images([bundled_photos()])[:8]:
         for kind, text in (("clean", "clean"), ("worn", "noise:25")):
             target = tmp_path / "scans" / kind / f"{Path(file.name).stem}.png"
             target.parent.mkdir(parents=True, exist_ok=True)
-            pixels = parse_degradation(text).apply(read_picture(file).pixels[:136, :136])
+            pixels = parse_degradation(text).apply(read_image(file).pixels[:136, :136])
             Image.fromarray((pixels * 255).round().astype(np.uint8)).save(target)
     out = tmp_path / "worn.safetensors"
     words = ["--labelled", tmp_path / "scans", "--out", out]
@@ -364,7 +412,10 @@ def test_fitting_from_the_command_line_and_again(tmp_path: Path, capfd: pytest.C
     written = out.read_bytes()
     assert fit(*words) == 2
     assert fit(*words, "--resume") == 0 and "nothing to do" in capfd.readouterr().err
-    for change, said in (("--clean-share=0.25", "clean_share = 0.5, not 0.25"), ("--network=srresnet-wgr", "network = srgan-wgr")):
+    for change, said in (
+        ("--clean-share=0.25", "clean_share = 0.5, not 0.25"),
+        ("--network=srresnet-wgr", "network = srgan-wgr"),
+    ):
         assert fit(*words, change, "--resume") == 2 and said in capfd.readouterr().err
     changed = tmp_path / "scans" / "worn" / target.name
     Image.new("RGB", (136, 136)).save(changed)
@@ -374,11 +425,22 @@ def test_fitting_from_the_command_line_and_again(tmp_path: Path, capfd: pytest.C
     assert out.read_bytes() == written
 
 
-def test_what_was_described_of_other_photographs_is_not_taken_for_these(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_was_described_of_other_photographs_is_not_taken_for_these(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "own.toml").write_text(
         '[[distortion]]\nname = "worn"\ngroup = "noise"\nlevels = ["noise:5", "noise:10", "noise:15", "noise:20", "noise:25"]\n'
     )
-    words = ["--distortions", tmp_path / "own.toml", "--repeats", 1, "--pairs", 0, "--out", tmp_path / "own.safetensors"]
+    words = [
+        "--distortions",
+        tmp_path / "own.toml",
+        "--repeats",
+        1,
+        "--pairs",
+        0,
+        "--out",
+        tmp_path / "own.safetensors",
+    ]
     others = four_photographs(tmp_path / "b")
     Image.open(others / "wine.png").rotate(180).save(others / "wine.png")
     begun_fit("--images", four_photographs(tmp_path / "a"), *words)

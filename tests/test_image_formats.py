@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
-from ddrscope.images import read_picture
+from ddrscope.images import read_image
 from forged import reason, write
 
 RANDOM = np.random.default_rng(11)
@@ -43,12 +43,14 @@ def test_unsigned_tiff_is_scaled_by_its_bits(tmp_path: Path, bits: int, photomet
     if bits == 1 and photometric == "rgb":
         pytest.skip("not written by tifffile: see below")
     packed = {} if bits in (8, 16, 32, 64) else {"bitspersample": bits}
-    tifffile.imwrite(tmp_path / "x.tif", stored.astype(bool) if bits == 1 else stored, photometric=photometric, **packed)
+    tifffile.imwrite(
+        tmp_path / "x.tif", stored.astype(bool) if bits == 1 else stored, photometric=photometric, **packed
+    )
     expected = stored / (2**bits - 1)
     expected = 1 - expected if photometric == "miniswhite" else expected
-    picture = read_picture(tmp_path / "x.tif", channels=3 if photometric == "rgb" else 1)
-    np.testing.assert_allclose(picture.pixels, np.atleast_3d(expected), atol=2e-7)
-    assert picture.bits == (8 if bits in (1, 2, 4, 8) else 16 if bits <= 16 else 32)
+    image = read_image(tmp_path / "x.tif", channels=3 if photometric == "rgb" else 1)
+    np.testing.assert_allclose(image.pixels, np.atleast_3d(expected), atol=2e-7)
+    assert image.bits == (8 if bits in (1, 2, 4, 8) else 16 if bits <= 16 else 32)
 
 
 @pytest.mark.parametrize("photometric", PHOTOMETRICS)
@@ -58,10 +60,10 @@ def test_float_tiff_is_read_as_it_is(tmp_path: Path, kind: type, photometric: st
     # Within a part of 0..1: stretched, it would be something else.
     stored = colors(photometric, 0.2 + 0.5 * RANDOM.random((HEIGHT, WIDTH, 3))).astype(kind)
     tifffile.imwrite(tmp_path / "x.tif", stored, photometric=photometric, byteorder=byteorder)
-    picture = read_picture(tmp_path / "x.tif", channels=3 if photometric == "rgb" else 1)
+    image = read_image(tmp_path / "x.tif", channels=3 if photometric == "rgb" else 1)
     expected = 1 - stored.astype(np.float64) if photometric == "miniswhite" else stored
-    np.testing.assert_allclose(picture.pixels, np.atleast_3d(expected), atol=1e-7)
-    assert picture.bits == 32
+    np.testing.assert_allclose(image.pixels, np.atleast_3d(expected), atol=1e-7)
+    assert image.bits == 32
 
 
 @pytest.mark.parametrize("options", [{"planarconfig": "separate"}, {"rowsperstrip": 4}, {"bigtiff": True}])
@@ -70,7 +72,7 @@ def test_packed_samples_in_any_layout(tmp_path: Path, bits: int, options: dict) 
     values = levels(bits)
     stored = np.moveaxis(values, -1, 0) if "planarconfig" in options else values
     tifffile.imwrite(tmp_path / "x.tif", stored, photometric="rgb", bitspersample=bits, **options)
-    np.testing.assert_allclose(read_picture(tmp_path / "x.tif").pixels, values / (2**bits - 1), atol=2e-7)
+    np.testing.assert_allclose(read_image(tmp_path / "x.tif").pixels, values / (2**bits - 1), atol=2e-7)
 
 
 def patch(path: Path, values: dict[str, int], byteorder: str = "<") -> None:
@@ -79,7 +81,12 @@ def patch(path: Path, values: dict[str, int], byteorder: str = "<") -> None:
     with tifffile.TiffFile(path) as tiff:
         for tag, value in values.items():
             entry = tiff.pages.first.tags[tag]
-            struct.pack_into(byteorder + entry.count * ("H" if entry.dtype == 3 else "I"), data, entry.valueoffset, *[value] * entry.count)
+            struct.pack_into(
+                byteorder + entry.count * ("H" if entry.dtype == 3 else "I"),
+                data,
+                entry.valueoffset,
+                *[value] * entry.count,
+            )
     path.write_bytes(data)
 
 
@@ -88,9 +95,11 @@ def test_12_bits_packed_by_hand(tmp_path: Path, byteorder: str) -> None:
     """By the standard: highest bit first, rows begin at whole bytes, whatever the byte order."""
     values = levels(12, 1)[..., 0]
     bits = np.unpackbits(values.astype(">u2").view(np.uint8).reshape(HEIGHT, WIDTH, 2), axis=-1)[..., 4:]
-    tifffile.imwrite(tmp_path / "x.tif", np.packbits(bits.reshape(HEIGHT, -1), axis=1), byteorder=byteorder, photometric="minisblack")
+    tifffile.imwrite(
+        tmp_path / "x.tif", np.packbits(bits.reshape(HEIGHT, -1), axis=1), byteorder=byteorder, photometric="minisblack"
+    )
     patch(tmp_path / "x.tif", {"ImageWidth": WIDTH, "BitsPerSample": 12}, byteorder)
-    np.testing.assert_allclose(read_picture(tmp_path / "x.tif", 1).pixels[..., 0], values / 4095, atol=2e-7)
+    np.testing.assert_allclose(read_image(tmp_path / "x.tif", 1).pixels[..., 0], values / 4095, atol=2e-7)
 
 
 def test_rgb_of_1_bit_packed_by_hand(tmp_path: Path) -> None:
@@ -98,7 +107,7 @@ def test_rgb_of_1_bit_packed_by_hand(tmp_path: Path) -> None:
     packed = np.packbits(values.reshape(HEIGHT, -1), axis=1)
     tifffile.imwrite(tmp_path / "x.tif", packed.reshape(HEIGHT, 2, 3), photometric="rgb")
     patch(tmp_path / "x.tif", {"ImageWidth": 16, "BitsPerSample": 1})
-    np.testing.assert_array_equal(read_picture(tmp_path / "x.tif").pixels, values)
+    np.testing.assert_array_equal(read_image(tmp_path / "x.tif").pixels, values)
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint32, np.float32])
@@ -108,9 +117,11 @@ def test_alpha_of_a_tiff_is_alpha_at_every_depth(tmp_path: Path, kind: type, pho
     count = 3 if photometric == "rgb" else 1
     stored = np.zeros((4, 6, count + 1), dtype=kind)
     stored[:2], stored[2:, :, 0] = white, white // 2
-    tifffile.imwrite(tmp_path / "x.tif", stored, photometric=photometric, extrasamples=["unassalpha"], planarconfig="contig")
+    tifffile.imwrite(
+        tmp_path / "x.tif", stored, photometric=photometric, extrasamples=["unassalpha"], planarconfig="contig"
+    )
     # Only what is white shows.
-    np.testing.assert_allclose(read_picture(tmp_path / "x.tif", channels=count).pixels, 1, atol=1e-6)
+    np.testing.assert_allclose(read_image(tmp_path / "x.tif", channels=count).pixels, 1, atol=1e-6)
 
 
 def test_tiff_that_is_not_understood_is_refused(tmp_path: Path) -> None:
@@ -140,32 +151,40 @@ def test_palette_tiff_gives_its_colours(tmp_path: Path, bits: int) -> None:
     tags = [(320, 3, table.size, table.ravel().tolist(), True)]
     tifffile.imwrite(tmp_path / "x.tif", stored, photometric="minisblack", extratags=tags, **packed)
     patch(tmp_path / "x.tif", {"PhotometricInterpretation": 3})
-    np.testing.assert_allclose(read_picture(tmp_path / "x.tif").pixels, np.moveaxis(table[:, stored], 0, -1) / 65535, atol=1e-6)
+    np.testing.assert_allclose(
+        read_image(tmp_path / "x.tif").pixels, np.moveaxis(table[:, stored], 0, -1) / 65535, atol=1e-6
+    )
 
 
 def test_ycbcr_and_cmyk_tiff_become_rgb(tmp_path: Path) -> None:
     smooth = np.linspace(0, 255, 32 * 48 * 3).reshape(32, 48, 3).astype(np.uint8)
     coded = np.asarray(Image.fromarray(smooth).convert("YCbCr"))
-    tifffile.imwrite(tmp_path / "ycbcr.tif", coded, photometric="ycbcr", compression="jpeg", compressionargs={"level": 98})
-    assert np.abs(read_picture(tmp_path / "ycbcr.tif").pixels * 255 - smooth).max() < 6
+    tifffile.imwrite(
+        tmp_path / "ycbcr.tif", coded, photometric="ycbcr", compression="jpeg", compressionargs={"level": 98}
+    )
+    assert np.abs(read_image(tmp_path / "ycbcr.tif").pixels * 255 - smooth).max() < 6
     ink = np.full((8, 8, 4), (0, 255, 255, 0), dtype=np.uint8)
     tifffile.imwrite(tmp_path / "cmyk.tif", ink, photometric="separated")
-    np.testing.assert_array_equal(read_picture(tmp_path / "cmyk.tif").pixels[0, 0], [1, 0, 0])
+    np.testing.assert_array_equal(read_image(tmp_path / "cmyk.tif").pixels[0, 0], [1, 0, 0])
 
 
 def test_premultiplied_alpha_of_8_bits_is_straightened(tmp_path: Path) -> None:
     stored = np.zeros((4, 6, 4), dtype=np.uint8)
     stored[:2], stored[2:] = (200, 100, 50, 255), (100, 50, 25, 128)
     tifffile.imwrite(tmp_path / "x.tif", stored, photometric="rgb", extrasamples=["assocalpha"])
-    np.testing.assert_allclose(read_picture(tmp_path / "x.tif").pixels * 255, np.broadcast_to([200, 100, 50], (4, 6, 3)), atol=1.5)
+    np.testing.assert_allclose(
+        read_image(tmp_path / "x.tif").pixels * 255, np.broadcast_to([200, 100, 50], (4, 6, 3)), atol=1.5
+    )
 
 
 def test_lab_tiff_becomes_rgb(tmp_path: Path) -> None:
     rgb = Image.fromarray(np.full((HEIGHT, WIDTH, 3), (180, 90, 60), dtype=np.uint8))
-    lab = ImageCms.profileToProfile(rgb, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB")
+    lab = ImageCms.profileToProfile(
+        rgb, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
+    )
     assert lab is not None
     lab.save(tmp_path / "x.tif")
-    assert np.abs(read_picture(tmp_path / "x.tif").pixels * 255 - np.asarray(rgb)).max() < 3
+    assert np.abs(read_image(tmp_path / "x.tif").pixels * 255 - np.asarray(rgb)).max() < 3
 
 
 # Raw files of cameras
@@ -218,13 +237,13 @@ def test_a_reduced_first_page_is_not_taken_for_the_image(tmp_path: Path) -> None
         writer.write(values[::2, ::2], photometric="rgb", subfiletype=1)
     tifffile.imwrite(tmp_path / "lone.tif", values, photometric="rgb", subfiletype=1)
     for name in ("pyramid.tif", "lone.tif"):
-        np.testing.assert_array_equal(np.rint(read_picture(tmp_path / name).pixels * 255), values)
+        np.testing.assert_array_equal(np.rint(read_image(tmp_path / name).pixels * 255), values)
 
 
 def test_pixels_that_look_like_a_raw_files_head(tmp_path: Path) -> None:
     values = np.full((HEIGHT, WIDTH), 73, dtype=np.uint8)
     Image.fromarray(values).save(tmp_path / "x.tif", compression="raw")
-    np.testing.assert_array_equal(np.rint(read_picture(tmp_path / "x.tif", 1).pixels[..., 0] * 255), values)
+    np.testing.assert_array_equal(np.rint(read_image(tmp_path / "x.tif", 1).pixels[..., 0] * 255), values)
 
 
 # BMP
@@ -235,20 +254,25 @@ def bmp_v4(values: np.ndarray, alpha: np.ndarray) -> bytes:
     height, width = values.shape[:2]
     pixels = np.dstack([values[::-1, :, ::-1], alpha[::-1]]).astype(np.uint8).tobytes()
     masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
-    header = struct.pack("<IiiHHIIiiII", 108, width, height, 1, 32, 3, len(pixels), 2835, 2835, 0, 0) + masks + b"BGRs" + bytes(48)
+    header = (
+        struct.pack("<IiiHHIIiiII", 108, width, height, 1, 32, 3, len(pixels), 2835, 2835, 0, 0)
+        + masks
+        + b"BGRs"
+        + bytes(48)
+    )
     return b"BM" + struct.pack("<IHHI", 14 + len(header) + len(pixels), 0, 0, 14 + len(header)) + header + pixels
 
 
 def test_a_bmp_whose_alpha_is_nought_everywhere_is_opaque(tmp_path: Path) -> None:
     values = levels(8)
     write(tmp_path / "x.bmp", bmp_v4(values, np.zeros((HEIGHT, WIDTH))))
-    np.testing.assert_array_equal(np.rint(read_picture(tmp_path / "x.bmp").pixels * 255), values)
+    np.testing.assert_array_equal(np.rint(read_image(tmp_path / "x.bmp").pixels * 255), values)
     # Alpha that says something still counts.
     half = np.zeros((HEIGHT, WIDTH))
     half[:6] = 255
     values[:6], values[6:] = 200, 10
     write(tmp_path / "half.bmp", bmp_v4(values, half))
-    np.testing.assert_allclose(read_picture(tmp_path / "half.bmp").pixels * 255, 200, atol=1e-3)
+    np.testing.assert_allclose(read_image(tmp_path / "half.bmp").pixels * 255, 200, atol=1e-3)
 
 
 # AVIF, JPEG XL, HEIC, and JPEG by its other names
@@ -258,7 +282,7 @@ def test_a_bmp_whose_alpha_is_nought_everywhere_is_opaque(tmp_path: Path) -> Non
 def test_other_names_of_jpeg(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"x{suffix}"
     Image.fromarray(levels(8)).save(path, "JPEG")
-    np.testing.assert_array_equal(np.rint(read_picture(path).pixels * 255), np.asarray(Image.open(path)))
+    np.testing.assert_array_equal(np.rint(read_image(path).pixels * 255), np.asarray(Image.open(path)))
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12])
@@ -266,9 +290,9 @@ def test_other_names_of_jpeg(tmp_path: Path, suffix: str) -> None:
 def test_avif_keeps_its_depth(tmp_path: Path, bits: int, channels: int) -> None:
     values = levels(bits, channels)
     write(tmp_path / "x.avif", imagecodecs.avif_encode(values, level=100, bitspersample=bits))
-    picture = read_picture(tmp_path / "x.avif", channels=channels)
-    np.testing.assert_allclose(picture.pixels, values / (2**bits - 1), atol=1.5 / 255 if bits == 8 else 1e-6)
-    assert picture.bits == (8 if bits == 8 else 16)
+    image = read_image(tmp_path / "x.avif", channels=channels)
+    np.testing.assert_allclose(image.pixels, values / (2**bits - 1), atol=1.5 / 255 if bits == 8 else 1e-6)
+    assert image.bits == (8 if bits == 8 else 16)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -277,21 +301,21 @@ def test_jpeg_xl_keeps_its_depth(tmp_path: Path, bits: int, channels: int) -> No
     values = levels(bits, channels)
     stored = values[..., 0] if channels == 1 else values
     write(tmp_path / "x.jxl", imagecodecs.jpegxl_encode(stored, lossless=True, bitspersample=bits))
-    picture = read_picture(tmp_path / "x.jxl", channels=channels)
+    image = read_image(tmp_path / "x.jxl", channels=channels)
     if channels in (1, 3):
-        np.testing.assert_allclose(picture.pixels, values / (2**bits - 1), atol=2e-7)
-    assert picture.pixels.shape == values.shape and picture.bits == (8 if bits == 8 else 16)
+        np.testing.assert_allclose(image.pixels, values / (2**bits - 1), atol=2e-7)
+    assert image.pixels.shape == values.shape and image.bits == (8 if bits == 8 else 16)
 
 
 def test_jpeg_xl_of_floats_in_a_container_and_of_many_frames(tmp_path: Path) -> None:
     floats = RANDOM.random((HEIGHT, WIDTH, 3), dtype=np.float32)
     write(tmp_path / "float.jxl", imagecodecs.jpegxl_encode(floats, lossless=True))
-    np.testing.assert_array_equal(read_picture(tmp_path / "float.jxl").pixels, floats)
+    np.testing.assert_array_equal(read_image(tmp_path / "float.jxl").pixels, floats)
     values = levels(8)
     write(tmp_path / "box.jxl", imagecodecs.jpegxl_encode(values, lossless=True, usecontainer=True))
     write(tmp_path / "frames.jxl", imagecodecs.jpegxl_encode(np.stack([values, 255 - values]), lossless=True))
     for name in ("box.jxl", "frames.jxl"):
-        np.testing.assert_array_equal(np.rint(read_picture(tmp_path / name).pixels * 255), values)
+        np.testing.assert_array_equal(np.rint(read_image(tmp_path / name).pixels * 255), values)
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12])
@@ -301,10 +325,10 @@ def test_heic_with_its_extra(tmp_path: Path, bits: int) -> None:
     image = pillow_heif.from_bytes("RGB" if bits == 8 else "RGB;16", (64, 48), stored.tobytes())
     pillow_heif.options.SAVE_HDR_TO_12_BIT = bits == 12
     image.save(tmp_path / "x.heic", quality=-1)
-    picture = read_picture(tmp_path / "x.heic")
-    assert picture.bits == (8 if bits == 8 else 16)
-    assert np.abs(picture.pixels - smooth).max() < 0.02
-    assert picture.pixels.max() > 0.99
+    read = read_image(tmp_path / "x.heic")
+    assert read.bits == (8 if bits == 8 else 16)
+    assert np.abs(read.pixels - smooth).max() < 0.02
+    assert read.pixels.max() > 0.99
 
 
 @pytest.mark.parametrize("suffix", [".avif", ".jxl", ".heic"])
@@ -313,7 +337,10 @@ def test_new_formats_obey_the_cap_and_survive_being_cut(tmp_path: Path, suffix: 
     if suffix == ".heic":
         pillow_heif.from_bytes("RGB", (WIDTH, HEIGHT), values.tobytes()).save(tmp_path / "x.heic")
     else:
-        write(tmp_path / f"x{suffix}", {".avif": imagecodecs.avif_encode, ".jxl": imagecodecs.jpegxl_encode}[suffix](values))
+        write(
+            tmp_path / f"x{suffix}",
+            {".avif": imagecodecs.avif_encode, ".jxl": imagecodecs.jpegxl_encode}[suffix](values),
+        )
     path = tmp_path / f"x{suffix}"
     assert f"limit of {HEIGHT * WIDTH - 1} pixels" in reason(path, max_pixels=HEIGHT * WIDTH - 1)
     whole = path.read_bytes()

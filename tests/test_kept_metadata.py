@@ -18,9 +18,9 @@ import torch
 from PIL import Image, ImageCms
 
 from ddrscope.degradations import parse_degradation
-from ddrscope.images import find_pictures, read_picture, result_names
+from ddrscope.images import find_images, read_image, result_names
 from ddrscope.networks import SRResNet, save_network
-from ddrscope.restoration.files import read_original, write_picture
+from ddrscope.upscaling.image_files import read_source_image, write_image
 
 DDRSCOPE = [str(Path(sys.executable).with_name("ddrscope"))]
 RANDOM = np.random.default_rng(5)
@@ -52,7 +52,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("eight.png", "eight.jpg", "eight.tif"):
         Image.fromarray(EIGHT).save(place / name, icc_profile=PROFILE, exif=exif, dpi=(300, 300))
     Image.fromarray(EIGHT).save(place / "web.webp", icc_profile=PROFILE, exif=exif)
-    tags = {"iccprofile": PROFILE, "resolution": (300, 300), "resolutionunit": "inch", "extratags": [(0x010F, 2, None, "Maker", True)]}
+    tags = {
+        "iccprofile": PROFILE,
+        "resolution": (300, 300),
+        "resolutionunit": "inch",
+        "extratags": [(0x010F, 2, None, "Maker", True)],
+    }
     tifffile.imwrite(place / "float.tif", FLOATS, photometric="rgb", **tags)
     tifffile.imwrite(place / "twelve.tif", DEEP >> 4, photometric="rgb", bitspersample=12, **tags)
     tifffile.imwrite(place / "sixteen.tif", DEEP, photometric="rgb", **tags)
@@ -103,9 +108,9 @@ def test_profile_exif_resolution_and_depth_stay(request: pytest.FixtureRequest, 
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_degrade_writes_what_is_degraded_in_memory(folder: Path, degraded: Path, name: str) -> None:
-    source = read_picture(folder / name)
+    source = read_image(folder / name)
     expected = parse_degradation("blur:1").apply(source.pixels, 0, 1, source.bits)
-    made = read_picture(result_of(degraded, name)).pixels
+    made = read_image(result_of(degraded, name)).pixels
     if source.bits == 32:
         np.testing.assert_allclose(made, expected, atol=0.51 / 65535)
     else:
@@ -113,7 +118,9 @@ def test_degrade_writes_what_is_degraded_in_memory(folder: Path, degraded: Path,
 
 
 @pytest.mark.parametrize("format", ["jpg", "webp", "tif"])
-def test_formats_of_8_bits_keep_the_resolution_and_say_what_they_lose(folder: Path, tmp_path: Path, network: Path, format: str) -> None:
+def test_formats_of_8_bits_keep_the_resolution_and_say_what_they_lose(
+    folder: Path, tmp_path: Path, network: Path, format: str
+) -> None:
     out = tmp_path / "out"
     sources = [folder / "eight.png", folder / "sixteen.tif"]
     done = run("upscale", *sources, "--network", network, "--no-identify", "--format", format, "--out", out)
@@ -134,7 +141,7 @@ def test_a_heic_keeps_its_profile_and_exif(tmp_path: Path, network: Path) -> Non
     assert done.returncode == 0, done.stderr
     with Image.open(tmp_path / "out" / "x.png") as made:
         assert made.getexif()[0x010F] == "Maker" and made.info["icc_profile"] == PROFILE
-        # Turned once: by the container or by EXIF, not by both and not by none.
+        # DihedralTransform once: by the container or by EXIF, not by both and not by none.
         assert made.size == (24 * 4, 32 * 4) and made.getexif().get(0x0112, 1) == 1
 
 
@@ -149,20 +156,20 @@ def test_images_of_one_stem_get_results_of_their_own(tmp_path: Path, network: Pa
     done = run("degrade", photos, "--degrade", "clean", "--out", tmp_path / "d")
     assert done.returncode == 0, done.stderr
     for number, name in enumerate(names):
-        np.testing.assert_allclose(read_picture(tmp_path / "d" / expected[name]).pixels * 255, 40 * number, atol=1)
+        np.testing.assert_allclose(read_image(tmp_path / "d" / expected[name]).pixels * 255, 40 * number, atol=1)
     done = run("upscale", photos, "--network", network, "--no-identify", "--compare", "--json", "--out", tmp_path / "u")
     assert done.returncode == 0, done.stderr
-    rows = {row["path"]: row["out"] for row in json.loads(done.stdout)["pictures"]}
+    rows = {row["path"]: row["out"] for row in json.loads(done.stdout)["images"]}
     assert rows == {str(photos / name): str(tmp_path / "u" / made) for name, made in expected.items()}
-    assert {path.relative_to(tmp_path / "u" / "compare").as_posix() for path in (tmp_path / "u" / "compare").rglob("*.png")} == set(
-        expected.values()
-    )
+    assert {
+        path.relative_to(tmp_path / "u" / "compare").as_posix() for path in (tmp_path / "u" / "compare").rglob("*.png")
+    } == set(expected.values())
 
 
 def test_names_differ_on_disks_that_do_not_tell_capitals(tmp_path: Path) -> None:
     for name in ("a.JPG", "A.png", "b.png"):
         (tmp_path / name).write_bytes(b"x")
-    made = [str(path) for path in result_names(find_pictures([tmp_path]), ".webp").values()]
+    made = [str(path) for path in result_names(find_images([tmp_path]), ".webp").values()]
     assert len({name.casefold() for name in made}) == 3 and "b.webp" in made
 
 
@@ -170,7 +177,7 @@ def test_names_differ_on_disks_that_do_not_tell_two_ways_to_write_an_accent(tmp_
     names = ["caf\u00e9.jpg", "cafe\u0301.png"]
     for name in names:
         (tmp_path / name).write_bytes(b"x")
-    made = [str(path) for path in result_names(find_pictures([tmp_path]), ".webp").values()]
+    made = [str(path) for path in result_names(find_images([tmp_path]), ".webp").values()]
     assert len({unicodedata.normalize("NFC", name) for name in made}) == 2
 
 
@@ -178,7 +185,7 @@ def test_a_result_is_not_called_as_a_folder_of_others(tmp_path: Path) -> None:
     (tmp_path / "x.png").mkdir()
     for name in ("x.jpg", "x.png/y.jpg"):
         (tmp_path / name).write_bytes(b"x")
-    made = {file.name: str(path) for file, path in result_names(find_pictures([tmp_path]), ".png").items()}
+    made = {file.name: str(path) for file, path in result_names(find_images([tmp_path]), ".png").items()}
     assert made == {"x.jpg": "x.jpg.png", "x.png/y.jpg": "x.png/y.png"}
 
 
@@ -189,8 +196,8 @@ def test_texts_in_any_script_stay(tmp_path: Path, bits: int, format: str) -> Non
     exif = Image.Exif()
     exif[0x013B], exif[0x8298] = author, rights
     Image.fromarray(EIGHT).save(tmp_path / "in.jpg", exif=exif)
-    original = read_original(tmp_path / "in.jpg")
+    original = read_source_image(tmp_path / "in.jpg")
     made = DEEP if bits == 16 else EIGHT
-    write_picture(tmp_path / f"out.{format}", made, original.metadata, format)
+    write_image(tmp_path / f"out.{format}", made, original.metadata, format)
     content = (tmp_path / f"out.{format}").read_bytes()
     assert author + b"\0" in content and rights + b"\0" in content

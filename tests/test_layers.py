@@ -72,9 +72,9 @@ class Copy(nn.Module):
 
 
 def test_reused_memory_is_not_taken_for_the_same_tensor() -> None:
-    picture = torch.rand(1, 3, 256, 256)
+    image = torch.rand(1, 3, 256, 256)
     chain = nn.Sequential(*[Copy() for _ in range(6)])
-    assert len(resolve_layers(chain, ["*"], picture)) == 6
+    assert len(resolve_layers(chain, ["*"], image)) == 6
 
 
 def test_an_alias_is_refused_with_the_first_name(batch: Tensor) -> None:

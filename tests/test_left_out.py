@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from ddrscope.errors import InputError
-from ddrscope.images import find_pictures, read_picture
+from ddrscope.images import find_images, read_image
 
 DDRSCOPE = [str(Path(sys.executable).with_name("ddrscope"))]
 PIXELS = np.linspace(20, 230, 24 * 32 * 3).astype(np.uint8).reshape(24, 32, 3)
@@ -36,16 +36,18 @@ def mixed(tmp_path: Path) -> Path:
 
 
 def test_a_folder_of_mixed_types(mixed: Path) -> None:
-    files = find_pictures([mixed])
+    files = find_images([mixed])
     assert [file.name for file in files] == ["a.jpg", "b.jfif", "c.JPE", "d.avif", "deeper/f.HEIC", "e.jxl"]
     for file in files:
-        assert np.abs(read_picture(file).pixels * 255 - PIXELS).mean() < 8
+        assert np.abs(read_image(file).pixels * 255 - PIXELS).mean() < 8
 
 
 @pytest.mark.parametrize("source", ["", "/*"])
 def test_commands_count_and_name_what_they_leave_out(mixed: Path, tmp_path: Path, source: str) -> None:
     words = ["degrade", f"{mixed}{source}", "--degrade", "clean", "--out", str(tmp_path / "out"), "--json"]
-    done = subprocess.run([*DDRSCOPE, *words], capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=300)
+    done = subprocess.run(
+        [*DDRSCOPE, *words], capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stderr.splitlines() if "left out" in line]
     for text in (str(mixed), "5 files", "2 .cr2", "1 .nef", "1 .jp2", "1 without suffix", "develop", "convert"):
@@ -59,7 +61,7 @@ def test_a_folder_of_nothing_that_is_read_says_what_is_there(tmp_path: Path) -> 
         (tmp_path / f"{number}.dng").write_bytes(b"x")
         (tmp_path / f"{number}.odd{number}\x1b[2J").write_bytes(b"x")
     with pytest.raises(InputError) as caught:
-        find_pictures([tmp_path])
+        find_images([tmp_path])
     message = str(caught.value)
     assert "40 .dng" in message and "80 files" in message and message.isprintable() and len(message) < 900
 
@@ -67,7 +69,7 @@ def test_a_folder_of_nothing_that_is_read_says_what_is_there(tmp_path: Path) -> 
 def test_nothing_is_said_where_nothing_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
     (tmp_path / "a.xmp").write_bytes(b"x")
-    find_pictures([tmp_path])
+    find_images([tmp_path])
     assert not caplog.records
 
 
@@ -75,9 +77,9 @@ def test_without_the_extra_a_heic_names_it(mixed: Path) -> None:
     """As in an environment without pi-heif."""
     code = (
         "import sys; sys.modules['pi_heif'] = None\n"
-        "from pathlib import Path\nfrom ddrscope.errors import InputError\nfrom ddrscope.images import find_pictures, read_picture\n"
-        "print([file.name for file in find_pictures([sys.argv[1]])])\n"
-        "try: read_picture(Path(sys.argv[1], 'deeper', 'f.HEIC'))\nexcept InputError as error: print(error)\n"
+        "from pathlib import Path\nfrom ddrscope.errors import InputError\nfrom ddrscope.images import find_images, read_image\n"
+        "print([file.name for file in find_images([sys.argv[1]])])\n"
+        "try: read_image(Path(sys.argv[1], 'deeper', 'f.HEIC'))\nexcept InputError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(mixed)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -95,7 +97,7 @@ def test_a_folder_that_cannot_be_entered_is_named(tmp_path: Path, caplog: pytest
         opened.append(os.open(name, os.O_RDONLY, dir_fd=opened[-1]))
     for descriptor in opened:
         os.close(descriptor)
-    assert [file.name for file in find_pictures([tmp_path])] == ["a.png"]
+    assert [file.name for file in find_images([tmp_path])] == ["a.png"]
     (record,) = caplog.records
     assert "1 folder" in record.getMessage() and name in record.getMessage() and "too long" in record.getMessage()
 
@@ -104,7 +106,7 @@ def test_several_links_to_one_file_are_said(tmp_path: Path, caplog: pytest.LogCa
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
     (tmp_path / "b.png").symlink_to("a.png")
     (tmp_path / "c.png").symlink_to("a.png")
-    assert [file.name for file in find_pictures([tmp_path])] == ["a.png"]
+    assert [file.name for file in find_images([tmp_path])] == ["a.png"]
     (record,) = caplog.records
     assert "2 names" in record.getMessage() and "link" in record.getMessage()
 
@@ -117,8 +119,12 @@ def test_a_cut_tiff_is_named_once(tmp_path: Path) -> None:
         pixels = PIXELS.astype(kind).tobytes()
         (tmp_path / name).write_bytes(b"II*\0" + (8 + len(pixels)).to_bytes(4, "little") + pixels)
     words = ["degrade", str(tmp_path), "--degrade", "clean", "--out", str(tmp_path / "out")]
-    done = subprocess.run([*DDRSCOPE, *words], capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=300)
+    done = subprocess.run(
+        [*DDRSCOPE, *words], capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=300
+    )
     assert done.returncode == 0
     lines = done.stderr.splitlines()
-    assert len(lines) == 3 and all(sum(name in line for line in lines) == 1 for name in ("8.tif", "16.tif")), done.stderr
+    assert len(lines) == 3 and all(sum(name in line for line in lines) == 1 for name in ("8.tif", "16.tif")), (
+        done.stderr
+    )
     assert sum("cut short" in line for line in lines) == 2

@@ -15,13 +15,14 @@ import pytest
 from ddrscope.cli.degrade import command as degrade_command
 from ddrscope.errors import InputError
 from ddrscope.images import bundled_photos
-from ddrscope.locks import FolderLock
-from ddrscope.store import RunFolder, atomic_write, remove_stale_temp_files
+from ddrscope.io.files import atomic_write, remove_stale_temp_files
+from ddrscope.io.locks import FolderLock
+from ddrscope.io.run_directory import RunDirectory
 
 WORKING = """
 import sys
-from ddrscope.store import RunFolder, atomic_write
-with RunFolder(sys.argv[1], {"a": 1}, resume=True) as folder, atomic_write(folder.parts / "piece") as temporary:
+from ddrscope.io.files import RunDirectory, atomic_write
+with RunDirectory(sys.argv[1], {"a": 1}, resume=True) as folder, atomic_write(folder.parts / "piece") as temporary:
     temporary.write_text("half")
     print("ready", flush=True)
     sys.stdin.read()
@@ -30,9 +31,9 @@ with RunFolder(sys.argv[1], {"a": 1}, resume=True) as folder, atomic_write(folde
 COMING = """
 import sys
 from ddrscope.errors import InputError
-from ddrscope.store import RunFolder
+from ddrscope.io.files import RunDirectory
 try:
-    with RunFolder(sys.argv[1], {"a": 1}, **{sys.argv[2]: True}) as folder:
+    with RunDirectory(sys.argv[1], {"a": 1}, **{sys.argv[2]: True}) as folder:
         print(sorted(path.name for path in folder.parts.iterdir()))
 except InputError as error:
     print(error)
@@ -53,7 +54,9 @@ def inside(request: pytest.FixtureRequest) -> list[str]:
 @contextmanager
 def working(inside: list[str], out: Path) -> Iterator[subprocess.Popen[str]]:
     """A run that has begun to write a piece; it goes on when its input ends."""
-    with subprocess.Popen([*inside, sys.executable, "-c", WORKING, out], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(
+        [*inside, sys.executable, "-c", WORKING, out], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as run:
         assert run.stdout and run.stdout.readline() == "ready\n"
         yield run
 
@@ -89,14 +92,14 @@ def test_a_run_that_was_killed_is_no_obstacle_and_its_half_files_go(inside: list
 @pytest.mark.parametrize("content", ["", "1", "1" * 1000])
 def test_what_stands_in_a_lock_file_says_nothing(tmp_path: Path, content: str) -> None:
     (tmp_path / ".lock").write_text(content)
-    with RunFolder(tmp_path, {}, resume=True):
+    with RunDirectory(tmp_path, {}, resume=True):
         pass
     assert not (tmp_path / ".lock").exists()
 
 
 def test_of_two_runs_in_one_process_one_is_refused(tmp_path: Path) -> None:
-    with RunFolder(tmp_path / "out", {}) as first:
-        with pytest.raises(InputError, match="in use"), RunFolder(tmp_path / "out", {}, resume=True):
+    with RunDirectory(tmp_path / "out", {}) as first:
+        with pytest.raises(InputError, match="in use"), RunDirectory(tmp_path / "out", {}, resume=True):
             pass
         with pytest.raises(InputError, match="in use"), FolderLock(first.path):
             pass
@@ -123,14 +126,14 @@ def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytes
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("fcntl.flock", flock)
-    with pytest.raises(InputError, match="(?s)out.*without locks.*--out") as said, RunFolder(tmp_path / "out", {}):
+    with pytest.raises(InputError, match="(?s)out.*without locks.*--out") as said, RunDirectory(tmp_path / "out", {}):
         pass
     assert "\n" not in str(said.value)
 
 
 def test_a_folder_in_the_place_of_the_lock_is_named(tmp_path: Path) -> None:
     (tmp_path / "out" / ".lock").mkdir(parents=True)
-    with pytest.raises(InputError, match=".lock"), RunFolder(tmp_path / "out", {}):
+    with pytest.raises(InputError, match=".lock"), RunDirectory(tmp_path / "out", {}):
         pass
 
 
@@ -138,7 +141,7 @@ def test_a_folder_of_parts_that_no_run_made_keeps_its_files(tmp_path: Path) -> N
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "bolt.step").write_text("precious")
     for options in ({}, {"resume": True}, {"overwrite": True}):
-        with pytest.raises(InputError), RunFolder(tmp_path, {}, **options) as folder:
+        with pytest.raises(InputError), RunDirectory(tmp_path, {}, **options) as folder:
             folder.finish()
     assert (tmp_path / "parts" / "bolt.step").read_text() == "precious"
 
@@ -154,7 +157,10 @@ def test_two_writers_of_one_file_do_not_touch_each_others_half(tmp_path: Path) -
 
 
 def test_only_half_files_of_the_targets_are_removed(tmp_path: Path) -> None:
-    ours, others = tmp_path / ".a[1].png.0123.tmp", [tmp_path / name for name in (".b.png.0123.tmp", ".x.a[1].png.0123.tmp", "a[1].png")]
+    ours, others = (
+        tmp_path / ".a[1].png.0123.tmp",
+        [tmp_path / name for name in (".b.png.0123.tmp", ".x.a[1].png.0123.tmp", "a[1].png")],
+    )
     for path in (ours, *others):
         path.touch()
     remove_stale_temp_files([tmp_path / "a[1].png"])

@@ -18,14 +18,16 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser
 
+from ddrscope.embedding.gram import gram_matrix
+from ddrscope.embedding.pca import GramPCA
+from ddrscope.embedding.tsne import TsneMap
 from ddrscope.errors import InputError
-from ddrscope.images import bundled_photos, find_pictures
-from ddrscope.mapping import FeatureFiles, MapSettings, PointMap
-from ddrscope.mapping.plane import PlaneAccuracy
-from ddrscope.reduction import GramPCA, TsneMap, gram_matrix
-from ddrscope.separability import Design, calinski_harabasz, measure
-from ddrscope.separability.sums import GroupSums
-from ddrscope.store import sha256, write_json
+from ddrscope.images import bundled_photos, find_images
+from ddrscope.io.files import sha256, write_json
+from ddrscope.maps import FeatureFiles, MapSettings, PointMap
+from ddrscope.maps.plane_accuracy import PlaneAccuracy
+from ddrscope.metrics import Design, calinski_harabasz, measure
+from ddrscope.metrics.group_sums import GroupSums
 
 COMMAND = [sys.executable, "-m", "ddrscope"]
 GROUPS = {"clean": "clean", "blurred": "blur:4", "noisy": "noise:20"}
@@ -40,11 +42,11 @@ def run(*words: object) -> subprocess.CompletedProcess[str]:
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Pooled features of crops of the bundled photographs, a file for each degradation."""
     folder = tmp_path_factory.mktemp("features")
-    for file in find_pictures([bundled_photos()]):
-        picture, stem = Image.open(file.path), Path(file.path).stem
+    for file in find_images([bundled_photos()]):
+        image, stem = Image.open(file.path), Path(file.path).stem
         for number, left in enumerate((0, 96, 192)):
             mark = "-" if "__" in stem else "__"
-            picture.crop((left, 64, left + 64, 128)).save(_made(folder / "crops") / f"{stem}{mark}{number}.png")
+            image.crop((left, 64, left + 64, 128)).save(_made(folder / "crops") / f"{stem}{mark}{number}.png")
     found = {name: folder / f"{name}.parquet" for name in GROUPS}
     for name, degradation in GROUPS.items():
         done = run("features", "srgan-wgr", "--images", folder / "crops", "--degrade", degradation, "--crop", 64, "--view", "pooled",
@@ -64,9 +66,15 @@ def mapped(files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
 def test_the_command_writes_what_the_documents_say(files: dict[str, Path], mapped: tuple[Path, dict[str, Any]]) -> None:
     out, said = mapped
     rows = pd.read_parquet(out / "map.parquet")
-    wanted = pd.concat([pd.read_parquet(path, columns=["picture"]).assign(group=name) for name, path in files.items()], ignore_index=True)
+    wanted = pd.concat(
+        [pd.read_parquet(path, columns=["picture"]).assign(group=name) for name, path in files.items()],
+        ignore_index=True,
+    )
     assert list(rows.columns) == ["picture", "group", "x", "y", "sampled"] and rows["x"].dtype == np.float32
-    assert rows["picture"].tolist() == wanted["picture"].tolist() and rows["group"].astype(str).tolist() == wanted["group"].tolist()
+    assert (
+        rows["picture"].tolist() == wanted["picture"].tolist()
+        and rows["group"].astype(str).tolist() == wanted["group"].tolist()
+    )
     assert np.isfinite(rows[["x", "y"]].to_numpy()).all()
     assert rows.groupby("group", observed=True)["sampled"].sum().tolist() == [40, 40, 40]
     data = json.loads((out / "map.json").read_text())
@@ -81,12 +89,17 @@ def test_the_command_writes_what_the_documents_say(files: dict[str, Path], mappe
     assert json.loads(again.stdout) == said and "nothing to do" in again.stderr
 
 
-def test_measures_are_those_of_the_features_held_whole(files: dict[str, Path], mapped: tuple[Path, dict[str, Any]]) -> None:
+def test_measures_are_those_of_the_features_held_whole(
+    files: dict[str, Path], mapped: tuple[Path, dict[str, Any]]
+) -> None:
     tables = [pd.read_parquet(path) for path in files.values()]
     features = np.concatenate([np.stack(table["features"].to_list()) for table in tables])
-    pictures, groups = np.concatenate([table["picture"] for table in tables]), np.repeat(list(files), [len(table) for table in tables])
+    images, groups = (
+        np.concatenate([table["picture"] for table in tables]),
+        np.repeat(list(files), [len(table) for table in tables]),
+    )
     gram = gram_matrix(features, standardize=True)
-    wanted = measure(GramPCA(50).fit_gram(gram).scores_, gram, Design(pictures, pictures, groups), permutations=1)
+    wanted = measure(GramPCA(50).fit_gram(gram).scores_, gram, Design(images, images, groups), permutations=1)
     for key in ("chi_pca", "degradation_share", "content_share", "interaction_share"):
         assert mapped[1]["measures"][key] == pytest.approx(wanted[key], rel=1e-9), key
 
@@ -119,11 +132,17 @@ def features(folder: Path, name: str, **settings: Any) -> Path:
         ({"precision": "bfloat16"}, "precision = float32, not bfloat16"),
     ],
 )
-def test_files_of_other_features_are_refused_though_their_rows_are_as_long(tmp_path: Path, other: dict[str, Any], said: str) -> None:
+def test_files_of_other_features_are_refused_though_their_rows_are_as_long(
+    tmp_path: Path, other: dict[str, Any], said: str
+) -> None:
     files = {"clean": features(tmp_path, "clean"), "blurred": features(tmp_path, "blurred", **other)}
     with pytest.raises(InputError, match=said) as refused:
         FeatureFiles(files)
-    assert "clean.parquet" in str(refused.value) and "blurred.parquet" in str(refused.value) and "\n" not in str(refused.value)
+    assert (
+        "clean.parquet" in str(refused.value)
+        and "blurred.parquet" in str(refused.value)
+        and "\n" not in str(refused.value)
+    )
     both = pa.concat_tables([pq.read_table(path).append_column("kind", [[name] * 8]) for name, path in files.items()])
     pq.write_table(both, tmp_path / "all.parquet")
     # Nobody knows of rows that somebody put together.
@@ -168,7 +187,9 @@ def test_places_read_off_a_grid_are_those_of_the_tree(files: dict[str, Path]) ->
     np.testing.assert_allclose(tsne.transform(scores[60:]), exact, atol=1e-4 * size)
 
 
-def test_a_column_of_labels_gives_the_groups_of_files(files: dict[str, Path], mapped: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_a_column_of_labels_gives_the_groups_of_files(
+    files: dict[str, Path], mapped: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
     tables = {name: pq.read_table(path) for name, path in files.items()}
     one = pa.concat_tables([table.append_column("kind", [[name] * len(table)]) for name, table in tables.items()])
     order = np.random.default_rng(0).permutation(len(one))
@@ -187,13 +208,15 @@ def test_groups_of_unequal_sizes_have_the_index_of_the_points() -> None:
     random = np.random.default_rng(3)
     codes = np.repeat([0, 1, 2], [5, 40, 13])
     points = random.normal(size=(58, 6)) + codes[:, None] * random.normal(size=6)
-    sums = GroupSums(3, points[0]).add(points[:20], codes[:20]).merge(GroupSums(3, points[0]).add(points[20:], codes[20:]))
+    sums = (
+        GroupSums(3, points[0]).add(points[:20], codes[:20]).merge(GroupSums(3, points[0]).add(points[20:], codes[20:]))
+    )
     standardized = (points - points.mean(axis=0)) / points.std(axis=0)
     assert sums.measures()["chi_pca"] == pytest.approx(calinski_harabasz(standardized, codes), rel=1e-9)
 
 
 def test_neighbours_are_of_other_photographs() -> None:
-    """Pictures that lie only beside crops of their own photograph, of their own group, are told by others: wrongly here."""
+    """Images that lie only beside crops of their own photograph, of their own group, are told by others: wrongly here."""
     names = [f"p{number}__{crop}" for number in range(20) for crop in range(8)]
     place = np.repeat(np.arange(20.0), 8)
     codes = np.repeat(np.arange(20) % 2, 8)
@@ -209,10 +232,18 @@ def test_neighbours_are_of_other_photographs() -> None:
         (lambda table: table.slice(0, 0), "no rows"),
         (lambda table: table.set_column(1, "features", pa.array([1.0] * len(table))), "not lists"),
         (lambda table: table.set_column(1, "features", pa.array([[float("nan")] * 3] * len(table))), "NaN or infinite"),
-        (lambda table: table.set_column(1, "features", pa.array([[1.0, 2.0]] * (len(table) - 1) + [[1.0]])), "without 2 features"),
-        (lambda table: table.set_column(1, "features", pa.array([[1.0, 2.0]] * (len(table) - 1) + [None])), "without 2 features"),
         (
-            lambda table: table.set_column(1, "features", pa.array([[1.0, 2.0]] * (len(table) - 2) + [[1.0], [1.0, 2.0, 3.0]])),
+            lambda table: table.set_column(1, "features", pa.array([[1.0, 2.0]] * (len(table) - 1) + [[1.0]])),
+            "without 2 features",
+        ),
+        (
+            lambda table: table.set_column(1, "features", pa.array([[1.0, 2.0]] * (len(table) - 1) + [None])),
+            "without 2 features",
+        ),
+        (
+            lambda table: table.set_column(
+                1, "features", pa.array([[1.0, 2.0]] * (len(table) - 2) + [[1.0], [1.0, 2.0, 3.0]])
+            ),
             "without 2 features",
         ),
     ],
@@ -226,9 +257,17 @@ def test_files_of_another_form_are_refused(files: dict[str, Path], tmp_path: Pat
 
 def test_what_is_no_parquet_costs_one_line(files: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "no.parquet").write_text("hello")
-    for path, words in ((tmp_path / "no.parquet", "cannot be read as Parquet"), (tmp_path / "none.parquet", "is no file")):
+    for path, words in (
+        (tmp_path / "no.parquet", "cannot be read as Parquet"),
+        (tmp_path / "none.parquet", "is no file"),
+    ):
         done = run("map", path, "--out", tmp_path / "out")
-        assert done.returncode == 2 and words in done.stderr and "--out FILE.parquet" in done.stderr and "Traceback" not in done.stderr
+        assert (
+            done.returncode == 2
+            and words in done.stderr
+            and "--out FILE.parquet" in done.stderr
+            and "Traceback" not in done.stderr
+        )
     twice = run("map", files["clean"], files["clean"], "--out", tmp_path / "out")
     assert twice.returncode == 2 and "two files are called" in twice.stderr and not (tmp_path / "out").exists()
 

@@ -92,7 +92,9 @@ class Graph:
     def convolution(self, source: str, out: str, inputs: int, outputs: int, options: str = "") -> str:
         size = inputs * outputs * 9
         weights = self.random.normal(0, 0.1, size).astype("<f4")
-        self.data += struct.pack("<I", 0) + weights.tobytes() + self.random.normal(0, 0.1, outputs).astype("<f4").tobytes()
+        self.data += (
+            struct.pack("<I", 0) + weights.tobytes() + self.random.normal(0, 0.1, outputs).astype("<f4").tobytes()
+        )
         return self.add("Convolution", [source], out, f"0={outputs} 1=3 4=1 5=1 6={size} {options}")
 
     def write(self, folder: Path) -> tuple[Path, Path]:
@@ -215,7 +217,9 @@ def test_damaged_layers(tmp_path, line):
     assert_refused(tmp_path, f"7767517\n1 1\n{line}\n")
 
 
-@pytest.mark.parametrize("text", ["", "7767517", "7767517\n1", "7767517\n2 2\nInput x 0 1 x\n", "\x00\xff", "x" * (1 << 21)])
+@pytest.mark.parametrize(
+    "text", ["", "7767517", "7767517\n1", "7767517\n2 2\nInput x 0 1 x\n", "\x00\xff", "x" * (1 << 21)]
+)
 def test_damaged_graphs(tmp_path, text):
     assert_refused(tmp_path, text)
 

@@ -21,7 +21,7 @@ from ddrscope.networks import (
     load_network,
     measure_global_residual,
     network_names,
-    random_twin,
+    reinitialized_copy,
     save_network,
 )
 
@@ -70,10 +70,14 @@ def test_plain_network_round_trip(tmp_path, residual, scale, channels):
         features = functional.relu(functional.conv2d(features, *_convolution(module.body[n].conv), padding=1))
     expected = functional.pixel_shuffle(functional.conv2d(features, *_convolution(module.conv_last), padding=1), scale)
     if residual:
-        expected = expected + functional.interpolate(batch, size=expected.shape[2:], mode="bilinear", align_corners=False)
+        expected = expected + functional.interpolate(
+            batch, size=expected.shape[2:], mode="bilinear", align_corners=False
+        )
     torch.testing.assert_close(network(batch), expected.detach(), atol=2e-3, rtol=0)
-    twin = random_twin(network)
-    assert all(not torch.equal(a, b) for a, b in zip(twin.module.parameters(), network.module.parameters(), strict=True))
+    twin = reinitialized_copy(network)
+    assert all(
+        not torch.equal(a, b) for a, b in zip(twin.module.parameters(), network.module.parameters(), strict=True)
+    )
 
 
 def _convolution(layer: nn.Conv2d) -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -134,7 +138,9 @@ def test_bundled_networks(tmp_path, name, truth):
 @pytest.mark.parametrize("photo_name", ["astronaut__2", "coffee__1", "stream__2"])
 def test_the_bundled_network_with_global_residual_beats_bicubic(photo_name):
     """On photographs it was not trained on; of the one without, no such claim is made."""
-    photo = torch.from_numpy(np.array(Image.open(PHOTOS / f"{photo_name}.png").convert("RGB"))).permute(2, 0, 1)[None] / 255
+    photo = (
+        torch.from_numpy(np.array(Image.open(PHOTOS / f"{photo_name}.png").convert("RGB"))).permute(2, 0, 1)[None] / 255
+    )
     photo = photo[..., 64:192, 64:192]
     shrunk = functional.interpolate(photo, scale_factor=0.25, mode="bicubic", antialias=True)
     bicubic = functional.interpolate(shrunk, scale_factor=4, mode="bicubic")
@@ -203,7 +209,7 @@ def test_random_twin(tmp_path):
     network = load_network(saved(tmp_path, small(), global_residual="true"))
     before = {key: value.clone() for key, value in network.module.state_dict().items()}
     state = torch.get_rng_state()
-    twin, same, other = random_twin(network, 7), random_twin(network, 7), random_twin(network, 8)
+    twin, same, other = reinitialized_copy(network, 7), reinitialized_copy(network, 7), reinitialized_copy(network, 8)
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(before[key], value) for key, value in network.module.state_dict().items())
     batch = torch.rand(1, 3, 8, 8)
@@ -216,7 +222,7 @@ def test_random_twin(tmp_path):
 
 def test_random_twin_of_parameters_without_a_rule():
     network = load_network(f"{__name__}:odd")
-    twin = random_twin(network, 0)
+    twin = reinitialized_copy(network, 0)
     table, original = twin.module.table, network.module.table
     assert not torch.equal(table, original)
     assert table.mean().item() == pytest.approx(5, abs=0.02)

@@ -1,4 +1,4 @@
-"""Pictures in an object store: a real S3 server on this machine, spoken to as any other."""
+"""Images in an object store: a real S3 server on this machine, spoken to as any other."""
 
 from __future__ import annotations
 
@@ -13,11 +13,18 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from ddrscope.errors import InputError
-from ddrscope.images import UnreadablePicture, bundled_photos, find_pictures, read_ahead, read_picture, remote
-from ddrscope.store import sha256
+from ddrscope.images import UnreadableImage, bundled_photos, find_images, read_ahead, read_image, remote
+from ddrscope.io.files import sha256
 
 PHOTO = bundled_photos() / "astronaut__1.png"
-KEYS = ("clean/astronaut__1.png", "clean/below/tiny.PNG", "clean/below/broken.png", "clean/.hidden/a.png", "clean/notes.txt", "other/a.png")
+KEYS = (
+    "clean/astronaut__1.png",
+    "clean/below/tiny.PNG",
+    "clean/below/broken.png",
+    "clean/.hidden/a.png",
+    "clean/notes.txt",
+    "other/a.png",
+)
 
 
 @pytest.fixture
@@ -39,35 +46,40 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_objects_are_found_as_files_are(bucket: str, tmp_path: Path) -> None:
-    found = find_pictures([f"{bucket}/clean", PHOTO])
-    assert [file.name for file in found] == ["below/broken.png", "below/tiny.PNG", "clean/astronaut__1.png", "photos/astronaut__1.png"]
+    found = find_images([f"{bucket}/clean", PHOTO])
+    assert [file.name for file in found] == [
+        "below/broken.png",
+        "below/tiny.PNG",
+        "clean/astronaut__1.png",
+        "photos/astronaut__1.png",
+    ]
     assert found[1].path == f"{bucket}/clean/below/tiny.PNG" and found[2].photo == "clean/astronaut"
-    assert [file.name for file in find_pictures([f"{bucket}/other/a.png"])] == ["a.png"]
+    assert [file.name for file in find_images([f"{bucket}/other/a.png"])] == ["a.png"]
     (tmp_path / "list.txt").write_text(f"# two\n{bucket}/other/a.png\n{PHOTO}\n")
-    assert len(find_pictures([tmp_path / "list.txt"])) == 2
+    assert len(find_images([tmp_path / "list.txt"])) == 2
     for wrong in (f"{bucket}/nothing", "s3://no-such-bucket/x", "nonsense://x"):
         with pytest.raises(InputError, match=wrong.partition("://")[0]):
-            find_pictures([wrong])
+            find_images([wrong])
 
 
 def test_objects_are_read_as_files_are(bucket: str) -> None:
-    broken, tiny = list(read_ahead(find_pictures([f"{bucket}/clean/below"])))
+    broken, tiny = list(read_ahead(find_images([f"{bucket}/clean/below"])))
     assert broken.error and str(broken.error.path) == f"{bucket}/clean/below/broken.png" and broken.sha256
-    assert tiny.picture and (tiny.picture.pixels == read_picture(PHOTO).pixels).all() and tiny.sha256 == sha256(PHOTO)
+    assert tiny.image and (tiny.image.pixels == read_image(PHOTO).pixels).all() and tiny.sha256 == sha256(PHOTO)
 
 
 def test_an_object_that_vanishes_costs_its_row(bucket: str) -> None:
-    (file,) = find_pictures([f"{bucket}/other"])
+    (file,) = find_images([f"{bucket}/other"])
     boto3.client("s3").delete_object(Bucket="photos", Key="other/a.png")
-    with pytest.raises(UnreadablePicture, match="other/a.png"):
-        read_picture(file)
+    with pytest.raises(UnreadableImage, match="other/a.png"):
+        read_image(file)
 
 
-def test_an_object_too_large_for_any_picture_is_not_fetched_whole(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_too_large_for_any_image_is_not_fetched_whole(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "MAX_OBJECT_BYTES", PHOTO.stat().st_size - 1)
-    (file,) = find_pictures([f"{bucket}/other"])
-    with pytest.raises(UnreadablePicture, match="larger than"):
-        read_picture(file)
+    (file,) = find_images([f"{bucket}/other"])
+    with pytest.raises(UnreadableImage, match="larger than"):
+        read_image(file)
 
 
 def test_identify_a_bucket(bucket: str, tmp_path: Path) -> None:
@@ -75,4 +87,6 @@ def test_identify_a_bucket(bucket: str, tmp_path: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     rows = pd.read_parquet(tmp_path / "x.parquet")
-    assert len(rows) == 3 and rows["error"].notna().sum() == 1 and rows["path"].str.startswith("s3://photos/clean/").all()
+    assert (
+        len(rows) == 3 and rows["error"].notna().sum() == 1 and rows["path"].str.startswith("s3://photos/clean/").all()
+    )

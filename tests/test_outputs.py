@@ -17,12 +17,12 @@ from PIL import Image
 from torch import nn
 
 from ddrscope.errors import InputError
-from ddrscope.images import bundled_photos, find_pictures
+from ddrscope.images import bundled_photos, find_images
 from ddrscope.networks import Network, SRResNet, load_network
-from ddrscope.progress import Silent
-from ddrscope.restoration import UpscaleRun, enlarge
-from ddrscope.restoration.tiles import check_network
-from ddrscope.training import Judge, PhotoPairs
+from ddrscope.progress import NullProgress
+from ddrscope.training import Evaluator, PhotoPairs
+from ddrscope.upscaling import UpscaleRun, enlarge
+from ddrscope.upscaling.tiling import check_network
 from toy_networks import Wrapped
 
 DDRSCOPE = [str(Path(sys.executable).with_name("ddrscope"))]
@@ -55,7 +55,9 @@ def scaled(module): module.scale, module.channels = 2, 3; return module
 
 def ddrscope(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run([*DDRSCOPE, *map(str, words)], cwd=folder, capture_output=True, text=True, env=environment, timeout=300)
+    return subprocess.run(
+        [*DDRSCOPE, *map(str, words)], cwd=folder, capture_output=True, text=True, env=environment, timeout=300
+    )
 
 
 @pytest.fixture
@@ -69,7 +71,9 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", ["first", "last", "coarse"])
 def test_of_several_outputs_the_image_is_enlarged(folder: Path, name: str) -> None:
     for network in ("image", name):
-        process = ddrscope(folder, "upscale", "a.png", "--network", f"nets:{network}", "--no-identify", "--out", network)
+        process = ddrscope(
+            folder, "upscale", "a.png", "--network", f"nets:{network}", "--no-identify", "--out", network
+        )
         assert process.returncode == 0, process.stderr
     assert (folder / name / "a.png").read_bytes() == (folder / "image" / "a.png").read_bytes()
     with Image.open(folder / name / "a.png") as image:
@@ -94,10 +98,26 @@ def test_a_function_that_fails_is_named(folder: Path) -> None:
 
 
 def test_several_outputs_in_the_other_commands(folder: Path) -> None:
-    layers = [json.loads(ddrscope(folder, "models", "layers", f"nets:{name}", "--json").stdout)["default"] for name in ("image", "last")]
+    layers = [
+        json.loads(ddrscope(folder, "models", "layers", f"nets:{name}", "--json").stdout)["default"]
+        for name in ("image", "last")
+    ]
     assert layers[0] == layers[1]
     out = folder / "scores"
-    words = ["--degrade", "clean", "--degrade", "blur:2", "--patch", 64, "--patches", 120, "--components", 10, "--out", out]
+    words = [
+        "--degrade",
+        "clean",
+        "--degrade",
+        "blur:2",
+        "--patch",
+        64,
+        "--patches",
+        120,
+        "--components",
+        10,
+        "--out",
+        out,
+    ]
     process = ddrscope(folder, "generalize", "nets:last", *words, "--layer", "tail:input", "--images", many(folder))
     assert process.returncode == 0, process.stderr
     scores = json.loads((out / "generalization.json").read_text())["scores"]
@@ -112,7 +132,9 @@ def many(folder: Path) -> Path:
     return folder / "many"
 
 
-@pytest.mark.parametrize("words", [["upscale", "a.png", "--no-identify", "--out", "out", "--network"], ["models", "layers"]])
+@pytest.mark.parametrize(
+    "words", [["upscale", "a.png", "--no-identify", "--out", "out", "--network"], ["models", "layers"]]
+)
 def test_an_output_without_a_tensor_is_refused_in_one_line(folder: Path, words: list[str]) -> None:
     process = ddrscope(folder, *words, "nets:nothing")
     assert process.returncode == 2 and process.stderr.count("\n") == 1
@@ -153,8 +175,8 @@ def test_an_output_that_is_not_finite_costs_its_image(tmp_path: Path, value: flo
             image.putpixel(place, (255, 255, 255))
         image.save(tmp_path / f"{name}.png")
     network = Network("broken", Broken(value), 2, 3, "Broken")
-    run = UpscaleRun(network, find_pictures([tmp_path]), tmp_path / "out", scale, tile=64, overlap=8)
-    dark, spot = (run.one(file, Silent()) for file in run.files)
+    run = UpscaleRun(network, find_images([tmp_path]), tmp_path / "out", scale, tile=64, overlap=8)
+    dark, spot = (run.one(file, NullProgress()) for file in run.files)
     assert dark["error"] is None and dark["width"] == 150 * scale
     assert spot["out"] is None and not (tmp_path / "out" / "spot.png").exists()
     for part in (str(tmp_path / "spot.png"), "broken", "rows 64 to 99", "columns 64 to 127"):
@@ -165,7 +187,9 @@ def test_a_file_with_weights_that_are_not_finite(folder: Path) -> None:
     state = SRResNet(channels=4, blocks=2, scale=2).state_dict()
     state["body.1.conv1.weight"][0, 0, 0, 0] = torch.nan
     torch.save(state, folder / "net.pth")
-    process = ddrscope(folder, "upscale", "a.png", "--network", "net.pth", "--no-identify", "--out", "out", "--global-residual")
+    process = ddrscope(
+        folder, "upscale", "a.png", "--network", "net.pth", "--no-identify", "--out", "out", "--global-residual"
+    )
     assert process.returncode == 2 and "body.1.conv1.weight" in process.stderr and "a.png" in process.stderr
     assert not (folder / "out" / "a.png").exists() and "Warning" not in process.stderr
 
@@ -183,7 +207,7 @@ def test_infinity_behind_the_clamping_of_spandrel(tmp_path: Path) -> None:
 
 
 def test_a_training_that_diverged_is_stopped_before_its_pixels_are_written() -> None:
-    judge = Judge(PhotoPairs(find_pictures([bundled_photos()])[0].path, 2))
+    judge = Evaluator(PhotoPairs(find_images([bundled_photos()])[0].path, 2))
     module = SRResNet(channels=4, blocks=1, scale=2)
     assert judge.previews(module, 16)[0][1].shape == (32, 32, 3)
     module.conv_last.bias.data.fill_(torch.nan)

@@ -10,12 +10,12 @@ from PIL import Image
 
 from ddrscope import cli
 from ddrscope.analysis import AnalysisSettings
-from ddrscope.analysis.samples import make_samples
+from ddrscope.analysis.input_rows import make_samples
 from ddrscope.errors import InputError
 from ddrscope.generalization import read_suite
-from ddrscope.images import find_pictures, read_picture
+from ddrscope.images import find_images, read_image
+from ddrscope.io.paths import expand
 from ddrscope.networks import load_network
-from ddrscope.paths import expand
 from ddrscope.training import make_recipe
 
 
@@ -84,7 +84,9 @@ def test_tables_and_networks_lead_home(home: Path) -> None:
     ],
     ids=lambda words: " ".join(words[:3]),
 )
-def test_what_is_missing_is_looked_for_at_home(home: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_missing_is_looked_for_at_home(
+    home: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(*words) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert str(home / "gone") in line
@@ -94,7 +96,7 @@ def test_list_files_lead_home_and_name_what_is_missing_as_written(home: Path, mo
     monkeypatch.setenv("SECRET", "hidden")
     listed = home.parent / "work" / "list.txt"
     listed.write_text("~/photos/a.png\n$PLACE/photos/b.png\n$SECRET.png\n")
-    found = {Path(file.path) for file in find_pictures([listed])}
+    found = {Path(file.path) for file in find_images([listed])}
     assert {home / "photos" / "a.png", home / "photos" / "b.png"} < found
     # What a variable holds must not get into tables by a list from elsewhere.
     assert not any("hidden" in str(path) for path in found)
@@ -104,19 +106,39 @@ def test_names_that_look_like_a_variable_or_a_home_stay_within_reach(home: Path)
     for name in ("$PLACE.png", "a$HOME.png", "~", "~.png", "~nobody-here.png"):
         draw(Path(name))
     draw(Path("$PLACE") / "x.png")
-    for source in ("$PLACE.png", "a$HOME.png", "./~", "././~", "~.png", "~nobody-here.png", "$PLACE/x.png", "$PLACE/*.png"):
-        (file,) = find_pictures([source])
+    for source in (
+        "$PLACE.png",
+        "a$HOME.png",
+        "./~",
+        "././~",
+        "~.png",
+        "~nobody-here.png",
+        "$PLACE/x.png",
+        "$PLACE/*.png",
+    ):
+        (file,) = find_images([source])
         assert Path(file.path).is_relative_to(home.parent / "work"), source
-        assert read_picture(file).pixels.shape == (40, 40, 3)
+        assert read_image(file).pixels.shape == (40, 40, 3)
     Path("list.txt").write_text("./~\na$HOME.png\n$PLACE/x.png\n")
-    assert {Path(file.path).name for file in find_pictures(["list.txt"])} == {"~", "a$HOME.png", "x.png"}
+    assert {Path(file.path).name for file in find_images(["list.txt"])} == {"~", "a$HOME.png", "x.png"}
     assert run("degrade", "./~", "--degrade", "blur:1", "--out=./~out") == 0
     assert Path("~out", "~.png").is_file()
 
 
 def test_expanding_twice_is_expanding_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TILDE", "~/photos")
-    for text in ("~", "~/x", "./~", "./~/x", "$PLACE/x", "$TILDE", "plain/x", "s3://bucket/$PLACE", "$UNKNOWN_NAME/x", "~nobody-here"):
+    for text in (
+        "~",
+        "~/x",
+        "./~",
+        "./~/x",
+        "$PLACE/x",
+        "$TILDE",
+        "plain/x",
+        "s3://bucket/$PLACE",
+        "$UNKNOWN_NAME/x",
+        "~nobody-here",
+    ):
         once = expand(text)
         assert expand(once) == once == expand(str(Path(once))) or "://" in text
     assert expand("$TILDE") == str(home / "photos") and expand("s3://bucket/$PLACE") == "s3://bucket/$PLACE"

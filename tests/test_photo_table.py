@@ -60,7 +60,9 @@ def test_networks_that_ship_are_trained_and_chosen_on_tier_a_only() -> None:
     rows = [row for row in ROWS if row.split in ("train", "val", "gallery", "snapshots")]
     assert {row.tier for row in rows} == {"A"}
     assert [row.file for row in rows if re.search("NC|ND|none", row.licence)] == []
-    assert {row.tier for row in ROWS if row.split in ("train_b", "trial", "set5", "set14", "bsd100", "classes", "real")} == {"B"}
+    assert {
+        row.tier for row in ROWS if row.split in ("train_b", "trial", "set5", "set14", "bsd100", "classes", "real")
+    } == {"B"}
 
 
 def test_validation_and_trial_photographs_are_drawn_by_the_hash_of_their_names() -> None:

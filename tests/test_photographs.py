@@ -15,8 +15,8 @@ from ddrscope import cli
 from ddrscope.analysis import analyze
 from ddrscope.errors import InputError
 from ddrscope.generalization import generalize
-from ddrscope.images import assign_photographs, find_pictures
-from ddrscope.study.pictures import write_crops
+from ddrscope.images import assign_photographs, find_images
+from ddrscope.study.crops import write_crops
 
 COUNT = 6
 SMALL = {"crop": 32, "layers": ("body.0",), "views": ("pooled",), "tsne_seeds": 1}
@@ -42,8 +42,10 @@ def folder(tmp_path: Path) -> Path:
 def test_each_rule(tmp_path: Path) -> None:
     for number, name in enumerate(("a/x__1.jpg", "a/x__2.jpg", "b/y__1.jpg", "z.jpg")):
         draw(tmp_path / "in" / name, number, "2026:01:02 03:04:05" if name[0] in "az" else "")
-    files = find_pictures([tmp_path / "in"])
-    found = {rule: [file.photo for file in assign_photographs(files, rule)] for rule in ("prefix", "name", "folder", "exif")}
+    files = find_images([tmp_path / "in"])
+    found = {
+        rule: [file.photo for file in assign_photographs(files, rule)] for rule in ("prefix", "name", "folder", "exif")
+    }
     assert found["prefix"] == ["a/x", "a/x", "b/y", "z"]
     assert found["name"] == ["a/x__1", "a/x__2", "b/y__1", "z"]
     assert found["folder"] == ["a", "a", "b", "in"]
@@ -53,7 +55,7 @@ def test_each_rule(tmp_path: Path) -> None:
 
 def test_exif_that_is_missing_is_refused(folder: Path) -> None:
     with pytest.raises(InputError, match="photos.*exif|exif.*photos"):
-        assign_photographs(find_pictures([folder]), "exif")
+        assign_photographs(find_images([folder]), "exif")
 
 
 def test_analyze_says_that_there_is_one_photograph_only(folder: Path) -> None:
@@ -82,7 +84,14 @@ def test_sets_of_one_image_stay_of_one_photograph(tmp_path: Path) -> None:
 
 
 def test_an_interval_of_one_photograph_is_none(folder: Path) -> None:
-    asked = {"images": folder, "degradations": ["blur:2", "noise:20"], "patch": 16, "patches": 24, "components": 4, "resamples": 50}
+    asked = {
+        "images": folder,
+        "degradations": ["blur:2", "noise:20"],
+        "patch": 16,
+        "patches": 24,
+        "components": 4,
+        "resamples": 50,
+    }
     networks = ["srresnet-wgr", "srresnet-wogr"]
     data = generalize(networks, **asked).data
     assert all(np.isnan([row["srga_low"], row["srga_high"]]).all() for row in data["scores"] + data["ranking"])
@@ -100,7 +109,14 @@ def test_a_map_takes_the_rule(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         pd.DataFrame({"picture": names, "features": features}).to_parquet(tmp_path / f"{group}.parquet")
     accuracies = {}
     for rule in ("prefix", "name"):
-        words = ["map", *(str(tmp_path / f"{group}.parquet") for group in range(2)), "--photo-from", rule, "--out", str(tmp_path / rule)]
+        words = [
+            "map",
+            *(str(tmp_path / f"{group}.parquet") for group in range(2)),
+            "--photo-from",
+            rule,
+            "--out",
+            str(tmp_path / rule),
+        ]
         with pytest.raises(SystemExit) as stopped:
             cli.main(words)
         assert not stopped.value.code and ("--photo-from" in capsys.readouterr().err) == (rule == "prefix")
@@ -121,4 +137,4 @@ def test_an_identifier_says_at_once_that_it_needs_photographs(
 
 def test_the_crops_of_a_study_keep_their_photographs_apart(folder: Path, tmp_path: Path) -> None:
     assert write_crops(str(folder), tmp_path / "crops", 2, 16, limit=COUNT, photo_from="name") == COUNT
-    assert len({file.photo for file in find_pictures([tmp_path / "crops"])}) == COUNT
+    assert len({file.photo for file in find_images([tmp_path / "crops"])}) == COUNT

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from damaged import COLOR_ONLY, LADDERS, PHOTOS, PIPELINES, as_float, degrade, flat
-from ddrscope.degradations import Pipeline, list_degradations, parse_degradation, parse_drawn, shrink
+from ddrscope.degradations import Pipeline, list_degradations, parse_degradation, parse_random_pipeline, shrink
 from ddrscope.errors import InputError
 
 
@@ -25,7 +25,9 @@ def photo() -> np.ndarray:
     st.integers(0, 2**40),
     st.sampled_from([8, 16]),
 )
-def test_same_picture_and_seed_same_pixels(text: str, height: int, width: int, channels: int, seed: int, bits: int) -> None:
+def test_same_image_and_seed_same_pixels(
+    text: str, height: int, width: int, channels: int, seed: int, bits: int
+) -> None:
     if text.split(":")[0] in COLOR_ONLY:
         channels = 3
     pixels = np.random.default_rng(seed).random((height, width, channels), dtype=np.float32)
@@ -51,22 +53,22 @@ def test_the_canonical_text_names_the_same_pipeline(family: str, fraction: float
     assert parse_degradation(pipeline.text).text == pipeline.text
 
 
-def test_random_numbers_depend_on_seed_picture_text_and_step() -> None:
+def test_random_numbers_depend_on_seed_image_text_and_step() -> None:
     grey = flat(0.5, 64)
 
     def noise(text: str, pixels: np.ndarray = grey, seed: int = 0) -> np.ndarray:
         return (degrade(text, pixels, seed=seed) - pixels).ravel()
 
     reference = noise("noise:20")
-    other_picture = grey.copy()
-    other_picture[0, 0] = 0
-    for other in (noise("noise:20", seed=1), noise("noise:20", other_picture), noise("noise:30")):
+    other_image = grey.copy()
+    other_image[0, 0] = 0
+    for other in (noise("noise:20", seed=1), noise("noise:20", other_image), noise("noise:30")):
         assert abs(np.corrcoef(reference, other)[0, 1]) < 0.05
     # Streams of their own add like independent noise: sqrt(2) times; a shared stream would double it.
     assert noise("noise:20+noise:20").std() == pytest.approx(2**0.5 * reference.std(), rel=0.03)
 
 
-def test_before_steps_act_on_the_large_picture_and_after_steps_on_the_small_one(photo: np.ndarray) -> None:
+def test_before_steps_act_on_the_large_image_and_after_steps_on_the_small_one(photo: np.ndarray) -> None:
     expected = shrink(degrade("blur:3", photo), 4)
     np.testing.assert_array_equal(degrade("blur:3", photo, scale=4), expected)
     np.testing.assert_array_equal(degrade("clean", photo, scale=4), shrink(photo, 4))
@@ -89,7 +91,7 @@ def test_an_after_step_before_a_before_step_is_refused_only_when_shrinking(photo
         pipeline.apply(photo, scale=4)
 
 
-def test_clean_keeps_an_8_bit_picture_and_rounds_others(photo: np.ndarray) -> None:
+def test_clean_keeps_an_8_bit_image_and_rounds_others(photo: np.ndarray) -> None:
     clean = parse_degradation("clean")
     np.testing.assert_array_equal(clean.apply(photo), photo)
     np.testing.assert_array_equal(clean.apply(flat(0.3, 4), bits=32), flat(0.3, 4))
@@ -159,7 +161,7 @@ def test_bad_calls_are_refused() -> None:
 
 @given(st.integers(0, 2**32))
 def test_drawn_levels_lie_between_the_ends_and_keep_their_kind(seed: int) -> None:
-    drawn = parse_drawn("blur:0.5..4+noise:10+jpeg:30..95").draw(np.random.default_rng(seed))
+    drawn = parse_random_pipeline("blur:0.5..4+noise:10+jpeg:30..95").draw(np.random.default_rng(seed))
     blur, noise, jpeg = drawn.steps
     assert 0.5 <= blur.level <= 4 and noise.level == 10 and 30 <= jpeg.level <= 95 and isinstance(jpeg.level, int)
     assert parse_degradation(drawn.text) == drawn
@@ -173,16 +175,16 @@ def test_steps_that_drive_pixels_beyond_all_bounds_are_refused(photo: np.ndarray
 
 
 def test_the_ends_of_a_range_are_whole_numbers_as_written() -> None:
-    drawn = parse_drawn("blur:.1..5")
+    drawn = parse_random_pipeline("blur:.1..5")
     assert (drawn.low.text, drawn.high.text) == ("blur:0.1", "blur:5")
-    assert parse_drawn("brightness:-8..+8").high.text == "brightness:8"
+    assert parse_random_pipeline("brightness:-8..+8").high.text == "brightness:8"
     for text in ("noise:1..2e1", "noise:1e0..2", "noise:0..1..2", "noise:1_0..2"):
         with pytest.raises(InputError, match="not a number"):
-            parse_drawn(text)
+            parse_random_pipeline(text)
 
 
 def test_drawn_levels_are_spread_evenly() -> None:
     random = np.random.default_rng(0)
-    levels = [parse_drawn("noise:0..20").draw(random).steps[0].level for _ in range(2000)]
+    levels = [parse_random_pipeline("noise:0..20").draw(random).steps[0].level for _ in range(2000)]
     assert np.allclose(np.quantile(levels, [0.01, 0.25, 0.5, 0.75, 0.99]), [0.2, 5, 10, 15, 19.8], atol=1)
-    assert parse_drawn("clean").draw(random).text == "clean"
+    assert parse_random_pipeline("clean").draw(random).text == "clean"

@@ -102,7 +102,9 @@ def test_steps_reduce_as_they_say(tmp_path: Path) -> None:
 def test_local_copies_become_the_set_and_its_manifest(project: Project) -> None:
     assert project.run() == 0
     assert project.files() == {"train/first.png", "val/second.png", "real/kind/third.png"}
-    assert np.array_equal(Image.open(project.out / "train/first.png"), scene(1).resize((120, 80), Image.Resampling.LANCZOS))
+    assert np.array_equal(
+        Image.open(project.out / "train/first.png"), scene(1).resize((120, 80), Image.Resampling.LANCZOS)
+    )
     manifest = project.manifest()
     assert manifest.keys() == project.files()
     for one in project.rows:
@@ -112,7 +114,9 @@ def test_local_copies_become_the_set_and_its_manifest(project: Project) -> None:
         assert one.path in listed["source"] and COMMIT in listed["source"]
 
 
-def test_a_copy_with_other_pixels_is_named_and_the_others_are_made(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_copy_with_other_pixels_is_named_and_the_others_are_made(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
     scene(9).save(project.copies / project.rows[1].copy, lossless=True)
     assert project.run() == 1
     assert project.files() == project.manifest().keys() == {"train/first.png", "real/kind/third.png"}
@@ -125,7 +129,9 @@ def test_a_copy_that_cannot_be_read_is_named_and_the_others_are_made(
     project: Project, capsys: pytest.CaptureFixture[str], fault: str
 ) -> None:
     copy = project.copies / project.rows[1].copy
-    {"missing": copy.unlink, "cut off": lambda: os.truncate(copy, 99), "no image": lambda: copy.write_text("no image")}[fault]()
+    {"missing": copy.unlink, "cut off": lambda: os.truncate(copy, 99), "no image": lambda: copy.write_text("no image")}[
+        fault
+    ]()
     assert project.run() == 1
     assert project.files() == project.manifest().keys() == {"train/first.png", "real/kind/third.png"}
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "second" in line]
@@ -188,13 +194,19 @@ def test_photographs_of_packages(project: Project, capsys: pytest.CaptureFixture
 
 
 def git(folder: Path, *arguments: str) -> str:
-    identity = {f"GIT_{who}_{what}": f"{who}@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    identity = {
+        f"GIT_{who}_{what}": f"{who}@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+    }
     environment = {**os.environ, **identity}
-    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True, env=environment).stdout.strip()
+    return subprocess.run(
+        ["git", *arguments], cwd=folder, check=True, capture_output=True, text=True, env=environment
+    ).stdout.strip()
 
 
 @pytest.mark.parametrize("single_files", [True, False], ids=["server sends single files", "server sends all"])
-def test_repositories_at_a_commit_give_what_local_copies_give(project: Project, tmp_path: Path, single_files: bool) -> None:
+def test_repositories_at_a_commit_give_what_local_copies_give(
+    project: Project, tmp_path: Path, single_files: bool
+) -> None:
     """Of originals that the copies were reduced from, and although the repository has gone on since."""
     repository = tmp_path / "hub/owner/name"
     (repository / "images").mkdir(parents=True)
@@ -255,7 +267,14 @@ def test_a_folder_of_copies_that_does_not_exist_is_bad_usage(project: Project, t
 
 def test_the_command_itself(project: Project) -> None:
     project.run()
-    command = [sys.executable, ROOT / "tools/prepare_photos.py", project.packages, project.out, "--table", project.table]
+    command = [
+        sys.executable,
+        ROOT / "tools/prepare_photos.py",
+        project.packages,
+        project.out,
+        "--table",
+        project.table,
+    ]
     done = subprocess.run([*command, "--copies", project.copies], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "0 made and 3 kept" in done.stdout

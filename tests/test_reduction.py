@@ -1,4 +1,5 @@
 """Gram matrix, PCA and the t-SNE map, against numpy in float64 and scikit-learn."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -8,8 +9,10 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
+from ddrscope.embedding.gram import GramMatrix, NonFiniteRow, gram_matrix
+from ddrscope.embedding.pca import GramPCA
+from ddrscope.embedding.tsne import TsneMap
 from ddrscope.errors import InputError
-from ddrscope.reduction import GramMatrix, GramPCA, NonFiniteRow, TsneMap, gram_matrix
 
 
 class Streamed:

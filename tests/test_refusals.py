@@ -26,7 +26,9 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
         yield folder
         folder.chmod(0o700)
         return
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=48k", "tmpfs", str(folder)], capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "ro,size=48k", "tmpfs", str(folder)], capture_output=True
+    ).returncode:
         pytest.skip("root may write to every folder here, and may mount none")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
@@ -43,7 +45,18 @@ COMMANDS = {
     "degrade": ("degrade", "IMAGE", "--degrade", "blur:2", "--out", "PLACE/out"),
     "identify": ("identify", "IMAGE", "--tiles", "1", "--out", "PLACE/found.csv"),
     "heatmap": ("identify", "IMAGE", "--tiles", "1", "--heatmap", "PLACE/maps"),
-    "features": ("features", "srresnet-wgr", "--images", "IMAGE", "--layer", "body.0", "--crop", "32", "--out", "PLACE/a.npy"),
+    "features": (
+        "features",
+        "srresnet-wgr",
+        "--images",
+        "IMAGE",
+        "--layer",
+        "body.0",
+        "--crop",
+        "32",
+        "--out",
+        "PLACE/a.npy",
+    ),
     "analyze": ("analyze", "srresnet-wgr", "--images", "IMAGE", "--crop", "32", "--out", "PLACE/out"),
     "upscale": ("upscale", "IMAGE", "--no-identify", "--out", "PLACE/out"),
     "export": ("models", "export", "srresnet-wgr", "PLACE/out"),
@@ -82,7 +95,11 @@ def test_no_space_for_weights(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "ddrscope", "models", "export", "srresnet-wgr", str(tmp_path / "net")]
     limit = (20_000, 20_000)
     done = subprocess.run(
-        words, capture_output=True, text=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit), timeout=300
+        words,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+        timeout=300,
     )
     (line,) = done.stderr.splitlines()
     assert done.returncode == 1 and str(tmp_path / "net") in line and "make room" in line

@@ -11,13 +11,14 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from ddrscope.analysis import AnalysisResult
-from ddrscope.report import grid_figure, path_figure, report_html, series_figure
-from ddrscope.report.style import number, with_interval
+from ddrscope.viz import grid_figure, path_figure, report_html, series_figure
+from ddrscope.viz.style import number, with_interval
 from forged import open_page
 
 
 @pytest.mark.parametrize(
-    "value, text", [(None, "–"), (float("nan"), "–"), (float("inf"), "∞"), (0, "0"), (0.12345, "0.123"), (19635.2, "19,635")]
+    "value, text",
+    [(None, "–"), (float("nan"), "–"), (float("inf"), "∞"), (0, "0"), (0.12345, "0.123"), (19635.2, "19,635")],
 )
 def test_numbers_in_words(value: float | None, text: str) -> None:
     assert number(value) == text
@@ -83,7 +84,9 @@ def test_the_page_in_a_real_browser(browser: Browser, small_result: AnalysisResu
     page.wait_for_function("document.getElementById('thumbnail').src.startsWith('data:image/jpeg')")
     assert "astronaut" in page.inner_text("#caption") or "aitzgorri" in page.inner_text("#caption")
     page.locator("#table th").nth(3).click()
-    cells = page.eval_on_selector_all("#table tr.asked td:nth-child(4)", "cells => cells.map(cell => cell.dataset.value)")
+    cells = page.eval_on_selector_all(
+        "#table tr.asked td:nth-child(4)", "cells => cells.map(cell => cell.dataset.value)"
+    )
     column = [float(cell) for cell in cells]
     assert column == sorted(column)
     assert seen == {"console": [], "requests": [], "dialogs": []}

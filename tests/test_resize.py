@@ -84,8 +84,8 @@ def test_a_shrunk_step_rings_as_computed_by_hand() -> None:
 @pytest.mark.parametrize("target", [(12, 16), (96, 128), (31, 45)])
 def test_every_kernel_agrees_with_pillow_away_from_the_border(name: str, target: tuple[int, int]) -> None:
     pixels = np.random.default_rng(2).random((48, 64, 1), dtype=np.float32)
-    picture = Image.fromarray(pixels[..., 0])
-    reference = np.asarray(picture.resize(target[::-1], Image.Resampling[name.upper()]))
+    image = Image.fromarray(pixels[..., 0])
+    reference = np.asarray(image.resize(target[::-1], Image.Resampling[name.upper()]))
     result = resize(pixels, target, name)[..., 0]  # type: ignore[arg-type]
     edge = tuple(slice(-(-3 * n // 12), n - -(-3 * n // 12)) for n in target)
     np.testing.assert_allclose(result[edge], reference[edge], atol=2e-5)
@@ -99,7 +99,7 @@ def test_nearest_takes_one_pixel_each() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 30), st.integers(1, 30), st.floats(0, 1, width=32))
-def test_a_flat_picture_stays_flat(rows: int, columns: int, height: int, width: int, value: float) -> None:
+def test_a_flat_image_stays_flat(rows: int, columns: int, height: int, width: int, value: float) -> None:
     result = resize(np.full((rows, columns, 1), value, dtype=np.float32), (height, width))
     np.testing.assert_allclose(result, value, atol=1e-6)
 
@@ -123,7 +123,7 @@ def test_shrink_clips_and_cuts_to_a_multiple() -> None:
     assert resize(step, (2, 4)).min() < 0 and shrink(step, 4).min() == 0 and shrink(step, 4).max() == 1
 
 
-def test_shrink_refuses_a_picture_smaller_than_the_scale() -> None:
+def test_shrink_refuses_a_image_smaller_than_the_scale() -> None:
     with pytest.raises(InputError, match="3 x 40 pixels cannot be shrunk by 4"):
         shrink(np.zeros((40, 3, 3), dtype=np.float32), 4)
 

@@ -27,7 +27,9 @@ def degrade(*words: str | Path) -> int:
     return int(stopped.value.code or 0)
 
 
-def test_images_are_not_written_over_through_a_link(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_images_are_not_written_over_through_a_link(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     link = tmp_path / "link"
     link.symlink_to(photos)
     before = {path.name: path.read_bytes() for path in photos.iterdir()}
@@ -37,7 +39,9 @@ def test_images_are_not_written_over_through_a_link(photos: Path, tmp_path: Path
     assert {path.name: path.read_bytes() for path in photos.iterdir()} == before
 
 
-def test_images_that_an_earlier_run_left_are_named(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_images_that_an_earlier_run_left_are_named(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
     assert degrade(photos, "--degrade", "blur:2", "--out", out) == 0
     assert "3.png" not in capsys.readouterr().err

@@ -82,14 +82,20 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str, set[str]]] = {
     "weights": (lambda folder: network(folder / "net.safetensors", 1), "net", {"identify", "map"}),
     "changed image": (another_image, "c.png", {"map"}),
     "image gone": (lambda folder: (folder / "photos" / "c.png").unlink(), "c.png", {"map"}),
-    "new image": (lambda folder: shutil.copy("photos/c.png", "photos/g.png"), "g.png", {"map", "features", "identify", "upscale"}),
+    "new image": (
+        lambda folder: shutil.copy("photos/c.png", "photos/g.png"),
+        "g.png",
+        {"map", "features", "identify", "upscale"},
+    ),
     "features": (lambda folder: shutil.copy("blurred.parquet", "clean.parquet"), "clean", set(COMMANDS) - {"map"}),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("name", COMMANDS)
-def test_other_inputs_are_refused_by_name(name: str, change: str, place: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_other_inputs_are_refused_by_name(
+    name: str, change: str, place: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     apply, named, unconcerned = CHANGES[change]
     before = {path: path.read_bytes() for path in place.rglob(f"{OUT.get(name, name)}*/**/*") if path.is_file()}
     apply(place)
@@ -131,7 +137,18 @@ def test_a_deleted_result_is_made_again(name: str, place: Path, capfd: pytest.Ca
 def test_new_images_join_the_features_of_the_others(place: Path, suffix: str) -> None:
     def run(out: str, *more: str) -> int:
         with pytest.raises(SystemExit) as stop:
-            main([*map(str, COMMANDS["features"]), "--degrade", "noise:20", "--threads", "1", "--out", out + suffix, *more])
+            main(
+                [
+                    *map(str, COMMANDS["features"]),
+                    "--degrade",
+                    "noise:20",
+                    "--threads",
+                    "1",
+                    "--out",
+                    out + suffix,
+                    *more,
+                ]
+            )
         return int(stop.value.code or 0)
 
     Image.new("RGB", (5, 5)).save("photos/bad.png")
@@ -156,14 +173,20 @@ def test_new_images_join_the_rows_of_the_others(place: Path, suffix: str) -> Non
         with pytest.raises(SystemExit) as stop:
             main([*words, out, *more])
         assert not stop.value.code
-        read = {".csv": pd.read_csv, ".jsonl": lambda path: pd.read_json(path, lines=True), ".parquet": pd.read_parquet}[suffix](out)
+        read = {
+            ".csv": pd.read_csv,
+            ".jsonl": lambda path: pd.read_json(path, lines=True),
+            ".parquet": pd.read_parquet,
+        }[suffix](out)
         images = sorted(place.glob("photos/*.png"))
         assert read["path"].tolist() == list(map(str, images)) and len(list(place.glob("photos/maps/*"))) == len(images)
         Image.open("photos/c.png").rotate(90).save("photos/aa.png")
-    assert json.loads((place / f"{out}.manifest.json").read_text())["pictures"] == 7
+    assert json.loads((place / f"{out}.manifest.json").read_text())["images"] == 7
 
 
 def test_a_layer_named_or_by_default_is_the_same_layer(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert command("features", "--layer", "conv_last:input", "--resume") == 0 and "nothing to do" in capfd.readouterr().err
+    assert (
+        command("features", "--layer", "conv_last:input", "--resume") == 0 and "nothing to do" in capfd.readouterr().err
+    )
     assert command("features", "--layer", "body.0", "--resume") == 2
     assert "layer = conv_last:input, not body.0" in capfd.readouterr().err

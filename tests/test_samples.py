@@ -8,7 +8,7 @@ from PIL import Image
 
 from ddrscope.degradations.distortions import DISTORTIONS, read_distortions
 from ddrscope.errors import InputError
-from ddrscope.identification.samples import Distorter, labelled_samples
+from ddrscope.identification.labelled_images import Distorter, labelled_samples
 from ddrscope.images import bundled_photos
 
 FEW = DISTORTIONS[:3]
@@ -53,16 +53,16 @@ def test_small_photographs_are_refused(photos: Path) -> None:
 
 
 def test_labelled_folders(photos: Path, tmp_path: Path) -> None:
-    picture = Image.open(next(photos.iterdir()))
+    image = Image.open(next(photos.iterdir()))
     for folder in ("clean", "scan", "scan/5", "jpeg/2"):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
-        picture.save(tmp_path / folder / "astronaut__1.png")
+        image.save(tmp_path / folder / "astronaut__1.png")
     found = {sample.text.removeprefix(f"{tmp_path}/"): sample for sample in labelled_samples(tmp_path)}
     assert {name.rpartition("/")[0]: sample.levels for name, sample in found.items()} == {
         "clean": {}, "scan": {"scan": 3}, "scan/5": {"scan": 5}, "jpeg/2": {"jpeg": 2},
     }  # fmt: skip
     assert {sample.photo for sample in found.values()} == {"astronaut"}
-    picture.save(tmp_path / "stray.png")
+    image.save(tmp_path / "stray.png")
     with pytest.raises(InputError, match="names its damage"):
         labelled_samples(tmp_path)
 
@@ -75,7 +75,10 @@ def test_distortions_from_a_file(tmp_path: Path) -> None:
     assert [pipeline.text for pipeline in scanner.pipelines(2)] == ["blur:2", "noise:3"]
     for text, reason in (
         ('[[distortion]]\nname = "x"\ngroup = "y"\nlevels = ["blur:1"]\n', "has 1 levels: give 5"),
-        ('[[distortion]]\nname = "x"\ngroup = "y"\nlevels = ["blr:1", "blur:1", "blur:1", "blur:1", "blur:1"]\n', "blur"),
+        (
+            '[[distortion]]\nname = "x"\ngroup = "y"\nlevels = ["blr:1", "blur:1", "blur:1", "blur:1", "blur:1"]\n',
+            "blur",
+        ),
         ("nonsense", "is no list of distortions"),
         ('[[distortion]]\nname = "x"\n', "KeyError"),
     ):

@@ -1,4 +1,5 @@
 """The measures, against scikit-learn, explicit two-way analysis of variance, and brute force."""
+
 from __future__ import annotations
 
 from itertools import permutations, product
@@ -12,9 +13,10 @@ from scipy.stats import spearmanr
 from scipy.stats import t as student_t
 from sklearn.metrics import calinski_harabasz_score
 
+from ddrscope.embedding.gram import gram_matrix
+from ddrscope.embedding.pca import GramPCA
 from ddrscope.errors import InputError
-from ddrscope.reduction import GramPCA, gram_matrix
-from ddrscope.separability import (
+from ddrscope.metrics import (
     Design,
     calinski_harabasz,
     jackknife,
@@ -34,33 +36,33 @@ def study(
 ) -> tuple[np.ndarray, Design]:
     """Features (n, width) with effects of the given size in unit noise, rows shuffled, and their design."""
     random = np.random.default_rng(seed)
-    pictures = photos * crops
+    images = photos * crops
     features = (
-        content * random.normal(size=(pictures, 1, width))
+        content * random.normal(size=(images, 1, width))
         + degradation * random.normal(size=(1, k, width))
-        + random.normal(size=(pictures, k, width))
+        + random.normal(size=(images, k, width))
     ).reshape(-1, width)
-    rows = random.permutation(pictures * k)
-    picture = np.repeat(np.arange(pictures), k)
-    group = np.tile(np.arange(k), pictures)
-    photo_names = np.array([f"photo{p // crops}" for p in picture])
-    picture_names = np.array([f"photo{p // crops}__{p % crops}" for p in picture])
+    rows = random.permutation(images * k)
+    image = np.repeat(np.arange(images), k)
+    group = np.tile(np.arange(k), images)
+    photo_names = np.array([f"photo{p // crops}" for p in image])
+    image_names = np.array([f"photo{p // crops}__{p % crops}" for p in image])
     group_names = np.array([f"blur:{g}" for g in group])
-    return features[rows], Design(picture_names[rows], photo_names[rows], group_names[rows])
+    return features[rows], Design(image_names[rows], photo_names[rows], group_names[rows])
 
 
 def anova_shares(features: np.ndarray, design: Design) -> tuple[float, float, float]:
     """Bias-corrected shares from explicit means of the features."""
-    pictures, groups = np.unique(design.pictures), np.unique(design.groups)
-    n, k = len(pictures), len(groups)
+    images, groups = np.unique(design.images), np.unique(design.groups)
+    n, k = len(images), len(groups)
     grand = features.mean(axis=0)
-    by_picture = {p: features[design.pictures == p].mean(axis=0) for p in pictures}
+    by_image = {p: features[design.images == p].mean(axis=0) for p in images}
     by_group = {g: features[design.groups == g].mean(axis=0) for g in groups}
-    ss_content = k * sum(((mean - grand) ** 2).sum() for mean in by_picture.values())
+    ss_content = k * sum(((mean - grand) ** 2).sum() for mean in by_image.values())
     ss_degradation = n * sum(((mean - grand) ** 2).sum() for mean in by_group.values())
     ss_interaction = sum(
-        ((row - by_picture[p] - by_group[g] + grand) ** 2).sum()
-        for row, p, g in zip(features, design.pictures, design.groups, strict=True)
+        ((row - by_image[p] - by_group[g] + grand) ** 2).sum()
+        for row, p, g in zip(features, design.images, design.groups, strict=True)
     )
     total = ((features - grand) ** 2).sum()
     assert total == pytest.approx(ss_content + ss_degradation + ss_interaction)
@@ -74,7 +76,7 @@ def anova_shares(features: np.ndarray, design: Design) -> tuple[float, float, fl
 
 def test_chi_agrees_with_scikit_learn() -> None:
     features, design = study(12)
-    for labels in (design.groups, design.pictures):
+    for labels in (design.groups, design.images):
         assert calinski_harabasz(features, labels) == pytest.approx(calinski_harabasz_score(features, labels))
 
 
@@ -109,7 +111,7 @@ def test_chi_of_degenerate_points() -> None:
 @pytest.mark.parametrize("k", [2, 3, 5])
 def test_shares_agree_with_analysis_of_variance_on_the_features(k: int) -> None:
     features, design = study(9, crops=2, k=k)
-    shares = variance_shares(gram_matrix(features), design.pictures, design.groups)
+    shares = variance_shares(gram_matrix(features), design.images, design.groups)
     got = (shares.degradation, shares.content, shares.interaction)
     assert got == pytest.approx(anova_shares(features, design), abs=1e-12)
     assert sum(got) == pytest.approx(1)
@@ -117,9 +119,9 @@ def test_shares_agree_with_analysis_of_variance_on_the_features(k: int) -> None:
 
 def test_shares_are_known_where_one_source_acts_alone() -> None:
     features, design = study(6)
-    for labels, expected in ((design.groups, (1, 0, 0)), (design.pictures, (0, 1, 0))):
+    for labels, expected in ((design.groups, (1, 0, 0)), (design.images, (0, 1, 0))):
         effect = np.eye(len(np.unique(labels)))[np.unique(labels, return_inverse=True)[1]]
-        shares = variance_shares(effect @ effect.T, design.pictures, design.groups)
+        shares = variance_shares(effect @ effect.T, design.images, design.groups)
         assert (shares.degradation, shares.content, shares.interaction) == pytest.approx(expected)
 
 
@@ -127,7 +129,7 @@ def test_pure_noise_has_no_share_on_average() -> None:
     repetitions = []
     for seed in range(200):
         features, design = study(8, degradation=0, content=0, width=30, seed=seed)
-        shares = variance_shares(gram_matrix(features), design.pictures, design.groups)
+        shares = variance_shares(gram_matrix(features), design.images, design.groups)
         repetitions.append((shares.degradation, shares.content))
     mean, error = np.mean(repetitions, axis=0), np.std(repetitions, axis=0) / np.sqrt(200)
     assert (np.abs(mean) < 3.5 * error).all() and (error < 0.005).all()
@@ -151,13 +153,16 @@ def test_photo_share_counts_only_what_crops_of_a_photograph_share() -> None:
         assert share == pytest.approx(expected, abs=0.02) and low < share < high
         # By explicit means, and without the first photograph by doing everything again.
         kept = photo > 0
-        for rows, found in ((slice(None), share), (kept, photo_share((features[kept] @ features[kept].T), _only(design, kept))[0])):
+        for rows, found in (
+            (slice(None), share),
+            (kept, photo_share((features[kept] @ features[kept].T), _only(design, kept))[0]),
+        ):
             assert found == pytest.approx(_photo_share_of(features[rows], _only(design, rows), crops, k))
     assert np.isnan(photo_share(*_gram_and_design(study(photos=6))))[0]
 
 
 def _only(design: Design, rows: Any) -> Design:
-    return Design(design.pictures[rows], design.photos[rows], design.groups[rows])
+    return Design(design.images[rows], design.photos[rows], design.groups[rows])
 
 
 def _gram_and_design(made: tuple[np.ndarray, Design]) -> tuple[np.ndarray, Design]:
@@ -166,10 +171,10 @@ def _gram_and_design(made: tuple[np.ndarray, Design]) -> tuple[np.ndarray, Desig
 
 def _photo_share_of(features: np.ndarray, design: Design, crops: int, k: int) -> float:
     grand = features.mean(axis=0)
-    photos, pictures = np.unique(design.photos), np.unique(design.pictures)
+    photos, images = np.unique(design.photos), np.unique(design.images)
     between = crops * k * sum(((features[design.photos == p].mean(axis=0) - grand) ** 2).sum() for p in photos)
-    content = k * sum(((features[design.pictures == p].mean(axis=0) - grand) ** 2).sum() for p in pictures)
-    of_crops = (content - between) / (len(pictures) - len(photos))
+    content = k * sum(((features[design.images == p].mean(axis=0) - grand) ** 2).sum() for p in images)
+    of_crops = (content - between) / (len(images) - len(photos))
     return (between - (len(photos) - 1) * of_crops) / ((features - grand) ** 2).sum()
 
 
@@ -177,11 +182,11 @@ def test_shares_need_a_balanced_design() -> None:
     features, design = study(5)
     keep = np.arange(len(design)) != 3
     gram = gram_matrix(features)
-    with pytest.raises(InputError, match=f"{design.pictures[3]} meets {design.groups[3]} 0 times"):
-        variance_shares(gram[np.ix_(keep, keep)], design.pictures[keep], design.groups[keep])
+    with pytest.raises(InputError, match=f"{design.images[3]} meets {design.groups[3]} 0 times"):
+        variance_shares(gram[np.ix_(keep, keep)], design.images[keep], design.groups[keep])
     one = design.groups == "blur:1"
     with pytest.raises(InputError, match="here are 5 and 1"):
-        variance_shares(gram[np.ix_(one, one)], design.pictures[one], design.groups[one])
+        variance_shares(gram[np.ix_(one, one)], design.images[one], design.groups[one])
 
 
 def test_share_intervals_leave_out_photographs_and_centre_again() -> None:
@@ -190,7 +195,7 @@ def test_share_intervals_leave_out_photographs_and_centre_again() -> None:
     for index, name in enumerate(("degradation", "content", "interaction")):
 
         def share(rows: np.ndarray, index: int = index) -> float:
-            left = Design(design.pictures[rows], design.photos[rows], design.groups[rows])
+            left = Design(design.images[rows], design.photos[rows], design.groups[rows])
             return anova_shares(features[rows], left)[index]
 
         assert intervals[name] == pytest.approx(jackknife(share, design.photos), abs=1e-12)
@@ -242,25 +247,25 @@ def test_knn_tells_distinct_groups_with_few_photographs() -> None:
 # Permutation test
 
 
-def test_p_value_agrees_with_all_arrangements_within_pictures() -> None:
+def test_p_value_agrees_with_all_arrangements_within_images() -> None:
     random = np.random.default_rng(3)
-    pictures, labels = np.repeat(np.arange(3), 3), np.tile(np.arange(3), 3)
+    images, labels = np.repeat(np.arange(3), 3), np.tile(np.arange(3), 3)
     points = random.normal(size=(9, 2)) + 0.7 * labels[:, None]
     observed = calinski_harabasz_score(points, labels)
     arrangements = [np.concatenate(parts) for parts in product(permutations(range(3)), repeat=3)]
     exact = np.mean([calinski_harabasz_score(points, a) >= observed * (1 - 1e-9) for a in arrangements])
     rows = random.permutation(9)
-    estimate = permutation_p_value(points[rows], labels[rows], pictures[rows], permutations=20_000)
+    estimate = permutation_p_value(points[rows], labels[rows], images[rows], permutations=20_000)
     assert 0.01 < exact < 0.5
     assert estimate == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 20_000))
 
 
 def test_p_value_is_repeatable_and_small_only_where_labels_matter() -> None:
     features, design = study(20, degradation=1)
-    assert permutation_p_value(features, design.groups, design.pictures) == 1 / 1000
+    assert permutation_p_value(features, design.groups, design.images) == 1 / 1000
     shuffled = design.shuffled(seed=4)
-    assert permutation_p_value(features, shuffled.groups, shuffled.pictures) > 0.01
-    constant = permutation_p_value(np.ones((60, 2)), design.groups, design.pictures)
+    assert permutation_p_value(features, shuffled.groups, shuffled.images) > 0.01
+    constant = permutation_p_value(np.ones((60, 2)), design.groups, design.images)
     assert constant == 1
 
 
@@ -312,15 +317,15 @@ def test_measure_answers_by_degradation_or_by_content() -> None:
     assert by_damage["knn_accuracy"] == 1 and by_content["knn_accuracy"] < 0.7
 
 
-def test_measure_takes_content_by_picture_or_by_photograph() -> None:
+def test_measure_takes_content_by_image_or_by_photograph() -> None:
     features, design = study(6, crops=3)
     scores = GramPCA().fit(features).scores_
-    for content, labels in (("picture", design.pictures), ("photo", design.photos)):
+    for content, labels in (("picture", design.images), ("photo", design.photos)):
         chi = measured(features, design, content=content)["chi_content_pca"]
         assert chi == pytest.approx(calinski_harabasz_score(scores, labels))
 
 
-def test_measure_of_unpaired_sets_leaves_out_what_needs_the_same_pictures() -> None:
+def test_measure_of_unpaired_sets_leaves_out_what_needs_the_same_images() -> None:
     features, design = study(8, degradation=3)
     unpaired = Design(np.arange(len(design)), np.arange(len(design)), design.groups)
     assert design.balanced and not unpaired.balanced
@@ -346,7 +351,7 @@ def test_planes_give_median_and_range_over_seeds() -> None:
     got = [result[key] for key in ("chi_tsne_low", "chi_tsne", "chi_tsne_high")]
     assert got == pytest.approx(values)
     assert result["chi_content_tsne"] == pytest.approx(
-        np.median([calinski_harabasz_score(plane, design.pictures) for plane in planes])
+        np.median([calinski_harabasz_score(plane, design.images) for plane in planes])
     )
 
 
@@ -367,7 +372,7 @@ def test_shuffled_labels_keep_the_design_balanced() -> None:
 def test_chi_intervals_leave_out_whole_photographs() -> None:
     features, design = study(6, crops=3)
     scores, result = GramPCA().fit(features).scores_, measured(features, design)
-    for key, labels in (("chi_pca", design.groups), ("chi_content_pca", design.pictures)):
+    for key, labels in (("chi_pca", design.groups), ("chi_content_pca", design.images)):
         left_out = [design.photos != photo for photo in np.unique(design.photos)]
         logs = np.log([calinski_harabasz_score(scores[rows], labels[rows]) for rows in left_out])
         reach = student_t.ppf(0.975, 5) * np.sqrt(5 / 6 * np.square(logs - logs.mean()).sum())

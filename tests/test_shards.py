@@ -1,4 +1,4 @@
-"""One file of many pictures: killed at any moment, nothing is lost and nothing is there twice."""
+"""One file of many images: killed at any moment, nothing is lost and nothing is there twice."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from ddrscope.batch.sharded_file import ShardedFile
+from ddrscope.batch.shards import DIGEST, LARGEST, SMALLEST, pack, write_parquet
 from ddrscope.errors import InputError
-from ddrscope.images import PictureFile, read_ahead
-from ddrscope.shards import DIGEST, LARGEST, SMALLEST, ShardedFile, pack, write_parquet
-from ddrscope.store import sha256
+from ddrscope.images import ImageFile, read_ahead
+from ddrscope.io.files import sha256
 
 COUNT = 3 * SMALLEST + 5
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    place = tmp_path / "pictures"
+    place = tmp_path / "images"
     place.mkdir()
     rng = np.random.default_rng(0)
     for number in range(COUNT):
@@ -36,10 +37,10 @@ def folder(tmp_path: Path) -> Path:
     return place
 
 
-def means(files: Sequence[PictureFile]) -> bytes:
-    """A shard: each picture's mean."""
+def means(files: Sequence[ImageFile]) -> bytes:
+    """A shard: each image's mean."""
     read = list(read_ahead(files))
-    values = [float(one.picture.pixels.mean()) if one.picture else None for one in read]
+    values = [float(one.image.pixels.mean()) if one.image else None for one in read]
     columns = {"path": [str(file.path) for file in files], "mean": values, DIGEST: [one.sha256 for one in read]}
     return pack(pa.table(columns | {"error": [one.error.reason if one.error else None for one in read]}))
 
@@ -58,17 +59,17 @@ def finish(shards: ShardedFile, out: Path) -> pd.DataFrame:
     return pd.read_parquet(out)
 
 
-def test_each_picture_once_in_order_with_its_hash(folder: Path, tmp_path: Path) -> None:
+def test_each_image_once_in_order_with_its_hash(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.parquet"
     with ShardedFile(out, [folder], {}) as shards:
-        assert (len(shards), shards.pictures, shards.sizes()) == (4, COUNT, [SMALLEST] * 3 + [5])
+        assert (len(shards), shards.images, shards.sizes()) == (4, COUNT, [SMALLEST] * 3 + [5])
         assert make(shards) == [0, 1, 2, 3]
         table = finish(shards, out)
     assert table["path"].tolist() == [str(path) for path in sorted(folder.iterdir())]
     assert table[DIGEST].tolist() == [sha256(path) for path in sorted(folder.iterdir())]
     assert not out.with_name("x.parquet.parts").exists()
     about = json.loads((tmp_path / "x.parquet.manifest.json").read_text())
-    assert about["sha256"] == sha256(out) and about["pictures"] == COUNT and about["settings"]["sources"] == [str(folder)]
+    assert about["sha256"] == sha256(out) and about["images"] == COUNT and about["settings"]["sources"] == [str(folder)]
 
 
 def test_what_is_done_is_kept_and_what_is_damaged_made_anew(folder: Path, tmp_path: Path) -> None:
@@ -124,19 +125,23 @@ def test_images_that_came_since_are_done_and_no_others(folder: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("finished", [False, True])
-def test_the_same_images_written_otherwise_go_on(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: bool) -> None:
+def test_the_same_images_written_otherwise_go_on(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: bool
+) -> None:
     out = tmp_path / "x.parquet"
     with ShardedFile(out, [folder], {}) as shards:
         make(shards, 100 if finished else 2)
         if finished:
             finish(shards, out)
     monkeypatch.chdir(tmp_path)
-    nothing, sizes, _ = again(out, Path("pictures"))
+    nothing, sizes, _ = again(out, Path("images"))
     assert nothing == finished and sizes == ([] if finished else [SMALLEST, 5])
 
 
 @pytest.mark.parametrize("finished", [False, True])
-def test_images_that_are_gone_or_others_or_changed_are_refused_by_name(folder: Path, tmp_path: Path, finished: bool) -> None:
+def test_images_that_are_gone_or_others_or_changed_are_refused_by_name(
+    folder: Path, tmp_path: Path, finished: bool
+) -> None:
     out = tmp_path / "x.parquet"
     with ShardedFile(out, [folder], {}) as shards:
         make(shards, 100 if finished else 2)
@@ -154,10 +159,10 @@ def test_images_that_are_gone_or_others_or_changed_are_refused_by_name(folder: P
     other = tmp_path / "other"
     other.mkdir()
     new_image(other / "000.png", 9)
-    with pytest.raises(InputError, match=r"pictures/000.png and 52 more, not among"):
+    with pytest.raises(InputError, match=r"images/000.png and 52 more, not among"):
         again(out, other)
     # Beside another image of its name an image would be called otherwise.
-    with pytest.raises(InputError, match="pictures/000.png"):
+    with pytest.raises(InputError, match="images/000.png"):
         again(out, folder, other)
     assert not finished or out.read_bytes() == kept
     assert again(out, folder)[0] == finished
@@ -213,7 +218,7 @@ def test_a_drawing_that_was_deleted_is_made_again_and_no_drawing_is_an_image(fol
     again = ShardedFile(out, [folder], {}, resume=True, **options)
     assert not again.is_finished()
     with again as shards:
-        assert shards.pictures == COUNT and shards.missing() == [1]
+        assert shards.images == COUNT and shards.missing() == [1]
         draw(shards, make(shards))
         finish(shards, out)
     assert ShardedFile(out, [folder], {}, resume=True, **options).is_finished()
@@ -278,11 +283,11 @@ def test_half_files_of_a_run_that_ended_are_removed_and_nothing_else(folder: Pat
 
 
 @pytest.mark.parametrize("count, largest, size", [(1_000, LARGEST, SMALLEST), (40_000, LARGEST, 40), (40_000, 32, 32)])
-def test_shards_grow_with_the_number_of_pictures(tmp_path: Path, count: int, largest: int, size: int) -> None:
+def test_shards_grow_with_the_number_of_images(tmp_path: Path, count: int, largest: int, size: int) -> None:
     listed = tmp_path / "list.txt"
     listed.write_text("".join(f"{number}.png\n" for number in range(count)))
     with ShardedFile(tmp_path / "x", [listed], {}, largest=largest) as shards:
-        assert shards.sizes()[0] == size and shards.pictures == count
+        assert shards.sizes()[0] == size and shards.images == count
 
 
 def test_a_full_disk_loses_nothing(folder: Path, tmp_path: Path) -> None:
@@ -313,7 +318,18 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_the_command_on_a_full_disk(folder: Path, small_disk: Path) -> None:
-    words = [sys.executable, "-m", "ddrscope", "identify", str(folder), "--threads", "1", "--out", str(small_disk / "x.csv"), "--resume"]
+    words = [
+        sys.executable,
+        "-m",
+        "ddrscope",
+        "identify",
+        str(folder),
+        "--threads",
+        "1",
+        "--out",
+        str(small_disk / "x.csv"),
+        "--resume",
+    ]
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(20_000))
     done = subprocess.run(words, capture_output=True, text=True)

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from ddrscope.errors import InputError
-from ddrscope.store import RunFolder, atomic_write, sha256, write_json
+from ddrscope.io.files import atomic_write, sha256, write_json
+from ddrscope.io.run_directory import RunDirectory
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_trace(tmp_path: Path) -> None:
@@ -41,47 +42,47 @@ def test_sha256_of_known_content(tmp_path: Path) -> None:
 
 def test_a_folder_of_another_run_is_refused_and_can_be_overwritten(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with RunFolder(out, {"crop": 128}) as folder:
+    with RunDirectory(out, {"crop": 128}) as folder:
         (folder.parts / "piece").write_text("done")
-    with pytest.raises(InputError, match="--resume"), RunFolder(out, {"crop": 128}):
+    with pytest.raises(InputError, match="--resume"), RunDirectory(out, {"crop": 128}):
         pass
-    with pytest.raises(InputError, match="crop = 128, not 64"), RunFolder(out, {"crop": 64}, resume=True):
+    with pytest.raises(InputError, match="crop = 128, not 64"), RunDirectory(out, {"crop": 64}, resume=True):
         pass
-    with RunFolder(out, {"crop": 128}, resume=True) as folder:
+    with RunDirectory(out, {"crop": 128}, resume=True) as folder:
         assert (folder.parts / "piece").read_text() == "done"
-    with RunFolder(out, {"crop": 64}, overwrite=True) as folder:
+    with RunDirectory(out, {"crop": 64}, overwrite=True) as folder:
         assert not list(folder.parts.iterdir())
 
 
 def test_a_run_that_fails_before_it_kept_anything_leaves_no_folder(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with pytest.raises(RuntimeError), RunFolder(out, {}):
+    with pytest.raises(RuntimeError), RunDirectory(out, {}):
         raise RuntimeError
     assert not out.exists()
-    with pytest.raises(RuntimeError), RunFolder(out, {}) as folder:
+    with pytest.raises(RuntimeError), RunDirectory(out, {}) as folder:
         (folder.parts / "piece").write_text("done")
         raise RuntimeError
     assert (out / "parts" / "piece").is_file()
 
 
 def test_resume_with_nothing_begun_starts(tmp_path: Path) -> None:
-    with RunFolder(tmp_path / "new", {}, resume=True) as folder:
+    with RunDirectory(tmp_path / "new", {}, resume=True) as folder:
         assert folder.parts.is_dir()
 
 
 def test_overwriting_spares_a_strangers_files(tmp_path: Path) -> None:
     stranger = tmp_path / "thesis.txt"
     stranger.write_text("precious")
-    with pytest.raises(InputError, match="holds no earlier run"), RunFolder(tmp_path, {}, overwrite=True):
+    with pytest.raises(InputError, match="holds no earlier run"), RunDirectory(tmp_path, {}, overwrite=True):
         pass
     out = tmp_path / "out"
-    with RunFolder(out, {}):
+    with RunDirectory(out, {}):
         (out / "notes.txt").write_text("mine")
         (out / "report.html").write_text("old")
         (out / "later").mkdir()
         (tmp_path / "elsewhere").mkdir()
         (out / "figures").symlink_to(tmp_path / "elsewhere")
-    with RunFolder(out, {}, overwrite=True):
+    with RunDirectory(out, {}, overwrite=True):
         pass
     assert (out / "later").is_dir() and (tmp_path / "elsewhere").is_dir() and not (out / "figures").is_symlink()
     assert stranger.read_text() == "precious" and (out / "notes.txt").read_text() == "mine"
@@ -90,11 +91,14 @@ def test_overwriting_spares_a_strangers_files(tmp_path: Path) -> None:
 
 def test_overwriting_removes_every_result_that_a_resumed_run_would_take_for_its_own(tmp_path: Path) -> None:
     page = (Path(__file__).parents[1] / "docs" / "files.md").read_text()
-    results = {f"{command}.json" for command in re.findall(r"\w+(?=\.json` \|)", page)} - {"manifest.json", "quality.json"}
+    results = {f"{command}.json" for command in re.findall(r"\w+(?=\.json` \|)", page)} - {
+        "manifest.json",
+        "quality.json",
+    }
     assert results == {"analysis.json", "study.json", "generalization.json", "map.json", "upscale.json"}
-    with RunFolder(tmp_path, {"seed": 0}):
+    with RunDirectory(tmp_path, {"seed": 0}):
         for name in results:
             (tmp_path / name).write_text("{}")
-    with RunFolder(tmp_path, {"seed": 1}, overwrite=True):
+    with RunDirectory(tmp_path, {"seed": 1}, overwrite=True):
         pass
     assert {path.name for path in tmp_path.iterdir()} == {"manifest.json", "parts"}

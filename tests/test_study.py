@@ -11,8 +11,8 @@ import pytest
 from ddrscope.errors import InputError
 from ddrscope.study import Case, StudySettings
 from ddrscope.study.claims import DOES_NOT_HOLD, HOLDS, NOT_DECIDED, above, judge_claims, verdict
+from ddrscope.study.crops import write_crops
 from ddrscope.study.evidence import Evidence
-from ddrscope.study.pictures import write_crops
 from ddrscope.study.settings import LEVELS, jobs
 from ddrscope.study.trainings import keep_matched
 
@@ -27,8 +27,18 @@ def measures(degradation: float, content: float = 0.3, photo: float = 0.2, reach
     return row
 
 
-def layer(network: str, control: str = "", seed: str = "bundled", depth: float = 1, **numbers: float) -> dict[str, object]:
-    head = {"network": network, "control": control, "seed": seed, "view": VIEW, "layer": f"l{depth}", "depth": depth, "last": depth == 1}
+def layer(
+    network: str, control: str = "", seed: str = "bundled", depth: float = 1, **numbers: float
+) -> dict[str, object]:
+    head = {
+        "network": network,
+        "control": control,
+        "seed": seed,
+        "view": VIEW,
+        "layer": f"l{depth}",
+        "depth": depth,
+        "last": depth == 1,
+    }
     return head | measures(**numbers)
 
 
@@ -167,10 +177,20 @@ def test_the_whole_study_runs_and_goes_on(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     data = json.loads((out / "study.json").read_text())
     assert json.loads(done.stdout)["claims"] == data["claims"]
-    assert [claim["claim"] for claim in data["claims"]] == [key for key in ("C1", "C2", "C3", "C4", "C5", "C6") for _ in range(2)]
+    assert [claim["claim"] for claim in data["claims"]] == [
+        key for key in ("C1", "C2", "C3", "C4", "C5", "C6") for _ in range(2)
+    ]
     c2 = data["claims"][2]
     assert c2["verdict"] != HOLDS and {case["holds"] for case in c2["cases"] if "seed" in case["case"]} <= {False, None}
-    for name in ("claims.csv", "layers.csv", "checkpoints.csv", "paths.csv", "report.html", "figures/C1.png", "figures/C6.pdf"):
+    for name in (
+        "claims.csv",
+        "layers.csv",
+        "checkpoints.csv",
+        "paths.csv",
+        "report.html",
+        "figures/C1.png",
+        "figures/C6.pdf",
+    ):
         assert (out / name).stat().st_size > 500, name
     layers = pd.read_csv(out / "layers.csv")
     assert set(layers.control.fillna("")) == {"", "random_weights", "shuffled_labels", "pixels"}
@@ -188,7 +208,10 @@ def test_of_the_tried_steps_the_nearest_in_quality_stays(tmp_path: Path) -> None
     quality = {"wgr": lambda step: 30 + step / 1000, "wogr": lambda step: 30.42}
     for job in pair:
         steps = [*job.kept("pixel"), *job.tried("pixel"), None]
-        rows = [{"stage": "pixel", "step": step, "path": f"{step}.safetensors", "psnr": quality[job.kind](step or 9000)} for step in steps]
+        rows = [
+            {"stage": "pixel", "step": step, "path": f"{step}.safetensors", "psnr": quality[job.kind](step or 9000)}
+            for step in steps
+        ]
         job.folder.mkdir()
         for row in rows:
             (job.folder / row["path"]).touch()

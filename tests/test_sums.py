@@ -1,4 +1,4 @@
-"""Measures from sums over pictures against those from the Gram matrix, whole and in parts."""
+"""Measures from sums over images against those from the Gram matrix, whole and in parts."""
 
 from __future__ import annotations
 
@@ -7,31 +7,45 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddrscope.reduction import GramPCA, gram_matrix
-from ddrscope.separability import Design, measure
-from ddrscope.separability.sums import PooledSums
+from ddrscope.embedding.gram import gram_matrix
+from ddrscope.embedding.pca import GramPCA
+from ddrscope.metrics import Design, measure
+from ddrscope.metrics.group_sums import PooledSums
 
 KEYS = ("chi_pca", "degradation_share", "content_share", "interaction_share", "n", "k")
 
 
-def features(pictures: int, groups: int, size: int, seed: int, offset: float = 0.0) -> np.ndarray:
+def features(images: int, groups: int, size: int, seed: int, offset: float = 0.0) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    parts = rng.normal(size=(1, groups, size)) + 2 * rng.normal(size=(pictures, 1, size)) + rng.normal(size=(pictures, groups, size))
+    parts = (
+        rng.normal(size=(1, groups, size))
+        + 2 * rng.normal(size=(images, 1, size))
+        + rng.normal(size=(images, groups, size))
+    )
     return ((parts * rng.uniform(0.1, 10, size)) + offset).astype(np.float32)
 
 
 def expected(cells: np.ndarray, components: int = 50) -> dict[str, float]:
-    pictures, groups, size = cells.shape
-    names = np.repeat(np.arange(pictures), groups)
+    images, groups, size = cells.shape
+    names = np.repeat(np.arange(images), groups)
     gram = gram_matrix(cells.reshape(-1, size), standardize=True)
     scores = GramPCA(components).fit_gram(gram).scores_
-    return measure(scores, gram, Design(names, names, np.tile(np.arange(groups), pictures)), permutations=1)
+    return measure(scores, gram, Design(names, names, np.tile(np.arange(groups), images)), permutations=1)
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(2, 9), st.integers(2, 4), st.integers(2, 12), st.integers(0, 10**6), st.integers(1, 5), st.floats(-1e4, 1e4))
-def test_as_from_the_gram_matrix_whole_and_merged(pictures: int, groups: int, size: int, seed: int, cut: int, offset: float) -> None:
-    cells, components = features(pictures, groups, size, seed, offset), 3
+@given(
+    st.integers(2, 9),
+    st.integers(2, 4),
+    st.integers(2, 12),
+    st.integers(0, 10**6),
+    st.integers(1, 5),
+    st.floats(-1e4, 1e4),
+)
+def test_as_from_the_gram_matrix_whole_and_merged(
+    images: int, groups: int, size: int, seed: int, cut: int, offset: float
+) -> None:
+    cells, components = features(images, groups, size, seed, offset), 3
     origin = cells[0].mean(axis=0)
     whole = PooledSums(groups, origin).update(cells)
     merged = PooledSums(groups, origin).update(cells[:cut]).merge(PooledSums(groups, origin).update(cells[cut:]))

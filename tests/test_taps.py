@@ -73,7 +73,7 @@ def test_calls_of_a_reused_module_under_checkpoint_and_branches(batch: Tensor) -
 
 def test_nested_outputs_and_keyword_inputs(batch: Tensor) -> None:
     pair = Pair()
-    module = Wrapped(pair, lambda inner, x: inner(picture=x)["maps"][1])
+    module = Wrapped(pair, lambda inner, x: inner(image=x)["maps"][1])
     features = capture(module, batch, ["inner", "inner:input"])
     with torch.no_grad():
         assert torch.equal(features["inner"], pair.conv(batch))

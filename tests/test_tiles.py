@@ -15,7 +15,7 @@ sides = st.integers(1, 900)
 
 
 @given(sides, sides, st.sampled_from([64, 128]))
-def test_tiles_cover_the_picture(height: int, width: int, side: int) -> None:
+def test_tiles_cover_the_image(height: int, width: int, side: int) -> None:
     seen = np.zeros((height, width), bool)
     for top, left in place_tiles(height, width, side):
         assert top % ALIGNED == left % ALIGNED == 0
@@ -26,7 +26,7 @@ def test_tiles_cover_the_picture(height: int, width: int, side: int) -> None:
 
 
 @given(sides, sides, st.integers(1, 20))
-def test_few_tiles_are_spread_over_the_picture(height: int, width: int, limit: int) -> None:
+def test_few_tiles_are_spread_over_the_image(height: int, width: int, limit: int) -> None:
     everything, few = place_tiles(height, width, 64), place_tiles(height, width, 64, limit)
     assert 1 <= len(few) <= limit and set(few) <= set(everything) and len(set(few)) == len(few)
     assert len(few) == len(everything) <= limit or len(few) > limit / 2
@@ -53,7 +53,10 @@ def test_poolings_against_numpy_and_scipy() -> None:
     assert np.allclose(said["correlation"][10:], np.corrcoef(values)[np.triu_indices(5, 1)], atol=1e-3)
     image = (values - averages[:, None]).reshape(5, 50, 60) / spreads[:, None, None]
     alike = said["autocorrelation"].reshape(len(LAGS), 5)
-    for lag, expected in {(0, 4): image[:, :, :-4] * image[:, :, 4:], (2, -2): image[:, :-2, 2:] * image[:, 2:, :-2]}.items():
+    for lag, expected in {
+        (0, 4): image[:, :, :-4] * image[:, :, 4:],
+        (2, -2): image[:, :-2, 2:] * image[:, 2:, :-2],
+    }.items():
         assert np.allclose(alike[LAGS.index(lag)], expected.mean((1, 2)), atol=1e-3)
     cells = image[:, :48, :56].reshape(5, 6, 8, 7, 8).std((2, 4)).reshape(5, -1)
     assert np.allclose(said["local_spread"].reshape(5, 5)[2], np.log(np.median(cells, axis=1)), atol=1e-3)

@@ -22,16 +22,16 @@ from safetensors.torch import load_file
 from skimage.metrics import structural_similarity
 from torch.nn import functional
 
-from ddrscope.degradations import parse_degradation, parse_drawn, shrink
+from ddrscope.degradations import parse_degradation, parse_random_pipeline, shrink
 from ddrscope.errors import InputError
-from ddrscope.fidelity import psnr_y, ssim_y
 from ddrscope.images import bundled_photos
-from ddrscope.locks import FolderLock
+from ddrscope.io.locks import FolderLock
+from ddrscope.metrics.image_quality import psnr_y, ssim_y
 from ddrscope.networks import load_network
-from ddrscope.networks.discriminator import PatchDiscriminator
-from ddrscope.networks.perceptual import ShiftTolerantLpips, perceptual_network
-from ddrscope.training import RECIPES, Judge, PhotoPairs, Training, as_toml, make_recipe, parse_changes
+from ddrscope.networks.architectures.discriminator import PatchDiscriminator
+from ddrscope.training import RECIPES, Evaluator, PhotoPairs, Training, as_toml, make_recipe, parse_changes
 from ddrscope.training.losses import discriminator_loss, generator_loss, r1_penalty
+from ddrscope.training.perceptual import ShiftTolerantLpips, perceptual_network
 
 TINY = [
     "channels=4", "blocks=1", "batch=2", "patch=8", "precision=float32", "pixel.steps=6", "pixel.warmup_steps=2",
@@ -41,6 +41,7 @@ TINY = [
 
 def tiny(*changes: str):
     return make_recipe("compact", parse_changes([*TINY, *changes]))
+
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -66,13 +67,15 @@ def test_pairs_show_the_same_place(photos: Path) -> None:
 def test_damaged_patches_are_pieces_of_the_damaged_photograph(photos: Path) -> None:
     """The margin is wide enough: a patch cut out and blurred is what one would cut out of the whole photograph, blurred."""
     pairs = PhotoPairs(photos, 4)
-    damage = [parse_drawn("blur:4")]
+    damage = [parse_random_pipeline("blur:4")]
     small, large, pipelines = pairs.patches(0, 1, 6, 12, damage)
     assert [pipeline.text for pipeline in pipelines] == ["blur:4"] * 6
-    whole = [parse_degradation("blur:4").apply(picture / np.float32(255), 0, 4) for picture in pairs.large]
+    whole = [parse_degradation("blur:4").apply(image / np.float32(255), 0, 4) for image in pairs.large]
     for patch in small.permute(0, 2, 3, 1).numpy():
         upright = [np.rot90(patch[:, ::flip], turns) for flip in (1, -1) for turns in range(4)]
-        windows = [np.lib.stride_tricks.sliding_window_view(picture, (12, 12, 3)).reshape(-1, 12, 12, 3) for picture in whole]
+        windows = [
+            np.lib.stride_tricks.sliding_window_view(image, (12, 12, 3)).reshape(-1, 12, 12, 3) for image in whole
+        ]
         nearest = min(np.abs(places - one).max(axis=(1, 2, 3)).min() for places in windows for one in upright)
         assert nearest < 1.5 / 255
     clean = pairs.patches(0, 1, 6, 12)
@@ -81,7 +84,7 @@ def test_damaged_patches_are_pieces_of_the_damaged_photograph(photos: Path) -> N
 
 
 def test_a_recipe_trains_on_levels_drawn_between_two_ends(photos: Path, tmp_path: Path) -> None:
-    recipe = tiny('damage=["noise:10..20", "jpeg:20..30"]', "adversarial.steps=0")
+    recipe = tiny('degradations=["noise:10..20", "jpeg:20..30"]', "adversarial.steps=0")
     pairs = PhotoPairs(photos, 4)
     training = Training(recipe, pairs, pairs, tmp_path / "run")
     training.run(lambda _: None)
@@ -89,8 +92,8 @@ def test_a_recipe_trains_on_levels_drawn_between_two_ends(photos: Path, tmp_path
     assert make_recipe(str(written)) == recipe
     with safe_open(training.pixel.weights, "np") as weights:
         assert "trained on noise:10..20 and jpeg:20..30" in weights.metadata()["description"]
-    # Rated on damaged pictures, of which bicubic enlargement makes less.
-    judges = (training.judge, Judge(pairs))
+    # Rated on damaged images, of which bicubic enlargement makes less.
+    judges = (training.judge, Evaluator(pairs))
     damaged, clean = ([row.psnr_bicubic for row in one.validate(training.pixel.result, 24, False)] for one in judges)
     assert np.mean(damaged) < np.mean(clean) - 1
 
@@ -106,7 +109,7 @@ def test_a_recipe_trains_on_levels_drawn_between_two_ends(photos: Path, tmp_path
 )
 def test_damage_that_cannot_be_is_refused(damage: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        tiny(f'damage=["{damage}"]')
+        tiny(f'degradations=["{damage}"]')
 
 
 def test_photographs_smaller_than_the_patch_are_refused(photos: Path) -> None:
@@ -133,7 +136,9 @@ def assert_bit_equal(one: Path, other: Path) -> None:
 
 
 @pytest.mark.parametrize("loss, regularization", [("vanilla", "spectral_norm"), ("relativistic", "r1")])
-def test_a_training_broken_off_and_resumed_ends_bit_equal(photos: Path, tmp_path: Path, loss: str, regularization: str) -> None:
+def test_a_training_broken_off_and_resumed_ends_bit_equal(
+    photos: Path, tmp_path: Path, loss: str, regularization: str
+) -> None:
     torch.set_num_threads(1)
     pairs = PhotoPairs(photos, 4)
     losses = [f"adversarial.loss={loss}", f"adversarial.regularization={regularization}", "adversarial.perceptual=alex"]
@@ -157,7 +162,10 @@ def test_a_training_broken_off_and_resumed_ends_bit_equal(photos: Path, tmp_path
         assert [row["step"] for row in logs[1]] == ["3", "6"]
         timeless = [[{k: v for k, v in row.items() if k != "seconds"} for row in log] for log in logs]
         assert timeless[0] == timeless[1]
-        assert sorted(p.name for p in (tmp_path / "broken" / stage / "previews").iterdir()) == ["step-000003.png", "step-000006.png"]
+        assert sorted(p.name for p in (tmp_path / "broken" / stage / "previews").iterdir()) == [
+            "step-000003.png",
+            "step-000006.png",
+        ]
     weights = load_file(tmp_path / "broken" / "adversarial" / "weights.safetensors")
     assert weights["conv_first.weight"].dtype == torch.float16
     assert load_network(tmp_path / "broken" / "adversarial" / "weights.safetensors").global_residual
@@ -175,7 +183,7 @@ def test_a_training_goes_on_in_the_precision_it_was_begun_in(photos: Path, tmp_p
 def test_weights_alone_go_on_from_their_step(photos: Path, tmp_path: Path, architecture: str) -> None:
     """As on another machine, where the large checkpoints with their optimizers were not brought."""
     pairs = PhotoPairs(photos, 4)
-    recipe = tiny(f"architecture={architecture}", "average=0.5", "adversarial.learning_rate=0.01")
+    recipe = tiny(f"architecture={architecture}", "ema_decay=0.5", "adversarial.learning_rate=0.01")
 
     def break_off(progress) -> None:
         if (progress.stage, progress.step) == ("adversarial", 4):
@@ -198,13 +206,15 @@ def test_weights_alone_go_on_from_their_step(photos: Path, tmp_path: Path, archi
     assert not torch.equal(load_file(weights)["conv_last.weight"], kept["conv_last.weight"])
 
     with pytest.raises(InputError, match="channels"):
-        Training(tiny(f"architecture={architecture}", "average=0.5", "channels=8"), pairs, pairs, tmp_path)
+        Training(tiny(f"architecture={architecture}", "ema_decay=0.5", "channels=8"), pairs, pairs, tmp_path)
 
 
 def test_validation_photographs_may_differ_in_size(photos: Path, tmp_path: Path) -> None:
     for number, size in enumerate(((64, 48), (96, 64))):
         Image.open(sorted(photos.iterdir())[number]).crop((0, 0, *size)).save(tmp_path / f"{number}.png")
-    Training(tiny("adversarial.steps=0"), PhotoPairs(photos, 4), PhotoPairs([tmp_path], 4), tmp_path / "out").run(lambda _: None)
+    Training(tiny("adversarial.steps=0"), PhotoPairs(photos, 4), PhotoPairs([tmp_path], 4), tmp_path / "out").run(
+        lambda _: None
+    )
     (preview,) = (tmp_path / "out" / "pixel" / "previews").iterdir()
     assert Image.open(preview).width >= 3 * 96
 
@@ -215,7 +225,9 @@ def test_a_training_starts_from_given_weights(photos: Path, tmp_path: Path) -> N
     weights = tmp_path / "first" / "pixel" / "weights.safetensors"
     started = Training(tiny(f"start={weights}"), pairs, pairs, tmp_path / "second")
     state = started.pixel.network.state_dict()
-    assert started.pixel.step == 0 and all(torch.equal(state[key], value.float()) for key, value in load_file(weights).items())
+    assert started.pixel.step == 0 and all(
+        torch.equal(state[key], value.float()) for key, value in load_file(weights).items()
+    )
     with pytest.raises(InputError, match=r"start = .*weights\.safetensors.*channels"):
         Training(tiny(f"start={weights}", "channels=8"), pairs, pairs, tmp_path / "third")
 
@@ -232,7 +244,9 @@ def test_killed_three_times_and_resumed_ends_bit_equal(photos: Path, tmp_path: P
     wait = random.Random(0)
     killed = 0
     for stage in ("pixel", "adversarial", "adversarial"):
-        process = subprocess.Popen(command(photos, tmp_path / "killed", *longer), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command(photos, tmp_path / "killed", *longer), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         while process.poll() is None and not (tmp_path / "killed" / stage).exists():
             time.sleep(0.02)
         time.sleep(wait.uniform(0, 1.5))
@@ -257,7 +271,9 @@ def test_two_processes_learn_what_one_does(photos: Path, tmp_path: Path) -> None
     for key in one:
         assert torch.allclose(one[key].float(), two[key].float(), rtol=1e-3, atol=1e-5), key
     assert any(not torch.equal(one[key], two[key]) for key in one), "the second process did not take part"
-    refused = subprocess.run([sys.executable, *launcher, *words, "batch=3"], capture_output=True, text=True, timeout=300)
+    refused = subprocess.run(
+        [sys.executable, *launcher, *words, "batch=3"], capture_output=True, text=True, timeout=300
+    )
     assert refused.returncode and "cannot be shared by 2 processes" in refused.stderr
 
 
@@ -314,7 +330,7 @@ def test_other_photographs_are_refused_by_name_and_a_folder_in_use_too(photos: P
 
 
 def test_a_training_learns(photos: Path, tmp_path: Path) -> None:
-    recipe = tiny("pixel.steps=60", "pixel.warmup_steps=5", "average=0.9", "adversarial.steps=0")
+    recipe = tiny("pixel.steps=60", "pixel.warmup_steps=5", "ema_decay=0.9", "adversarial.steps=0")
     pairs = PhotoPairs(photos, 4)
     training = Training(recipe, pairs, pairs, tmp_path)
     before = np.mean([row.psnr for row in training.pixel.test(pairs)])
@@ -322,13 +338,20 @@ def test_a_training_learns(photos: Path, tmp_path: Path) -> None:
     after = np.mean([row.psnr for row in training.pixel.test(pairs)])
     assert after > before + 1
     assert len(json.loads((tmp_path / "pixel" / "quality.json").read_text())) == len(pairs.names)
-    first, last = (load_file(tmp_path / "pixel" / "snapshots" / f"step-0000{step}.safetensors") for step in ("00", "60"))
+    first, last = (
+        load_file(tmp_path / "pixel" / "snapshots" / f"step-0000{step}.safetensors") for step in ("00", "60")
+    )
     assert not torch.equal(first["conv_last.weight"], last["conv_last.weight"])
 
 
 def test_the_discriminator_learns_to_tell_made_from_real(photos: Path, tmp_path: Path) -> None:
     pairs = PhotoPairs(photos, 4)
-    recipe = tiny("adversarial.steps=60", "adversarial.discriminator_learning_rate=0.002", "adversarial.loss=vanilla", "validate_every=20")
+    recipe = tiny(
+        "adversarial.steps=60",
+        "adversarial.discriminator_learning_rate=0.002",
+        "adversarial.loss=vanilla",
+        "validate_every=20",
+    )
     Training(recipe, pairs, pairs, tmp_path).run(lambda _: None)
     rows = list(csv.DictReader((tmp_path / "adversarial" / "log.csv").open()))
     assert float(rows[-1]["discriminator_loss"]) < 1.0 < 2 * np.log(2)
@@ -340,7 +363,9 @@ def test_bfloat16_stays_near_float32(photos: Path, tmp_path: Path) -> None:
     losses = []
     for precision in ("float32", "bfloat16"):
         seen: list[float] = []
-        Training(tiny(f"precision={precision}"), pairs, pairs, tmp_path / precision).run(lambda p, seen=seen: seen.append(p.loss))
+        Training(tiny(f"precision={precision}"), pairs, pairs, tmp_path / precision).run(
+            lambda p, seen=seen: seen.append(p.loss)
+        )
         losses.append(seen)
     assert np.allclose(*losses, rtol=0.05) and losses[0] != losses[1]
 
@@ -362,8 +387,8 @@ def test_adversarial_losses_are_cross_entropies(real: list[float], made: list[fl
 
 def test_r1_of_a_linear_discriminator_is_its_squared_weight() -> None:
     convolution = torch.nn.Conv2d(3, 1, 1)
-    pictures = torch.rand(4, 3, 5, 5, requires_grad=True)
-    penalty = r1_penalty(convolution(pictures), pictures)
+    images = torch.rand(4, 3, 5, 5, requires_grad=True)
+    penalty = r1_penalty(convolution(images), images)
     assert penalty.item() == pytest.approx(convolution.weight.square().sum().item() / 25, rel=1e-5)
     penalty.backward()
     assert torch.allclose(convolution.weight.grad, 2 * convolution.weight / 25)
@@ -380,7 +405,7 @@ def test_spectral_norm_bounds_every_convolution() -> None:
 
 
 def test_perceptual_distances_are_those_of_the_original() -> None:
-    """Reference: stlpips-pytorch 0.0.2's own code, run once on the same pictures."""
+    """Reference: stlpips-pytorch 0.0.2's own code, run once on the same images."""
     names = ["aitzgorri__1", "aitzgorri__2", "astronaut__1"]
     pixels = [np.asarray(Image.open(bundled_photos() / f"{name}.png").convert("RGB")) for name in names]
     one = torch.stack([torch.from_numpy(p[:96, :128] / np.float32(255)).permute(2, 0, 1) for p in pixels])
@@ -399,8 +424,8 @@ def test_vgg19_is_read_where_torch_keeps_its_downloads(tmp_path: Path, monkeypat
         perceptual_network("vgg19")
     (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
     torch.save(vgg19(weights=None).state_dict(), tmp_path / "hub" / "checkpoints" / "vgg19-dcbb9e9d.pth")
-    network, picture = perceptual_network("vgg19"), torch.rand(2, 3, 32, 32)
-    assert network(picture, picture).tolist() == [0, 0] and network(picture, 1 - picture).min() > 0
+    network, image = perceptual_network("vgg19"), torch.rand(2, 3, 32, 32)
+    assert network(image, image).tolist() == [0, 0] and network(image, 1 - image).min() > 0
 
 
 def test_recipes_from_files_and_words(tmp_path: Path) -> None:
@@ -459,12 +484,16 @@ def test_ssim_is_scikit_images_on_luma() -> None:
     other = np.clip(one + 0.1, 0, 1)
     y = [np.array([65.481, 128.553, 24.966]) @ np.moveaxis(p, 2, 0).reshape(3, -1) + 16 for p in (one, other)]
     expected = structural_similarity(
-        *(plane.reshape(40, 40) for plane in y), data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+        *(plane.reshape(40, 40) for plane in y),
+        data_range=255,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
     )
     assert ssim_y(one, other, 0) == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_judge_prefers_the_photograph(photos: Path) -> None:
     pairs = PhotoPairs(photos, 4)
-    rows = Judge(pairs).rate(load_network("srresnet-wgr").module, pairs)
+    rows = Evaluator(pairs).rate(load_network("srresnet-wgr").module, pairs)
     assert all(row.lpips < row.lpips_bicubic and row.psnr > row.psnr_bicubic for row in rows)

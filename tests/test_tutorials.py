@@ -22,7 +22,9 @@ def test_every_source_has_its_notebook() -> None:
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_holds_what_its_source_says_and_every_cells_output(notebook: Path) -> None:
     shown, source = nbformat.read(notebook, as_version=4), read_source(notebook.with_suffix(".py"))
-    assert [(cell.cell_type, cell.source) for cell in shown.cells] == [(cell.cell_type, cell.source) for cell in source.cells]
+    assert [(cell.cell_type, cell.source) for cell in shown.cells] == [
+        (cell.cell_type, cell.source) for cell in source.cells
+    ]
     assert all(cell.execution_count for cell in shown.cells if cell.cell_type == "code")
     printed = [output for cell in shown.cells for output in cell.get("outputs", ()) if output.output_type == "error"]
     assert not printed

@@ -22,14 +22,14 @@ from torch import nn
 
 from ddrscope.cli import main
 from ddrscope.errors import InputError
-from ddrscope.images import bundled_photos, find_pictures, read_picture
+from ddrscope.images import bundled_photos, find_images, read_image
+from ddrscope.io.files import sha256
 from ddrscope.networks import DegradationGuide, GuidedSRResNet, Network, SRResNet, load_network, save_network
-from ddrscope.progress import Silent
-from ddrscope.report.restoration import _place_of_detail
-from ddrscope.restoration import UpscaleRun, enlarge, map_embeddings, read_original
-from ddrscope.restoration.explain import KNOWN
-from ddrscope.restoration.tiles import OVERLAP
-from ddrscope.store import sha256
+from ddrscope.progress import NullProgress
+from ddrscope.upscaling import UpscaleRun, enlarge, map_embeddings, read_source_image
+from ddrscope.upscaling.embedding_map import KNOWN
+from ddrscope.upscaling.tiling import OVERLAP
+from ddrscope.viz.upscaling import _place_of_detail
 
 DDRSCOPE = [str(Path(sys.executable).with_name("ddrscope"))]
 sides = st.integers(9, 120)
@@ -37,7 +37,9 @@ sides = st.integers(9, 120)
 
 def upscale(*words: object) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run([*DDRSCOPE, "upscale", *map(str, words)], capture_output=True, text=True, env=environment, timeout=300)
+    return subprocess.run(
+        [*DDRSCOPE, "upscale", *map(str, words)], capture_output=True, text=True, env=environment, timeout=300
+    )
 
 
 def plain() -> Network:
@@ -59,13 +61,15 @@ NETWORKS = {"plain": plain(), "guided": guided()}
 
 @pytest.fixture(scope="module")
 def photo() -> np.ndarray:
-    return read_picture(find_pictures([bundled_photos()])[0]).pixels
+    return read_image(find_images([bundled_photos()])[0]).pixels
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 @settings(deadline=None, max_examples=12)
 @given(height=sides, width=sides, scale=st.sampled_from([2, 4]), tile=st.sampled_from([16, 48, 64]))
-def test_tiles_make_what_the_whole_makes(name: str, photo: np.ndarray, height: int, width: int, scale: int, tile: int) -> None:
+def test_tiles_make_what_the_whole_makes(
+    name: str, photo: np.ndarray, height: int, width: int, scale: int, tile: int
+) -> None:
     pixels = photo[:height, :width]
     whole = enlarge(NETWORKS[name], pixels, scale, bits=16, tile=4096).astype(int)
     tiled = enlarge(NETWORKS[name], pixels, scale, bits=16, tile=tile).astype(int)
@@ -91,7 +95,8 @@ def test_the_default_overlap_holds_sixteen_blocks(photo: np.ndarray, kind: str) 
     one = Network(kind, module, 4, 3, kind, minimum_size=2)
     pixels = photo[:16, :192]
     whole, tiled, narrow = (
-        enlarge(one, pixels, bits=16, tile=tile, overlap=overlap).astype(int) for tile, overlap in ((4096, OVERLAP), (64, OVERLAP), (64, 8))
+        enlarge(one, pixels, bits=16, tile=tile, overlap=overlap).astype(int)
+        for tile, overlap in ((4096, OVERLAP), (64, OVERLAP), (64, 8))
     )
     assert np.abs(whole - tiled).max() <= 8 and np.abs(whole - narrow).max() > 100
 
@@ -110,14 +115,20 @@ def test_windows_of_a_network_begin_where_they_do_in_the_whole(photo: np.ndarray
 
 def test_tiles_without_overlap_leave_seams(photo: np.ndarray) -> None:
     """The test above could fail."""
-    whole, tiled = (enlarge(NETWORKS["plain"], photo[:96, :96], bits=16, tile=tile, overlap=0).astype(int) for tile in (4096, 48))
+    whole, tiled = (
+        enlarge(NETWORKS["plain"], photo[:96, :96], bits=16, tile=tile, overlap=0).astype(int) for tile in (4096, 48)
+    )
     assert np.abs(whole - tiled).max() > 1000
 
 
-def test_the_whole_picture_is_what_the_network_makes(photo: np.ndarray) -> None:
+def test_the_whole_image_is_what_the_network_makes(photo: np.ndarray) -> None:
     with torch.inference_mode():
-        expected = NETWORKS["plain"](torch.from_numpy(photo[:40, :56]).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
-    assert np.array_equal(enlarge(NETWORKS["plain"], photo[:40, :56]), np.rint(expected.clip(0, 1) * 255).astype(np.uint8))
+        expected = (
+            NETWORKS["plain"](torch.from_numpy(photo[:40, :56]).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
+        )
+    assert np.array_equal(
+        enlarge(NETWORKS["plain"], photo[:40, :56]), np.rint(expected.clip(0, 1) * 255).astype(np.uint8)
+    )
 
 
 @pytest.mark.parametrize("scale, said", [(3, "--scale may be 1, 2, 4"), (8, "--scale may be 1, 2, 4")])
@@ -136,8 +147,8 @@ def network_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, photo: np.ndarray) -> Path:
-    """One picture of each kind, and two that are none."""
-    place = tmp_path_factory.mktemp("pictures")
+    """One image of each kind, and two that are none."""
+    place = tmp_path_factory.mktemp("images")
     eight = np.rint(photo[:40, :56] * 255).astype(np.uint8)
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
@@ -159,7 +170,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, photo: np.ndarray) -> Path:
 
 
 @pytest.fixture(scope="module")
-def done(folder: Path, network_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def done(
+    folder: Path, network_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
     out = tmp_path_factory.mktemp("out") / "large"
     return out, upscale(folder, "--out", out, "--network", network_file, "--compare", "--json")
 
@@ -167,10 +180,12 @@ def done(folder: Path, network_file: Path, tmp_path_factory: pytest.TempPathFact
 def test_a_folder_gives_all_but_the_broken(folder: Path, done: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     out, process = done
     assert process.returncode == 0, process.stderr
-    rows = {Path(row["path"]).name: row for row in json.loads(process.stdout)["pictures"]}
+    rows = {Path(row["path"]).name: row for row in json.loads(process.stdout)["images"]}
     assert json.loads((out / "upscale.json").read_text()) == json.loads(process.stdout)
     assert {name for name, row in rows.items() if row["error"]} == {"broken.png", "many.npy"}
-    assert "7 channels" in rows["many.npy"]["error"] and rows["broken.png"]["error"].startswith(str(folder / "broken.png"))
+    assert "7 channels" in rows["many.npy"]["error"] and rows["broken.png"]["error"].startswith(
+        str(folder / "broken.png")
+    )
     written = {path.relative_to(out).as_posix() for path in out.rglob("*.png") if "compare" not in path.parts}
     assert written == {"turned.png", "grey.png", "print.png", "alpha.png", "inner/deep.png", "deep_alpha.png"}
     assert {path.stem for path in (out / "compare").rglob("*.png")} == {Path(name).stem for name in written}
@@ -189,19 +204,23 @@ def test_depth_transparency_profile_and_exif_stay(
     assert Image.open(out / "grey.png").mode == "L" and Image.open(out / "alpha.png").mode == "RGBA"
     alpha = np.asarray(Image.open(out / "alpha.png"))[..., 3].astype(int)
     assert np.abs(alpha[80] - np.linspace(0, 255, 224)).max() < 6
-    deep, deep_alpha = (imagecodecs.png_decode((out / name).read_bytes()) for name in ("inner/deep.png", "deep_alpha.png"))
+    deep, deep_alpha = (
+        imagecodecs.png_decode((out / name).read_bytes()) for name in ("inner/deep.png", "deep_alpha.png")
+    )
     assert deep.dtype == deep_alpha.dtype == np.uint16 and (deep_alpha[..., 3] == 40_000).all()
     # Levels between those of 8 bits are there, and they are the network's.
-    expected = enlarge(load_network(network_file), read_original(folder / "inner" / "deep.png").color, bits=16)
+    expected = enlarge(load_network(network_file), read_source_image(folder / "inner" / "deep.png").color, bits=16)
     assert (deep % 257).any() and np.abs(deep.astype(int) - expected).max() <= 1
 
 
-def test_profile_and_exif_of_a_deep_picture(tmp_path: Path, photo: np.ndarray, network_file: Path) -> None:
+def test_profile_and_exif_of_a_deep_image(tmp_path: Path, photo: np.ndarray, network_file: Path) -> None:
     """16 bits and a profile together come from a TIFF."""
     import tifffile
 
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    tifffile.imwrite(tmp_path / "deep.tif", np.rint(photo[:32, :32] * 65535).astype(np.uint16), photometric="rgb", iccprofile=profile)
+    tifffile.imwrite(
+        tmp_path / "deep.tif", np.rint(photo[:32, :32] * 65535).astype(np.uint16), photometric="rgb", iccprofile=profile
+    )
     process = upscale(tmp_path / "deep.tif", "--out", tmp_path / "out", "--network", network_file, "--no-identify")
     assert process.returncode == 0, process.stderr
     made = tmp_path / "out" / "deep.png"
@@ -212,7 +231,15 @@ def test_profile_and_exif_of_a_deep_picture(tmp_path: Path, photo: np.ndarray, n
 
 
 def test_a_run_goes_on_and_keeps_what_is_there(folder: Path, tmp_path: Path, network_file: Path) -> None:
-    words = [folder / "grey.png", folder / "alpha.png", "--network", network_file, "--out", tmp_path / "out", "--no-identify"]
+    words = [
+        folder / "grey.png",
+        folder / "alpha.png",
+        "--network",
+        network_file,
+        "--out",
+        tmp_path / "out",
+        "--no-identify",
+    ]
     assert upscale(*words).returncode == 0
     refused = upscale(*words)
     assert refused.returncode == 2 and "--resume" in refused.stderr and len(refused.stderr.splitlines()) == 1
@@ -222,14 +249,23 @@ def test_a_run_goes_on_and_keeps_what_is_there(folder: Path, tmp_path: Path, net
         assert image.mode == "RGBA" and image.size == (112, 80)
     assert not list((tmp_path / "out").glob("*.png"))
     done = upscale(*words, "--resume", "--format", "webp", "--scale", "2", "--json")
-    assert done.returncode == 0 and "nothing to do" in done.stderr and len(json.loads(done.stdout)["pictures"]) == 2
+    assert done.returncode == 0 and "nothing to do" in done.stderr and len(json.loads(done.stdout)["images"]) == 2
 
 
 def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path, photo: np.ndarray, network_file: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in range(8):
         Image.fromarray(np.rint(photo * 255).astype(np.uint8)).save(tmp_path / "in" / f"{number}.png")
-    words = [*DDRSCOPE, "upscale", tmp_path / "in", "--out", tmp_path / "out", "--network", network_file, "--no-identify"]
+    words = [
+        *DDRSCOPE,
+        "upscale",
+        tmp_path / "in",
+        "--out",
+        tmp_path / "out",
+        "--network",
+        network_file,
+        "--no-identify",
+    ]
     running = subprocess.Popen(list(map(str, words)), stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"})
     parts = tmp_path / "out" / "parts"
     for _ in range(1200):
@@ -256,11 +292,15 @@ def upscale_here(*words: object) -> tuple[int, str, str]:
 def three(tmp_path: Path, photo: np.ndarray) -> Path:
     (tmp_path / "in").mkdir()
     for number in range(3):
-        Image.fromarray(np.rint(photo[: 24 + number, :24] * 255).astype(np.uint8)).save(tmp_path / "in" / f"{number}.png")
+        Image.fromarray(np.rint(photo[: 24 + number, :24] * 255).astype(np.uint8)).save(
+            tmp_path / "in" / f"{number}.png"
+        )
     return tmp_path / "in"
 
 
-def test_resuming_makes_deleted_results_again_and_new_images_and_no_others(three: Path, tmp_path: Path, network_file: Path) -> None:
+def test_resuming_makes_deleted_results_again_and_new_images_and_no_others(
+    three: Path, tmp_path: Path, network_file: Path
+) -> None:
     out = tmp_path / "out"
     words = [three, "--out", out, "--network", network_file, "--no-identify", "--compare"]
     assert upscale_here(*words)[0] == 0
@@ -270,12 +310,16 @@ def test_resuming_makes_deleted_results_again_and_new_images_and_no_others(three
     Image.new("RGB", (20, 20), (90, 9, 9)).save(three / "0a.png")
     code, printed, errors = upscale_here(*words, "--resume", "--json")
     assert code == 0 and "nothing to do" not in errors
-    rows = json.loads(printed)["pictures"]
-    assert [Path(row["path"]).name for row in rows] == ["0.png", "0a.png", "1.png", "2.png"] and not any(row["error"] for row in rows)
+    rows = json.loads(printed)["images"]
+    assert [Path(row["path"]).name for row in rows] == ["0.png", "0a.png", "1.png", "2.png"] and not any(
+        row["error"] for row in rows
+    )
     assert [row["sha256"] for row in rows] == [sha256(Path(row["path"])) for row in rows]
-    assert (out / "1.png").read_bytes() == wanted and (out / "compare" / "2.png").is_file() and (out / "0a.png").is_file()
+    assert (
+        (out / "1.png").read_bytes() == wanted and (out / "compare" / "2.png").is_file() and (out / "0a.png").is_file()
+    )
     assert (out / "0.png").stat().st_mtime_ns == kept and not (out / "parts").exists()
-    assert json.loads((out / "upscale.json").read_text())["pictures"] == rows
+    assert json.loads((out / "upscale.json").read_text())["images"] == rows
     assert "nothing to do" in upscale_here(*words, "--resume")[2]
 
 
@@ -310,10 +354,18 @@ def test_what_differs_from_the_run_is_named(three: Path, tmp_path: Path, network
 
 @pytest.mark.parametrize("format", ["tif", "jpg", "webp"])
 def test_other_formats_keep_profile_and_exif(folder: Path, tmp_path: Path, network_file: Path, format: str) -> None:
-    words = [folder / "turned.jpg", folder / "alpha.png", "--out", tmp_path / "out", "--network", network_file, "--no-identify"]
+    words = [
+        folder / "turned.jpg",
+        folder / "alpha.png",
+        "--out",
+        tmp_path / "out",
+        "--network",
+        network_file,
+        "--no-identify",
+    ]
     process = upscale(*words, "--format", format, "--json")
     assert process.returncode == 0, process.stderr
-    rows = {Path(row["path"]).stem: row for row in json.loads(process.stdout)["pictures"]}
+    rows = {Path(row["path"]).stem: row for row in json.loads(process.stdout)["images"]}
     assert (rows["alpha"]["error"] is None) == (format != "jpg")
     assert rows["turned"]["bits"] == 8
     with Image.open(tmp_path / "out" / f"turned.{format}") as image:
@@ -322,13 +374,16 @@ def test_other_formats_keep_profile_and_exif(folder: Path, tmp_path: Path, netwo
 
 def test_a_tiff_does_not_lend_its_layout_to_a_png(tmp_path: Path, photo: np.ndarray, network_file: Path) -> None:
     Image.fromarray(np.rint(photo[:32, :40] * 255).astype(np.uint8)).save(tmp_path / "a.tif", compression="tiff_lzw")
-    assert upscale(tmp_path / "a.tif", "--out", tmp_path / "out", "--network", network_file, "--no-identify").returncode == 0
+    assert (
+        upscale(tmp_path / "a.tif", "--out", tmp_path / "out", "--network", network_file, "--no-identify").returncode
+        == 0
+    )
     with Image.open(tmp_path / "out" / "a.png") as image:
         assert not {0x0100, 0x0103, 0x0111} & set(image.getexif())
 
 
 class Fussy(nn.Module):
-    """Enlarges by 2, but fails on a picture of odd width."""
+    """Enlarges by 2, but fails on an image of odd width."""
 
     scale, channels = 2, 3
 
@@ -341,8 +396,8 @@ class Fussy(nn.Module):
 def test_a_network_that_fails_costs_the_row(tmp_path: Path) -> None:
     for name, width in (("even", 32), ("odd", 33)):
         Image.new("RGB", (width, 32), (90, 20, 200)).save(tmp_path / f"{name}.png")
-    run = UpscaleRun(Network("fussy", Fussy(), 2, 3, "Fussy"), find_pictures([tmp_path]), tmp_path / "out")
-    even, odd = (run.one(file, Silent()) for file in run.files)
+    run = UpscaleRun(Network("fussy", Fussy(), 2, 3, "Fussy"), find_images([tmp_path]), tmp_path / "out")
+    even, odd = (run.one(file, NullProgress()) for file in run.files)
     assert even["error"] is None and even["width"] == 64
     assert odd["out"] is None and odd["error"] == f"{tmp_path / 'odd.png'}: not enlarged: odd width"
 
@@ -356,7 +411,7 @@ def test_results_are_no_sources_and_folders_are_not_mixed_up(tmp_path: Path, fol
     (tmp_path / "compare").rename(tmp_path / "fine")
     assert upscale(tmp_path, "--out", tmp_path / "out", *words).returncode == 0
     again = upscale(tmp_path, "--out", tmp_path / "out", *words, "--overwrite", "--json")
-    assert [Path(row["path"]).name for row in json.loads(again.stdout)["pictures"]] == ["a.png"]
+    assert [Path(row["path"]).name for row in json.loads(again.stdout)["images"]] == ["a.png"]
     within = upscale(tmp_path, "--out", tmp_path, *words)
     assert within.returncode == 2 and "choose an --out elsewhere" in within.stderr
 
@@ -369,25 +424,33 @@ def test_results_are_no_sources_and_folders_are_not_mixed_up(tmp_path: Path, fol
         (["--tile", "100"], "multiples of 8"),
         (["--precision", "float16"], "choose auto, float32, bfloat16"),
         (["--explain"], "only a guided one"),
-        (["--network", "efficientnet-lite0"], "no pictures"),
+        (["--network", "efficientnet-lite0"], "no images"),
     ],
 )
-def test_what_cannot_be_is_said_in_one_line(folder: Path, tmp_path: Path, network_file: Path, words: list[str], said: str) -> None:
-    process = upscale(folder / "grey.png", "--out", tmp_path / "out", "--no-identify", "--network", network_file, *words)
+def test_what_cannot_be_is_said_in_one_line(
+    folder: Path, tmp_path: Path, network_file: Path, words: list[str], said: str
+) -> None:
+    process = upscale(
+        folder / "grey.png", "--out", tmp_path / "out", "--no-identify", "--network", network_file, *words
+    )
     assert process.returncode == 2 and said in process.stderr and len(process.stderr.splitlines()) == 1, process.stderr
 
 
 def test_nothing_but_broken_files(folder: Path, tmp_path: Path, network_file: Path) -> None:
     process = upscale(folder / "broken.png", "--out", tmp_path / "out", "--network", network_file, "--no-identify")
-    assert process.returncode == 2 and "no picture could be enlarged" in process.stderr
+    assert process.returncode == 2 and "no image could be enlarged" in process.stderr
 
 
-def test_the_embedding_of_known_damage_is_mapped_and_drawn(folder: Path, tmp_path: Path, network_file: Path, photo: np.ndarray) -> None:
+def test_the_embedding_of_known_degradations_is_mapped_and_drawn(
+    folder: Path, tmp_path: Path, network_file: Path, photo: np.ndarray
+) -> None:
     known = map_embeddings(NETWORKS["guided"])
     assert known.points.shape == (16 * len(KNOWN), 2) and known.damages.count("clean") == 16
     assert known.place(photo[:64, :80]).shape == (8 * 10, 2)
     guide = network_file.with_name("guided.safetensors")
-    process = upscale(folder / "turned.jpg", "--out", tmp_path / "out", "--network", guide, "--explain", "--no-identify")
+    process = upscale(
+        folder / "turned.jpg", "--out", tmp_path / "out", "--network", guide, "--explain", "--no-identify"
+    )
     assert process.returncode == 0, process.stderr
     with Image.open(tmp_path / "out" / "explain" / "turned.png") as image:
         assert image.size == (825, 550)

@@ -1,4 +1,4 @@
-"""`ddrscope serve` as a visitor meets it: the real server in a process of its own, a real browser, real pictures."""
+"""`ddrscope serve` as a visitor meets it: the real server in a process of its own, a real browser, real images."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ from ddrscope.cli.app import repeat_options
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.generalization import generalize
-from ddrscope.images import bundled_photos, read_picture
+from ddrscope.images import bundled_photos, read_image
+from ddrscope.io.files import write_json
 from ddrscope.networks import load_network
-from ddrscope.restoration import map_embeddings
-from ddrscope.store import write_json
-from ddrscope.web.door import kept_bytes
+from ddrscope.upscaling import map_embeddings
+from ddrscope.webapp.request_filter import kept_bytes
 
 if importlib.util.find_spec("gradio") is None and not os.environ.get("CI"):
     pytest.skip("gradio is not installed: pip install 'ddrscope[web]'", allow_module_level=True)
 
-TABS = ("What is wrong with my picture", "Compare networks", "Damage it yourself")
+TABS = ("What is wrong with my image", "Compare networks", "Damage it yourself")
 # A name that would run, were it read as HTML.
 HOSTILE = '"><img src=x onerror=alert(1)>.png'
 LIMIT = 300_000
 CHANGED = "([where, before]) => document.querySelector(`#${where} img`)?.src && document.querySelector(`#${where} img`).src !== before"
-# Inputs and buttons that a screen reader has no name for, and pictures without a text.
+# Inputs and buttons that a screen reader has no name for, and images without a text.
 NAMELESS = """() => [...document.querySelectorAll('input, button, select, textarea, img')].filter(one => one.offsetParent).filter(one =>
   one.tagName === 'IMG' ? !one.hasAttribute('alt')
   : !(one.labels?.length || one.getAttribute('aria-label') || one.getAttribute('aria-labelledby') || one.title
@@ -90,16 +90,33 @@ def served(small_result: AnalysisResult, tmp_path_factory: pytest.TempPathFactor
     write_json(folder / "look" / "analysis.json", small_result.data)
     small_result.embedding.to_parquet(folder / "look" / "embedding.parquet")
     small_result.thumbnails.to_parquet(folder / "look" / "thumbnails.parquet")
-    scores = generalize([load_network("srresnet-wgr")], degradations=["blur:4"], patches=24, patch=64, components=10, resamples=50)
+    scores = generalize(
+        [load_network("srresnet-wgr")], degradations=["blur:4"], patches=24, patch=64, components=10, resamples=50
+    )
     write_json(folder / "scores" / "generalization.json", scores.data)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    words = ["serve", "--port", str(port), "--results", "look", "scores", "--max-megabytes", str(LIMIT / 1e6), "--max-megapixels", "0.3"]
+    words = [
+        "serve",
+        "--port",
+        str(port),
+        "--results",
+        "look",
+        "scores",
+        "--max-megabytes",
+        str(LIMIT / 1e6),
+        "--max-megapixels",
+        "0.3",
+    ]
     environment = os.environ | {"TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"}
     with (folder / "errors").open("wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-c", GUARD, folder / "talked", *words], cwd=folder, env=environment, stdout=errors, stderr=errors
+            [sys.executable, "-c", GUARD, folder / "talked", *words],
+            cwd=folder,
+            env=environment,
+            stdout=errors,
+            stderr=errors,
         )
     one = Served(f"http://127.0.0.1:{port}/", temporary, folder / "talked", folder / "errors", process)
     try:
@@ -135,7 +152,7 @@ class Visit:
         return self.page.locator(f"#{where} img").nth(nth)
 
     def wait(self, where: str, nth: int = 0) -> None:
-        """Until a picture has come; those below the window's edge are not drawn yet."""
+        """Until an image has come; those below the window's edge are not drawn yet."""
         self.image(where, nth).wait_for(state="attached")
 
     def source(self, where: str) -> str:
@@ -174,24 +191,28 @@ def visitor(browser: Browser, served: Served) -> Iterator[Visit]:
     context.close()
 
 
-def picture(path: Path, damage: str, side: int = 128, photo: str = "coffee__1") -> Path:
-    pixels = parse_degradation(damage).apply(read_picture(bundled_photos() / f"{photo}.png").pixels[:side, :side])
+def image(path: Path, damage: str, side: int = 128, photo: str = "coffee__1") -> Path:
+    pixels = parse_degradation(damage).apply(read_image(bundled_photos() / f"{photo}.png").pixels[:side, :side])
     Image.fromarray((pixels * 255).round().astype(np.uint8)).save(path)
     return path
 
 
-def test_a_picture_is_looked_at(visitor: Visit, tmp_path: Path) -> None:
-    visitor.upload("examine-upload", picture(tmp_path / HOSTILE, "noise:40"))
+def test_a_image_is_looked_at(visitor: Visit, tmp_path: Path) -> None:
+    visitor.upload("examine-upload", image(tmp_path / HOSTILE, "noise:40"))
     verdict = visitor.page.locator("#examine-verdict")
     expect(verdict).to_contain_text("Group: noise", timeout=60_000)
-    assert re.search(r"probability of \d+%.*Level \d\.\d of 5 \(80 % interval .*Novelty [01]\.\d\d", verdict.inner_text(), re.S)
+    assert re.search(
+        r"probability of \d+%.*Level \d\.\d of 5 \(80 % interval .*Novelty [01]\.\d\d", verdict.inner_text(), re.S
+    )
     visitor.wait("examine-where")
     visitor.wait("examine-near", 5)
     assert "noise" in visitor.page.locator("#examine-near").inner_text()
     visitor.wait("examine-slider", 1)
     visitor.page.locator("#examine-slider").scroll_into_view_if_needed()
     expect(visitor.image("examine-slider", 1)).to_be_visible()
-    sizes = visitor.page.eval_on_selector_all("#examine-slider img", "all => all.map(one => [one.naturalWidth, one.naturalHeight])")
+    sizes = visitor.page.eval_on_selector_all(
+        "#examine-slider img", "all => all.map(one => [one.naturalWidth, one.naturalHeight])"
+    )
     assert sizes == [[512, 512], [512, 512]]
     with visitor.page.expect_download() as saved:
         visitor.page.locator("#examine-map").get_by_role("button", name="Download").click()
@@ -201,7 +222,7 @@ def test_a_picture_is_looked_at(visitor: Visit, tmp_path: Path) -> None:
 
 
 def test_a_place_is_chosen_by_keyboard_and_enlarged(visitor: Visit, tmp_path: Path) -> None:
-    visitor.upload("examine-upload", picture(tmp_path / "wide.png", "blur:2", side=192))
+    visitor.upload("examine-upload", image(tmp_path / "wide.png", "blur:2", side=192))
     visitor.wait("examine-slider", 1)
     before = visitor.source("examine-slider")
     visitor.page.locator("#examine-across input[type=range]").focus()
@@ -222,7 +243,7 @@ def test_a_place_is_chosen_by_keyboard_and_enlarged(visitor: Visit, tmp_path: Pa
     assert visitor.quiet(), visitor
 
 
-def test_one_of_our_pictures_is_looked_at(visitor: Visit) -> None:
+def test_one_of_our_images_is_looked_at(visitor: Visit) -> None:
     chosen = visitor.page.locator("#examine-examples").get_by_role("button", name="Thumbnail 3 of 6")
     assert chosen.locator("img").get_attribute("alt") == "chelsea, jpeg:12"
     chosen.press("Enter")
@@ -252,7 +273,7 @@ def test_results_are_shown(visitor: Visit) -> None:
     assert visitor.quiet(), visitor
 
 
-def test_a_picture_is_damaged_and_crosses_the_map(visitor: Visit) -> None:
+def test_a_image_is_damaged_and_crosses_the_map(visitor: Visit) -> None:
     visitor.tab(2)
     said = visitor.page.locator("#damage-said")
     for family, text in (("blur", "blur:8"), ("noise", "blur:8+noise:50")):
@@ -268,12 +289,12 @@ def test_a_picture_is_damaged_and_crosses_the_map(visitor: Visit) -> None:
     assert visitor.quiet(), visitor
 
 
-def test_what_is_no_picture_or_too_large_gets_a_kind_line(visitor: Visit, served: Served, tmp_path: Path) -> None:
+def test_what_is_no_image_or_too_large_gets_a_kind_line(visitor: Visit, served: Served, tmp_path: Path) -> None:
     broken = tmp_path / HOSTILE
-    broken.write_bytes(picture(tmp_path / "whole.png", "clean").read_bytes()[:2000])
+    broken.write_bytes(image(tmp_path / "whole.png", "clean").read_bytes()[:2000])
     visitor.upload("examine-upload", broken)
     text = visitor.complaint()
-    assert text.startswith("This picture cannot be used: ") and "\n" not in text and "Traceback" not in text
+    assert text.startswith("This image cannot be used: ") and "\n" not in text and "Traceback" not in text
     assert text in visitor.page.locator("#examine-verdict").inner_text()
     visitor.tab(2)
     visitor.upload("damage-upload", broken)
@@ -295,15 +316,15 @@ def test_what_is_no_picture_or_too_large_gets_a_kind_line(visitor: Visit, served
 def test_two_visitors_do_not_see_each_other(browser: Browser, served: Served, visitor: Visit, tmp_path: Path) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     other = visit(context, served)
-    visitor.upload("examine-upload", picture(tmp_path / "mine.png", "noise:40", photo="wine__1"))
-    other.upload("examine-upload", picture(tmp_path / "theirs.png", "blur:4", photo="flower__1"))
+    visitor.upload("examine-upload", image(tmp_path / "mine.png", "noise:40", photo="wine__1"))
+    other.upload("examine-upload", image(tmp_path / "theirs.png", "blur:4", photo="flower__1"))
     for one, group in ((visitor, "noise"), (other, "blur")):
         one.wait("examine-slider", 1)
         expect(one.page.locator("#examine-verdict")).to_contain_text(f"Group: {group}")
     on_theirs = {image.get_attribute("src") for image in other.page.locator("img").all()}
-    assert visitor.source("examine-examples") in on_theirs, "the same pictures have the same address"
+    assert visitor.source("examine-examples") in on_theirs, "the same images have the same address"
     assert on_theirs.isdisjoint(visitor.source(f"examine-{where}") for where in ("shown", "where", "map", "slider"))
-    # A page that is opened anew knows of no picture.
+    # A page that is opened anew knows of no image.
     third = visit(context, served)
     assert third.page.locator("#examine-shown img").count() == 0
     third.page.get_by_role("button", name="Enlarge this place").click()
@@ -312,10 +333,12 @@ def test_two_visitors_do_not_see_each_other(browser: Browser, served: Served, vi
     assert visitor.quiet() and other.quiet() and third.quiet(), (visitor, other, third)
 
 
-def test_a_narrow_window_needs_no_sideways_scrolling_and_every_input_has_a_name(browser: Browser, served: Served, tmp_path: Path) -> None:
+def test_a_narrow_window_needs_no_sideways_scrolling_and_every_input_has_a_name(
+    browser: Browser, served: Served, tmp_path: Path
+) -> None:
     context = browser.new_context(viewport={"width": 360, "height": 800})
     one = visit(context, served)
-    one.upload("examine-upload", picture(tmp_path / "small.png", "jpeg:10", side=64))
+    one.upload("examine-upload", image(tmp_path / "small.png", "jpeg:10", side=64))
     one.wait("examine-slider", 1)
     for number in range(len(TABS)):
         if number:
@@ -362,7 +385,12 @@ def test_messages_from_elsewhere_and_large_ones_are_refused(served: Served) -> N
     assert ask(served, join, b"[" * 100_000, json_type) == 400
     # Refused by what they say of their length: nothing of them is read.
     assert announce(served, join, (1 << 20) + 2, json_type) == 413
-    assert announce(served, "gradio_api/upload", LIMIT + (1 << 16) + 1, {"Content-Type": "multipart/form-data; boundary=a"}) == 413
+    assert (
+        announce(
+            served, "gradio_api/upload", LIMIT + (1 << 16) + 1, {"Content-Type": "multipart/form-data; boundary=a"}
+        )
+        == 413
+    )
 
 
 def announce(served: Served, path: str, length: int, headers: dict[str, str]) -> int:
@@ -378,7 +406,9 @@ def announce(served: Served, path: str, length: int, headers: dict[str, str]) ->
 
 def ask(served: Served, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> int:
     try:
-        with urllib.request.urlopen(urllib.request.Request(served.url + path, body, headers or {}), timeout=30) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(served.url + path, body, headers or {}), timeout=30
+        ) as answer:
             assert "default-src 'self'" in answer.headers["content-security-policy"]
             return answer.status
     except urllib.error.HTTPError as error:
@@ -396,12 +426,12 @@ def test_the_server_talks_to_nobody_and_leaves_nothing_behind(served: Served) ->
     assert served.errors.read_text().splitlines()[-1] == "stopped; what visitors sent is deleted"
 
 
-def test_known_pictures_lie_on_their_own_points() -> None:
+def test_known_images_lie_on_their_own_points() -> None:
     known = map_embeddings(load_network("blind-ddr"), ("clean", "noise:20"))
     for index in (0, 31):
-        cells = known.embed(known.picture(index))
+        cells = known.embed(known.image(index))
         np.testing.assert_allclose(cells.mean(0), known.embedded[index], atol=1e-6)
-        np.testing.assert_allclose(known.place(known.picture(index)).mean(0), known.points[index], atol=1e-6)
+        np.testing.assert_allclose(known.place(known.image(index)).mean(0), known.points[index], atol=1e-6)
         distances = np.sqrt(((known.embedded - cells.mean(0)) ** 2).sum(1))
         assert known.nearest(cells.mean(0), 5) == sorted(range(len(distances)), key=distances.__getitem__)[:5]
         assert known.nearest(cells.mean(0), 1) == [index]
@@ -426,7 +456,7 @@ def test_what_is_kept_is_counted_while_some_of_it_is_deleted(tmp_path: Path) -> 
         other.join()
 
 
-def test_a_picture_too_small_for_the_map_is_told_in_one_line() -> None:
+def test_a_image_too_small_for_the_map_is_told_in_one_line() -> None:
     known = map_embeddings(load_network("blind-ddr"), ["clean"])
     small = parse_degradation("blur:2").apply(np.full((5, 9, 3), 0.5, np.float32), 0, known.network.scale)
     with pytest.raises(InputError, match="2 x 1 pixels are too few: blind-ddr takes 2 a side or more"):
@@ -442,8 +472,8 @@ def test_without_gradio_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_folder_without_results_and_a_taken_port_are_told_at_the_start(tmp_path: Path) -> None:
-    from ddrscope.web.compare import name_results
-    from ddrscope.web.server import _check_free
+    from ddrscope.webapp.compare import name_results
+    from ddrscope.webapp.server import _check_free
 
     with pytest.raises(InputError, match="holds no result"):
         name_results([tmp_path])

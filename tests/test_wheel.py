@@ -34,7 +34,9 @@ def run(words: list[object], folder: Path, **variables: str) -> subprocess.Compl
     """Without the caller's PYTHONPATH, which would bring the checkout back."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "GIT_", "XDG_", "HF_"))}
     environment = kept | {"OMP_NUM_THREADS": "1"} | variables
-    done = subprocess.run(list(map(str, words)), cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        list(map(str, words)), cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done
 
@@ -70,7 +72,10 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clean") / "venv"
     run([sys.executable, "-m", "venv", "--without-pip", folder], folder.parent)
     python = folder / "bin" / "python"
-    run([sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel], folder.parent)
+    run(
+        [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel],
+        folder.parent,
+    )
     (packages,) = folder.glob("lib/python*/site-packages")
     # A folder named by a .pth file is searched, but its own .pth files, an editable ddrscope among them, are not read.
     (packages / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
@@ -110,7 +115,18 @@ def test_the_installed_wheel_works_without_network_and_home(installed: Path, tmp
     assert bundled and [line.split()[0] for line in listed.splitlines()][: len(bundled)] == bundled
     found = run([ddrscope, "identify", photos / "coffee__1.png", "--tiles", "1"], tmp_path, HOME=str(home)).stdout
     assert found.startswith("coffee__1.png: ") and "probability" in found
-    words = ["features", bundled[0], "--images", photos / "coffee__1.png", "--crop", "64", "--view", "pooled", "--out", "f.npy"]
+    words = [
+        "features",
+        bundled[0],
+        "--images",
+        photos / "coffee__1.png",
+        "--crop",
+        "64",
+        "--view",
+        "pooled",
+        "--out",
+        "f.npy",
+    ]
     run([ddrscope, *words], tmp_path, HOME=str(home))
     features = np.load(tmp_path / "f.npy")
     assert features.shape[0] == 1 and np.isfinite(features).all() and features.std() > 0

@@ -12,15 +12,15 @@ import torch
 from PIL import Image
 from torch import nn
 
-from ddrscope.images import bundled_photos, find_pictures, read_picture
+from ddrscope.images import bundled_photos, find_images, read_image
 from ddrscope.networks import Network, load_network
 from ddrscope.networks.windows import tile_multiple
-from ddrscope.restoration import enlarge
+from ddrscope.upscaling import enlarge
 
 
 @pytest.fixture(scope="module")
 def photo() -> np.ndarray:
-    return read_picture(find_pictures([bundled_photos()])[0]).pixels[:120, :136]
+    return read_image(find_images([bundled_photos()])[0]).pixels[:120, :136]
 
 
 def swinir() -> nn.Module:
@@ -99,7 +99,12 @@ class UShaped(nn.Module):
 
 @pytest.mark.parametrize(
     "module, multiple",
-    [(Windows(12, "window_size"), 12), (Windows(24, "win_size"), 24), (UShaped(), 48), (nn.Conv2d(3, 3, 3, padding=1), 1)],
+    [
+        (Windows(12, "window_size"), 12),
+        (Windows(24, "win_size"), 24),
+        (UShaped(), 48),
+        (nn.Conv2d(3, 3, 3, padding=1), 1),
+    ],
 )
 def test_networks_of_ones_own(photo: np.ndarray, module: nn.Module, multiple: int) -> None:
     network = Network("mine", module.eval(), 1, 3, "Mine")
@@ -124,7 +129,15 @@ def test_a_network_whose_attention_spans_the_image_says_so(tmp_path: Path) -> No
     module = OmniSR(num_feat=16, res_num=1, block_num=1, up_scale=2, window_size=8, pe=True, bias=True)
     torch.save(module.state_dict(), tmp_path / "omni.pth")
     Image.new("RGB", (24, 16), "gray").save(tmp_path / "a.png")
-    words = ["upscale", tmp_path / "a.png", "--network", tmp_path / "omni.pth", "--no-identify", "--out", tmp_path / "out"]
+    words = [
+        "upscale",
+        tmp_path / "a.png",
+        "--network",
+        tmp_path / "omni.pth",
+        "--no-identify",
+        "--out",
+        tmp_path / "out",
+    ]
     done = subprocess.run([sys.executable, "-m", "ddrscope", *map(str, words)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "tiles" in done.stderr and "--tile" in done.stderr

@@ -65,8 +65,8 @@ class Pair(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(3, 5, 1)
 
-    def forward(self, *, picture: Tensor) -> dict[str, Any]:
-        return {"index": torch.arange(3), "maps": (None, self.conv(picture), picture)}
+    def forward(self, *, image: Tensor) -> dict[str, Any]:
+        return {"index": torch.arange(3), "maps": (None, self.conv(image), image)}
 
 
 class Wrapped(nn.Module):

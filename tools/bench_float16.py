@@ -31,8 +31,15 @@ def main(folders: list[Path]) -> int:
         moved = compare(exact, kept)
         worst = max(worst, *moved.values())
         before, after = exact.module.state_dict(), kept.module.state_dict()
-        share = sum(int((before[key] != after[key]).sum()) for key in before) / sum(tensor.numel() for tensor in before.values())
-        print(f"| {folder.parent.name} | {share:.0%} | " + " | ".join(f"{moved[measure]:.4f}" for measure in MEASURES) + " |", flush=True)
+        share = sum(int((before[key] != after[key]).sum()) for key in before) / sum(
+            tensor.numel() for tensor in before.values()
+        )
+        print(
+            f"| {folder.parent.name} | {share:.0%} | "
+            + " | ".join(f"{moved[measure]:.4f}" for measure in MEASURES)
+            + " |",
+            flush=True,
+        )
     return int(worst >= 1)
 
 
@@ -41,7 +48,9 @@ def both(folder: Path) -> tuple[Network, Network]:
     kept = load_network(folder / "weights.safetensors")
     averaged = load_checkpoint(folder / "checkpoint.pt", {})["average"]
     module = copy.deepcopy(kept.module)
-    module.load_state_dict({key.removeprefix(AVERAGED): value for key, value in averaged.items() if key.startswith(AVERAGED)})
+    module.load_state_dict(
+        {key.removeprefix(AVERAGED): value for key, value in averaged.items() if key.startswith(AVERAGED)}
+    )
     return dataclasses.replace(kept, name="float32", module=module), dataclasses.replace(kept, name="float16")
 
 

@@ -5,7 +5,7 @@
 HR holds the folders of `tools/prepare_photos.py`: train, val, snapshots and gallery to fit to, test, which the bundled photographs join.
 OUT keeps tiles' descriptors (a killed run goes on) and receives ``benchmark.json`` and ``confusion.csv``. ROW names some of the
 descriptors only; ``ddr`` is also written to OUT/identifier.safetensors. Networks that cost as much as ours are compared with it at a
-reduced setting, ``[reduced]``: levels 2 and 4 only, one region of a photograph for each to fit to, one tile of each test picture.
+reduced setting, ``[reduced]``: levels 2 and 4 only, one region of a photograph for each to fit to, one tile of each test image.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ import torch
 from numpy.typing import NDArray
 
 from ddrscope.degradations.distortions import DISTORTIONS, GROUPS, LEVELS
-from ddrscope.identification import Descriptor, DistortionIdentifier, PictureIdentifier, save_identifier
+from ddrscope.identification import Descriptor, DistortionIdentifier, ImageIdentifier, save_identifier
 from ddrscope.identification.descriptor import default_poolings
 from ddrscope.identification.evaluation import STRONG, Evaluation, unseen_auroc
 from ddrscope.identification.fit import TileTable, fit_to_samples
 from ddrscope.identification.head import HeadSettings
-from ddrscope.identification.samples import Distorter, Sample
+from ddrscope.identification.labelled_images import Distorter, Sample
 from ddrscope.identification.tiles import TILE
-from ddrscope.images import bundled_photos, find_pictures
-from ddrscope.networks import load_network, random_twin
-from ddrscope.store import write_json
+from ddrscope.images import bundled_photos, find_images
+from ddrscope.io.files import write_json
+from ddrscope.networks import load_network, reinitialized_copy
 from described import FIT_FOLDERS, Describe, describe_by_photo
 
-# One tile to fit to, because another region says more than another tile of the same; test pictures are, with their margin, as
+# One tile to fit to, because another region says more than another tile of the same; test images are, with their margin, as
 # large as the bundled photographs, and two tiles of them are read, at opposite corners.
 FIT_SIDE, TEST_SIDE = TILE, 240
 # Regions of each photograph with two types.
@@ -53,7 +53,7 @@ REDUCED = " [reduced]"
 
 def network_descriptor(name: str, untrained: bool = False) -> Descriptor:
     network = load_network(name)
-    return Descriptor(random_twin(network) if untrained else network, default_poolings(network))
+    return Descriptor(reinitialized_copy(network) if untrained else network, default_poolings(network))
 
 
 def imagenet_descriptor() -> Descriptor:
@@ -73,7 +73,9 @@ def scene_statistics(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
     """BRISQUE's 36 numbers (Mittal et al. 2012), as OpenCV computes them."""
     import cv2
 
-    rows = [cv2.quality.QualityBRISQUE.computeFeatures(np.rint(tile[..., ::-1] * 255).astype(np.uint8))[0] for tile in tiles]
+    rows = [
+        cv2.quality.QualityBRISQUE.computeFeatures(np.rint(tile[..., ::-1] * 255).astype(np.uint8))[0] for tile in tiles
+    ]
     return np.nan_to_num(np.stack(rows).astype(np.float32))
 
 
@@ -100,11 +102,13 @@ def main(hr: Path, out: Path, wanted: list[str]) -> None:
             test_table = describe_by_photo(partial(some_tiles, make, 1), few_tested, folder / "test", name)
             known[name] = evaluate(make(), few, fit_table, few_tested, test_table)
         else:
-            tables = [describe_by_photo(make, samples, folder / part, f"{name}, {part}") for part, samples in fitted.items()]
+            tables = [
+                describe_by_photo(make, samples, folder / part, f"{name}, {part}") for part, samples in fitted.items()
+            ]
             starts = np.cumsum([0, *map(len, fitted.values())])
             fit_table = TileTable(
                 np.concatenate([table.descriptors for table in tables]),
-                np.concatenate([table.pictures + start for table, start in zip(tables, starts, strict=False)]),
+                np.concatenate([table.images + start for table, start in zip(tables, starts, strict=False)]),
             )
             test_table = describe_by_photo(partial(some_tiles, make, 2), tested, folder / "test", name)
             known[name] = evaluate(make(), every, fit_table, tested, test_table, out if name == "ddr" else None)
@@ -114,7 +118,11 @@ def main(hr: Path, out: Path, wanted: list[str]) -> None:
         write_json(results, known)
         for key in (name, name + REDUCED):
             if key in known:
-                print(key, {measure: round(estimate["value"], 3) for measure, estimate in known[key]["measures"].items()}, flush=True)
+                print(
+                    key,
+                    {measure: round(estimate["value"], 3) for measure, estimate in known[key]["measures"].items()},
+                    flush=True,
+                )
 
 
 def fit_samples(hr: Path) -> dict[str, list[Sample]]:
@@ -129,7 +137,7 @@ def fit_samples(hr: Path) -> dict[str, list[Sample]]:
 
 def test_photographs(hr: Path) -> list[str | Path]:
     """What `Distorter` takes: the folder of test photographs, and the first crop of each bundled one."""
-    bundled = {file.photo: file.path for file in reversed(find_pictures([bundled_photos()]))}
+    bundled = {file.photo: file.path for file in reversed(find_images([bundled_photos()]))}
     return [hr / "test", *bundled.values()]
 
 
@@ -157,23 +165,29 @@ def evaluate(
     test_table: TileTable,
     out: Path | None = None,
 ) -> dict[str, Any]:
-    about = {"photographs": sorted({sample.photo for sample in fitted}), "pictures": len(fitted), "tiles": len(fit_table.pictures)}
-    # Every type and clean are equally frequent among the test pictures.
+    about = {
+        "photographs": sorted({sample.photo for sample in fitted}),
+        "images": len(fitted),
+        "tiles": len(fit_table.images),
+    }
+    # Every type and clean are equally frequent among the test images.
     one = fit_to_samples(_identifier(made, TYPES, clean_share=1 / (1 + len(TYPES))), fitted, fit_table)
-    evaluation = Evaluation(tested, one.find(test_table.descriptors, test_table.pictures), TYPES)
+    evaluation = Evaluation(tested, one.find(test_table.descriptors, test_table.images), TYPES)
     if out and isinstance(made, Descriptor):
         one.clean_share = CLEAN_SHARE
-        save_identifier(out / "identifier.safetensors", PictureIdentifier(made, one, TYPES, about))
+        save_identifier(out / "identifier.safetensors", ImageIdentifier(made, one, TYPES, about))
         names = ["clean", *TYPES]
         pd.DataFrame(evaluation.confusion(), index=names, columns=names).to_csv(out / "confusion.csv")
     measures = {key: dataclasses.asdict(value) for key, value in evaluation.measures().items()}
     said: dict[str, Any] = {"size": fit_table.descriptors.shape[1], "fitted": about, "measures": measures}
     if not out:
         return said
-    shipped = Evaluation(tested, one.find(test_table.descriptors, test_table.pictures), TYPES)
+    shipped = Evaluation(tested, one.find(test_table.descriptors, test_table.images), TYPES)
     said["as_bundled"] = {key: dataclasses.asdict(value) for key, value in shipped.measures().items()}
     clean = shipped.said == 0
-    said["as_bundled"]["called_clean_by_level"] = [float(clean[shipped.levels == level].mean()) for level in range(LEVELS + 1)]
+    said["as_bundled"]["called_clean_by_level"] = [
+        float(clean[shipped.levels == level].mean()) for level in range(LEVELS + 1)
+    ]
     return said | {"unseen": unseen(fitted, fit_table, tested, test_table, made)}
 
 
@@ -188,14 +202,14 @@ def _identifier(made: Descriptor | Describe, types: Mapping[str, str], **setting
 def unseen(
     fitted: list[Sample], fit_table: TileTable, tested: list[Sample], test_table: TileTable, made: Descriptor | Describe
 ) -> dict[str, float]:
-    """AUROC of novelty for each group left out of the fit, at levels 3 to 5, against pictures with known distortions or none."""
+    """AUROC of novelty for each group left out of the fit, at levels 3 to 5, against images with known distortions or none."""
     said = {}
     for group in GROUPS:
         kept = {name: other for name, other in TYPES.items() if other != group}
         some = [sample for sample in fitted if all(name in kept for name in sample.levels)]
         # Novelty does not ask the heads.
         one = fit_to_samples(_identifier(made, kept, head=HeadSettings(passes=1)), some, _of(fit_table, fitted, some))
-        novelty = one.find(test_table.descriptors, test_table.pictures).novelty
+        novelty = one.find(test_table.descriptors, test_table.images).novelty
         foreign = np.array([any(name not in kept for name in sample.levels) for sample in tested])
         strong = np.array([max(sample.levels.values(), default=0) >= STRONG for sample in tested])
         said[group] = unseen_auroc(novelty[~foreign], novelty[foreign & strong])
@@ -206,13 +220,13 @@ def _of(table: TileTable, samples: list[Sample], some: list[Sample]) -> TileTabl
     """The part of a table that belongs to some of its samples."""
     wanted: Mapping[int, int] = {id(sample): index for index, sample in enumerate(some)}
     number = np.array([wanted.get(id(sample), -1) for sample in samples])
-    rows = number[table.pictures] >= 0
-    return TileTable(table.descriptors[rows], number[table.pictures[rows]])
+    rows = number[table.images] >= 0
+    return TileTable(table.descriptors[rows], number[table.images[rows]])
 
 
 def _first_tiles(table: TileTable) -> TileTable:
-    firsts = np.unique(table.pictures, return_index=True)[1]
-    return TileTable(table.descriptors[firsts], table.pictures[firsts])
+    firsts = np.unique(table.images, return_index=True)[1]
+    return TileTable(table.descriptors[firsts], table.images[firsts])
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Many small pictures through `ddrscope identify`: is memory flat, and does a run that is killed again and again end in the same rows?
+"""Many small images through `ddrscope identify`: is memory flat, and does a run that is killed again and again end in the same rows?
 
-    python tools/bench_many.py OUT [--part unbroken|killed] [--pictures 100000] [--fewer 10000] [--kills 10] [--lives SECONDS]
+    python tools/bench_many.py OUT [--part unbroken|killed] [--images 100000] [--fewer 10000] [--kills 10] [--lives SECONDS]
 
-Makes the pictures (64 x 64 pixels cut from the bundled photographs, noisy, blurred or compressed, as JPEG), then runs the command on the
+Makes the images (64 x 64 pixels cut from the bundled photographs, noisy, blurred or compressed, as JPEG), then runs the command on the
 first ``--fewer`` and on all of them, and once more on all of them, killed by SIGKILL at random moments and resumed. OUT receives
-``unbroken.json`` (seconds, peak memory), ``killed.json`` (seconds and pictures done before each kill), and ``many.json``: whether memory
+``unbroken.json`` (seconds, peak memory), ``killed.json`` (seconds and images done before each kill), and ``many.json``: whether memory
 stayed flat and the tables are equal row for row. What is done is not done again, so this tool may be killed too; its two parts may run
 beside each other where seconds do not matter.
 """
@@ -25,29 +25,33 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageFilter
 
-from ddrscope.images import bundled_photos, find_pictures, read_picture
-from ddrscope.store import write_json
+from ddrscope.images import bundled_photos, find_images, read_image
+from ddrscope.io.files import write_json
 
 SIDE = 64
 
 
 def main(out: Path, parts: list[str], count: int, fewer: int, kills: int, lives: float | None, precision: str) -> None:
-    pictures = out / "pictures"
-    make_pictures(pictures, count)
+    images = out / "images"
+    make_images(images, count)
     lists = {}
     for number in (fewer, count):
         lists[number] = out / f"{number}.txt"
-        lists[number].write_text("".join(f"{path}\n" for path in sorted(pictures.glob("*/*.jpg"))[:number]))
+        lists[number].write_text("".join(f"{path}\n" for path in sorted(images.glob("*/*.jpg"))[:number]))
     command = [sys.executable, "-m", "ddrscope", "identify", "--precision", precision, "--out"]
     unbroken, killed = recall(out / "unbroken.json"), recall(out / "killed.json")
     if "unbroken" in parts:
         for number, name in ((fewer, "fewer"), (count, "all")):
             if name not in unbroken:
-                unbroken[name] = {"pictures": number} | run([*command, str(out / f"{name}.parquet"), "--overwrite", str(lists[number])])
+                unbroken[name] = {"images": number} | run(
+                    [*command, str(out / f"{name}.parquet"), "--overwrite", str(lists[number])]
+                )
                 write_json(out / "unbroken.json", unbroken)
     if "killed" in parts and not killed.get("finished"):
         if lives is None and "fewer" not in unbroken:
-            raise SystemExit("how long a run lives is drawn from what the first pictures took: --part unbroken before, or give --lives")
+            raise SystemExit(
+                "how long a run lives is drawn from what the first images took: --part unbroken before, or give --lives"
+            )
         lives = lives or unbroken["fewer"]["seconds"] * count / fewer / kills
         run_killed([*command, str(out / "killed.parquet"), str(lists[count])], kills, lives, out / "killed.json")
     if "all" in unbroken and recall(out / "killed.json").get("finished"):
@@ -70,8 +74,8 @@ def recall(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
-def make_pictures(folder: Path, count: int) -> None:
-    photos = [(read_picture(file).pixels * 255).round().astype(np.uint8) for file in find_pictures([bundled_photos()])]
+def make_images(folder: Path, count: int) -> None:
+    photos = [(read_image(file).pixels * 255).round().astype(np.uint8) for file in find_images([bundled_photos()])]
     for number in range(count):
         path = folder / f"{number // 1000:04d}" / f"{number:07d}.jpg"
         if path.exists():
@@ -83,10 +87,10 @@ def make_pictures(folder: Path, count: int) -> None:
         part = photo[top : top + SIDE, left : left + SIDE].astype(float)
         if number % 3 == 1:
             part += rng.normal(0, rng.uniform(5, 30), part.shape)
-        picture = Image.fromarray(part.clip(0, 255).round().astype(np.uint8))
+        image = Image.fromarray(part.clip(0, 255).round().astype(np.uint8))
         if number % 3 == 2:
-            picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 3)))
-        picture.save(path, quality=int(rng.integers(20, 98)))
+            image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 3)))
+        image.save(path, quality=int(rng.integers(20, 98)))
 
 
 def run(command: list[str]) -> dict[str, Any]:
@@ -109,11 +113,13 @@ def run_killed(command: list[str], kills: int, lives: float, record: Path) -> No
         process = subprocess.Popen(resumed(command, parts), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             process.wait(seconds)
-            raise SystemExit(f"the run ended with {process.returncode} before it was killed: give more pictures")
+            raise SystemExit(f"the run ended with {process.returncode} before it was killed: give more images")
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        found["kills"].append({"seconds": seconds, "shards kept": sum(1 for _ in parts.rglob("*.parquet")) if parts.exists() else 0})
+        found["kills"].append(
+            {"seconds": seconds, "shards kept": sum(1 for _ in parts.rglob("*.parquet")) if parts.exists() else 0}
+        )
         write_json(record, found)
     subprocess.run(resumed(command, parts), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     write_json(record, found | {"finished": True})
@@ -127,11 +133,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--part", choices=["unbroken", "killed"], help="only this part")
-    parser.add_argument("--pictures", type=int, default=100_000)
+    parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--fewer", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--lives", type=float, help="seconds, default: a tenth of what all pictures take")
+    parser.add_argument("--lives", type=float, help="seconds, default: a tenth of what all images take")
     parser.add_argument("--precision", default="bfloat16", choices=["float32", "bfloat16", "auto"])
     given = parser.parse_args()
     parts = [given.part] if given.part else ["unbroken", "killed"]
-    main(given.out, parts, given.pictures, given.fewer, given.kills, given.lives, given.precision)
+    main(given.out, parts, given.images, given.fewer, given.kills, given.lives, given.precision)

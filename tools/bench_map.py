@@ -4,7 +4,7 @@
 
 Run it with nothing else on the machine. The points are real pooled features (last HR layer of srgan-wgr; crops of 64 pixels of the bundled
 photographs in four degradations), drawn again and again with a little noise: `NOISE` times the standard deviation of each feature in
-its group. So they are as many as asked, and lie about 480 true pictures. Needs Chromium for the page.
+its group. So they are as many as asked, and lie about 480 true images. Needs Chromium for the page.
 """
 
 from __future__ import annotations
@@ -24,12 +24,18 @@ import pyarrow.parquet as pq
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from ddrscope.images import find_pictures
+from ddrscope.images import find_images
 from ddrscope.images.files import bundled_photos
 
 DEGRADATIONS = {"clean": "clean", "blur2": "blur:2", "blur4": "blur:4", "noise20": "noise:20"}
 CROP, NOISE, BATCH = 64, 0.3, 50_000
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 COMMAND = [sys.executable, "-m", "ddrscope"]
 
 
@@ -37,7 +43,9 @@ def main(out: Path, numbers: list[int], threads: int) -> None:
     real = features(out / "real", threads)
     for number in numbers:
         folder = out / str(number)
-        sources = [f"{name}={many(path, folder / f'{name}.parquet', number // len(real))}" for name, path in real.items()]
+        sources = [
+            f"{name}={many(path, folder / f'{name}.parquet', number // len(real))}" for name, path in real.items()
+        ]
         began = time.perf_counter()
         words = ["map", *sources, "--out", str(folder / "map"), "--threads", str(threads), "--overwrite", "--json"]
         said = subprocess.run([*COMMAND, *words], check=True, stdout=subprocess.PIPE).stdout
@@ -58,21 +66,34 @@ def features(folder: Path, threads: int) -> dict[str, Path]:
     """The features of the crops, a file for each degradation, by name."""
     crops = folder / "crops"
     crops.mkdir(parents=True, exist_ok=True)
-    for file in find_pictures([bundled_photos()]):
-        picture = Image.open(file.path).convert("RGB")
-        for top in range(0, picture.height - CROP + 1, CROP):
-            for left in range(0, picture.width - CROP + 1, CROP):
+    for file in find_images([bundled_photos()]):
+        image = Image.open(file.path).convert("RGB")
+        for top in range(0, image.height - CROP + 1, CROP):
+            for left in range(0, image.width - CROP + 1, CROP):
                 mark = "-" if "__" in Path(file.path).stem else "__"
-                picture.crop((left, top, left + CROP, top + CROP)).save(crops / f"{Path(file.path).stem}{mark}{top}-{left}.png")
+                image.crop((left, top, left + CROP, top + CROP)).save(
+                    crops / f"{Path(file.path).stem}{mark}{top}-{left}.png"
+                )
     for name, degradation in DEGRADATIONS.items():
-        words = ["features", "srgan-wgr", "--images", str(crops), "--degrade", degradation, "--crop", str(CROP), "--view", "pooled"]
+        words = [
+            "features",
+            "srgan-wgr",
+            "--images",
+            str(crops),
+            "--degrade",
+            degradation,
+            "--crop",
+            str(CROP),
+            "--view",
+            "pooled",
+        ]
         words += ["--out", str(folder / f"{name}.parquet"), "--threads", str(threads), "--resume"]
         subprocess.run([*COMMAND, *words], check=True)
     return {name: folder / f"{name}.parquet" for name in DEGRADATIONS}
 
 
 def many(source: Path, target: Path, rows: int) -> Path:
-    """Write ``rows`` rows drawn from those of ``source``, the same pictures in every file, each with noise of its own."""
+    """Write ``rows`` rows drawn from those of ``source``, the same images in every file, each with noise of its own."""
     table = pq.read_table(source)
     names = np.array(table["picture"].to_pylist())
     values = table["features"].combine_chunks().flatten().to_numpy().reshape(len(names), -1)
@@ -93,7 +114,7 @@ def many(source: Path, target: Path, rows: int) -> Path:
 
 
 def look(browser: Browser, page: Path) -> str:
-    """Seconds until the first picture, milliseconds of later ones at several zooms, the memory of the page's process."""
+    """Seconds until the first image, milliseconds of later ones at several zooms, the memory of the page's process."""
     tab = browser.new_page(viewport={"width": 1280, "height": 900})
     began = time.perf_counter()
     tab.goto(page.resolve().as_uri())
@@ -109,7 +130,7 @@ def look(browser: Browser, page: Path) -> str:
     processes = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
     pids = [one["id"] for one in processes if one["type"] == "renderer"]
     peaks = [int(Path(f"/proc/{pid}/status").read_text().split("VmHWM:")[1].split()[0]) / 1024 for pid in pids]
-    return f"first picture after {loaded:.2f} s, then {np.median(taken):.0f} ms (at most {max(taken):.0f}) a frame, {max(peaks):.0f} MB"
+    return f"first image after {loaded:.2f} s, then {np.median(taken):.0f} ms (at most {max(taken):.0f}) a frame, {max(peaks):.0f} MB"
 
 
 if __name__ == "__main__":

@@ -30,16 +30,16 @@ from scipy.special import gamma
 from sklearn.decomposition import PCA
 
 from ddrscope.degradations import parse_degradation
+from ddrscope.embedding.gram import gram_matrix
 from ddrscope.features import Precision
-from ddrscope.features.execution import is_bfloat16_faster
-from ddrscope.features.strips import HasTrunk, last_hr_strips
+from ddrscope.features.precision import is_bfloat16_faster
+from ddrscope.features.streaming import HasTrunk, last_hr_strips
 from ddrscope.generalization.grams import patch_gram
 from ddrscope.generalization.patches import PatchSet, cut_degraded, find_source
 from ddrscope.generalization.score import set_coefficients, srga
 from ddrscope.images import bundled_photos
+from ddrscope.io.files import write_json
 from ddrscope.networks import Network, load_network
-from ddrscope.reduction import gram_matrix
-from ddrscope.store import write_json
 
 NETWORK = "srresnet-wgr"
 PAIR = ("clean", "blur:2")
@@ -53,7 +53,9 @@ def main(out: Path, images: list[str], count: int, part: str | None) -> None:
     if part != "equality":
         write_json(out / "srga-speed.json", speed(cut_sets(images, PAIR, SIDE, count)))
     if part != "speed":
-        pd.DataFrame(equality(cut_sets(images, SETS, SIDE // 2, count // 2))).round(6).to_csv(out / "srga-equality.csv", index=False)
+        pd.DataFrame(equality(cut_sets(images, SETS, SIDE // 2, count // 2))).round(6).to_csv(
+            out / "srga-equality.csv", index=False
+        )
 
 
 def cut_sets(images: list[str], texts: tuple[str, ...], side: int, count: int) -> dict[str, PatchSet]:
@@ -169,7 +171,9 @@ def plain_features(network: Network, patches: NDArray[np.float32]) -> NDArray[np
     assert network.last_hr_layer
     name = network.last_hr_layer.removesuffix(":input")
     kept: list[NDArray[np.float32]] = []
-    hook = network.module.get_submodule(name).register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0].flatten(1).numpy()))
+    hook = network.module.get_submodule(name).register_forward_pre_hook(
+        lambda _, inputs: kept.append(inputs[0].flatten(1).numpy())
+    )
     for batch in batches(patches):
         network(batch)
     hook.remove()
@@ -181,14 +185,18 @@ def plain_fit(values: NDArray[np.floating]) -> Fit:
     square = float(np.square(values, dtype=np.float64).mean())
     deviation = float(np.abs(values - values.mean(dtype=np.float64)).mean())
     shapes = np.arange(0.2, 10, 1e-5)
-    shape = shapes[np.argmin(np.abs(gamma(1 / shapes) * gamma(3 / shapes) / gamma(2 / shapes) ** 2 - square / deviation**2))]
+    shape = shapes[
+        np.argmin(np.abs(gamma(1 / shapes) * gamma(3 / shapes) / gamma(2 / shapes) ** 2 - square / deviation**2))
+    ]
     return float(np.sqrt(square * gamma(1 / shape) / gamma(3 / shape))), float(shape)
 
 
 def plain_srga(one: Fit, other: Fit) -> float:
     (scale, shape), (other_scale, other_shape) = one, other
     heights = np.log(shape * other_scale * gamma(1 / other_shape) / (other_shape * scale * gamma(1 / shape)))
-    kl = heights + (scale / other_scale) ** other_shape * gamma((other_shape + 1) / shape) / gamma(1 / shape) - 1 / shape
+    kl = (
+        heights + (scale / other_scale) ** other_shape * gamma((other_shape + 1) / shape) / gamma(1 / shape) - 1 / shape
+    )
     return float(np.log10(kl + 1e-5) + 5)
 
 
@@ -218,7 +226,10 @@ def equality(sets: dict[str, PatchSet]) -> list[dict[str, Any]]:
                 "randomized": plain_srga(plain[0]["randomized"], fits["randomized"]),
                 "signed": plain_srga(plain[0]["signed"], fits["signed"]),
             }  # fmt: skip
-            rows.append(row | {f"difference_{other}": row["ddrscope"] - row[other] for other in ("exact", "randomized", "signed")})
+            rows.append(
+                row
+                | {f"difference_{other}": row["ddrscope"] - row[other] for other in ("exact", "randomized", "signed")}
+            )
             print(rows[-1], flush=True)
     return rows
 
@@ -252,11 +263,18 @@ def matmul_rate(kind: torch.dtype = torch.float32) -> float:
 
 
 def batches(patches: NDArray[np.float32]) -> list[torch.Tensor]:
-    return [torch.from_numpy(patches[start : start + BATCH]).permute(0, 3, 1, 2).contiguous() for start in range(0, len(patches), BATCH)]
+    return [
+        torch.from_numpy(patches[start : start + BATCH]).permute(0, 3, 1, 2).contiguous()
+        for start in range(0, len(patches), BATCH)
+    ]
 
 
 def processor() -> str:
-    names = [line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    names = [
+        line.split(":", 1)[1].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
     return names[0] if names else platform.processor()
 
 

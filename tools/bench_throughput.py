@@ -1,13 +1,13 @@
 """How fast features come, beside the plain way and other runtimes, and whether bfloat16 moves any measure.
 
-    python tools/bench_throughput.py OUT [--pictures 512] [--part speed|stages|identify|measures]
+    python tools/bench_throughput.py OUT [--images 512] [--part speed|stages|identify|measures]
 
 speed: pooled features of all residual blocks of `srgan-wgr` for patches of 32 x 32 pixels, in one process, on the same pixels with the same
-threads: the plain way (float32, hooks, the whole network, a picture at a time), ours, and the same trunk through `torch.compile`, ONNX
+threads: the plain way (float32, hooks, the whole network, an image at a time), ours, and the same trunk through `torch.compile`, ONNX
 Runtime and OpenVINO. The ways take turns, three times over; the median counts.
 stages: where the time of `ddrscope features` goes, from the file to the file: decoding, degrading, network, pooling, writing.
 measures: every measure of an analysis in float32 and in bfloat16, and by how much of its interval they differ.
-identify: pictures a second, in this process and on a local Ray cluster of a worker for each core.
+identify: images a second, in this process and on a local Ray cluster of a worker for each core.
 OUT receives ``throughput.json``, ``identify.json`` and ``bfloat16.csv``.
 """
 
@@ -34,16 +34,16 @@ from torch import Tensor, nn
 
 from bench_srga import matmul_rate, processor
 from ddrscope.analysis import analyze
-from ddrscope.cluster import run_on_cluster
+from ddrscope.batch.executors import run_on_cluster
+from ddrscope.batch.shards import DIGEST, pack
 from ddrscope.degradations import parse_degradation
 from ddrscope.features import collect_features
-from ddrscope.features.execution import is_bfloat16_faster
+from ddrscope.features.precision import is_bfloat16_faster
 from ddrscope.features.views import pool_features
 from ddrscope.identification import IdentifyTask
-from ddrscope.images import bundled_photos, find_pictures, read_picture
+from ddrscope.images import bundled_photos, find_images, read_image
+from ddrscope.io.files import write_json
 from ddrscope.networks import Network, SRResNet, load_network
-from ddrscope.shards import DIGEST, pack
-from ddrscope.store import write_json
 
 NETWORK, SIDE, BATCH, TURNS = "srgan-wgr", 32, 16, 3
 LIBRARIES = ("torch", "onnxruntime", "openvino", "numpy")
@@ -57,7 +57,7 @@ def main(out: Path, count: int, part: str | None) -> None:
         found: dict[str, Any] = {
             "machine": {"processor": processor(), "threads": torch.get_num_threads(), "date": str(date.today())},
             "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in LIBRARIES},
-            "network": NETWORK, "pictures": count, "side": SIDE,
+            "network": NETWORK, "images": count, "side": SIDE,
         }  # fmt: skip
         if part != "stages":
             found |= speed(network, pixels)
@@ -72,7 +72,7 @@ def main(out: Path, count: int, part: str | None) -> None:
 
 def patches(count: int) -> Tensor:
     """(count, 3, SIDE, SIDE) cut from the bundled photographs."""
-    photos = [read_picture(file).pixels for file in find_pictures([bundled_photos()])]
+    photos = [read_image(file).pixels for file in find_images([bundled_photos()])]
     rng = np.random.default_rng(0)
     cut = []
     for number in range(count):
@@ -111,33 +111,40 @@ def speed(network: Network, pixels: Tensor) -> dict[str, Any]:
     peak = statistics.median(matmul_rate(kind) for _ in range(TURNS))
     work = trunk_operations(module) * len(pixels)
     return {
-        "pictures per second": rates,
+        "images per second": rates,
         "times the plain way": {name: rate / rates["plain"] for name, rate in rates.items()},
         "largest difference, of the largest feature": differences,
         "network alone": {
-            "precision": str(kind).removeprefix("torch."), "pictures per second": len(pixels) / network_only,
+            "precision": str(kind).removeprefix("torch."), "images per second": len(pixels) / network_only,
             "GFLOP/s": work / network_only / 1e9, "matmul GFLOP/s": peak / 1e9, "share": work / network_only / peak,
         },
     }  # fmt: skip
 
 
 def plain(network: Network, layers: list[str], pixels: Tensor) -> Pooled:
-    """What one writes in five minutes: hooks, the whole network, float32, a picture at a time."""
+    """What one writes in five minutes: hooks, the whole network, float32, an image at a time."""
     kept: list[Tensor] = []
-    hooks = [network.module.get_submodule(name).register_forward_hook(lambda _m, _i, output: kept.append(output)) for name in layers]
+    hooks = [
+        network.module.get_submodule(name).register_forward_hook(lambda _m, _i, output: kept.append(output))
+        for name in layers
+    ]
     rows = []
     with torch.no_grad():
         for one in pixels:
             kept.clear()
             network.module(one[None])
-            rows.append(torch.cat([torch.cat([f.mean((0, 2, 3)), f.std((0, 2, 3), correction=0)]) for f in kept]).numpy())
+            rows.append(
+                torch.cat([torch.cat([f.mean((0, 2, 3)), f.std((0, 2, 3), correction=0)]) for f in kept]).numpy()
+            )
     for hook in hooks:
         hook.remove()
     return np.stack(rows)
 
 
 def ours(network: Network, layers: list[str], pixels: Tensor, precision: Any) -> Pooled:
-    found = collect_features(network.module, pixels.split(BATCH), layers, ("pooled",), run=network.run, precision=precision)
+    found = collect_features(
+        network.module, pixels.split(BATCH), layers, ("pooled",), run=network.run, precision=precision
+    )
     return np.concatenate([found[layer, "pooled"].to_numpy() for layer in layers], axis=1)
 
 
@@ -203,23 +210,23 @@ def trunk_seconds(module: SRResNet, pixels: Tensor) -> float:
 
 
 def trunk_operations(module: SRResNet) -> float:
-    """Multiplications and additions for one picture."""
+    """Multiplications and additions for one image."""
     convolutions = [module.conv_first, *(one for one in module.body.modules() if isinstance(one, nn.Conv2d))]
     return float(sum(2 * one.weight.numel() * SIDE**2 for one in convolutions))
 
 
 def stages(network: Network, count: int) -> dict[str, float]:
     """Seconds for ``count`` crops of 128 pixels, blurred, shrunk to 32 and run: the last block's features, pooled."""
-    files = find_pictures([bundled_photos()])
+    files = find_images([bundled_photos()])
     blur, layer = parse_degradation("blur:2"), network.layers[-2]
     spent = dict.fromkeys(("decoding", "degrading", "network", "pooling", "writing"), 0.0)
     small, kept = [], []
     for number in range(count):
         clock = time.perf_counter()
-        picture = read_picture(files[number % len(files)])
+        image = read_image(files[number % len(files)])
         spent["decoding"] += time.perf_counter() - clock
         clock = time.perf_counter()
-        small.append(blur.apply(picture.pixels[:128, :128], 0, network.scale, picture.bits))
+        small.append(blur.apply(image.pixels[:128, :128], 0, network.scale, image.bits))
         spent["degrading"] += time.perf_counter() - clock
     pixels = torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).contiguous()
     inside = network.module.get_submodule(layer)
@@ -239,14 +246,14 @@ def stages(network: Network, count: int) -> dict[str, float]:
 
 
 def identify_rates(pieces: int = 48) -> dict[str, Any]:
-    """Pictures a second: 64 x 64 pixels, one tile each, in shards of 16 as `ddrscope identify` makes them."""
+    """Images a second: 64 x 64 pixels, one tile each, in shards of 16 as `ddrscope identify` makes them."""
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        photo = read_picture(find_pictures([bundled_photos()])[0]).pixels
+        photo = read_image(find_images([bundled_photos()])[0]).pixels
         for number in range(16):
             part = photo[number : number + 64, number : number + 64]
             Image.fromarray((part * 255).round().astype(np.uint8)).save(Path(folder, f"{number}.png"))
-        shard = find_pictures([folder])
+        shard = find_images([folder])
         threads = torch.get_num_threads()
         for count, precision in ((1, "float32"), (threads, "float32"), (threads, "bfloat16")):
             torch.set_num_threads(count)
@@ -255,12 +262,21 @@ def identify_rates(pieces: int = 48) -> dict[str, Any]:
             started = time.perf_counter()
             for _ in range(pieces // 8):
                 worker(shard)
-            found[f"one process of {count} threads, {precision}"] = pieces // 8 * len(shard) / (time.perf_counter() - started)
-        times = [time.perf_counter() for _ in run_on_cluster(IdentifyTask(), [(n, shard) for n in range(pieces)], "local")]
+            found[f"one process of {count} threads, {precision}"] = (
+                pieces // 8 * len(shard) / (time.perf_counter() - started)
+            )
+        times = [
+            time.perf_counter() for _ in run_on_cluster(IdentifyTask(), [(n, shard) for n in range(pieces)], "local")
+        ]
     # From when all workers have begun.
     workers = len(os.sched_getaffinity(0))
-    found[f"{workers} workers of one thread, float32"] = rate = (pieces - 2 * workers) * len(shard) / (times[-1] - times[2 * workers - 1])
-    return {"pictures per second": found, "efficiency of the workers": rate / workers / found["one process of 1 threads, float32"]}
+    found[f"{workers} workers of one thread, float32"] = rate = (
+        (pieces - 2 * workers) * len(shard) / (times[-1] - times[2 * workers - 1])
+    )
+    return {
+        "images per second": found,
+        "efficiency of the workers": rate / workers / found["one process of 1 threads, float32"],
+    }
 
 
 def measures() -> pd.DataFrame:
@@ -285,7 +301,7 @@ def measures() -> pd.DataFrame:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--pictures", type=int, default=512)
+    parser.add_argument("--images", type=int, default=512)
     parser.add_argument("--part", choices=["speed", "stages", "identify", "measures"])
     given = parser.parse_args()
-    main(given.out, given.pictures, given.part)
+    main(given.out, given.images, given.part)

@@ -4,7 +4,7 @@
 
 HR holds the folders of `tools/prepare_photos.py`, of which test, and the bundled photographs, are judged by (their middle 256 pixels, as
 in `tools/guidance.py`). NETWORK is a name of `ddrscope models list` or a file of weights, NAME what it is called; bicubic enlargement is
-added. OUT receives ``peers-pictures.csv`` and ``peers.csv``: means over the photographs with their 95 % interval (Student's t).
+added. OUT receives ``peers-images.csv`` and ``peers.csv``: means over the photographs with their 95 % interval (Student's t).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
 from ddrscope.degradations import parse_degradation, resize
-from ddrscope.fidelity import psnr_y, ssim_y
 from ddrscope.images import bundled_photos
+from ddrscope.metrics.image_quality import psnr_y, ssim_y
 from ddrscope.networks import load_network
-from ddrscope.networks.perceptual import ShiftTolerantLpips
+from ddrscope.training.perceptual import ShiftTolerantLpips
 from guidance import SCALE, as_batch, held_out
 
 SETS = ("clean", "blur:3", "noise:15", "jpeg:40", "blur:2+noise:10+jpeg:60")
@@ -37,9 +37,11 @@ def main(hr: Path, out: Path, networks: list[str]) -> None:
     named = {"bicubic": ""} | {text.partition("=")[0]: text.rpartition("=")[2] for text in networks}
     if len(named) <= len(networks):
         sys.exit("two networks have one name: give them others, NAME=NETWORK")
-    parts = joblib.Parallel(joblib.cpu_count())(joblib.delayed(judge)(name, network, hr) for name, network in named.items())
+    parts = joblib.Parallel(joblib.cpu_count())(
+        joblib.delayed(judge)(name, network, hr) for name, network in named.items()
+    )
     table = pd.DataFrame([row for part in parts for row in part])
-    table.round(4).to_csv(out / "peers-pictures.csv", index=False)
+    table.round(4).to_csv(out / "peers-images.csv", index=False)
     rows = summary(table)
     rows.round(4).to_csv(out / "peers.csv", index=False)
     print(markdown(rows))
@@ -55,7 +57,11 @@ def judge(name: str, spec: str, hr: Path) -> list[dict[str, Any]]:
         for text in SETS:
             small = parse_degradation(text).apply(large, 0, SCALE)
             with torch.inference_mode():
-                made = resize(small, large.shape[:2]) if network is None else network(as_batch(small))[0].permute(1, 2, 0).numpy()
+                made = (
+                    resize(small, large.shape[:2])
+                    if network is None
+                    else network(as_batch(small))[0].permute(1, 2, 0).numpy()
+                )
                 made = (np.rint(made.clip(0, 1) * 255) / 255).astype(np.float32)
                 far = perceptual(as_batch(made), as_batch(large)).item()
             measures = {"psnr": psnr_y(made, large, SCALE), "ssim": ssim_y(made, large, SCALE), "lpips": far}
@@ -69,7 +75,9 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     for (network, text), part in table.groupby(["network", "set"], sort=False):
         row: dict[str, Any] = {"network": network, "set": text, "photographs": len(part)}
         for measure in MEASURES:
-            row |= dict(zip((measure, f"{measure}_low", f"{measure}_high"), interval(part[measure].to_numpy()), strict=True))
+            row |= dict(
+                zip((measure, f"{measure}_low", f"{measure}_high"), interval(part[measure].to_numpy()), strict=True)
+            )
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -24,9 +24,22 @@ def main(out: Path) -> None:
     for name, text in {"commands.md": command_page(), **room_pages(ROOT / "src/ddrscope")}.items():
         (pages / name).parent.mkdir(parents=True, exist_ok=True)
         (pages / name).write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "properdocs", "build", "--strict", "--quiet", "--config-file", str(ROOT / "mkdocs.yml")]
-    if subprocess.run([*command, "--site-dir", str(site)], env=os.environ | {"DDRSCOPE_DOCS": str(pages)}, check=False).returncode:
-        raise SystemExit(f"the docs were not built: mend what is named above (the pages as they were built lie in {pages})")
+    command = [
+        sys.executable,
+        "-m",
+        "properdocs",
+        "build",
+        "--strict",
+        "--quiet",
+        "--config-file",
+        str(ROOT / "mkdocs.yml"),
+    ]
+    if subprocess.run(
+        [*command, "--site-dir", str(site)], env=os.environ | {"DDRSCOPE_DOCS": str(pages)}, check=False
+    ).returncode:
+        raise SystemExit(
+            f"the docs were not built: mend what is named above (the pages as they were built lie in {pages})"
+        )
     print(site / "index.html")
 
 

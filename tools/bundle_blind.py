@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pandas as pd
 
-import bundle_known_damage
+import bundle_known_degradations
 from blind_peers import markdown
 from bundle_networks import ZOO, table_of_quality, weights_kept
 from cards import network_card
-from ddrscope.networks.weights import read_metadata
+from ddrscope.networks.checkpoints.weights import read_metadata
 
 GUIDED = {
     "blind-ddr": "steered, place by place, by what the {blocks} blocks of `srgan-wgr` see of the input's damage",
@@ -34,7 +34,7 @@ def main(runs: Path, peers: Path, machine: str) -> None:
         shutil.copyfile(runs / name / "pixel" / "weights.safetensors", ZOO / f"{name}.safetensors")
         if (peers / "peers.csv").exists():
             (ZOO / f"{name}.md").write_text(write_card(name, runs, pd.read_csv(peers / "peers.csv"), machine))
-    bundle_known_damage.main()
+    bundle_known_degradations.main()
 
 
 def write_card(name: str, runs: Path, peers: pd.DataFrame, machine: str) -> str:
@@ -45,7 +45,7 @@ def write_card(name: str, runs: Path, peers: pd.DataFrame, machine: str) -> str:
     change = "" if recipe["guidance"] == "ddr" else " guidance=none"
     body = f"""# {name}
 
-SRResNet x{recipe["scale"]} for damaged pictures, {GUIDED[name].format(blocks=recipe["guide_blocks"])}:
+SRResNet x{recipe["scale"]} for damaged images, {GUIDED[name].format(blocks=recipe["guide_blocks"])}:
 {recipe["channels"]} channels, {recipe["blocks"]} blocks, trained with a pixel loss.
 
     make photos
@@ -56,7 +56,7 @@ The weights are `runs/{name}/pixel/weights.safetensors`.
 
 | | |
 |---|---|
-| trained on | one of these for each patch, its numbers drawn: {", ".join(f"`{text}`" for text in recipe["damage"])} |
+| trained on | one of these for each patch, its numbers drawn: {", ".join(f"`{text}`" for text in recipe["degradations"])} |
 | recipe | `{json.dumps({key: value for key, value in recipe.items() if not isinstance(value, dict | list)})}` |
 | pixel stage | `{json.dumps(recipe["pixel"])}` |
 | seed | {recipe["seed"]} |

@@ -46,7 +46,8 @@ def write_card(settings: dict[str, Any], measures: dict[str, Any]) -> str:
     where = f"{one['n']} distorted regions of {one['photos']} photographs not fitted to"
     numbers = {key: round(measures[key]["value"], 3) for key in MEASURES}
     lines = [
-        f"| {name} | {numbers[key]:.3f} [{measures[key]['low']:.3f}, {measures[key]['high']:.3f}] |" for key, (_, name) in MEASURES.items()
+        f"| {name} | {numbers[key]:.3f} [{measures[key]['low']:.3f}, {measures[key]['high']:.3f}] |"
+        for key, (_, name) in MEASURES.items()
     ]
     data = ModelCardData(
         license="apache-2.0",
@@ -56,7 +57,8 @@ def write_card(settings: dict[str, Any], measures: dict[str, Any]) -> str:
         metrics=sorted({metric for metric, _ in MEASURES.values()}),
         model_name="identifier",
         eval_results=[
-            result(where, "photographs", metric, name, numbers[key], "image-classification") for key, (metric, name) in MEASURES.items()
+            result(where, "photographs", metric, name, numbers[key], "image-classification")
+            for key, (metric, name) in MEASURES.items()
         ],
     )
     groups: dict[str, list[str]] = {}
@@ -71,7 +73,7 @@ def write_card(settings: dict[str, Any], measures: dict[str, Any]) -> str:
         data,
         f"""# The bundled identifier
 
-Names the damage in a picture from the features of `{settings["network"]}`, a network that never saw a damaged picture: `ddrscope identify`.
+Names the damage in an image from the features of `{settings["network"]}`, a network that never saw a damaged image: `ddrscope identify`.
 SHA-256 of that network: `{settings["sha256"]}`.
 
 Layers: {layers}; pooled by {poolings}; {settings["components"]} principal components of each;
@@ -82,8 +84,8 @@ Weights in float16, calibration and centres in float32.
 |---|---|
 {known}
 
-Fitted to {about["pictures"]} crops of {len(about["photographs"])} photographs, seed {settings["seed"]}.
-They come from the Debian packages that `make photos` names. It expects {settings["clean_share"]:.0%} of the pictures to be undamaged.
+Fitted to {about["images"]} crops of {len(about["photographs"])} photographs, seed {settings["seed"]}.
+They come from the Debian packages that `make photos` names. It expects {settings["clean_share"]:.0%} of the images to be undamaged.
 
 ## Quality
 
@@ -93,7 +95,7 @@ They come from the Debian packages that `make photos` names. It expects {setting
 |---|---|
 {chr(10).join(lines)}
 
-Called clean are {called[0]:.0%} of the clean pictures, and of levels 1 to 5 {called_clean}.
+Called clean are {called[0]:.0%} of the clean images, and of levels 1 to 5 {called_clean}.
 Where it fails stands in `docs/identification.md`.
 """,
     )

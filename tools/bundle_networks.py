@@ -18,7 +18,7 @@ import numpy as np
 from scipy.stats import t as student_t
 
 from cards import network_card
-from ddrscope.networks.weights import read_metadata
+from ddrscope.networks.checkpoints.weights import read_metadata
 
 ZOO = Path(__file__).parents[1] / "src" / "ddrscope" / "data" / "zoo"
 STAGES = {"srresnet": "pixel", "srgan": "adversarial"}
@@ -45,10 +45,14 @@ def write_card(family: str, kind: str, runs: Path, analysis: dict[str, Any], mac
     before = json.loads((runs / kind / "pixel" / "quality.json").read_text())
     photographs = [Path(photo).stem for photo in json.loads(known["photographs"])]
     flag = "--global-residual" if kind == "wgr" else "--no-global-residual"
-    adversarial = "" if family == "srgan" else " The command also trains the adversarial stage; `adversarial.steps=0` leaves it out."
+    adversarial = (
+        ""
+        if family == "srgan"
+        else " The command also trains the adversarial stage; `adversarial.steps=0` leaves it out."
+    )
     body = f"""# {name}
 
-{known["description"]}: {recipe["channels"]} channels, {recipe["blocks"]} blocks, no batch normalization. It never saw a degraded picture.
+{known["description"]}: {recipe["channels"]} channels, {recipe["blocks"]} blocks, no batch normalization. It never saw a degraded image.
 
     make photos
     ddrscope train compact {flag} --images hr/train --val hr/val --test hr/test --threads 1 --out runs/{kind}
@@ -78,7 +82,7 @@ better; no network here was trained with it.
 
 ## Separability at the last HR layer
 
-`ddrscope analyze` on {analysis["photos"]} photographs it was not trained on ({analysis["pictures"]} crops;
+`ddrscope analyze` on {analysis["photos"]} photographs it was not trained on ({analysis["images"]} crops;
 {", ".join(analysis["groups"])}), content by {analysis["content"]}; 95 % jackknife over photographs.
 
 | view | CHI by degradation | CHI by content | degradation share | content share | 5-NN |
@@ -105,7 +109,11 @@ def _perceptual(recipe: dict[str, Any], family: str) -> str:
     stage = recipe["adversarial"]
     if family == "srresnet" or not stage["perceptual_weight"] or stage["perceptual"] == "none":
         return "none"
-    named = {"alex": "ST-LPIPS, AlexNet (stlpips-pytorch)", "vgg": "ST-LPIPS, VGG-16 (stlpips-pytorch)", "vgg19": "VGG-19"}
+    named = {
+        "alex": "ST-LPIPS, AlexNet (stlpips-pytorch)",
+        "vgg": "ST-LPIPS, VGG-16 (stlpips-pytorch)",
+        "vgg19": "VGG-19",
+    }
     return named[stage["perceptual"]]
 
 

@@ -76,8 +76,8 @@ SOURCES = (
         (400, 70),
         (150, 330),
     ),
-    wallpaper("fig", 'Trevor "Freespace"', "CC-BY-4.0", "Picture_0B_by_freespace.jpg", 4, (0, 0), (256, 110)),
-    wallpaper("brushes", 'Trevor "Freespace"', "CC-BY-4.0", "Picture_1A_by_freespace.jpg", 2, (5, 5), (266, 20)),
+    wallpaper("fig", 'Trevor "Freespace"', "CC-BY-4.0", "Image_0B_by_freespace.jpg", 4, (0, 0), (256, 110)),
+    wallpaper("brushes", 'Trevor "Freespace"', "CC-BY-4.0", "Image_1A_by_freespace.jpg", 2, (5, 5), (266, 20)),
     wallpaper("dandelion", "Clemens Engelhardt", "CC0-1.0", "seeding_by_Clements_Engelhardt.jpg", 6, (135, 25)),
     wallpaper("sunset", BERASATEGI, "CC-BY-4.0", "sunset_by_Aitzol_Berasategi.jpg", 5, (120, 313), (500, 313)),
     wallpaper("wine", "Jakub Mede", "CC-BY-4.0", "Wine_by_Jakkub_Mede.jpg", 5, (130, 90), (120, 350)),
@@ -101,23 +101,23 @@ def find_source(folders: list[Path], file: str) -> Path:
 
 
 def shrink_source(source: Source, path: Path) -> Image.Image:
-    picture = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+    image = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
     if source.shrink == 1:
-        return picture
-    size = (int(picture.width / source.shrink), int(picture.height / source.shrink))
-    return picture.resize(size, Image.Resampling.LANCZOS)
+        return image
+    size = (int(image.width / source.shrink), int(image.height / source.shrink))
+    return image.resize(size, Image.Resampling.LANCZOS)
 
 
 def write_crops(source: Source, path: Path, out: Path) -> list[dict[str, str]]:
-    picture = shrink_source(source, path)
+    image = shrink_source(source, path)
     how = "" if source.shrink == 1 else f"shrunk {source.shrink:g} times with a Lanczos filter, then "
     rows = []
     for number, (left, top) in enumerate(source.corners, start=1):
         file = f"{source.photograph}__{number}.png"
-        if left + CROP > picture.width or top + CROP > picture.height:
-            raise SystemExit(f"{file}: the crop leaves the shrunk picture of {picture.width} x {picture.height}")
-        # A fresh picture: the source's metadata (colour profile, comments, software) has no business in the crop.
-        crop = Image.frombytes("RGB", (CROP, CROP), picture.crop((left, top, left + CROP, top + CROP)).tobytes())
+        if left + CROP > image.width or top + CROP > image.height:
+            raise SystemExit(f"{file}: the crop leaves the shrunk image of {image.width} x {image.height}")
+        # A fresh image: the source's metadata (colour profile, comments, software) has no business in the crop.
+        crop = Image.frombytes("RGB", (CROP, CROP), image.crop((left, top, left + CROP, top + CROP)).tobytes())
         crop.save(out / file, optimize=True)
         rows.append(
             {
@@ -158,7 +158,7 @@ def write_card(rows: list[dict[str, str]]) -> str:
         f"""# Bundled photographs of ddrscope
 
 {len(rows)} clean crops of {CROP} x {CROP} pixels, PNG, of {len(photographs)} photographs:
-what `ddrscope analyze` degrades where no pictures are given. No bundled network was trained on any of them.
+what `ddrscope analyze` degrades where no images are given. No bundled network was trained on any of them.
 `NAME__N.png` is the Nth crop of the photograph NAME; crops of one photograph stay together in all resampling.
 Most sources are JPEGs, shrunk before cropping so that traces of coding do not pass for detail; `credits.csv` has what was changed in each.
 

@@ -42,7 +42,12 @@ def with_head(data: ModelCardData | DatasetCardData, body: str) -> str:
 def result(dataset: str, kind: str, metric: str, name: str, value: float, task: str = "image-to-image") -> EvalResult:
     """A number that a card states, of one measure on one set of photographs."""
     return EvalResult(
-        task_type=task, dataset_type=kind, dataset_name=dataset, metric_type=metric, metric_name=name, metric_value=value
+        task_type=task,
+        dataset_type=kind,
+        dataset_name=dataset,
+        metric_type=metric,
+        metric_name=name,
+        metric_value=value,
     )
 
 
@@ -67,7 +72,10 @@ def _quality(body: str, shown: str) -> list[EvalResult]:
     measures = (("psnr", "PSNR on Y (dB)", 1, 2), ("ssim", "SSIM on Y", 3, 4), ("lpips", "ST-LPIPS, VGG-16", 5, 3))
     means = {metric: float(np.mean([float(row[column]) for row in rows])) for metric, _, column, _ in measures}
     where = f"{found[1]} test photographs of make photos, {shown}"
-    return [result(where, "photographs", metric, f"{name}, mean", round(means[metric], digits)) for metric, name, _, digits in measures]
+    return [
+        result(where, "photographs", metric, f"{name}, mean", round(means[metric], digits))
+        for metric, name, _, digits in measures
+    ]
 
 
 def _separability(body: str) -> list[EvalResult]:

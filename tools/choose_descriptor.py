@@ -26,7 +26,7 @@ from ddrscope.degradations.distortions import DISTORTIONS
 from ddrscope.identification import Descriptor
 from ddrscope.identification.evaluation import STRONG, jackknife
 from ddrscope.identification.identifier import CLEAN
-from ddrscope.identification.samples import Distorter, Sample
+from ddrscope.identification.labelled_images import Distorter, Sample
 from ddrscope.identification.tiles import TILE
 from ddrscope.networks import load_network
 from described import FIT_FOLDERS, describe_by_photo

@@ -21,11 +21,11 @@ from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ddrscope.networks import DegradationGuide, Network, SRResNet, load_network, random_twin
-from ddrscope.networks.guided import local_statistics
+from ddrscope.networks import DegradationGuide, Network, SRResNet, load_network, reinitialized_copy
+from ddrscope.networks.architectures.guided import local_statistics
 from ddrscope.training import PhotoPairs, Recipe
-from ddrscope.training.guidance import known_damage
-from ddrscope.training.recipes import MIXED_DAMAGE
+from ddrscope.training.guidance import known_degradations
+from ddrscope.training.recipes import MIXED_DEGRADATIONS
 
 BLOCKS, BATCH = (1, 2, 4, 8, 16), 32
 # LR pixels a side of what the guide is shown: a training patch, and the same with its margin, as much as is around a cell in use.
@@ -40,13 +40,15 @@ def main(hr: Path, out: Path) -> None:
     test = patches(PhotoPairs([hr / "test", hr / "val", hr / "snapshots"], 4, largest), TEST_BATCHES, 1)
     trained = load_network("srgan-wgr")
     rows = []
-    for name, network in (("srgan-wgr", trained), ("untrained", random_twin(trained))):
+    for name, network in (("srgan-wgr", trained), ("untrained", reinitialized_copy(trained))):
         for side in SIDES:
             told, told_test = (statistics(network, middle(part[0], side)) for part in (fit, test))
             for blocks in BLOCKS:
                 third = told[blocks].shape[1] // 3
                 for words, count in (("mean and spread", third), ("and differences of neighbours", 3 * third)):
-                    model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(0, 5, 11))).fit(told[blocks][:, :count], fit[1])
+                    model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(0, 5, 11))).fit(
+                        told[blocks][:, :count], fit[1]
+                    )
                     shares = r2_score(test[1], model.predict(told_test[blocks][:, :count]), multioutput="raw_values")
                     row = {"trunk": name, "pixels": side, "blocks": blocks, "statistics": words, "mean": shares.mean()}
                     rows.append(row | dict(zip(PARAMETERS, shares, strict=True)))
@@ -56,9 +58,11 @@ def main(hr: Path, out: Path) -> None:
 
 def patches(photos: PhotoPairs, count: int, seed: int) -> tuple[torch.Tensor, NDArray[np.float32]]:
     """Small patches (N, 3, H, W) and the truth of their damage (N, 7)."""
-    damage = Recipe(damage=MIXED_DAMAGE).drawn()
+    damage = Recipe(degradations=MIXED_DEGRADATIONS).drawn()
     made = [photos.patches(step, seed, BATCH, max(SIDES), damage) for step in range(count)]
-    return torch.cat([one.small for one in made]), torch.cat([known_damage(one.pipelines)[:, :, 0, 0] for one in made]).numpy()
+    return torch.cat([one.small for one in made]), torch.cat(
+        [known_degradations(one.pipelines)[:, :, 0, 0] for one in made]
+    ).numpy()
 
 
 def middle(small: torch.Tensor, side: int) -> torch.Tensor:

@@ -24,7 +24,7 @@ _LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 
 
 def gather_pages(root: Path, pages: Path) -> None:
-    """Write every page and picture of the repository ``root`` into ``pages``; notebooks become Markdown with their pictures beside it."""
+    """Write every page and image of the repository ``root`` into ``pages``; notebooks become Markdown with their images beside it."""
     for source in sorted((root / "docs").rglob("*")):
         inside = source.relative_to(root / "docs")
         if source.is_dir() or "tutorials" in inside.parts:
@@ -40,7 +40,10 @@ def gather_pages(root: Path, pages: Path) -> None:
         _write(pages / page, _relinked(text, root, PurePosixPath(name), pages))
     for notebook in sorted((root / "docs/tutorials").glob("*.ipynb")):
         text = _notebook(notebook, pages / "tutorials")
-        _write(pages / "tutorials" / f"{notebook.stem}.md", _relinked(text, root, PurePosixPath("docs/tutorials", notebook.name), pages))
+        _write(
+            pages / "tutorials" / f"{notebook.stem}.md",
+            _relinked(text, root, PurePosixPath("docs/tutorials", notebook.name), pages),
+        )
 
 
 def outside_code(change: Callable[[str], str], text: str) -> str:

@@ -44,7 +44,9 @@ def command_page() -> str:
         command = context.command
         usage = " ".join(command.collect_usage_pieces(context))
         parts.append(f"## ddrscope {words}\n\n```text\nddrscope {words} {usage}\n```\n\n{_help(command.help or '')}")
-        records = [(parameter.param_type_name, parameter.get_help_record(context)) for parameter in command.get_params(context)]
+        records = [
+            (parameter.param_type_name, parameter.get_help_record(context)) for parameter in command.get_params(context)
+        ]
         for kind, title in (("argument", "Argument"), ("option", "Option")):
             shown = [record for of, record in records if of == kind and record]
             rows = [f"| `{_row(name)}` | {_markup_free(_row(text))} |" for name, text in shown]
@@ -84,7 +86,9 @@ def room_pages(source: Path) -> dict[str, str]:
         hidden = [name for name in names if (source / room / f"{name}.py").exists()]
         members = "".join(f"\n        - {name}" for name in names if name not in hidden)
         options = f"\n    options:\n      members:{members}" if members else ""
-        alone = "".join(f"\n::: ddrscope.{room}.{name}.{name}\n    options:\n      show_root_heading: true\n" for name in hidden)
+        alone = "".join(
+            f"\n::: ddrscope.{room}.{name}.{name}\n    options:\n      show_root_heading: true\n" for name in hidden
+        )
         pages[f"api/{room}.md"] = f"# ddrscope.{room}\n\n::: ddrscope.{room}{options}\n{alone}"
     return pages
 

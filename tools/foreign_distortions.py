@@ -4,7 +4,7 @@
 
 Regions of test photographs (HR/test and the bundled ones) go through OpenCV, scikit-image, ImageMagick (convert-im6), ffmpeg and
 libjpeg-turbo's cjpeg; what the identifier says is written to OUT/foreign-SIDE.json and foreign-SIDE.csv. Of 240 pixels, the default, it
-reads two tiles, as the benchmark does; of larger ones as many as of anyone's picture, and HR/whole takes the bundled crops' place.
+reads two tiles, as the benchmark does; of larger ones as many as of anyone's image, and HR/whole takes the bundled crops' place.
 Needs opencv-contrib-python-headless, and Debian's imagemagick, ffmpeg and libjpeg-turbo-progs.
 """
 
@@ -32,17 +32,17 @@ from ddrscope.degradations.distortions import DISTORTIONS
 from ddrscope.features import Precision
 from ddrscope.identification import load_identifier
 from ddrscope.identification.evaluation import jackknife
-from ddrscope.identification.samples import Distorter
+from ddrscope.identification.labelled_images import Distorter
 from ddrscope.identification.tiles import MAX_TILES
-from ddrscope.store import write_json
+from ddrscope.io.files import write_json
 
 Bytes = NDArray[np.uint8]
 GROUPS = {distortion.name: distortion.group for distortion in DISTORTIONS}
 
 
-def pipe(command: str, picture: Bytes) -> Bytes:
-    """A picture through a command that reads and writes PNG."""
-    written = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+def pipe(command: str, image: Bytes) -> Bytes:
+    """An image through a command that reads and writes PNG."""
+    written = cv2.imencode(".png", image[..., ::-1])[1].tobytes()
     done = subprocess.run(command.split(), input=written, capture_output=True, check=True)
     return opened(done.stdout)
 
@@ -56,17 +56,21 @@ def magick(options: str) -> Callable[[Bytes], Bytes]:
 
 
 def ffmpeg(filters: str) -> Callable[[Bytes], Bytes]:
-    return partial(pipe, f"ffmpeg -loglevel error -f png_pipe -i - -vf {filters} -f image2pipe -c:v png -pix_fmt rgb24 -")
+    return partial(
+        pipe, f"ffmpeg -loglevel error -f png_pipe -i - -vf {filters} -f image2pipe -c:v png -pix_fmt rgb24 -"
+    )
 
 
 def encoded(extension: str, *settings: int) -> Callable[[Bytes], Bytes]:
-    return lambda picture: opened(cv2.imencode(extension, picture[..., ::-1], list(settings))[1])
+    return lambda image: opened(cv2.imencode(extension, image[..., ::-1], list(settings))[1])
 
 
 def cjpeg(quality: int) -> Callable[[Bytes], Bytes]:
-    def run(picture: Bytes) -> Bytes:
-        written = cv2.imencode(".ppm", picture[..., ::-1])[1].tobytes()
-        return opened(subprocess.run(["cjpeg", "-quality", str(quality)], input=written, capture_output=True, check=True).stdout)
+    def run(image: Bytes) -> Bytes:
+        written = cv2.imencode(".ppm", image[..., ::-1])[1].tobytes()
+        return opened(
+            subprocess.run(["cjpeg", "-quality", str(quality)], input=written, capture_output=True, check=True).stdout
+        )
 
     return run
 
@@ -77,21 +81,21 @@ def mjpeg(scale: int) -> Callable[[Bytes], Bytes]:
 
 
 def noisy(mode: str, **settings: float) -> Callable[[Bytes], Bytes]:
-    return lambda picture: util.img_as_ubyte(util.random_noise(picture, mode, rng=int(picture.sum()) % 2**31, **settings))
+    return lambda image: util.img_as_ubyte(util.random_noise(image, mode, rng=int(image.sum()) % 2**31, **settings))
 
 
 def disk_blurred(radius: int) -> Callable[[Bytes], Bytes]:
     kernel = morphology.disk(radius).astype(np.float32)
-    return lambda picture: np.asarray(cv2.filter2D(picture, -1, kernel / kernel.sum()), np.uint8)
+    return lambda image: np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum()), np.uint8)
 
 
 def gaussian_blurred(sigma: float) -> Callable[[Bytes], Bytes]:
-    return lambda picture: np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.uint8)
+    return lambda image: np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.uint8)
 
 
 def recoloured(factor: float) -> Callable[[Bytes], Bytes]:
-    def run(picture: Bytes) -> Bytes:
-        lab = color.rgb2lab(picture)
+    def run(image: Bytes) -> Bytes:
+        lab = color.rgb2lab(image)
         lab[..., 1:] *= factor
         with warnings.catch_warnings():
             # Colours outside sRGB are what this distortion makes.
@@ -102,13 +106,13 @@ def recoloured(factor: float) -> Callable[[Bytes], Bytes]:
 
 
 def shifted(offset: int) -> Callable[[Bytes], Bytes]:
-    return lambda picture: np.asarray(cv2.add(picture, (offset,) * 3 + (0,)), np.uint8)  # type: ignore[call-overload]
+    return lambda image: np.asarray(cv2.add(image, (offset,) * 3 + (0,)), np.uint8)  # type: ignore[call-overload]
 
 
 def blocks(percent: float) -> Callable[[Bytes], Bytes]:
-    def run(picture: Bytes) -> Bytes:
-        random, painted = np.random.default_rng(int(picture.sum())), picture.copy()
-        height, width = picture.shape[:2]
+    def run(image: Bytes) -> Bytes:
+        random, painted = np.random.default_rng(int(image.sum())), image.copy()
+        height, width = image.shape[:2]
         for _ in range(round(percent / 100 * height * width / 32**2)):
             x, y = (int(at) for at in random.integers(0, (width - 32, height - 32)))
             cv2.rectangle(painted, (x, y), (x + 31, y + 31), tuple(map(int, random.integers(0, 256, 3))), -1)
@@ -118,30 +122,38 @@ def blocks(percent: float) -> Callable[[Bytes], Bytes]:
 
 
 def pixelated(percent: int) -> Callable[[Bytes], Bytes]:
-    return lambda picture: magick(f"-scale {percent}% -scale {picture.shape[1]}x{picture.shape[0]}!")(picture)
+    return lambda image: magick(f"-scale {percent}% -scale {image.shape[1]}x{image.shape[0]}!")(image)
 
 
 # By type: what made it, and how.
 FOREIGN: dict[str, list[tuple[str, Callable[[Bytes], Bytes]]]] = {
-    "clean": [("nothing", lambda picture: picture)],
+    "clean": [("nothing", lambda image: image)],
     "gaussian_blur": [(f"OpenCV GaussianBlur sigma {s}", gaussian_blurred(s)) for s in (0.75, 1.25, 2, 3.5)]
     + [(f"ImageMagick -blur 0x{s}", magick(f"-blur 0x{s}")) for s in (1.25, 2)],
     "lens_blur": [(f"scikit-image disk {r}, OpenCV filter2D", disk_blurred(r)) for r in (3, 5, 7)],
-    "motion_blur": [(f"ImageMagick -motion-blur 0x{s}+{a}", magick(f"-motion-blur 0x{s}+{a}")) for s, a in ((2, 30), (4, 120))],
+    "motion_blur": [
+        (f"ImageMagick -motion-blur 0x{s}+{a}", magick(f"-motion-blur 0x{s}+{a}")) for s, a in ((2, 30), (4, 120))
+    ],
     "color_diffusion": [
-        (f"ImageMagick Lab -blur 0x{s}", magick(f"-colorspace Lab -channel GB -blur 0x{s} +channel -colorspace sRGB")) for s in (6, 12)
+        (f"ImageMagick Lab -blur 0x{s}", magick(f"-colorspace Lab -channel GB -blur 0x{s} +channel -colorspace sRGB"))
+        for s in (6, 12)
     ],
     "color_shift": [(f"ffmpeg rgbashift {p}", ffmpeg(f"rgbashift=gh={p}:gv={p // 2}")) for p in (2, 4)],
     "hsv_saturation": [(f"ImageMagick -modulate 100,{p}", magick(f"-modulate 100,{p}")) for p in (30, 15)],
     "lab_saturation": [(f"scikit-image Lab x {f}", recoloured(f)) for f in (2.5, 4.5)],
-    "jpeg2000": [(f"OpenCV .jp2 ratio {r}", encoded(".jp2", cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000 // r)) for r in (24, 38, 80)],
+    "jpeg2000": [
+        (f"OpenCV .jp2 ratio {r}", encoded(".jp2", cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000 // r))
+        for r in (24, 38, 80)
+    ],
     "jpeg": [(f"cjpeg -quality {q}", cjpeg(q)) for q in (40, 15)]
     + [(f"OpenCV .jpg {q}", encoded(".jpg", cv2.IMWRITE_JPEG_QUALITY, q)) for q in (30, 12)]
     + [(f"ffmpeg mjpeg -q:v {q}", mjpeg(q)) for q in (15, 28)],
     "white_noise": [(f"scikit-image gaussian sigma {s}", noisy("gaussian", var=(s / 255) ** 2)) for s in (10, 16, 22)],
     "color_noise": [(f"ffmpeg noise=alls={s}", ffmpeg(f"format=yuv444p,noise=alls={s}:allf=t")) for s in (10, 20)],
     "impulse_noise": [(f"scikit-image s&p {a}", noisy("s&p", amount=a)) for a in (0.003, 0.015, 0.025)],
-    "multiplicative_noise": [(f"scikit-image speckle sigma {s}", noisy("speckle", var=(s / 255) ** 2)) for s in (22, 45)],
+    "multiplicative_noise": [
+        (f"scikit-image speckle sigma {s}", noisy("speckle", var=(s / 255) ** 2)) for s in (22, 45)
+    ],
     "brighten": [(f"ImageMagick -gamma {g}", magick(f"-gamma {g}")) for g in (1.3, 1.8)],
     "darken": [(f"ImageMagick -gamma {g}", magick(f"-gamma {g}")) for g in (0.75, 0.5)],
     "mean_shift": [(f"OpenCV {o:+d}", shifted(o)) for o in (19, -27)],
@@ -150,14 +162,18 @@ FOREIGN: dict[str, list[tuple[str, Callable[[Bytes], Bytes]]]] = {
     "quantization": [(f"ImageMagick -posterize {n}", magick(f"+dither -posterize {n}")) for n in (15, 8)],
     "color_block": [(f"OpenCV rectangle, {p} % of the area", blocks(p)) for p in (3.6, 7.1)],
     "sharpen": [(f"ImageMagick -unsharp 0x1+{a}", magick(f"-unsharp 0x1+{a}+0")) for a in (2, 5)],
-    "linear_contrast": [(f"ImageMagick -sigmoidal-contrast {a}", magick(f"-sigmoidal-contrast {a},50%")) for a in (4, 7)],
+    "linear_contrast": [
+        (f"ImageMagick -sigmoidal-contrast {a}", magick(f"-sigmoidal-contrast {a},50%")) for a in (4, 7)
+    ],
     "nonlinear_contrast": [(f"ImageMagick +level {a}%", magick(f"+level {a}%,{100 - a}%")) for a in (15, 35)],
 }
 
 
 def main(hr: Path, out: Path, side: int, identifier: Path | None, precision: Precision) -> None:
     distorter = Distorter(test_photographs(hr) if side <= TEST_SIDE else [hr / "test", hr / "whole"], side, seed=2)
-    jobs = (joblib.delayed(judge_photo)(distorter, photo, identifier, precision) for photo in range(len(distorter.files)))
+    jobs = (
+        joblib.delayed(judge_photo)(distorter, photo, identifier, precision) for photo in range(len(distorter.files))
+    )
     rows: list[dict[str, Any]] = []
     for number, some in enumerate(joblib.Parallel(joblib.cpu_count(), return_as="generator")(jobs), start=1):
         rows += some
@@ -171,13 +187,19 @@ def main(hr: Path, out: Path, side: int, identifier: Path | None, precision: Pre
     for name, hits in right.items():
         share = partial(_mean_of, hits.to_numpy().astype(float))
         measures[f"{name}_accuracy"] = dataclasses.asdict(jackknife(share, photos, everything))
-    write_json(out / f"foreign-{side}.json", {"measures": measures, "pictures": len(table), "precision": precision})
-    print(table.assign(right_type=right["type"], right_group=right["group"]).groupby("type")[["right_type", "right_group"]].mean())
+    write_json(out / f"foreign-{side}.json", {"measures": measures, "images": len(table), "precision": precision})
+    print(
+        table.assign(right_type=right["type"], right_group=right["group"])
+        .groupby("type")[["right_type", "right_group"]]
+        .mean()
+    )
     print({name: f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]" for name, value in measures.items()})
 
 
-def judge_photo(distorter: Distorter, photo: int, identifier: Path | None, precision: Precision) -> list[dict[str, Any]]:
-    """What is said of one photograph's pictures."""
+def judge_photo(
+    distorter: Distorter, photo: int, identifier: Path | None, precision: Precision
+) -> list[dict[str, Any]]:
+    """What is said of one photograph's images."""
     torch.set_num_threads(1)
     fitted, rows = load_identifier(identifier, precision=precision), []
     tiles = 2 if distorter.side <= TEST_SIDE else MAX_TILES
@@ -188,7 +210,9 @@ def judge_photo(distorter: Distorter, photo: int, identifier: Path | None, preci
             clean = distorter.draw(photo, (number, index), [])
             distorted = make(np.rint(clean.load() * 255).astype(np.uint8))
             finding = fitted.identify(np.ascontiguousarray(distorted, np.float32) / np.float32(255), tiles)
-            rows.append({"photo": clean.photo, "type": kind, "tool": tool, "said": finding.type, "level": finding.level})
+            rows.append(
+                {"photo": clean.photo, "type": kind, "tool": tool, "said": finding.type, "level": finding.level}
+            )
     return rows
 
 

@@ -3,11 +3,11 @@
     python tools/guidance.py HR OUT [TRIED ...]
 
 HR holds the folders of `tools/prepare_photos.py`: train and gallery to train on; test, snapshots and the bundled photographs to judge by.
-OUT keeps the trainings, ``ARM-SEED/``, with what was measured of each (what is done is not done again), and receives ``pictures.csv``
+OUT keeps the trainings, ``ARM-SEED/``, with what was measured of each (what is done is not done again), and receives ``images.csv``
 (PSNR-Y and SSIM of each photograph, damage, arm and seed), ``sets.csv`` (means and differences for each damage), ``verdict.json``.
 
 The arms: (a) plain, no guidance; (a2) enlarged, plain but as costly as (b) with its frozen trunk; (b) ddr; (c) untrained, guided by the
-same trunk with weights drawn anew; (d) shuffled, (b) told the mean DDR of another picture; (e) oracle, told the true damage. Averaged is
+same trunk with weights drawn anew; (d) shuffled, (b) told the mean DDR of another image; (e) oracle, told the true damage. Averaged is
 (b) told the mean of its own DDR, as in training patches: what (d) is compared with. TRIED names more: narrow, (b) whose guide sees the
 bare patch in training; deep, (b) with a guide of sixteen blocks instead of eight.
 """
@@ -31,14 +31,14 @@ from torch import Tensor
 
 from ddrscope.degradations import parse_degradation, resize
 from ddrscope.errors import InputError
-from ddrscope.fidelity import psnr_y, ssim_y
-from ddrscope.images import bundled_photos, center_crop, find_pictures, read_picture
+from ddrscope.images import bundled_photos, center_crop, find_images, read_image
+from ddrscope.io.files import atomic_write, write_json
+from ddrscope.metrics.image_quality import psnr_y, ssim_y
 from ddrscope.networks import GuidedSRResNet, load_network
-from ddrscope.networks.weights import read_metadata
-from ddrscope.store import atomic_write, write_json
+from ddrscope.networks.checkpoints.weights import read_metadata
 from ddrscope.training import PhotoPairs, Recipe, Training, make_recipe
 from ddrscope.training.guidance import told
-from ddrscope.training.recipes import MIXED_DAMAGE
+from ddrscope.training.recipes import MIXED_DEGRADATIONS
 
 SEEDS = (0, 1, 2)
 # 48 channels instead of 32 cost what 32 and 8 blocks of a trunk of 64 do: 2.2 MFLOP a pixel of the input.
@@ -70,10 +70,14 @@ def main(hr: Path, out: Path, tried: list[str], seeds: tuple[int, ...] = SEEDS) 
     joblib.Parallel(joblib.cpu_count())(joblib.delayed(train)(arm, seed, hr, out) for arm, seed in tasks)
     judged = [("bicubic", 0), *tasks, *((arm, seed) for arm in ("averaged", "shuffled") for seed in seeds)]
     photos = held_out(unseen(hr))
-    smalls = {(name, text): parse_degradation(text).apply(large, 0, SCALE) for text in SETS for name, large in photos.items()}
-    parts = joblib.Parallel(joblib.cpu_count())(joblib.delayed(judge)(arm, seed, out, photos, smalls) for arm, seed in judged)
+    smalls = {
+        (name, text): parse_degradation(text).apply(large, 0, SCALE) for text in SETS for name, large in photos.items()
+    }
+    parts = joblib.Parallel(joblib.cpu_count())(
+        joblib.delayed(judge)(arm, seed, out, photos, smalls) for arm, seed in judged
+    )
     table = pd.concat(parts)
-    table.round(4).to_csv(out / "pictures.csv", index=False)
+    table.round(4).to_csv(out / "images.csv", index=False)
     summary(table).round(4).to_csv(out / "sets.csv", index=False)
     verdict = decide(table)
     write_json(out / "verdict.json", verdict)
@@ -81,7 +85,7 @@ def main(hr: Path, out: Path, tried: list[str], seeds: tuple[int, ...] = SEEDS) 
 
 
 def recipe(arm: str, seed: int) -> Recipe:
-    changes = {"seed": seed, "damage": MIXED_DAMAGE, "precision": "bfloat16", "adversarial.steps": 0}
+    changes = {"seed": seed, "degradations": MIXED_DEGRADATIONS, "precision": "bfloat16", "adversarial.steps": 0}
     return make_recipe("pilot", changes | (ARMS | TRIED)[arm])
 
 
@@ -107,11 +111,11 @@ def held_out(folders: Iterable[Path]) -> dict[str, NDArray[np.float32]]:
     """The middle of each photograph, one crop of each bundled one."""
     found: dict[str, NDArray[np.float32]] = {}
     for folder in folders:
-        for file in find_pictures([folder]):
+        for file in find_images([folder]):
             # Photographs of two folders may share a name.
             name = f"{folder.name}/{file.photo}"
             if name not in found:
-                pixels = read_picture(file).pixels
+                pixels = read_image(file).pixels
                 side = min(SIDE, *pixels.shape[:2]) // SCALE * SCALE
                 found[name] = center_crop(pixels, side)
     return found
@@ -140,7 +144,7 @@ def judge(
 def enlarger(
     arm: str, seed: int, out: Path, smalls: dict[Pair, NDArray[np.float32]]
 ) -> Callable[[Pair], NDArray[np.float32]]:
-    """What makes a large picture of a small one, named by photograph and damage."""
+    """What makes a large image of a small one, named by photograph and damage."""
     if arm == "bicubic":
         return lambda key: resize(smalls[key], tuple(SCALE * side for side in smalls[key].shape[:2]))
     network = trained(arm, seed, out)
@@ -206,7 +210,9 @@ def difference(table: pd.DataFrame, one: str, other: str, texts: list[str], meas
     seeds, photos = pairs.shape
     mean, by_seed, by_photo = pairs.mean(), pairs.mean(1), pairs.mean(0)
     rest = pairs - by_seed[:, None] - by_photo[None] + mean
-    squares = np.array([by_seed.var(ddof=1) * photos, by_photo.var(ddof=1) * seeds, (rest**2).sum() / ((seeds - 1) * (photos - 1))])
+    squares = np.array(
+        [by_seed.var(ddof=1) * photos, by_photo.var(ddof=1) * seeds, (rest**2).sum() / ((seeds - 1) * (photos - 1))]
+    )
     parts = squares * [1, 1, -1] / pairs.size
     # The smallest it can be is what remains of one kind alone.
     variance = max(parts.sum(), parts[1], parts[0])

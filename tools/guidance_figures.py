@@ -1,6 +1,6 @@
 """Draw what `tools/guidance.py` found: each arm's gain by damage, and results from best to worst.
 
-    python tools/guidance_figures.py HR OUT FIGURES
+python tools/guidance_figures.py HR OUT FIGURES
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 
 from ddrscope.degradations import parse_degradation
 from ddrscope.images import bundled_photos
-from ddrscope.report.style import group_style
+from ddrscope.viz.style import group_style
 from guidance import SCALE, SETS, enlarger, held_out, unseen
 
 SHOWN = {
     "ddr": "guided by DDR",
     "untrained": "guided by an untrained trunk",
-    "shuffled": "told another picture's DDR",
+    "shuffled": "told another image's DDR",
     "oracle": "told the truth",
     "enlarged": "no guidance, as costly",
     "narrow": "DDR, of the bare patch in training",
@@ -43,7 +43,9 @@ def gains_figure(sets: pd.DataFrame, photographs: int, seeds: int) -> Figure:
         rows = sets[sets["arm"] == arm].set_index("set").loc[names]
         places = np.arange(len(names)) + (index - (len(arms) - 1) / 2) * 0.13
         reach = [rows["difference"] - rows["difference_low"], rows["difference_high"] - rows["difference"]]
-        panel.errorbar(rows["difference"], places, xerr=reach, fmt=marker, color=color, markersize=5, linewidth=1.2, label=title)
+        panel.errorbar(
+            rows["difference"], places, xerr=reach, fmt=marker, color=color, markersize=5, linewidth=1.2, label=title
+        )
     panel.set_yticks(range(len(names)), names)
     panel.invert_yaxis()
     panel.set_xlabel("PSNR-Y over the same network without guidance, dB")
@@ -74,7 +76,7 @@ def markdown(sets: pd.DataFrame) -> str:
 
 
 def results_figure(table: pd.DataFrame, hr: Path, out: Path) -> Figure:
-    """The results of seed 0 in which guidance gained most, about as much as half of them, and least: twelve pictures.
+    """The results of seed 0 in which guidance gained most, about as much as half of them, and least: twelve images.
 
     Of the bundled photographs only, whose licences let anybody show them.
     """
@@ -92,8 +94,8 @@ def results_figure(table: pd.DataFrame, hr: Path, out: Path) -> Figure:
     for line, head, key in zip(figure.subplots(len(chosen), 4), heads, chosen, strict=True):
         truth = photos[key[0]]
         top = max((truth.shape[0] - PIECE) // 2, 0)
-        pictures = {title: makers[arm](key) for arm, title in COLUMNS.items()} | {"truth": truth}
-        for panel, (title, pixels) in zip(line, pictures.items(), strict=True):
+        images = {title: makers[arm](key) for arm, title in COLUMNS.items()} | {"truth": truth}
+        for panel, (title, pixels) in zip(line, images.items(), strict=True):
             panel.imshow(pixels[top : top + PIECE, top : top + PIECE].clip(0, 1), interpolation="nearest")
             panel.set_xticks([])
             panel.set_yticks([])
@@ -108,7 +110,7 @@ def results_figure(table: pd.DataFrame, hr: Path, out: Path) -> Figure:
 
 def main(hr: Path, out: Path, figures: Path) -> None:
     figures.mkdir(parents=True, exist_ok=True)
-    table = pd.read_csv(out / "pictures.csv")
+    table = pd.read_csv(out / "images.csv")
     seeds = int(table[table["arm"] == "ddr"]["seed"].nunique())
     sets = pd.read_csv(out / "sets.csv")
     print(markdown(sets))

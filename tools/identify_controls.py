@@ -2,10 +2,10 @@
 
     python tools/identify_controls.py HR OUT
 
-The reduced setting of `tools/bench_identify.py` (levels 2 and 4, one tile of each test picture), fitted to every third photograph or so
+The reduced setting of `tools/bench_identify.py` (levels 2 and 4, one tile of each test image), fitted to every third photograph or so
 (57) and read in bfloat16, alike for all three: it is their order that is asked for. OUT keeps tiles'
 descriptors (a killed run goes on) and receives ``controls.json``: measures, and by how much the first network is right more often than
-each other one, in the same pictures.
+each other one, in the same images.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bench_identify import REDUCED, TYPES, fit_samples, network_descriptor, redu
 from ddrscope.identification import Descriptor, DistortionIdentifier
 from ddrscope.identification.evaluation import Evaluation, jackknife
 from ddrscope.identification.fit import fit_to_samples
-from ddrscope.store import write_json
+from ddrscope.io.files import write_json
 from described import describe_by_photo
 
 PHOTOS = 57
@@ -50,10 +50,10 @@ def main(hr: Path, out: Path) -> None:
         folder = out / "controls" / name.replace(", ", "-")
         fit_table = describe_by_photo(make, fitted, folder / "fit", name + REDUCED)
         test_table = describe_by_photo(partial(some_tiles, make, 1), tested, folder / "test", name + REDUCED)
-        # Every type and clean are equally frequent among the test pictures.
+        # Every type and clean are equally frequent among the test images.
         unfitted = DistortionIdentifier(tuple(TYPES), parts=make().widths(), clean_share=1 / (1 + len(TYPES)))
         one = fit_to_samples(unfitted, fitted, fit_table)
-        evaluation = Evaluation(tested, one.find(test_table.descriptors, test_table.pictures), TYPES)
+        evaluation = Evaluation(tested, one.find(test_table.descriptors, test_table.images), TYPES)
         found[name] = {measure: dataclasses.asdict(estimate) for measure, estimate in evaluation.measures().items()}
         groups, everything = evaluation.groups, np.ones(len(tested), bool)
         right[name] = {

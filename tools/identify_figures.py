@@ -1,6 +1,6 @@
-"""Draw what `tools/bench_identify.py` measured, and where the bundled identifier sees damage in a picture of which halves are damaged.
+"""Draw what `tools/bench_identify.py` measured, and where the bundled identifier sees damage in an image of which halves are damaged.
 
-    python tools/identify_figures.py OUT docs/figures
+python tools/identify_figures.py OUT docs/figures
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from skimage.data import astronaut
 from bench_identify import REDUCED, TYPES
 from ddrscope.degradations import parse_degradation
 from ddrscope.identification import load_identifier
-from ddrscope.identification.heatmap import write_heatmap
-from ddrscope.report.style import OKABE_ITO
+from ddrscope.viz.heatmap import write_heatmap
+from ddrscope.viz.style import OKABE_ITO
 
 MEASURES = {
     "type_accuracy": "25 types, all levels",
@@ -33,7 +33,7 @@ LEFT, RIGHT = slice(None, 256), slice(256, None)
 
 
 def confusion_figure(table: pd.DataFrame) -> Figure:
-    """Shares of pictures with the type of the row said to have the type of the column, groups parted by lines."""
+    """Shares of images with the type of the row said to have the type of the column, groups parted by lines."""
     figure = Figure(figsize=(11.5, 10), layout="constrained")
     panel = figure.subplots()
     shares = table.to_numpy(dtype=float)
@@ -48,10 +48,20 @@ def confusion_figure(table: pd.DataFrame) -> Figure:
             panel.axvline(index - 0.5, color="white", linewidth=0.8)
     for row, column in np.argwhere(shares >= 0.1):
         share = shares[row, column]
-        panel.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7, color="black" if share > 0.55 else "white")
+        panel.text(
+            column,
+            row,
+            f"{100 * share:.0f}",
+            ha="center",
+            va="center",
+            fontsize=7,
+            color="black" if share > 0.55 else "white",
+        )
     panel.set_xlabel("said")
     panel.set_ylabel("true")
-    panel.set_title("Test pictures by true and said type, percent of the row (all levels; 10 % and more written out)", fontsize=10)
+    panel.set_title(
+        "Test images by true and said type, percent of the row (all levels; 10 % and more written out)", fontsize=10
+    )
     figure.colorbar(image, ax=panel, shrink=0.6, label="share of the row")
     return figure
 
@@ -73,7 +83,9 @@ def comparison_figure(known: dict) -> Figure:
         panel.set_xticks(range(len(MEASURES)), [text.replace(", ", ",\n") for text in MEASURES.values()], fontsize=8)
         panel.set_ylim(0, 1)
         panel.grid(axis="y", alpha=0.3)
-        panel.set_title("reduced: levels 2 and 4, fewer pictures to fit to, one tile to test" if reduced else "full", fontsize=10)
+        panel.set_title(
+            "reduced: levels 2 and 4, fewer images to fit to, one tile to test" if reduced else "full", fontsize=10
+        )
         panel.spines[["top", "right"]].set_visible(False)
         panel.legend(fontsize=8, frameon=False, loc="upper left", ncols=2)
     panels[0].set_ylabel("accuracy (95 % jackknife over photographs)")
@@ -86,13 +98,19 @@ def draw_halves(target: Path) -> None:
     for name, (left, right) in HALVES.items():
         halves = [parse_degradation(text).apply(whole)[:, part] for text, part in ((left, LEFT), (right, RIGHT))]
         pixels = np.concatenate(halves, axis=1)
-        write_heatmap(target / f"{name}.png", pixels, fitted.map_damage(pixels), fitted.groups, fitted.identify(pixels))
+        write_heatmap(
+            target / f"{name}.png", pixels, fitted.map_distortions(pixels), fitted.groups, fitted.identify(pixels)
+        )
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     source, target = Path(sys.argv[1]), Path(sys.argv[2])
-    confusion_figure(pd.read_csv(source / "confusion.csv", index_col=0)).savefig(target / "identification-confusion.png", dpi=110)
-    comparison_figure(json.loads((source / "benchmark.json").read_text())).savefig(target / "identification-descriptors.png", dpi=110)
+    confusion_figure(pd.read_csv(source / "confusion.csv", index_col=0)).savefig(
+        target / "identification-confusion.png", dpi=110
+    )
+    comparison_figure(json.loads((source / "benchmark.json").read_text())).savefig(
+        target / "identification-descriptors.png", dpi=110
+    )
     draw_halves(target)

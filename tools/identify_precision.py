@@ -1,10 +1,10 @@
-"""What bfloat16 moves in identification: the bundled identifier in both precisions, on the same pictures of the test photographs.
+"""What bfloat16 moves in identification: the bundled identifier in both precisions, on the same images of the test photographs.
 
     python tools/identify_precision.py HR OUT
 
-The test pictures of `tools/bench_identify.py` at levels 2 and 4 and clean, one tile of each. OUT keeps tiles' descriptors (a killed run
+The test images of `tools/bench_identify.py` at levels 2 and 4 and clean, one tile of each. OUT keeps tiles' descriptors (a killed run
 goes on) and receives ``precision.json``: every measure in both precisions with its interval, how much the share of right types and groups
-changes in the same pictures, and how often another type is said.
+changes in the same images, and how often another type is said.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench_identify import TYPES, reduce_samples, some_tiles, test_samples
-from ddrscope.features.execution import Precision
+from ddrscope.features.precision import Precision
 from ddrscope.identification import Descriptor, load_identifier
 from ddrscope.identification.evaluation import Evaluation, jackknife
-from ddrscope.store import write_json
+from ddrscope.io.files import write_json
 from described import describe_by_photo
 
 
 def main(hr: Path, out: Path) -> None:
     tested = reduce_samples(test_samples(hr))
     fitted = load_identifier().identifier
-    # Every type and clean are equally frequent among the test pictures.
+    # Every type and clean are equally frequent among the test images.
     fitted.clean_share = 1 / (1 + len(TYPES))
     found: dict[str, Any] = {}
     read: dict[str, Evaluation] = {}
@@ -37,7 +37,7 @@ def main(hr: Path, out: Path) -> None:
     for precision in precisions:
         make = partial(some_tiles, partial(descriptor, precision), 1)
         table = describe_by_photo(make, tested, out / "precision" / precision, precision)
-        read[precision] = Evaluation(tested, fitted.find(table.descriptors, table.pictures), TYPES)
+        read[precision] = Evaluation(tested, fitted.find(table.descriptors, table.images), TYPES)
         found[precision] = {name: dataclasses.asdict(estimate) for name, estimate in read[precision].measures().items()}
     exact, rough = read["float32"], read["bfloat16"]
     changes = {
@@ -51,7 +51,9 @@ def main(hr: Path, out: Path) -> None:
         among = everything & ~np.isnan(values)
         estimate = jackknife(lambda chosen, values=values: float(values[chosen].mean()), exact.photos, among)  # type: ignore[misc]
         found[name] = dataclasses.asdict(estimate)
-    found["largest change of a probability"] = float(np.abs(rough.found.probabilities - exact.found.probabilities).max())
+    found["largest change of a probability"] = float(
+        np.abs(rough.found.probabilities - exact.found.probabilities).max()
+    )
     found["mean change of a probability"] = float(np.abs(rough.found.probabilities - exact.found.probabilities).mean())
     write_json(out / "precision.json", found)
     for name, value in found.items():

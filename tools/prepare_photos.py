@@ -39,10 +39,18 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("packages", type=Path, metavar="PACKAGES")
     parser.add_argument("out", type=Path, metavar="OUT")
-    parser.add_argument("--copies", type=Path, metavar="DIR", help="local copies of the photographs of public repositories")
-    parser.add_argument("--repositories", default="https://github.com", metavar="URL", help="what comes before OWNER/NAME (%(default)s)")
-    parser.add_argument("--only", nargs="+", choices=FITTING + MEASURING, metavar="SPLIT", help=f"of {', '.join(FITTING + MEASURING)}")
-    parser.add_argument("--crops", action="store_true", help="search the bundled crops inside of the photographs too; ten minutes")
+    parser.add_argument(
+        "--copies", type=Path, metavar="DIR", help="local copies of the photographs of public repositories"
+    )
+    parser.add_argument(
+        "--repositories", default="https://github.com", metavar="URL", help="what comes before OWNER/NAME (%(default)s)"
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=FITTING + MEASURING, metavar="SPLIT", help=f"of {', '.join(FITTING + MEASURING)}"
+    )
+    parser.add_argument(
+        "--crops", action="store_true", help="search the bundled crops inside of the photographs too; ten minutes"
+    )
     parser.add_argument("--table", type=Path, default=TABLE, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
@@ -54,13 +62,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.copies = options.copies.expanduser()
     try:
         if options.copies and not options.copies.is_dir():
-            raise InputError(f"{options.copies}: no such folder; give that of the local copies, or leave it away to fetch repositories")
+            raise InputError(
+                f"{options.copies}: no such folder; give that of the local copies, or leave it away to fetch repositories"
+            )
         return prepare(options)
     except InputError as error:
         ERRORS.print(f"Error: {error}")
         return 2
     except OSError as error:
-        ERRORS.print(f"Error: cannot write to {options.out} ({printable(str(error))}): mend that and give the command again to go on")
+        ERRORS.print(
+            f"Error: cannot write to {options.out} ({printable(str(error))}): mend that and give the command again to go on"
+        )
         return 1
     except KeyboardInterrupt:
         ERRORS.print("Interrupted: give the command again to go on")
@@ -108,7 +120,9 @@ def prepare(options: argparse.Namespace) -> int:
     print(", ".join(f"{split} {number}" for split, number in splits.items()))
     others = unlisted(photographs, options.out)
     if others:
-        print(f"{options.out} also holds {others[0]} and {len(others) - 1} more that the table does not name: left as they are")
+        print(
+            f"{options.out} also holds {others[0]} and {len(others) - 1} more that the table does not name: left as they are"
+        )
     for line in made.complaints():
         ERRORS.print(f"missing: {line}")
     return 1 if made.failed else 0
@@ -117,7 +131,12 @@ def prepare(options: argparse.Namespace) -> int:
 def unlisted(photographs: Sequence[Photograph], out: Path) -> list[str]:
     """Files in folders of the set that are not of the set: a training would read them too."""
     folders = {Path(photograph.file).parent for photograph in photographs}
-    found = {path.relative_to(out).as_posix() for folder in folders for path in (out / folder).glob("[!.]*") if path.is_file()}
+    found = {
+        path.relative_to(out).as_posix()
+        for folder in folders
+        for path in (out / folder).glob("[!.]*")
+        if path.is_file()
+    }
     return sorted(found - {photograph.file for photograph in photographs})
 
 
@@ -126,7 +145,9 @@ def print_crops(photographs: Sequence[Photograph], bundled: Sequence[Path], out:
     paths = [out / one.file for one in photographs if one.file in made.present and one.split != "whole"]
     found = find_crops(bundled, _tracked(paths, "searching bundled crops"))
     for match in found:
-        print(f"{match.crop.name} may lie in {match.image}: correlation {match.correlation:.2f}, {match.side:.0f} pixels wide there")
+        print(
+            f"{match.crop.name} may lie in {match.image}: correlation {match.correlation:.2f}, {match.side:.0f} pixels wide there"
+        )
     print(f"bundled crops found inside of {len(paths)} photographs: {len(found)}")
 
 

@@ -58,5 +58,9 @@ def helped() -> list[tuple[str, list[str]]]:
         text = group.get_command(group.make_context("ddrscope", [name]), name).help or ""  # type: ignore[attr-defined]
         for line in text.splitlines():
             if line.strip().startswith("ddrscope "):
-                found += [(f"{name} --help", words) for words in simple_commands(line.strip()) if words and words[0] == "ddrscope"]
+                found += [
+                    (f"{name} --help", words)
+                    for words in simple_commands(line.strip())
+                    if words and words[0] == "ddrscope"
+                ]
     return found

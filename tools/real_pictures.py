@@ -1,8 +1,8 @@
-"""Really damaged pictures, and what the identifier says of them: a sheet of pictures with the verdicts, right and wrong.
+"""Really damaged images, and what the identifier says of them: a sheet of images with the verdicts, right and wrong.
 
-    python tools/real_pictures.py UNPACKED OUT docs/figures/identification-real.png [IDENTIFIER]
+    python tools/real_images.py UNPACKED OUT docs/figures/identification-real.png [IDENTIFIER]
 
-UNPACKED holds what `make photos` unpacked. The pictures of OpenCV, scikit-image and scikit-learn are as their cameras and scanners left them; the others went through real encoders and
+UNPACKED holds what `make photos` unpacked. The images of OpenCV, scikit-image and scikit-learn are as their cameras and scanners left them; the others went through real encoders and
 tools (ffmpeg, ImageMagick, cwebp) from photographs of skimage or of this package. Needs Debian's imagemagick, ffmpeg and webp.
 """
 
@@ -21,7 +21,7 @@ import sklearn
 from matplotlib.figure import Figure
 
 from ddrscope.identification import load_identifier
-from ddrscope.images import bundled_photos, read_picture
+from ddrscope.images import bundled_photos, read_image
 
 SKIMAGE, SKLEARN = Path(skimage.__file__).parent / "data", Path(sklearn.__file__).parent / "datasets" / "images"
 # Below UNPACKED.
@@ -65,11 +65,11 @@ MADE = {
 
 
 def make(unpacked: Path, folder: Path) -> dict[Path, str]:
-    """The pictures with what is known of them."""
+    """The images with what is known of them."""
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = {}
+    images = {}
     for path, known in FOUND.items():
-        pictures[Path(shutil.copy(unpacked / path, folder))] = f"{known} ({path.name})"
+        images[Path(shutil.copy(unpacked / path, folder))] = f"{known} ({path.name})"
     for name, (known, source, commands) in MADE.items():
         (origin,) = [path for path in SKIMAGE.glob(f"{source}.*") if path.suffix in (".png", ".jpg")]
         stem = folder / Path(name).stem
@@ -77,22 +77,22 @@ def make(unpacked: Path, folder: Path) -> dict[Path, str]:
             # Split before the names are put in, so that no name is taken for two.
             words = [word.replace("{in}", str(origin)).replace("{out}", str(stem)) for word in command.split()]
             subprocess.run(words, check=True)
-        pictures[folder / name] = known
-    pictures[bundled_photos() / "picosdeeuropa__1.png"] = "undamaged, as bundled"
-    pictures[bundled_photos() / "friends__1.png"] = "undamaged, as bundled"
-    return pictures
+        images[folder / name] = known
+    images[bundled_photos() / "picosdeeuropa__1.png"] = "undamaged, as bundled"
+    images[bundled_photos() / "friends__1.png"] = "undamaged, as bundled"
+    return images
 
 
 def main(unpacked: Path, folder: Path, sheet: Path, identifier: Path | None) -> None:
     fitted = load_identifier(identifier)
     columns = 6
-    pictures = make(unpacked, folder)
-    rows = -(-len(pictures) // columns)
+    images = make(unpacked, folder)
+    rows = -(-len(images) // columns)
     figure = Figure(figsize=(2.55 * columns, 3.15 * rows), layout="constrained")
     for panel in (panels := figure.subplots(rows, columns)).flat:
         panel.axis("off")
-    for panel, (path, known) in zip(panels.flat, pictures.items(), strict=False):
-        pixels = read_picture(path).pixels
+    for panel, (path, known) in zip(panels.flat, images.items(), strict=False):
+        pixels = read_image(path).pixels
         finding = fitted.identify(pixels)
         likely = sorted(finding.probabilities.items(), key=lambda item: -item[1])[:3]
         said = ", ".join(f"{name.replace('_', ' ')} {probability:.2f}" for name, probability in likely)
@@ -100,9 +100,19 @@ def main(unpacked: Path, folder: Path, sheet: Path, identifier: Path | None) -> 
         unseen = "; unseen" if finding.unseen else ""
         panel.imshow(pixels.clip(0, 1))
         panel.set_title(textwrap.fill(known, 34), fontsize=8)
-        panel.text(0.5, -0.03, textwrap.fill(said + level + unseen, 36), transform=panel.transAxes, ha="center", va="top", fontsize=7.5)
+        panel.text(
+            0.5,
+            -0.03,
+            textwrap.fill(said + level + unseen, 36),
+            transform=panel.transAxes,
+            ha="center",
+            va="top",
+            fontsize=7.5,
+        )
         print(f"| {path.name} | {known} | {said}{level}{unseen} |")
-    figure.suptitle("Above: what is known of the picture. Below: the three likeliest types with their probabilities", fontsize=10)
+    figure.suptitle(
+        "Above: what is known of the image. Below: the three likeliest types with their probabilities", fontsize=10
+    )
     figure.savefig(sheet, dpi=110)
 
 

@@ -35,7 +35,9 @@ def run(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
     with client.setup_kernel():
         # Kernels ask commands for colour, and would be given progress bars too. The client puts what it runs in the place of cell 0.
         first = notebook.cells[0]
-        client.execute_cell(nbformat.v4.new_code_cell("import os; os.environ['FORCE_COLOR'] = ''"), 0, store_history=False)
+        client.execute_cell(
+            nbformat.v4.new_code_cell("import os; os.environ['FORCE_COLOR'] = ''"), 0, store_history=False
+        )
         notebook.cells[0] = first
         for number, cell in enumerate(notebook.cells):
             client.execute_cell(cell, number)

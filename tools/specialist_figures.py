@@ -1,4 +1,4 @@
-"""Draw what `tools/specialists.py` found: scores against level, the same picture through each network, where its features put damage.
+"""Draw what `tools/specialists.py` found: scores against level, the same image through each network, where its features put damage.
 
     python tools/specialist_figures.py OUT FIGURES
 
@@ -20,17 +20,17 @@ from numpy.typing import NDArray
 
 from ddrscope.analysis import analyze
 from ddrscope.degradations import parse_degradation, resize
-from ddrscope.fidelity import psnr_y
-from ddrscope.images import bundled_photos, find_pictures, read_picture
+from ddrscope.images import bundled_photos, find_images, read_image
+from ddrscope.metrics.image_quality import psnr_y
 from ddrscope.networks import Network
-from ddrscope.report.style import CONTROL_COLOR, group_style, with_interval
+from ddrscope.viz.style import CONTROL_COLOR, group_style, with_interval
 from specialists import DAMAGE, SEEDS, load_all
 
 INPUTS = ("clean", "blur:3", "noise:15", "blur:3+noise:15")
 TITLES = {"clean": "trained on clean", "blur": "on blur 0 to 4", "noise": "on noise 0 to 20", "both": "on both"}
 SCALE = 4
-# A face's whiskers show what is lost: 120 pixels a side of the bundled picture.
-PICTURE, CORNER, SIDE = "chelsea__1", (40, 60), 120
+# A face's whiskers show what is lost: 120 pixels a side of the bundled image.
+IMAGE, CORNER, SIDE = "chelsea__1", (40, 60), 120
 Pixels = NDArray[np.float32]
 
 
@@ -38,7 +38,9 @@ def srga_figure(scores: pd.DataFrame) -> Figure:
     """Score against level: the mean over seeds, a thin line for each seed; grey where some networks were trained."""
     figure = Figure(figsize=(10, 4.4), layout="constrained")
     for panel, (family, unit, reach) in zip(
-        figure.subplots(1, 2, sharey=True), (("blur", "blur: sigma in HR pixels", 4), ("noise", "noise: sigma of 255", 20)), strict=True
+        figure.subplots(1, 2, sharey=True),
+        (("blur", "blur: sigma in HR pixels", 4), ("noise", "noise: sigma of 255", 20)),
+        strict=True,
     ):
         panel.axvspan(0, reach, color="#eeeeee", zorder=0)
         rows = scores[scores["set"].str.fullmatch(rf"{family}:[\d.]+")]
@@ -55,7 +57,7 @@ def srga_figure(scores: pd.DataFrame) -> Figure:
         panel.set_xlabel(f"{unit} (grey: the range trained on)")
         panel.grid(alpha=0.25)
         panel.spines[["top", "right"]].set_visible(False)
-    figure.axes[0].set_ylabel("SRGA (0: as on clean pictures)")
+    figure.axes[0].set_ylabel("SRGA (0: as on clean images)")
     styles = [(title, *group_style(index)) for index, title in enumerate(TITLES.values())]
     handles = [Line2D([], [], color=color, marker=marker, label=title) for title, color, marker in styles]
     handles.append(Line2D([], [], color=CONTROL_COLOR, linestyle=":", label="floor, mean of networks"))
@@ -68,16 +70,20 @@ def srga_figure(scores: pd.DataFrame) -> Figure:
     return figure
 
 
-def pictures_figure(networks: dict[str, Network]) -> Figure:
+def images_figure(networks: dict[str, Network]) -> Figure:
     """A row for each damage: bicubic enlargement, the seed-0 network of each kind, the truth, with PSNR of what is shown."""
-    truth = read_picture(find_pictures([bundled_photos() / f"{PICTURE}.png"])[0]).pixels
+    truth = read_image(find_images([bundled_photos() / f"{IMAGE}.png"])[0]).pixels
     figure = Figure(figsize=(2.1 * 6, 2.25 * len(INPUTS) + 0.4), layout="constrained")
     axes = figure.subplots(len(INPUTS), 6)
     inside = tuple(slice(start, start + SIDE) for start in CORNER)
     for line, text in zip(axes, INPUTS, strict=True):
         small = parse_degradation(text).apply(truth, 0, SCALE)
-        pictures = {"bicubic": enlarged(small)} | {TITLES[kind]: output(networks[f"{kind}-0"], small) for kind in DAMAGE} | {"truth": truth}
-        for panel, (title, pixels) in zip(line, pictures.items(), strict=True):
+        images = (
+            {"bicubic": enlarged(small)}
+            | {TITLES[kind]: output(networks[f"{kind}-0"], small) for kind in DAMAGE}
+            | {"truth": truth}
+        )
+        for panel, (title, pixels) in zip(line, images.items(), strict=True):
             panel.imshow(pixels[inside])
             panel.set_xticks([])
             panel.set_yticks([])
@@ -101,7 +107,9 @@ def maps_figure(networks: dict[str, Network]) -> Figure:
             for index, text in enumerate(INPUTS):
                 color, marker = group_style(index)
                 some = points[points["degradation"] == text]
-                panel.scatter(some["x"], some["y"], s=22, color=color, marker=marker, edgecolors="white", linewidths=0.3)
+                panel.scatter(
+                    some["x"], some["y"], s=22, color=color, marker=marker, edgecolors="white", linewidths=0.3
+                )
             panel.set_xticks([])
             panel.set_yticks([])
             row = next(row for row in entry["layers"] if row["view"] == view)
@@ -112,7 +120,7 @@ def maps_figure(networks: dict[str, Network]) -> Figure:
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
     figure.suptitle(
         "t-SNE of the last HR layer; CHI by degradation on PCA-50 [95 %]; "
-        f"{found.data['pictures']} pictures of {found.data['photos']} photographs",
+        f"{found.data['images']} images of {found.data['photos']} photographs",
         fontsize=10,
     )
     return figure
@@ -121,15 +129,15 @@ def maps_figure(networks: dict[str, Network]) -> Figure:
 def gains(networks: dict[str, Network]) -> list[dict[str, Any]]:
     """PSNR on Y over bicubic enlargement of the same input, by photograph, of every network and damage."""
     rows = []
-    for file in find_pictures([bundled_photos()]):
-        truth = read_picture(file).pixels
+    for file in find_images([bundled_photos()]):
+        truth = read_image(file).pixels
         for text in INPUTS:
             small = parse_degradation(text).apply(truth, 0, SCALE)
             base = psnr_y(enlarged(small), truth, SCALE)
             for name, network in networks.items():
                 kind, seed = name.split("-")
                 gain = psnr_y(output(network, small), truth, SCALE) - base
-                rows.append({"kind": kind, "seed": int(seed), "damage": text, "photo": file.photo, "gain": gain})
+                rows.append({"kind": kind, "seed": int(seed), "degradations": text, "photo": file.photo, "gain": gain})
     return rows
 
 
@@ -137,13 +145,13 @@ def summary(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Mean gain over photographs and seeds with a 95 % bootstrap interval over photographs."""
     found = []
     random = np.random.default_rng(0)
-    for (kind, text), group in pd.DataFrame(rows).groupby(["kind", "damage"], sort=False):
+    for (kind, text), group in pd.DataFrame(rows).groupby(["kind", "degradations"], sort=False):
         by_photo = group.groupby("photo")["gain"].mean().to_numpy()
         drawn = by_photo[random.integers(len(by_photo), size=(2000, len(by_photo)))].mean(axis=1)
         low, high = np.quantile(drawn, [0.025, 0.975])
         found.append(
             {
-                "kind": kind, "damage": text, "gain": by_photo.mean(), "gain_low": low, "gain_high": high,
+                "kind": kind, "degradations": text, "gain": by_photo.mean(), "gain_low": low, "gain_high": high,
                 "photos": len(by_photo), "seeds": group["seed"].nunique(),
             }
         )  # fmt: skip
@@ -167,7 +175,7 @@ def main(out: Path, figures: Path) -> None:
     summary(gains(networks)).round(3).to_csv(out / "gains.csv", index=False)
     made = {
         "specialists-srga": srga_figure(pd.read_csv(out / "scores.csv")),
-        "specialists-pictures": pictures_figure(networks),
+        "specialists-images": images_figure(networks),
         "specialists-maps": maps_figure(networks),
     }
     for name, figure in made.items():

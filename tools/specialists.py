@@ -1,4 +1,4 @@
-"""Train networks on clean, blurred, noisy and both kinds of pictures, and rank them without ground truth.
+"""Train networks on clean, blurred, noisy and both kinds of images, and rank them without ground truth.
 
     python tools/specialists.py HR OUT
 
@@ -76,7 +76,9 @@ def load_all(out: Path) -> list[Network]:
 
 
 def load(out: Path, name: str, residual: bool) -> Network:
-    return dataclasses.replace(load_network(str(folder(out, name, residual) / "pixel" / "weights.safetensors")), name=name)
+    return dataclasses.replace(
+        load_network(str(folder(out, name, residual) / "pixel" / "weights.safetensors")), name=name
+    )
 
 
 def folder(out: Path, name: str, residual: bool) -> Path:
@@ -89,7 +91,13 @@ def train(name: str, residual: bool, hr: Path, out: Path) -> None:
     if (folder(out, name, residual) / "pixel" / "weights.safetensors").exists():
         return
     kind, seed = name.split("-")
-    changes = {"seed": int(seed), "damage": DAMAGE[kind], "global_residual": residual, "precision": "float32", "adversarial.steps": 0}
+    changes = {
+        "seed": int(seed),
+        "degradations": DAMAGE[kind],
+        "global_residual": residual,
+        "precision": "float32",
+        "adversarial.steps": 0,
+    }
     recipe = make_recipe("pilot", changes)
     photos, validation = PhotoPairs(hr / "train", recipe.scale, recipe.patch), PhotoPairs(hr / "val", recipe.scale)
     Training(recipe, photos, validation, folder(out, name, residual)).run(lambda _: None)
@@ -98,7 +106,9 @@ def train(name: str, residual: bool, hr: Path, out: Path) -> None:
 def score(networks: list[Network], images: list[Path], sets: tuple[str, ...], parts: Path) -> GeneralizationResult:
     """The scores of some networks on some sets; what ``parts`` has of them is not computed again."""
     parts.mkdir(parents=True, exist_ok=True)
-    settings = GeneralizationSettings(tuple(one.name for one in networks), tuple(map(str, images)), sets, patches=PATCHES)
+    settings = GeneralizationSettings(
+        tuple(one.name for one in networks), tuple(map(str, images)), sets, patches=PATCHES
+    )
     return GeneralizationRun(settings, parts, Said(), {one.name: one for one in networks}).run()
 
 
@@ -130,7 +140,10 @@ def rankings(result: GeneralizationResult) -> list[dict[str, Any]]:
     rows = []
     for family, texts in {**FAMILIES, "all": SETS}.items():
         for seed in SEEDS:
-            rows += [{"family": family, "seed": seed} | row for row in result.rank(texts, [f"{kind}-{seed}" for kind in DAMAGE])]
+            rows += [
+                {"family": family, "seed": seed} | row
+                for row in result.rank(texts, [f"{kind}-{seed}" for kind in DAMAGE])
+            ]
     return rows
 
 
@@ -139,16 +152,27 @@ def comparisons(result: GeneralizationResult) -> list[dict[str, Any]]:
     rows = []
     for family, texts in {**FAMILIES, "all": SETS}.items():
         drawn = {
-            kind: np.array([np.mean([result.draws[f"{kind}-{seed}", text] for text in texts], axis=0) for seed in SEEDS]) for kind in DAMAGE
+            kind: np.array(
+                [np.mean([result.draws[f"{kind}-{seed}", text] for text in texts], axis=0) for seed in SEEDS]
+            )
+            for kind in DAMAGE
         }
         means = {
-            kind: np.array([np.mean([result.score(f"{kind}-{seed}", text)["srga"] for text in texts]) for seed in SEEDS]) for kind in DAMAGE
+            kind: np.array(
+                [np.mean([result.score(f"{kind}-{seed}", text)["srga"] for text in texts]) for seed in SEEDS]
+            )
+            for kind in DAMAGE
         }
         for one, other in combinations(DAMAGE, 2):
             low, high = interval((drawn[one] - drawn[other]).mean(axis=0))
             differences = means[one] - means[other]
             row = {"family": family, "one": one, "other": other, "seeds": len(SEEDS), "difference": differences.mean()}
-            row |= {"difference_low": low, "difference_high": high, "lowest_seed": differences.min(), "highest_seed": differences.max()}
+            row |= {
+                "difference_low": low,
+                "difference_high": high,
+                "lowest_seed": differences.min(),
+                "highest_seed": differences.max(),
+            }
             rows.append(row)
     return rows
 
@@ -158,7 +182,9 @@ def residuals(with_residual: GeneralizationResult, without: GeneralizationResult
     rows = []
     for residual, result in ((True, with_residual), (False, without)):
         for family, texts in FAMILIES.items():
-            drawn = {kind: np.mean([result.draws[f"{kind}-0", text] for text in texts], axis=0) for kind in WITHOUT_RESIDUAL}
+            drawn = {
+                kind: np.mean([result.draws[f"{kind}-0", text] for text in texts], axis=0) for kind in WITHOUT_RESIDUAL
+            }
             low, high = interval(drawn["noise"] - drawn["clean"])
             row: dict[str, Any] = {"global_residual": residual, "family": family}
             for measure in ("srga", "psnr"):

@@ -27,7 +27,7 @@ import pandas as pd
 import torch
 from PIL import Image, ImageFilter
 
-from ddrscope.images import bundled_photos, find_pictures
+from ddrscope.images import bundled_photos, find_images
 from ddrscope.networks import load_network
 from printed_commands import ROOT, helped, printed
 
@@ -53,7 +53,11 @@ def main(hr: Path, out: Path, seconds: float, only: str) -> int:
         make_stand_ins(given, hr)
     record = out / "try.csv"
     rows = list(csv.DictReader(record.open())) if record.exists() else []
-    done, ran, folders = {(row["page"], row["command"]) for row in rows}, {row["command"]: row for row in reversed(rows)}, [given]
+    done, ran, folders = (
+        {(row["page"], row["command"]) for row in rows},
+        {row["command"]: row for row in reversed(rows)},
+        [given],
+    )
     for page, words in printed("ddrscope") + helped():
         command, folder = shlex.join(words), out / page.replace(" --help", "-help")
         if folder not in folders:
@@ -61,7 +65,13 @@ def main(hr: Path, out: Path, seconds: float, only: str) -> int:
         if (page, command) in done or only not in command:
             continue
         if ELSEWHERE.search(command):
-            row = {"page": page, "command": command, "code": "", "seconds": "", "said": "not run: needs what is not on this machine"}
+            row = {
+                "page": page,
+                "command": command,
+                "code": "",
+                "seconds": "",
+                "said": "not run: needs what is not on this machine",
+            }
         elif command in ran:
             row = ran[command] | {"page": page, "seconds": "", "said": f"as on {ran[command]['page']}"}
         else:
@@ -79,7 +89,11 @@ def main(hr: Path, out: Path, seconds: float, only: str) -> int:
 
 def link_inputs(words: list[str], folder: Path, folders: list[Path]) -> None:
     """Link what the command names and ``folder`` lacks, from the page that wrote it last, or from the stand-ins."""
-    named = [word for before, word in zip(words[1:], words[2:], strict=False) if before != "--out" and not word.startswith("-")]
+    named = [
+        word
+        for before, word in zip(words[1:], words[2:], strict=False)
+        if before != "--out" and not word.startswith("-")
+    ]
     for word in named:
         pattern = word.partition("=")[2] or word
         top = pattern.split("/")[0]
@@ -96,7 +110,9 @@ def run(words: list[str], folder: Path, seconds: float) -> dict[str, str]:
     """What became of one command: its exit code, seconds, and the last line it said."""
     started = time.monotonic()
     with (folder / "said.txt").open("w+b") as said:
-        process = subprocess.Popen([COMMAND, *words[1:]], cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        process = subprocess.Popen(
+            [COMMAND, *words[1:]], cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+        )
         answered = ""
         if words[1] == "serve":
             answered = wait_for_page(folder / "said.txt", process, seconds)
@@ -110,7 +126,11 @@ def run(words: list[str], folder: Path, seconds: float) -> dict[str, str]:
                 process.send_signal(signal.SIGINT)
         said.seek(0)
         lines = said.read().decode(errors="replace").strip().splitlines() or [""]
-    return {"code": str(process.returncode), "seconds": f"{time.monotonic() - started:.0f}", "said": answered + lines[-1][-200:]}
+    return {
+        "code": str(process.returncode),
+        "seconds": f"{time.monotonic() - started:.0f}",
+        "said": answered + lines[-1][-200:],
+    }
 
 
 def wait_for_page(said: Path, process: subprocess.Popen[bytes], seconds: float) -> str:
@@ -126,22 +146,31 @@ def wait_for_page(said: Path, process: subprocess.Popen[bytes], seconds: float) 
 
 def make_stand_ins(folder: Path, hr: Path) -> None:
     # A dozen of each: enough to fit to and to score, few enough to wait for.
-    bundled = [Image.open(file.path).convert("RGB") for file in find_pictures([bundled_photos()])[::2][:12]]
-    for name in ("photos/phone", "photos/scan", "runs", "scans/clean", "scans/yellowed", "scans/folded", "more/clean", "more/stained"):
+    bundled = [Image.open(file.path).convert("RGB") for file in find_images([bundled_photos()])[::2][:12]]
+    for name in (
+        "photos/phone",
+        "photos/scan",
+        "runs",
+        "scans/clean",
+        "scans/yellowed",
+        "scans/folded",
+        "more/clean",
+        "more/stained",
+    ):
         (folder / name).mkdir(parents=True)
-    for number, picture in enumerate(bundled):
+    for number, image in enumerate(bundled):
         if number < 4:
-            picture.save(folder / f"photos/{number}.png")
-        picture.save(folder / f"photos/phone/{number}.jpg", quality=30)
-        picture.filter(ImageFilter.GaussianBlur(1)).save(folder / f"photos/scan/{number}.png")
-        pixels = np.asarray(picture)
+            image.save(folder / f"photos/{number}.png")
+        image.save(folder / f"photos/phone/{number}.jpg", quality=30)
+        image.filter(ImageFilter.GaussianBlur(1)).save(folder / f"photos/scan/{number}.png")
+        pixels = np.asarray(image)
         yellowed, folded, stained = pixels * [1, 0.92, 0.7], pixels.astype(float), pixels.astype(float)
         folded[120:126] *= 0.6
         stained[60:140, 60:140] = stained[60:140, 60:140] * 0.7 + [30, 20, 0]
         for name, made in (("scans/yellowed", yellowed), ("scans/folded", folded), ("more/stained", stained)):
             Image.fromarray(made.round().astype(np.uint8)).save(folder / f"{name}/{number}.png")
         for name in ("scans/clean", "more/clean"):
-            picture.save(folder / f"{name}/{number}.png")
+            image.save(folder / f"{name}/{number}.png")
     bundled[0].save(folder / "photo.jpg", quality=90)
     for path, network in CHECKPOINTS.items():
         torch.save(load_network(network).module.state_dict(), folder / path)
@@ -156,10 +185,21 @@ def make_stand_ins(folder: Path, hr: Path) -> None:
 
 
 def labelled_features(folder: Path) -> pd.DataFrame:
-    """Features with a column that says which of two cameras took each picture."""
+    """Features with a column that says which of two cameras took each image."""
     tables = []
     for camera in ("phone", "scan"):
-        words = ["features", "srgan-wgr", "--images", f"photos/{camera}", "--crop", "64", "--view", "pooled", "--out", f"{camera}.parquet"]
+        words = [
+            "features",
+            "srgan-wgr",
+            "--images",
+            f"photos/{camera}",
+            "--crop",
+            "64",
+            "--view",
+            "pooled",
+            "--out",
+            f"{camera}.parquet",
+        ]
         subprocess.run([COMMAND, *words], cwd=folder, check=True)
         tables.append(pd.read_parquet(folder / f"{camera}.parquet").assign(camera=camera))
     return pd.concat(tables)

@@ -14,10 +14,10 @@ from pathlib import Path
 from PIL import Image, ImageColor
 from playwright.sync_api import Page, sync_playwright
 
-from ddrscope.report.style import OKABE_ITO
+from ddrscope.viz.style import OKABE_ITO
 
 WIDTHS = (1280, 390)
-# Pixels that are shown of a page at most, and colours of a picture: what a reader of the docs needs.
+# Pixels that are shown of a page at most, and colours of an image: what a reader of the docs needs.
 LONGEST, COLORS = {1280: 2100, 390: 2400}, 144
 # The wide ones are kept at so many pixels: the docs show them no wider.
 KEPT = 760
@@ -25,12 +25,14 @@ KEPT = 760
 
 def main(url: str, folder: Path) -> None:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
         for width in WIDTHS:
             page = browser.new_page(viewport={"width": width, "height": 900})
             page.set_default_timeout(100_000)
             page.goto(url)
-            for name, show in (("examine", examine), ("compare", compare), ("damage", damage)):
+            for name, show in (("examine", examine), ("compare", compare), ("degradations", damage)):
                 show(page)
                 page.mouse.move(0, 0)
                 page.evaluate("scrollTo(0, 0)")

@@ -13,9 +13,9 @@
 # %% [markdown]
 # # Choosing between networks
 #
-# You have several networks and pictures without ground truth. Which one copes with their damage?
+# You have several networks and images without ground truth. Which one copes with their damage?
 #
-# SRGA compares how a network's features are distributed on damaged pictures with how they are on clean ones. A network that treats both alike scores low, and low is
+# SRGA compares how a network's features are distributed on damaged images with how they are on clean ones. A network that treats both alike scores low, and low is
 # taken for good. No ground truth is needed. Here the damage is ours, so PSNR is known as well, and we can see how far to trust the score.
 
 # %%
@@ -25,7 +25,7 @@ networks = ["srresnet-wgr", "srgan-wgr", "blind-ddr", "blind-plain"]
 result = generalize(networks, degradations=["blur:2", "blur:4", "noise:20"], patches=64, patch=64, components=48)
 
 # %% [markdown]
-# Few and small patches, to be quick; the defaults are 800 of 128 pixels. `srresnet-wgr` and `srgan-wgr` were trained on clean pictures, `blind-ddr` and `blind-plain` on
+# Few and small patches, to be quick; the defaults are 800 of 128 pixels. `srresnet-wgr` and `srgan-wgr` were trained on clean images, `blind-ddr` and `blind-plain` on
 # damaged ones.
 #
 # ## Who is ahead, and is that sure?
@@ -33,7 +33,9 @@ result = generalize(networks, degradations=["blur:2", "blur:4", "noise:20"], pat
 # %%
 for row in result.data["ranking"]:
     told = "" if row["apart"] in (None, True) else "   cannot be told apart from the one above"
-    print(f"{row['place']}. {row['network']:<14}{row['srga']:.2f}  [{row['srga_low']:.2f}, {row['srga_high']:.2f}]{told}")
+    print(
+        f"{row['place']}. {row['network']:<14}{row['srga']:.2f}  [{row['srga_low']:.2f}, {row['srga_high']:.2f}]{told}"
+    )
 
 # %% [markdown]
 # The intervals are over photographs. Whether two networks can be told apart is judged by their *difference* on the same photographs, not by whether these intervals overlap.
@@ -49,11 +51,11 @@ scores[scores["set"] != "clean"].pivot(index="network", columns="set", values="s
 print("floor:", scores.groupby("network")["floor"].first().round(2).to_dict())
 
 # %% [markdown]
-# The *floor* is the score between two halves of the very same clean pictures. Nothing at or below it is a difference.
+# The *floor* is the score between two halves of the very same clean images. Nothing at or below it is a difference.
 #
 # ## Was it right?
 #
-# PSNR (dB, on brightness), which we know only because we damaged the pictures ourselves:
+# PSNR (dB, on brightness), which we know only because we damaged the images ourselves:
 
 # %%
 scores[scores["set"] != "clean"].pivot(index="network", columns="set", values="psnr").loc[networks].round(1)
@@ -61,7 +63,7 @@ scores[scores["set"] != "clean"].pivot(index="network", columns="set", values="p
 # %%
 import matplotlib.pyplot as plt
 
-from ddrscope.report.style import OKABE_ITO
+from ddrscope.viz.style import OKABE_ITO
 
 figure, axes = plt.subplots(1, 3, figsize=(9, 2.8), sharey=True)
 for axis, name in zip(axes, ["blur:2", "blur:4", "noise:20"], strict=True):
@@ -77,16 +79,16 @@ axes[0].legend(fontsize=7)
 figure.tight_layout()
 
 # %% [markdown]
-# Where the score is right, points fall from left to right. Here it is, between the networks trained on clean pictures and those trained on damaged ones. The two trained on damage cannot
-# be told apart; of the two trained on clean pictures `srresnet-wgr` is ahead, as PSNR says at noise:20 (22.7 against 20.2 dB; on blur they are level). It is not always right.
+# Where the score is right, points fall from left to right. Here it is, between the networks trained on clean images and those trained on damaged ones. The two trained on damage cannot
+# be told apart; of the two trained on clean images `srresnet-wgr` is ahead, as PSNR says at noise:20 (22.7 against 20.2 dB; on blur they are level). It is not always right.
 #
-# All four networks have a *global residual*. One that takes noise away must write the noise into its last layer, so its features differ from those of clean pictures
+# All four networks have a *global residual*. One that takes noise away must write the noise into its last layer, so its features differ from those of clean images
 # *because* it works; the score can then be high for the better network. This is measured in
-# [comparing networks](../generalization.md#networks-that-should-generalize-differently). So: compare networks of one kind, or one network over footage, and look at pictures.
+# [comparing networks](../generalization.md#networks-that-should-generalize-differently). So: compare networks of one kind, or one network over footage, and look at images.
 #
 # ## On real footage
 #
-# Give folders of small pictures as they are; there is no PSNR then. From the command line:
+# Give folders of small images as they are; there is no PSNR then. From the command line:
 #
 # ```bash
 # ddrscope generalize mynet.pth other.pth --images DIV2K_valid_HR --set phone=photos/phone --out footage

@@ -39,7 +39,7 @@ print("layers:", mine.layers[0], "...", mine.layers[-1])
 # ## One call
 #
 # Twelve crops, each clean, blurred (sigma 4 pixels) and noisy (sigma 20 of 255). Three layers: first block, middle, and the *last HR layer*, which enters
-# the output convolution. For a result to quote, leave out `limit` and `tsne_seeds` and give your own pictures: `images="my/validation/folder"`.
+# the output convolution. For a result to quote, leave out `limit` and `tsne_seeds` and give your own images: `images="my/validation/folder"`.
 
 # %%
 from ddrscope.analysis import analyze
@@ -67,7 +67,9 @@ for verdict in result.data["verdicts"]:
 # %%
 table = result.to_frame()
 table = table[(table.control == "") & (table["view"] == "pooled")]
-table[["layer", "degradation_share", "degradation_share_low", "degradation_share_high", "content_share", "knn_accuracy"]].round(2)
+table[
+    ["layer", "degradation_share", "degradation_share_low", "degradation_share_high", "content_share", "knn_accuracy"]
+].round(2)
 
 # %% [markdown]
 # What follows the damage grows with depth, what follows the content shrinks. `knn_accuracy` says how often the nearest neighbours *among other
@@ -82,12 +84,12 @@ figure.set_size_inches(9, 3.2)
 figure
 
 # %% [markdown]
-# This is the *flattened* view. At the right the blurred pictures draw together, while clean and noisy ones still lie mixed (5-NN is at chance there); at the left the versions of one picture lie together.
+# This is the *flattened* view. At the right the blurred images draw together, while clean and noisy ones still lie mixed (5-NN is at chance there); at the left the versions of one image lie together.
 # What to take from the planes: who lies among whom. Distances between clusters, their sizes and the axes mean nothing, and one plane is one seed ([t-SNE planes](../reading.md#t-sne-planes)).
 #
 # ## Keep it
 #
-# `report.html` is one file, works offline, and has the pictures under the pointer. The same from the command line, with defaults:
+# `report.html` is one file, works offline, and has the images under the pointer. The same from the command line, with defaults:
 # `ddrscope analyze mynet.pth --out look`.
 
 # %%

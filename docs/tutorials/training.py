@@ -27,10 +27,10 @@
 import shutil
 from pathlib import Path
 
-from ddrscope.images import bundled_photos, find_pictures
+from ddrscope.images import bundled_photos, find_images
 
 kept_apart = {"chelsea", "coffee", "rocket", "wine"}
-for file in find_pictures([bundled_photos()]):
+for file in find_images([bundled_photos()]):
     folder = Path("hr", "val" if file.photo in kept_apart else "train")
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(file.path, folder)
@@ -97,10 +97,21 @@ preview.crop((0, 0, preview.width, min(preview.height, preview.width * 2 // 3)))
 from ddrscope.analysis import analyze
 
 result = analyze(
-    (), degradations=["clean", "blur:4", "noise:20"], series={"toy": "runs/toy/pixel/snapshots/*.safetensors"}, limit=12, crop=96, tsne_seeds=1
+    (),
+    degradations=["clean", "blur:4", "noise:20"],
+    series={"toy": "runs/toy/pixel/snapshots/*.safetensors"},
+    limit=12,
+    crop=96,
+    tsne_seeds=1,
 )
 rows = [
-    {"checkpoint": checkpoint["label"], **{key: layer[key] for key in ("degradation_share", "degradation_share_low", "degradation_share_high", "knn_accuracy")}}
+    {
+        "checkpoint": checkpoint["label"],
+        **{
+            key: layer[key]
+            for key in ("degradation_share", "degradation_share_low", "degradation_share_high", "knn_accuracy")
+        },
+    }
     for checkpoint in result.data["series"][0]["checkpoints"]
     for layer in checkpoint["layers"]
     if layer["view"] == "pooled"
@@ -111,12 +122,23 @@ series.round(3)
 # %%
 import matplotlib.pyplot as plt
 
-from ddrscope.report.style import OKABE_ITO
+from ddrscope.viz.style import OKABE_ITO
 
 figure, axis = plt.subplots(figsize=(6, 2.6))
-axis.fill_between(series.index * 75, series.degradation_share_low, series.degradation_share_high, color=OKABE_ITO[0], alpha=0.2, linewidth=0)
+axis.fill_between(
+    series.index * 75,
+    series.degradation_share_low,
+    series.degradation_share_high,
+    color=OKABE_ITO[0],
+    alpha=0.2,
+    linewidth=0,
+)
 axis.plot(series.index * 75, series.degradation_share, "o-", color=OKABE_ITO[0])
-axis.set(xlabel="step", ylabel="degradation share, pooled", title="the toy network while it learns (band: 95 % over photographs)")
+axis.set(
+    xlabel="step",
+    ylabel="degradation share, pooled",
+    title="the toy network while it learns (band: 95 % over photographs)",
+)
 figure.tight_layout()
 
 # %% [markdown]

@@ -23,14 +23,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ddrscope.degradations import parse_degradation
-from ddrscope.fidelity import psnr_y
-from ddrscope.images import find_pictures, read_picture
-from ddrscope.separability import Design, share_intervals, variance_shares
+from ddrscope.images import find_images, read_image
+from ddrscope.metrics import Design, share_intervals, variance_shares
+from ddrscope.metrics.image_quality import psnr_y
 from ddrscope.training import PhotoPairs
 
 SCALE, SIDE = 4, 32
 DEGRADATIONS = ("clean", "blur:4", "noise:20")
-ACTIVATIONS = {"relu": nn.ReLU, "leaky_relu": lambda: nn.LeakyReLU(0.1), "hardtanh": lambda: nn.Hardtanh(0, 1), "silu": nn.SiLU}
+ACTIVATIONS = {
+    "relu": nn.ReLU,
+    "leaky_relu": lambda: nn.LeakyReLU(0.1),
+    "hardtanh": lambda: nn.Hardtanh(0, 1),
+    "silu": nn.SiLU,
+}
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,9 @@ def train(trial: Trial, photos: PhotoPairs) -> TrialNetwork:
     optimizer = torch.optim.Adam(network.parameters(), trial.learning_rate, betas=(0.9, 0.99))
     for step in range(trial.steps):
         for group in optimizer.param_groups:
-            group["lr"] = trial.learning_rate * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / trial.steps))
+            group["lr"] = (
+                trial.learning_rate * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / trial.steps))
+            )
         batch = photos.patches(step, trial.seed, trial.batch, trial.patch)
         with torch.autocast("cpu", torch.bfloat16):
             output = network(batch.small.contiguous(memory_format=torch.channels_last))
@@ -137,7 +144,9 @@ def psnr(network: TrialNetwork, validation: PhotoPairs, side: int = 96) -> float
     """Mean PSNR-Y (dB) over the validation photographs, cropped to ``side`` LR pixels."""
     values = []
     for small, large in zip(validation.small, validation.large, strict=True):
-        output = network(torch.from_numpy(small[:side, :side]).permute(2, 0, 1)[None] / 255).clamp(0, 1)[0].permute(1, 2, 0)
+        output = (
+            network(torch.from_numpy(small[:side, :side]).permute(2, 0, 1)[None] / 255).clamp(0, 1)[0].permute(1, 2, 0)
+        )
         truth = large[: side * SCALE, : side * SCALE] / np.float32(255)
         values.append(psnr_y((np.rint(output.numpy() * 255) / 255).astype(np.float32), truth, SCALE))
     return float(np.mean(values))
@@ -146,9 +155,9 @@ def psnr(network: TrialNetwork, validation: PhotoPairs, side: int = 96) -> float
 def study_inputs(folder: Path) -> tuple[Tensor, np.ndarray]:
     """The centre of each photograph under each degradation (photographs x degradations, 3, SIDE, SIDE), and the photographs' numbers."""
     rows = []
-    files = find_pictures([folder])
+    files = find_images([folder])
     for file in files:
-        pixels = read_picture(file).pixels
+        pixels = read_image(file).pixels
         height, width = (length // SCALE * SCALE for length in pixels.shape[:2])
         for text in DEGRADATIONS:
             small = parse_degradation(text).apply(pixels[:height, :width], 0, SCALE)
@@ -170,7 +179,10 @@ def shares(network: TrialNetwork, inputs: Tensor, photographs: np.ndarray) -> di
         centred = matrix - matrix.mean(0)
         gram = (centred @ centred.T).numpy()
         values, intervals = asdict(variance_shares(gram, photographs, groups)), share_intervals(gram, design)
-        found[view] = {key: [round(100 * value, 1) for value in (values[key], *intervals[key])] for key in ("degradation", "content")}
+        found[view] = {
+            key: [round(100 * value, 1) for value in (values[key], *intervals[key])]
+            for key in ("degradation", "content")
+        }
     return found
 
 

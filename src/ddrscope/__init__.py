@@ -1,1 +1,1 @@
-"""See what an image-restoration network knows about the damage in its input."""
+"""See what an image-restoration network knows about the degradation in its input."""

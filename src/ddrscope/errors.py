@@ -1,6 +1,5 @@
 """The error every room raises when the user's input cannot be used, and how strangers' text is shown."""
 
-
 import re
 
 # Control characters, separators of lines, what turns the direction of writing, and bytes of no encoding.

@@ -12,7 +12,7 @@ class Progress(Protocol):
     def advance(self, count: int = 1) -> None: ...
 
 
-class Silent:
+class NullProgress:
     """A `Progress` that says nothing."""
 
     def start(self, task: str, total: int) -> None:

@@ -29,14 +29,14 @@ def module() -> SRResNet:
 
 @pytest.mark.parametrize("trust", [True, False])
 @pytest.mark.parametrize("protocol", [None, 0, 2, 4])
-def test_a_pickle_that_runs_a_program(tmp_path, module, protocol, trust):
+def test_a_pickle_that_runs_a_program(tmp_path, module, protocol, allow_torchscript):
     target, path = tmp_path / "ran", tmp_path / "net.pth"
     content = {"params": module.state_dict(), "extra": Attack(target)}
     if protocol is None:
         torch.save(content, path)
     else:
         path.write_bytes(pickle.dumps(Attack(target), protocol))
-    message = refusal(path, trust=trust)
+    message = refusal(path, allow_torchscript=allow_torchscript)
     assert "safetensors" in message or "not what torch.save writes" in message
     assert not target.exists()
     pickle.loads(pickle.dumps(Attack(target)))
@@ -53,15 +53,16 @@ def test_a_torchscript_archive_needs_trust(tmp_path, module):
     with torch.inference_mode():
         expected = module(BATCH)
     torch.jit.trace(module, BATCH).save(str(path))
-    assert "--trust" in refusal(path)
-    torch.testing.assert_close(load_network(path, global_residual=True, trust=True)(BATCH), expected)
+    assert "--allow-torchscript" in refusal(path)
+    torch.testing.assert_close(load_network(path, global_residual=True, allow_torchscript=True)(BATCH), expected)
 
 
 def test_a_file_that_unpacks_to_more_than_itself(tmp_path, module):
     torch.save({"weight": torch.zeros(1 << 20)}, tmp_path / "plain.pth")
-    with zipfile.ZipFile(tmp_path / "plain.pth") as source, zipfile.ZipFile(
-        tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED
-    ) as target:
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pth") as source,
+        zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as target,
+    ):
         for entry in source.infolist():
             target.writestr(entry.filename, source.read(entry))
     assert "unpack" in refusal(tmp_path / "bomb.pth")
@@ -217,7 +218,9 @@ def test_a_bomb_behind_a_second_table_of_contents(tmp_path):
 def test_a_small_file_that_asks_for_a_large_network(tmp_path, module, suffix):
     """One convolution of 12,000 channels is a megabyte; the fifty others that its width calls for would be five gigabytes each."""
     state = module.state_dict() | {"conv_first.weight": torch.zeros(12_000, 3, 3, 3)}
-    save_file(state, tmp_path / f"net{suffix}") if suffix == ".safetensors" else torch.save(state, tmp_path / f"net{suffix}")
+    save_file(state, tmp_path / f"net{suffix}") if suffix == ".safetensors" else torch.save(
+        state, tmp_path / f"net{suffix}"
+    )
     with memory_below(700):
         assert "far larger than the file" in refusal(tmp_path / f"net{suffix}")
 
@@ -258,7 +261,9 @@ def sparse_strides(state: dict, size: tuple[int, ...], strides: tuple[int, ...])
     return state | {"conv_first.weight": torch.zeros(64).as_strided(size, strides)}
 
 
-@pytest.mark.parametrize("size, strides", [((4, 3, 3, 3), (0, 0, 0, 0)), ((4, 3, 3, 3), (1, 0, 0, 1)), ((1 << 40, 1), (0, 0))])
+@pytest.mark.parametrize(
+    "size, strides", [((4, 3, 3, 3), (0, 0, 0, 0)), ((4, 3, 3, 3), (1, 0, 0, 1)), ((1 << 40, 1), (0, 0))]
+)
 def test_views_of_less_than_they_show(tmp_path, module, size, strides):
     torch.save(sparse_strides(module.state_dict(), size, strides), tmp_path / "net.pth")
     with memory_below(200):
@@ -304,7 +309,7 @@ def test_safetensors_with_lying_headers(tmp_path, content):
         refusal(write(tmp_path / "net.safetensors", content))
 
 
-def test_a_picture_that_is_an_archive_too(tmp_path, module):
+def test_a_image_that_is_an_archive_too(tmp_path, module):
     torch.save(module.state_dict(), tmp_path / "plain.pth")
     path = write(tmp_path / "net.pth", b"\x89PNG\r\n\x1a\n" + (tmp_path / "plain.pth").read_bytes())
     assert "no readable" in refusal(path)

@@ -11,7 +11,9 @@ import pytest
 
 FUZZ = Path(__file__).parents[2] / "fuzz"
 TARGETS = ("degradation", "recipe", "checkpoint", "picture")
-INPUTS = [path for target in TARGETS for kind in ("corpus", "findings") for path in sorted((FUZZ / kind / target).glob("*"))]
+INPUTS = [
+    path for target in TARGETS for kind in ("corpus", "findings") for path in sorted((FUZZ / kind / target).glob("*"))
+]
 
 
 @cache
@@ -30,4 +32,6 @@ def test_every_input_is_read_or_refused(path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_every_target_has_a_corpus() -> None:
-    assert {path.stem for path in FUZZ.glob("*.py")} - {"support"} == set(TARGETS) == {path.parent.name for path in INPUTS}
+    assert (
+        {path.stem for path in FUZZ.glob("*.py")} - {"support"} == set(TARGETS) == {path.parent.name for path in INPUTS}
+    )

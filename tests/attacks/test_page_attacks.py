@@ -16,8 +16,8 @@ from ddrscope.analysis import AnalysisResult
 from ddrscope.errors import InputError
 from ddrscope.generalization import GeneralizationResult, generalize
 from ddrscope.networks import Network, SRResNet
-from ddrscope.report import density_figure, report_html, series_figure, srga_figure
-from ddrscope.report.markup import script_safe
+from ddrscope.viz import density_figure, report_html, series_figure, srga_figure
+from ddrscope.viz.markup import script_safe
 from forged import open_page
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -42,8 +42,8 @@ class Tags(HTMLParser):
 def test_hostile_names_are_only_text(browser: Browser, small_result: AnalysisResult, tmp_path: Path) -> None:
     name = small_result.data["networks"][0]["name"]
     hostile = json.loads(json.dumps(small_result.data).replace(name, HOSTILE))
-    embedding = small_result.embedding.replace({"network": name}, HOSTILE).assign(picture=HOSTILE)
-    result = AnalysisResult(hostile, embedding, small_result.thumbnails.assign(picture=HOSTILE))
+    embedding = small_result.embedding.replace({"network": name}, HOSTILE).assign(image=HOSTILE)
+    result = AnalysisResult(hostile, embedding, small_result.thumbnails.assign(image=HOSTILE))
     page, seen = open_page(browser, result, tmp_path, 1280)
     assert seen == {"console": [], "requests": [], "dialogs": []}
     assert page.locator("img[src=x]").count() == 0
@@ -72,8 +72,15 @@ def test_a_shared_analysis_is_only_text(small_result: AnalysisResult) -> None:
 
 def test_names_of_sets_and_checkpoints_are_no_formulas(small_result: AnalysisResult) -> None:
     row = small_result.layer("srresnet-wgr", "pooled")
-    series = [{"name": WORSE, "checkpoints": [{"label": f"{number}{WORSE}", "path": "", "layers": [row]} for number in range(2)]}]
-    shown = series_figure(AnalysisResult(small_result.data | {"series": series}, small_result.embedding, small_result.thumbnails))
+    series = [
+        {
+            "name": WORSE,
+            "checkpoints": [{"label": f"{number}{WORSE}", "path": "", "layers": [row]} for number in range(2)],
+        }
+    ]
+    shown = series_figure(
+        AnalysisResult(small_result.data | {"series": series}, small_result.embedding, small_result.thumbnails)
+    )
     assert shown is not None
     module = SRResNet(channels=8, blocks=1)
     network = Network("one", module, 4, 3, "SRResNet", last_hr_layer="conv_last:input", sha256="one")

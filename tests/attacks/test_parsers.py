@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 
 from ddrscope.cli.app import repeat_options
 from ddrscope.cli.common import named_values
-from ddrscope.degradations import Degradation, Pipeline, list_degradations, parse_degradation, parse_drawn
+from ddrscope.degradations import Degradation, Pipeline, list_degradations, parse_degradation, parse_random_pipeline
 from ddrscope.degradations.base import Range
 from ddrscope.degradations.distortions import read_distortions
 from ddrscope.errors import InputError, escaped, printable
 from ddrscope.features.names import LayerName
 from ddrscope.generalization.suite import read_suite
-from ddrscope.images import find_pictures
+from ddrscope.images import find_images
 from ddrscope.networks import load_network
-from ddrscope.networks.ncnn import read_param
+from ddrscope.networks.checkpoints.ncnn import read_param
 from ddrscope.training import Recipe, as_toml, make_recipe, parse_changes
 from forged import write
 
@@ -32,7 +32,8 @@ ODD = ["1e999", "0x1", "1_0", "-0", "\u0663", "9" * 400]
 NUMBERS = st.one_of(st.integers(-999, 999).map(str), st.floats().map(str), st.sampled_from(ODD))
 # Text that nearly is one, which goes further into a parser than any text.
 NEARLY = st.lists(
-    st.one_of(st.sampled_from([*FAMILIES, "clean", ":", ",", "+", "..", " "]), NUMBERS, st.text(max_size=3)), max_size=12
+    st.one_of(st.sampled_from([*FAMILIES, "clean", ":", ",", "+", "..", " "]), NUMBERS, st.text(max_size=3)),
+    max_size=12,
 ).map("".join)
 TEXTS = st.one_of(st.text(), NEARLY)
 
@@ -56,7 +57,11 @@ def degradations(draw: st.DrawFn) -> Degradation:
     values = []
     for _, kind, allowed, _ in family._parameters():
         if isinstance(allowed, Range):
-            numbers = st.integers(int(np.ceil(allowed.low)), int(allowed.high)) if kind is int else st.floats(allowed.low, allowed.high)
+            numbers = (
+                st.integers(int(np.ceil(allowed.low)), int(allowed.high))
+                if kind is int
+                else st.floats(allowed.low, allowed.high)
+            )
             values.append(draw(numbers))
         else:
             values.append(draw(st.sampled_from(allowed)))
@@ -67,7 +72,7 @@ def degradations(draw: st.DrawFn) -> Degradation:
 def test_the_text_of_a_pipeline_is_read_as_the_pipeline(steps: list[Degradation]) -> None:
     pipeline = Pipeline(tuple(steps))
     assert parse_degradation(pipeline.text) == pipeline
-    drawn = parse_drawn(pipeline.text)
+    drawn = parse_random_pipeline(pipeline.text)
     assert drawn.low == drawn.high == pipeline == drawn.draw(np.random.default_rng(0))
 
 
@@ -80,7 +85,7 @@ def test_any_text_as_a_degradation(text: str) -> None:
 
 @given(TEXTS, st.integers(0, 9))
 def test_any_text_as_a_drawn_degradation(text: str, seed: int) -> None:
-    drawn = value_or_refusal(parse_drawn, text)
+    drawn = value_or_refusal(parse_random_pipeline, text)
     if drawn is not None:
         one = drawn.draw(np.random.default_rng(seed))
         assert parse_degradation(one.text) == one
@@ -88,7 +93,7 @@ def test_any_text_as_a_drawn_degradation(text: str, seed: int) -> None:
 
 # Files in TOML
 
-TOML_WORDS = ["sets", "[pixel]", "[[distortion]]", "damage", "seed", "levels", "base", *"=\n[]{}\",."]
+TOML_WORDS = ["sets", "[pixel]", "[[distortion]]", "degradations", "seed", "levels", "base", *'=\n[]{}",.']
 TOML = st.one_of(
     st.text(),
     st.lists(st.one_of(st.sampled_from(TOML_WORDS), NUMBERS, NEARLY), max_size=20).map("".join),
@@ -109,8 +114,18 @@ def test_any_bytes_as_a_toml_file(folder: Path, data: bytes) -> None:
 
 def known_settings() -> st.SearchStrategy[dict[str, Any]]:
     """Changes of a recipe that are nearly right."""
-    keys = [*Recipe.__dataclass_fields__, "pixel.steps", "pixel.learning_rate", "adversarial.loss", "adversarial.r1_weight", ".", "a.b"]
-    values = st.one_of(st.booleans(), st.integers(), st.floats(), st.text(max_size=5), NEARLY, st.lists(NEARLY, max_size=2), st.none())
+    keys = [
+        *Recipe.__dataclass_fields__,
+        "pixel.steps",
+        "pixel.learning_rate",
+        "adversarial.loss",
+        "adversarial.r1_weight",
+        ".",
+        "a.b",
+    ]
+    values = st.one_of(
+        st.booleans(), st.integers(), st.floats(), st.text(max_size=5), NEARLY, st.lists(NEARLY, max_size=2), st.none()
+    )
     return st.dictionaries(st.sampled_from(keys), values, max_size=3)
 
 
@@ -122,7 +137,12 @@ def test_the_text_of_a_recipe_is_read_as_the_recipe(folder: Path, changes: dict[
         assert make_recipe(str(folder / "x.toml")) == recipe
 
 
-@given(st.lists(st.one_of(st.text(), st.tuples(st.sampled_from(list(Recipe.__dataclass_fields__)), TOML).map("=".join)), max_size=3))
+@given(
+    st.lists(
+        st.one_of(st.text(), st.tuples(st.sampled_from(list(Recipe.__dataclass_fields__)), TOML).map("=".join)),
+        max_size=3,
+    )
+)
 def test_any_words_as_changes(words: list[str]) -> None:
     value_or_refusal(lambda: make_recipe("pilot", parse_changes(words)))
 
@@ -137,7 +157,11 @@ def test_any_text_as_a_layer(text: str, call: str, is_input: bool) -> None:
         assert LayerName.parse(str(layer)) == layer
 
 
-@given(st.text("ab.*?[]#:", min_size=1).filter(lambda text: not re.search(r"#|:input$", text)), st.integers(0, 99), st.booleans())
+@given(
+    st.text("ab.*?[]#:", min_size=1).filter(lambda text: not re.search(r"#|:input$", text)),
+    st.integers(0, 99),
+    st.booleans(),
+)
 def test_the_text_of_a_layer_is_read_as_the_layer(module: str, call: int, is_input: bool) -> None:
     layer = LayerName(module, call, is_input)
     assert LayerName.parse(str(layer)) == layer
@@ -155,7 +179,10 @@ def test_no_word_of_a_command_is_lost(words: list[str]) -> None:
     repeated = value_or_refusal(repeat_options, ["analyze", *words])
     if repeated is not None:
         several = {"--set", "--degrade", "--images", "--layers", "--series", "--view"}
-        assert [word for word in repeated if word not in several] == ["analyze", *(word for word in words if word not in several)]
+        assert [word for word in repeated if word not in several] == [
+            "analyze",
+            *(word for word in words if word not in several),
+        ]
 
 
 @given(st.text())
@@ -169,7 +196,9 @@ def test_any_text_as_a_network(text: str) -> None:
 def test_shown_text_controls_nothing_and_hides_nothing(text: str) -> None:
     shown = printable(text)
     assert shown.isascii() or shown.encode("utf-8")
-    assert not set(shown) & set(map(chr, [*range(32), *range(127, 160)])) and not re.search("[\u2028-\u202e\u2066-\u2069]", shown)
+    assert not set(shown) & set(map(chr, [*range(32), *range(127, 160)])) and not re.search(
+        "[\u2028-\u202e\u2066-\u2069]", shown
+    )
     if text.isascii() and text.isprintable():
         assert escaped(text) == text
 
@@ -182,26 +211,48 @@ LINES = st.lists(st.text(), max_size=5).map(lambda lines: "\n".join(lines).encod
 
 @given(st.one_of(st.binary(max_size=200), LINES))
 def test_any_bytes_as_a_list(folder: Path, data: bytes) -> None:
-    files = value_or_refusal(find_pictures, [write(folder / "list.txt", data)])
+    files = value_or_refusal(find_images, [write(folder / "list.txt", data)])
     for file in files or []:
         assert file.name.encode() and not Path(file.name).is_absolute() and ".." not in Path(file.name).parts
     assert len({file.name for file in files or []}) == len(files or [])
 
 
-@given(st.lists(st.text(string.ascii_letters + string.digits + "._- ", min_size=1, max_size=9).map(str.strip), min_size=1, unique=True))
+@given(
+    st.lists(
+        st.text(string.ascii_letters + string.digits + "._- ", min_size=1, max_size=9).map(str.strip),
+        min_size=1,
+        unique=True,
+    )
+)
 def test_a_list_of_names_is_read_as_the_names(folder: Path, names: list[str]) -> None:
     names = [f"{name}.png" for name in names]
-    found = find_pictures([write(folder / "names.txt", "\n".join(names).encode())])
+    found = find_images([write(folder / "names.txt", "\n".join(names).encode())])
     assert sorted(file.path.name for file in found) == sorted(names)
 
 
 @given(st.tuples(st.sampled_from(["", "~x", "a/**/b", "x[", "\0"]), st.text()).map("".join))
 def test_any_text_as_a_source(text: str) -> None:
-    if not text.startswith(("/", "*", "~/")) and ".." not in text and text.strip("./~"):  # those would search this machine
-        value_or_refusal(find_pictures, [text])
+    if (
+        not text.startswith(("/", "*", "~/")) and ".." not in text and text.strip("./~")
+    ):  # those would search this machine
+        value_or_refusal(find_images, [text])
 
 
-LAYER_WORDS = ["Convolution", "PReLU", "Input", "Interp", "\n", "1 1 a b", "0 1 a", "0=1", "6=27", "9=2", "-23309=0", "-23310=1,2", "="]
+LAYER_WORDS = [
+    "Convolution",
+    "PReLU",
+    "Input",
+    "Interp",
+    "\n",
+    "1 1 a b",
+    "0 1 a",
+    "0=1",
+    "6=27",
+    "9=2",
+    "-23309=0",
+    "-23310=1,2",
+    "=",
+]
 LAYERS = st.lists(st.one_of(st.sampled_from(LAYER_WORDS), NUMBERS, st.text(max_size=3)), max_size=20).map(" ".join)
 
 

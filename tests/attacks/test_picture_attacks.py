@@ -1,4 +1,4 @@
-"""Pictures from someone who means harm: each costs its own row and names its reason, in bounded memory and time."""
+"""Images from someone who means harm: each costs its own row and names its reason, in bounded memory and time."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ddrscope.images import UnreadablePicture, find_pictures, read_ahead, read_picture
-from ddrscope.restoration.files import read_original, write_picture
+from ddrscope.images import UnreadableImage, find_images, read_ahead, read_image
+from ddrscope.upscaling.image_files import read_source_image, write_image
 from forged import NO_FILES, Attack, memory_below, png_bytes, png_chunk, reason, write
 
 RANDOM = np.random.default_rng(7)
@@ -32,7 +32,7 @@ FLOATS = RANDOM.random((12, 17, 5), dtype=np.float32)
 
 
 def saved(kind: str, **options: object) -> bytes:
-    """The small picture in one of Pillow's formats."""
+    """The small image in one of Pillow's formats."""
     file = io.BytesIO()
     Image.fromarray(RGB8).save(file, kind, **options)
     return file.getvalue()
@@ -41,7 +41,7 @@ def saved(kind: str, **options: object) -> bytes:
 def test_content_decides_not_the_suffix(tmp_path: Path) -> None:
     Image.fromarray(RGB8).save(tmp_path / "x.png")
     os.rename(tmp_path / "x.png", tmp_path / "x.jpg")
-    np.testing.assert_array_equal(np.rint(read_picture(tmp_path / "x.jpg").pixels * 255), RGB8)
+    np.testing.assert_array_equal(np.rint(read_image(tmp_path / "x.jpg").pixels * 255), RGB8)
     Image.fromarray(RGB8).save(tmp_path / "other.ppm")
     os.rename(tmp_path / "other.ppm", tmp_path / "other.png")
     assert "not a PNG, JPEG" in reason(tmp_path / "other.png")
@@ -49,7 +49,7 @@ def test_content_decides_not_the_suffix(tmp_path: Path) -> None:
 
 def test_empty_text_folder_and_truncated_files(tmp_path: Path) -> None:
     assert reason(write(tmp_path / "zero.png", b"")) == "the file is empty"
-    assert "not a PNG, JPEG" in reason(write(tmp_path / "text.png", b"I am no picture\n" * 20))
+    assert "not a PNG, JPEG" in reason(write(tmp_path / "text.png", b"I am no image\n" * 20))
     assert reason(tmp_path) == "is not a file"
     noise = RANDOM.integers(0, 256, (64, 64, 3), dtype=np.uint8)
     for name in ("x.png", "x.jpg", "x.webp", "x.tif", "x.bmp", "x.gif"):
@@ -75,7 +75,7 @@ def test_a_size_beyond_the_cap_is_refused_from_the_header(tmp_path: Path) -> Non
     np.save(tmp_path / "x.npy", FLOATS[..., :3])
     for name in ("x.png", "x.tif", "x.npy"):
         assert "17 x 12 pixels are more than the limit of 203 pixels" in reason(tmp_path / name, max_pixels=203)
-        assert read_picture(tmp_path / name, max_pixels=204).pixels.shape == (12, 17, 3)
+        assert read_image(tmp_path / name, max_pixels=204).pixels.shape == (12, 17, 3)
     np.save(tmp_path / "x.npy", np.zeros((2, 2, 9), dtype=np.uint8))
     assert "2 x 2 pixels x 9 channels" in reason(tmp_path / "x.npy", channels=9, max_pixels=8)
 
@@ -114,7 +114,11 @@ def test_a_giant_size_in_the_boxes_of_an_avif_or_heic(tmp_path: Path, kind: str)
 
 def test_containers_of_jpeg_xl_that_lead_in_circles_or_nowhere(tmp_path: Path) -> None:
     head = b"\0\0\0\x0cJXL \r\n\x87\n"
-    for boxes in (struct.pack(">I4s", 0, b"free"), struct.pack(">I4sQ", 1, b"free", 1 << 63), struct.pack(">I4s", 8, b"free") * 100_000):
+    for boxes in (
+        struct.pack(">I4s", 0, b"free"),
+        struct.pack(">I4sQ", 1, b"free", 1 << 63),
+        struct.pack(">I4s", 8, b"free") * 100_000,
+    ):
         with memory_below(100):
             reason(write(tmp_path / "x.jxl", head + boxes + bytes(50)))
 
@@ -122,15 +126,15 @@ def test_containers_of_jpeg_xl_that_lead_in_circles_or_nowhere(tmp_path: Path) -
 def test_a_tiff_of_endless_pages_and_sub_images(tmp_path: Path) -> None:
     """Looking for raw sub-images ends, and what cannot be read of them does not hinder the page."""
     data = tiff(tmp_path / "x.tif", extratags=[(330, "I", 1000, [8] * 1000, True)])
-    assert read_picture(write(tmp_path / "ring.tif", bytes(data))).pixels.shape == (12, 17, 3)
+    assert read_image(write(tmp_path / "ring.tif", bytes(data))).pixels.shape == (12, 17, 3)
     data = tiff(tmp_path / "x.tif", extratags=[(330, "I", 2, [0xFFFFFFF0, 3], True)])
-    assert read_picture(write(tmp_path / "nowhere.tif", bytes(data))).pixels.shape == (12, 17, 3)
+    assert read_image(write(tmp_path / "nowhere.tif", bytes(data))).pixels.shape == (12, 17, 3)
 
 
 def test_our_cap_is_the_only_one_and_pillows_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.fromarray(RGB8).save(tmp_path / "x.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-    assert read_picture(tmp_path / "x.png").pixels.shape == (12, 17, 3)
+    assert read_image(tmp_path / "x.png").pixels.shape == (12, 17, 3)
     assert Image.MAX_IMAGE_PIXELS == 10
 
 
@@ -160,7 +164,7 @@ def test_npy_is_never_unpickled(tmp_path: Path) -> None:
     assert (tmp_path / "sprung").exists()  # so the attack would have worked
 
 
-def test_values_that_are_no_picture(tmp_path: Path) -> None:
+def test_values_that_are_no_image(tmp_path: Path) -> None:
     for name, values in {
         "nan": np.array([[0.5, np.nan]]),
         "inf": np.array([[0.5, np.inf]]),
@@ -192,23 +196,23 @@ def test_any_bytes_give_a_reason(tmp_path_factory: pytest.TempPathFactory, data:
 def test_bad_files_cost_their_own_row_only(tmp_path: Path) -> None:
     Image.fromarray(RGB8).save(tmp_path / "good.png")
     write(tmp_path / "bad.png", b"")
-    bad, good = read_ahead(find_pictures([tmp_path]), channels=1)
-    assert good.picture and good.picture.name == "good.png" and good.picture.pixels.shape == (12, 17, 1) and not good.error
-    assert bad.error and (bad.error.path.name, bad.error.reason) == ("bad.png", "the file is empty") and not bad.picture
+    bad, good = read_ahead(find_images([tmp_path]), channels=1)
+    assert good.image and good.image.name == "good.png" and good.image.pixels.shape == (12, 17, 1) and not good.error
+    assert bad.error and (bad.error.path.name, bad.error.reason) == ("bad.png", "the file is empty") and not bad.image
 
 
 def test_a_file_of_holes_is_not_hashed_for_days(tmp_path: Path) -> None:
     write(tmp_path / "holes.png", b"")
     os.truncate(tmp_path / "holes.png", 1 << 43)
-    (reading,) = read_ahead(find_pictures([tmp_path]))
-    assert reading.error and "larger than any picture" in reading.error.reason and reading.sha256 is None
+    (reading,) = read_ahead(find_images([tmp_path]))
+    assert reading.error and "larger than any image" in reading.error.reason and reading.sha256 is None
 
 
 # Sizes
 
 
 def sized(kind: str, width: int, height: int) -> bytes:
-    """A picture whose header claims another size."""
+    """An image whose header claims another size."""
     data = bytearray(saved(kind, **({"lossless": True} if kind == "WEBP" else {})))
     if kind == "JPEG":
         at = data.index(b"\xff\xc0") + 5
@@ -253,11 +257,15 @@ def test_two_headers_in_a_png(tmp_path: Path) -> None:
 
 def test_a_file_of_holes(tmp_path: Path) -> None:
     """A terabyte that takes no room on the disk; some decoders read a file whole before they look at it."""
-    for name, data in (("deep.png", png_bytes(DEEP[..., :3])), ("x.webp", saved("WEBP")), ("x.jxl", imagecodecs.jpegxl_encode(RGB8))):
+    for name, data in (
+        ("deep.png", png_bytes(DEEP[..., :3])),
+        ("x.webp", saved("WEBP")),
+        ("x.jxl", imagecodecs.jpegxl_encode(RGB8)),
+    ):
         path = write(tmp_path / name, data)
         os.truncate(path, 1 << 40)
         with memory_below(100):
-            assert "larger than any picture" in reason(path)
+            assert "larger than any image" in reason(path)
 
 
 def test_a_huge_tile_in_a_small_8_bit_tiff_is_refused(tmp_path: Path) -> None:
@@ -267,7 +275,12 @@ def test_a_huge_tile_in_a_small_8_bit_tiff_is_refused(tmp_path: Path) -> None:
 
 def test_a_tile_whose_side_is_a_text(tmp_path: Path) -> None:
     """Times the other side it would be a text of two gigabytes."""
-    tifffile.imwrite(tmp_path / "x.tif", RGB8, photometric="rgb", extratags=[(65000, "I", 1, 1 << 31, True), (65001, "s", 0, "a", True)])
+    tifffile.imwrite(
+        tmp_path / "x.tif",
+        RGB8,
+        photometric="rgb",
+        extratags=[(65000, "I", 1, 1 << 31, True), (65001, "s", 0, "a", True)],
+    )
     data = (tmp_path / "x.tif").read_bytes()
     # The writer refuses these tags of its own; as others they are let in, and then renamed: width a number, length a text.
     for other, tag, kind in ((65000, 322, 4), (65001, 323, 2)):
@@ -297,8 +310,8 @@ def test_packed_metadata_that_unpacks_to_gigabytes(tmp_path: Path, kind: bytes, 
     path = write(tmp_path / "x.png", png_bytes(values, extra=png_chunk(kind, head + bomb(1 << 27))))
     with memory_below(120):
         try:
-            assert read_picture(path).pixels.shape == (12, 17, 3)
-        except UnreadablePicture as error:
+            assert read_image(path).pixels.shape == (12, 17, 3)
+        except UnreadableImage as error:
             assert "\n" not in str(error)
 
 
@@ -320,24 +333,24 @@ def test_packed_metadata_that_unpacks_to_gigabytes(tmp_path: Path, kind: bytes, 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_garbage_for_exif_costs_nothing(tmp_path: Path, kind: str, exif: bytes) -> None:
     path = write(tmp_path / "x.png", saved(kind, exif=exif))
-    assert sorted(read_picture(path).pixels.shape) == [3, 12, 17]
-    original = read_original(path)
-    write_picture(tmp_path / "copy.png", np.rint(original.color * 255).astype(np.uint8), original.metadata, "png")
-    assert read_picture(tmp_path / "copy.png").pixels.shape == read_picture(path).pixels.shape
+    assert sorted(read_image(path).pixels.shape) == [3, 12, 17]
+    original = read_source_image(path)
+    write_image(tmp_path / "copy.png", np.rint(original.color * 255).astype(np.uint8), original.metadata, "png")
+    assert read_image(tmp_path / "copy.png").pixels.shape == read_image(path).pixels.shape
 
 
 @pytest.mark.parametrize("profile", [b"x", b"\xff" * 5000, struct.pack(">I", 1 << 31) + b"\0" * 128])
 @pytest.mark.parametrize("mode", ["RGB", "CMYK"])
 def test_garbage_for_a_colour_profile_costs_nothing(tmp_path: Path, mode: str, profile: bytes) -> None:
     Image.fromarray(RGB8).convert(mode).save(tmp_path / "x.jpg", icc_profile=profile)
-    assert read_picture(tmp_path / "x.jpg").pixels.shape == (12, 17, 3)
-    assert read_original(tmp_path / "x.jpg").metadata.profile is None
+    assert read_image(tmp_path / "x.jpg").pixels.shape == (12, 17, 3)
+    assert read_source_image(tmp_path / "x.jpg").metadata.profile is None
 
 
 def test_a_text_that_would_control_a_terminal(tmp_path: Path) -> None:
-    path = write(tmp_path / "\x1b[2J.png", b"\x1b[31m no picture")
-    with pytest.raises(UnreadablePicture) as caught:
-        read_picture(path)
+    path = write(tmp_path / "\x1b[2J.png", b"\x1b[31m no image")
+    with pytest.raises(UnreadableImage) as caught:
+        read_image(path)
     assert caught.value.reason.isprintable()
 
 
@@ -349,7 +362,7 @@ def test_a_gif_of_a_million_frames(tmp_path: Path) -> None:
     tiny = b"\x21\xf9\x04\0\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0"
     path = write(tmp_path / "x.gif", data[:-1] + tiny * 1_000_000 + b";")
     with memory_below(100):
-        assert read_picture(path).pixels.shape == (12, 17, 3)
+        assert read_image(path).pixels.shape == (12, 17, 3)
 
 
 def tiff(path: Path, **options: object) -> bytearray:
@@ -364,11 +377,13 @@ def test_a_tiff_whose_folders_follow_each_other_in_a_ring(tmp_path: Path, bigtif
     first = struct.unpack_from(where, data, 8 if bigtiff else 4)[0]
     entries = struct.unpack_from(count, data, first)[0]
     struct.pack_into(where, data, first + struct.calcsize(count) + entries * entry, first)
-    assert read_picture(write(tmp_path / "ring.tif", bytes(data))).pixels.shape == (12, 17, 3)
+    assert read_image(write(tmp_path / "ring.tif", bytes(data))).pixels.shape == (12, 17, 3)
 
 
 @pytest.mark.parametrize("bigtiff", [True, False])
-@pytest.mark.parametrize("tag", ["ImageLength", "RowsPerStrip", "StripByteCounts", "StripOffsets", "SamplesPerPixel", "BitsPerSample"])
+@pytest.mark.parametrize(
+    "tag", ["ImageLength", "RowsPerStrip", "StripByteCounts", "StripOffsets", "SamplesPerPixel", "BitsPerSample"]
+)
 def test_a_tiff_with_giant_numbers(tmp_path: Path, tag: str, bigtiff: bool) -> None:
     data = tiff(tmp_path / "x.tif", bigtiff=bigtiff)
     with tifffile.TiffFile(tmp_path / "x.tif") as file:
@@ -378,13 +393,17 @@ def test_a_tiff_with_giant_numbers(tmp_path: Path, tag: str, bigtiff: bool) -> N
     path = write(tmp_path / "giant.tif", bytes(data))
     with memory_below(200):
         try:
-            assert read_picture(path).pixels.shape[1:] == (17, 3)
-        except UnreadablePicture as error:
+            assert read_image(path).pixels.shape[1:] == (17, 3)
+        except UnreadableImage as error:
             assert "\n" not in str(error)
 
 
 def test_a_tiff_of_four_billion_entries(tmp_path: Path) -> None:
-    for head in (b"II*\0\x08\0\0\0\xff\xff", b"II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0" + b"\xff" * 8, b"MM\0*\xff\xff\xff\xf0"):
+    for head in (
+        b"II*\0\x08\0\0\0\xff\xff",
+        b"II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0" + b"\xff" * 8,
+        b"MM\0*\xff\xff\xff\xf0",
+    ):
         with memory_below(100):
             reason(write(tmp_path / "x.tif", head + bytes(200)))
 
@@ -398,14 +417,21 @@ def test_files_of_two_kinds_are_what_they_begin_with(tmp_path: Path) -> None:
         file.writestr("a", "b")
     for data in (png_bytes(RGB8) + packed.getvalue(), png_bytes(RGB8) + b"<script>alert(1)</script>"):
         path = write(tmp_path / "x.jpg", data)
-        np.testing.assert_array_equal(np.rint(read_picture(path).pixels * 255), RGB8)
+        np.testing.assert_array_equal(np.rint(read_image(path).pixels * 255), RGB8)
     comment = saved("GIF", comment=b"<html><script>alert(1)</script>")
-    assert read_picture(write(tmp_path / "x.html.gif", comment)).pixels.shape == (12, 17, 3)
-    for data in (b"%PDF-1.7\n" + saved("JPEG"), packed.getvalue() + saved("PNG"), b"<html>" + saved("GIF"), b"GIF89a/*" + b"*/=1;"):
+    assert read_image(write(tmp_path / "x.html.gif", comment)).pixels.shape == (12, 17, 3)
+    for data in (
+        b"%PDF-1.7\n" + saved("JPEG"),
+        packed.getvalue() + saved("PNG"),
+        b"<html>" + saved("GIF"),
+        b"GIF89a/*" + b"*/=1;",
+    ):
         reason(write(tmp_path / "x.png", data))
 
 
-@pytest.mark.parametrize("magic", [b"%!PS-Adobe-3.0 EPSF-3.0\n", b"<?xml version='1.0'?><svg/>", b"\0\0\1\0", b"8BPS", b"\x76\x2f\x31\x01"])
+@pytest.mark.parametrize(
+    "magic", [b"%!PS-Adobe-3.0 EPSF-3.0\n", b"<?xml version='1.0'?><svg/>", b"\0\0\1\0", b"8BPS", b"\x76\x2f\x31\x01"]
+)
 def test_formats_that_are_not_wanted_are_not_tried(tmp_path: Path, magic: bytes) -> None:
     assert "not a PNG, JPEG" in reason(write(tmp_path / "x.png", magic + bytes(500)))
 
@@ -417,7 +443,9 @@ def test_what_is_no_file(tmp_path: Path, kind: str) -> None:
     assert reason(path) in ("is not a file", "no such file")
 
 
-@pytest.mark.parametrize("text", ["(" * 5000, "{'descr': '<f4', 'shape': (1, -4), 'fortran_order': False}", "__import__('os')"])
+@pytest.mark.parametrize(
+    "text", ["(" * 5000, "{'descr': '<f4', 'shape': (1, -4), 'fortran_order': False}", "__import__('os')"]
+)
 def test_npy_headers_are_not_evaluated(tmp_path: Path, text: str) -> None:
     data = b"\x93NUMPY\x01\0" + struct.pack("<H", len(text)) + text.encode()
     reason(write(tmp_path / "x.npy", data + bytes(64)))

@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from ddrscope.degradations import parse_degradation, parse_drawn
+from ddrscope.degradations import parse_degradation, parse_random_pipeline
 from ddrscope.degradations.distortions import read_distortions
 from ddrscope.errors import InputError
 from ddrscope.generalization.suite import read_suite
@@ -57,13 +57,15 @@ def refused(call: Callable[..., object], *given: object) -> str:
 )
 def test_numbers_and_texts_that_no_degradation_has(text: str) -> None:
     refused(parse_degradation, text)
-    refused(parse_drawn, text)
+    refused(parse_random_pipeline, text)
 
 
-@pytest.mark.parametrize("text", ["1" * 1_000_000, "blur:" + "1" * 1_000_000, "blur:2+" * 100_000, "+ " * 500_000, "1..2" * 250_000])
+@pytest.mark.parametrize(
+    "text", ["1" * 1_000_000, "blur:" + "1" * 1_000_000, "blur:2+" * 100_000, "+ " * 500_000, "1..2" * 250_000]
+)
 def test_texts_of_a_megabyte_are_not_searched(text: str) -> None:
     assert "characters" in refused(parse_degradation, text)
-    assert "characters" in refused(parse_drawn, text)
+    assert "characters" in refused(parse_random_pipeline, text)
 
 
 def test_digits_of_other_scripts_are_digits() -> None:

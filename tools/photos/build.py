@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ddrscope.errors import InputError, printable
-from ddrscope.store import atomic_write
+from ddrscope.io.files import atomic_write
 from photos.duplicates import BUNDLED, Pair, near_duplicates, perceptual_hash
 from photos.pixels import pixel_sha256, reduce, stored_image
 from photos.table import Photograph
@@ -72,7 +72,10 @@ def make(photographs: Iterable[Photograph], out: Path, source_of: Callable[[Phot
             made.fail(photograph, str(error))
             continue
         except (OSError, ValueError, SyntaxError, IndexError) as error:
-            made.fail(photograph, f"{_origin(photograph)} cannot be read as an image ({printable(str(error))}): get that file again")
+            made.fail(
+                photograph,
+                f"{_origin(photograph)} cannot be read as an image ({printable(str(error))}): get that file again",
+            )
             continue
         found = pixel_sha256(image)
         if found != photograph.sha256:
@@ -101,7 +104,9 @@ def remove_near_duplicates(
     splits = [BUNDLED] * len(bundled) + [photograph.split for photograph in inside]
     if not names:
         return []
-    hashes = [perceptual_hash(Image.open(path)) for path in bundled] + [made.present[photograph.file] for photograph in inside]
+    hashes = [perceptual_hash(Image.open(path)) for path in bundled] + [
+        made.present[photograph.file] for photograph in inside
+    ]
     pairs = near_duplicates(np.array(hashes), splits)
     for index in {pair.removed for pair in pairs if pair.removed is not None}:
         (out / names[index]).unlink(missing_ok=True)

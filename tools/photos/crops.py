@@ -48,7 +48,11 @@ def find_crops(crops: Sequence[Path], images: Iterable[Path]) -> list[Match]:
                 continue
             template = _pixels(sources[index], (FINE, FINE))[None]
             sides = [side * STEP ** (step / 6) for step in range(-6, 7)]
-            finer = max((float(_best_correlations(image, template, other)[0]), other) for other in sides if other <= min(image.size))
+            finer = max(
+                (float(_best_correlations(image, template, other)[0]), other)
+                for other in sides
+                if other <= min(image.size)
+            )
             if finer[0] >= CONFIRMED:
                 found.append(Match(crops[index], path, *finer))
     return sorted(found, key=lambda match: -match.correlation)
@@ -64,7 +68,9 @@ def _sides(image: Image.Image, crop_side: int) -> list[float]:
 
 
 def _pixels(image: Image.Image, size: tuple[int, int]) -> NDArray[np.float32]:
-    return np.asarray(image.resize(size, Image.Resampling.BOX if image.width > size[0] else Image.Resampling.BICUBIC), np.float32)
+    return np.asarray(
+        image.resize(size, Image.Resampling.BOX if image.width > size[0] else Image.Resampling.BICUBIC), np.float32
+    )
 
 
 def _best_correlations(image: Image.Image, templates: NDArray[np.float32], side: float) -> NDArray[np.float32]:

@@ -39,11 +39,15 @@ def reduce(image: Image.Image, steps: str) -> Image.Image:
     for step in steps.split():
         name, value = step.split(":")
         if name == "shrink":
-            image = image.resize((int(image.width / float(value)), int(image.height / float(value))), Image.Resampling.LANCZOS)
+            image = image.resize(
+                (int(image.width / float(value)), int(image.height / float(value))), Image.Resampling.LANCZOS
+            )
         elif name == "short":
             ratio = int(value) / min(image.size)
             if ratio < 1:
-                image = image.resize((round(image.width * ratio), round(image.height * ratio)), Image.Resampling.LANCZOS)
+                image = image.resize(
+                    (round(image.width * ratio), round(image.height * ratio)), Image.Resampling.LANCZOS
+                )
         elif name == "middle":
             side = int(value)
             left, top = (image.width - side) // 2, (image.height - side) // 2

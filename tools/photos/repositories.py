@@ -37,7 +37,9 @@ class Repositories:
     be asked for: a server that can send single files sends those only.
     """
 
-    def __init__(self, base: str, cache: Path, wanted: Iterable[Photograph], say: Callable[[str], None] = print) -> None:
+    def __init__(
+        self, base: str, cache: Path, wanted: Iterable[Photograph], say: Callable[[str], None] = print
+    ) -> None:
         self.base, self.cache, self.say = base.rstrip("/"), cache, say
         self.wanted: dict[tuple[str, str], list[str]] = {}
         for photograph in wanted:
@@ -58,7 +60,9 @@ class Repositories:
         if isinstance(objects, InputError):
             raise objects
         if photograph.path not in objects:
-            raise InputError(f"{photograph.path} is not in {photograph.source} at {photograph.version[:8]}: correct the table")
+            raise InputError(
+                f"{photograph.path} is not in {photograph.source} at {photograph.version[:8]}: correct the table"
+            )
         data = self._git(self._folder(photograph.source), "cat-file", "blob", objects[photograph.path])
         with Image.open(io.BytesIO(data)) as image:
             return upright(image), f"{photograph.copy_steps} {photograph.steps}"
@@ -101,11 +105,15 @@ class Repositories:
         # A repository that is gone must not ask for a password.
         environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_DIR": str(folder)}
         try:
-            done = subprocess.run(["git", *arguments], input=given.encode(), capture_output=True, env=environment, check=False)
+            done = subprocess.run(
+                ["git", *arguments], input=given.encode(), capture_output=True, env=environment, check=False
+            )
         except FileNotFoundError:
             raise InputError("git is not installed: apt-get install git, or give local copies by PHOTOS=DIR") from None
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["git gave no reason"]
             repository = folder.name.replace("+", "/")
-            raise InputError(f"{repository} ({printable(said[-1])}): give the command again later, or local copies by PHOTOS=DIR")
+            raise InputError(
+                f"{repository} ({printable(said[-1])}): give the command again later, or local copies by PHOTOS=DIR"
+            )
         return done.stdout

@@ -1,4 +1,4 @@
-"""The main job: what do networks know about the damage in their input?"""
+"""The main job: what do networks know about the degradation in their input?"""
 
 from ddrscope.analysis.grams import choose_layers
 from ddrscope.analysis.result import AnalysisResult

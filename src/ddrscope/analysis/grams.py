@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ddrscope.analysis.samples import Samples
+from ddrscope.analysis.input_rows import Samples
 from ddrscope.analysis.settings import AnalysisSettings
+from ddrscope.embedding.gram import gram_matrix
 from ddrscope.errors import InputError
 from ddrscope.features import (
     LayerName,
@@ -21,9 +22,8 @@ from ddrscope.features import (
     default_layers,
     resolve_layers,
 )
+from ddrscope.io.files import atomic_write
 from ddrscope.networks import Network
-from ddrscope.reduction import gram_matrix
-from ddrscope.store import atomic_write
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def network_grams(
 ) -> list[LayerGram]:
     """The Gram matrices of ``layers`` in every view asked; ``step`` is called with the number of rows done after each batch.
 
-    Features too large for memory lie in temporary files in ``folder``. Raises `InputError` naming layer and picture where a
+    Features too large for memory lie in temporary files in ``folder``. Raises `InputError` naming layer and image where a
     feature is NaN or infinite.
     """
     size = choose_batch(network.module, samples.sample(), layers, run=network)
@@ -80,7 +80,7 @@ def network_grams(
     except NonFiniteFeatures as error:
         row = samples.rows[error.row]
         raise InputError(
-            f"{network.name}, layer {error.layer}: the features of {row.picture} under {row.group} are NaN or infinite: "
+            f"{network.name}, layer {error.layer}: the features of {row.image} under {row.group} are NaN or infinite: "
             "check the weights, or try --precision float32"
         ) from None
     grams = []

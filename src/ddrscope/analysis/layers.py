@@ -11,9 +11,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ddrscope.analysis.grams import LayerGram
-from ddrscope.analysis.samples import Samples
-from ddrscope.reduction import GramPCA, TsneMap
-from ddrscope.separability import Content, Design, measure, measure_planes, path_spearman
+from ddrscope.analysis.input_rows import Samples
+from ddrscope.embedding.pca import GramPCA
+from ddrscope.embedding.tsne import TsneMap
+from ddrscope.metrics import Content, Design, measure, measure_planes, path_spearman
 
 COMPONENTS = 50
 
@@ -91,7 +92,7 @@ def _depths(grams: list[LayerGram]) -> dict[str, float]:
 def _families(samples: Samples) -> dict[str, np.ndarray]:
     """For each family with two levels or more: every row's level on its scale, NaN where it has none.
 
-    Clean pictures stand at the family's neutral level, where it has one.
+    Clean images stand at the family's neutral level, where it has one.
     """
     families: dict[str, np.ndarray] = {}
     for family, neutral in {

@@ -1,4 +1,4 @@
-"""The result of an analysis: the numbers, the maps, the pictures' thumbnails, on disk and in memory."""
+"""The result of an analysis: the numbers, the maps, the images' thumbnails, on disk and in memory."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from ddrscope.errors import InputError
-from ddrscope.paths import expand_path
-from ddrscope.store import atomic_write, read_json, write_json
+from ddrscope.io.files import atomic_write, read_json, write_json
+from ddrscope.io.paths import expand_path
 
 EMBEDDING_COLUMNS = (
     "network", "layer", "view", "control", "picture", "photo", "degradation", "level", "x", "y", "seed",
@@ -23,7 +23,7 @@ class AnalysisResult:
 
     ``data`` is the content of ``analysis.json`` (its keys are described in docs/files.md). ``embedding`` has one row for each point
     of each t-SNE plane, with the columns `EMBEDDING_COLUMNS`. ``thumbnails`` has the columns ``picture``, ``degradation`` and
-    ``jpeg`` (bytes): the degraded picture as the network saw it.
+    ``jpeg`` (bytes): the degraded image as the network saw it.
     """
 
     data: dict[str, Any]
@@ -49,7 +49,7 @@ class AnalysisResult:
 
     def save(self, folder: str | Path) -> Path:
         """Write ``analysis.json``, ``embedding.parquet``, ``thumbnails.parquet``, ``figures/`` and ``report.html``; return the page."""
-        from ddrscope.report import write_report
+        from ddrscope.viz import write_report
 
         folder = expand_path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -77,13 +77,13 @@ class AnalysisResult:
 
     def plot(self) -> Any:
         """The paper's figure, layers by networks, as a matplotlib figure."""
-        from ddrscope.report import grid_figure
+        from ddrscope.viz import grid_figure
 
         return grid_figure(self)
 
     def _repr_html_(self) -> str:
         """The whole page inside a frame, so that a notebook shows the interactive report."""
-        from ddrscope.report import report_html
-        from ddrscope.report.writing import framed
+        from ddrscope.viz import report_html
+        from ddrscope.viz.writing import framed
 
         return framed(report_html(self))

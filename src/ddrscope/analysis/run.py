@@ -1,4 +1,4 @@
-"""The main job: networks x pictures x degradations, measured at every layer, with controls."""
+"""The main job: networks x images x degradations, measured at every layer, with controls."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from typing import Any
 import pandas as pd
 
 from ddrscope.analysis.grams import LayerGram, choose_layers, load_grams, network_grams, pixel_grams, save_grams
+from ddrscope.analysis.input_rows import Samples, make_samples
 from ddrscope.analysis.layers import MeasuredLayer, measure_layers
 from ddrscope.analysis.result import EMBEDDING_COLUMNS, AnalysisResult
-from ddrscope.analysis.samples import Samples, make_samples
 from ddrscope.analysis.settings import DEFAULT_DEGRADATIONS, DEFAULT_NETWORKS, AnalysisSettings, as_texts
 from ddrscope.analysis.verdicts import comparisons, verdicts
 from ddrscope.errors import InputError
-from ddrscope.networks import Network, load_network, random_twin, tell_apart
-from ddrscope.paths import expand
-from ddrscope.progress import Progress, Silent
-from ddrscope.store import atomic_write, manifest
+from ddrscope.io.files import atomic_write
+from ddrscope.io.manifest import manifest
+from ddrscope.io.paths import expand
+from ddrscope.networks import Network, disambiguate_names, load_network, reinitialized_copy
+from ddrscope.progress import NullProgress, Progress
 
 
 def analyze(
@@ -39,7 +40,7 @@ def analyze(
 
     ``networks`` are names, paths, ``module:function`` texts or `Network` objects; ``images`` folders, globs, lists or files (default: the
     bundled photographs); ``degradations`` texts as ``blur:4`` (default: clean, blur:4, noise:20; none when only ``sets`` are given);
-    ``sets`` maps names to folders of pictures that are degraded already. ``options`` are the other fields of `AnalysisSettings`.
+    ``sets`` maps names to folders of images that are degraded already. ``options`` are the other fields of `AnalysisSettings`.
 
     Examples:
         >>> result = analyze("srresnet-wgr", degradations=["clean", "blur:4"], limit=6, crop=64, tsne_seeds=1, layers=())
@@ -75,7 +76,7 @@ class Analysis:
         self.settings = settings
         self.parts = parts
         self.threads = threads
-        self.progress = progress or Silent()
+        self.progress = progress or NullProgress()
         self.named = dict(named or {})
         self.samples: dict[tuple[int, int], Samples] = {}
         self.first_of: dict[tuple[int, int], str] = {}
@@ -85,7 +86,7 @@ class Analysis:
     def run(self) -> AnalysisResult:
         """Do what is not done yet and put the result together."""
         settings = self.settings
-        networks = tell_apart([self._load(spec) for spec in settings.networks], settings.networks)
+        networks = disambiguate_names([self._load(spec) for spec in settings.networks], settings.networks)
         series = {name: _checkpoints(expand(pattern)) for name, pattern in settings.series.items()}
         for network in networks:
             self._samples(network)
@@ -94,7 +95,7 @@ class Analysis:
             layers = choose_layers(network, settings.layers, self._samples(network).sample())
             entry, shuffled = self._measure(network, layers, f"network-{index}", network.name)
             entries.append(entry)
-            twin = random_twin(network, settings.seed)
+            twin = reinitialized_copy(network, settings.seed)
             twin_entry, _ = self._measure(twin, layers, f"network-{index}-random", network.name, "random_weights")
             controls += [twin_entry | {"network": network.name}, shuffled]
         lines = [self._series(name, paths, index) for index, (name, paths) in enumerate(series.items())]
@@ -105,12 +106,14 @@ class Analysis:
         if spec in self.named:
             return self.named[spec]
         settings = self.settings
-        return load_network(spec, global_residual=settings.global_residual, trust=settings.trust).to(settings.device)
+        return load_network(
+            spec, global_residual=settings.global_residual, allow_torchscript=settings.allow_torchscript
+        ).to(settings.device)
 
     def _samples(self, network: Network) -> Samples:
         key = (network.scale, network.channels)
         if key not in self.samples:
-            self.progress.start(f"pictures for x{network.scale}", 0)
+            self.progress.start(f"images for x{network.scale}", 0)
             self.first_of[key] = network.name
             self.samples[key] = make_samples(self.settings, *key, step=lambda _: self.progress.advance())
         return self.samples[key]
@@ -147,7 +150,7 @@ class Analysis:
         return entry, shuffled
 
     def _part(self, piece: str, network: Network, kind: str) -> Path:
-        # By weights and pictures too: either may be others when the run is resumed.
+        # By weights and images too: either may be others when the run is resumed.
         key = f"{network.sha256}|{self._samples(network).sha256}"
         return self.parts / f"{piece}.{blake2b(key.encode(), digest_size=8).hexdigest()}.{kind}"
 
@@ -217,14 +220,14 @@ class Analysis:
         design = samples.design
         if not design.balanced:
             self.notes.append(
-                "The groups do not hold the same pictures, so damage and content cannot be told apart: shares and p-values are left out."
+                "The groups do not hold the same images, so degradation and content cannot be told apart: shares and p-values are left out."
             )
         self.notes += samples.photograph_notes(self.settings.photo_from)
         self.notes += dict.fromkeys(note for kept in self.samples.values() for note in kept.notes)
         skipped = {path: reason for kept in self.samples.values() for path, reason in kept.skipped.items()}
         settings = self.settings.to_dict()
         data = {
-            "pictures": len(set(design.pictures.tolist())),
+            "images": len(set(design.images.tolist())),
             "photos": len(set(design.photos.tolist())),
             "groups": list(dict.fromkeys(design.groups.tolist())),
             "balanced": design.balanced,

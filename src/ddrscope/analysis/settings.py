@@ -11,9 +11,10 @@ from typing import Any, get_args
 from ddrscope.degradations import Pipeline, parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.features import VIEWS, Precision
-from ddrscope.features.execution import check_precision, resolve_device
+from ddrscope.features.device import resolve_device
+from ddrscope.features.precision import check_precision
 from ddrscope.images import check_photo_from
-from ddrscope.separability import Content
+from ddrscope.metrics import Content
 
 DEFAULT_NETWORKS = ("srresnet-wgr", "srresnet-wogr")
 DEFAULT_DEGRADATIONS = ("clean", "blur:4", "noise:20")
@@ -23,8 +24,8 @@ DEFAULT_DEGRADATIONS = ("clean", "blur:4", "noise:20")
 class AnalysisSettings:
     """The options of `analyze`, checked; two runs with equal settings give equal numbers.
 
-    ``images`` are folders, globs, lists or files of clean pictures, degraded by each of ``degradations``; ``sets`` maps names to folders of
-    pictures that are degraded already and fed to the network as they are. ``crop`` is in HR pixels. ``layers`` are layer texts or
+    ``images`` are folders, globs, lists or files of clean images, degraded by each of ``degradations``; ``sets`` maps names to folders of
+    images that are degraded already and fed to the network as they are. ``crop`` is in HR pixels. ``layers`` are layer texts or
     globs; None takes each network's default layers. ``series`` maps names to globs of checkpoints. ``tsne_seeds`` planes are drawn
     of each layer. ``photo_from`` is the rule by which images belong to photographs (`ddrscope.images.photographs.RULES`).
     """
@@ -37,7 +38,7 @@ class AnalysisSettings:
     views: tuple[str, ...] = ("flattened", "pooled")
     series: Mapping[str, str] = field(default_factory=dict)
     global_residual: bool | None = None
-    trust: bool = False
+    allow_torchscript: bool = False
     crop: int = 128
     limit: int | None = None
     content: Content = "picture"
@@ -71,7 +72,7 @@ class AnalysisSettings:
         check_precision(self.precision)
         object.__setattr__(self, "device", resolve_device(self.device))
         if self.limit is not None and self.limit < 2:
-            raise InputError(f"--limit {self.limit} leaves nothing to compare: give 2 or more pictures")
+            raise InputError(f"--limit {self.limit} leaves nothing to compare: give 2 or more images")
         if not 1 <= self.tsne_seeds <= 20:
             raise InputError(f"--tsne-seeds {self.tsne_seeds} is out of range: give 1 to 20")
 

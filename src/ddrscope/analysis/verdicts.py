@@ -1,4 +1,4 @@
-"""Does a network sort by damage or by content, where, how sure: the answer in a sentence, by a rule fixed beforehand."""
+"""Does a network cluster by degradation or by content, where, how sure: the answer in a sentence, by a rule fixed beforehand."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from itertools import pairwise
 from typing import Any
 
 # A share whose whole interval lies below this is called nothing.
-NOTHING = 0.02
+NEGLIGIBLE_SHARE = 0.02
 
 ANSWERS = {
-    "degradation": "sorts by damage",
-    "content": "sorts by content",
-    "undecided": "sorts by neither damage nor content clearly more than by the other",
-    "neither": "sorts by neither damage nor content",
+    "degradation": "clusters by degradation",
+    "content": "clusters by content",
+    "undecided": "clusters by neither degradation nor content clearly more than by the other",
+    "neither": "clusters by neither degradation nor content",
 }
 
 
@@ -39,13 +39,17 @@ def verdicts(networks: list[dict[str, Any]], controls: list[dict[str, Any]], bal
 
 
 def comparisons(networks: list[dict[str, Any]], balanced: bool) -> list[dict[str, Any]]:
-    """One entry of ``comparisons[]`` for each view: the networks ranked by how much their last HR layer sorts by damage.
+    """One entry of ``comparisons[]`` for each view: the networks ranked by how much their last HR layer clusters by degradation.
 
     Neighbours in the ranking are told apart only when their intervals do not overlap.
     """
     if len(networks) < 2:
         return []
-    key, what = ("degradation_share", "variance that follows the degradation") if balanced else ("knn_accuracy", "5-NN accuracy")
+    key, what = (
+        ("degradation_share", "variance that follows the degradation")
+        if balanced
+        else ("knn_accuracy", "5-NN accuracy")
+    )
     found = []
     for view in dict.fromkeys(row["view"] for row in networks[0]["layers"]):
         last = [(entry["name"], [row for row in entry["layers"] if row["view"] == view][-1]) for entry in networks]
@@ -54,7 +58,7 @@ def comparisons(networks: list[dict[str, Any]], balanced: bool) -> list[dict[str
         for (_, better), (name, row) in pairwise(ranked):
             apart = better[f"{key}_low"] > row[f"{key}_high"]
             parts.append(f"{'more than' if apart else 'not told apart from'} {name} ({_with_interval(row, key)})")
-        sentence = f"Ranked by damage at the last HR layer, {view} features ({what}): {', '.join(parts)}."
+        sentence = f"Ranked by degradation at the last HR layer, {view} features ({what}): {', '.join(parts)}."
         found.append({"view": view, "ranking": [name for name, _ in ranked], "sentence": sentence})
     return found
 
@@ -62,9 +66,9 @@ def comparisons(networks: list[dict[str, Any]], balanced: bool) -> list[dict[str
 def answer(row: dict[str, Any]) -> str:
     """Which share's interval lies above the other's: ``degradation`` or ``content``; ``undecided`` if they overlap.
 
-    ``neither`` when both lie wholly below `NOTHING`.
+    ``neither`` when both lie wholly below `NEGLIGIBLE_SHARE`.
     """
-    if max(row["degradation_share_high"], row["content_share_high"]) < NOTHING:
+    if max(row["degradation_share_high"], row["content_share_high"]) < NEGLIGIBLE_SHARE:
         return "neither"
     if row["degradation_share_low"] > row["content_share_high"]:
         return "degradation"
@@ -82,14 +86,14 @@ def _verdict(network: str, view: str, rows: list[dict[str, Any]], random: list[d
         f"{_accuracy(last, 'degradation', _percent(last['knn_accuracy']))}; n = {last['n']})."
     )
     if strongest is not last:
-        sentence += f" Damage shows most at {strongest['layer']}: {_share(strongest, 'degradation')}."
+        sentence += f" Degradation shows most at {strongest['layer']}: {_share(strongest, 'degradation')}."
     if random:
         sentence += f" With random weights the last HR layer gives {_share(random[-1], 'degradation')}."
     return {"network": network, "view": view, "answer": answer(last), "layer": strongest["layer"], "sentence": sentence}
 
 
 def _sets_verdict(network: str, view: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """For sets of different pictures, where content and damage cannot be told apart: only whether the sets are."""
+    """For sets of different images, where content and degradation cannot be told apart: only whether the sets are."""
     last = rows[-1]
     strongest = max(rows, key=lambda row: _known(row["knn_accuracy"]))
     chance = 1 / last["k"]
@@ -97,7 +101,7 @@ def _sets_verdict(network: str, view: str, rows: list[dict[str, Any]]) -> dict[s
     sentence = (
         f"{network} {'tells the sets apart' if apart else 'does not clearly tell the sets apart'} at its last HR layer ({view} features): "
         f"{_accuracy(last, 'set', _with_interval(last, 'knn_accuracy'))}; n = {last['n']}). "
-        "The sets hold different pictures, so this may be damage or content; shares and p-values are left out."
+        "The sets hold different images, so this may be degradation or content; shares and p-values are left out."
     )
     return {
         "network": network,
@@ -118,7 +122,7 @@ def _accuracy(row: dict[str, Any], what: str, value: str) -> str:
     chance = f"(chance {_percent(1 / row['k'])}"
     if math.isnan(row["knn_accuracy"]):
         return f"the accuracy of 5-NN on held-out photographs is not available {chance}"
-    return f"5-NN names the {what} of pictures held out right in {value} of cases {chance}"
+    return f"5-NN names the {what} of images held out right in {value} of cases {chance}"
 
 
 def _share(row: dict[str, Any], kind: str) -> str:

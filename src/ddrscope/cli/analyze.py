@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from ddrscope.analysis import DEFAULT_DEGRADATIONS, DEFAULT_NETWORKS, Analysis, AnalysisResult, AnalysisSettings
-from ddrscope.analysis.inputs import analysis_inputs
+from ddrscope.analysis.input_hashes import analysis_inputs
 from ddrscope.cli import common
-from ddrscope.features.execution import resolve_device
+from ddrscope.features.device import resolve_device
+from ddrscope.io.run_directory import RunDirectory
 from ddrscope.networks import load_network
-from ddrscope.store import RunFolder
 
-HELP = """Look inside networks: do their features gather by damage or by content, at which layer, how sure?
+HELP = """Look inside networks: do their features gather by degradation or by content, at which layer, how sure?
 
 NETWORK is a bundled or pretrained name (see `ddrscope models list`), a checkpoint (.safetensors, .pth, .pt, .ckpt, ncnn .param), or
 module:function returning an nn.Module.
@@ -38,7 +38,7 @@ def command(
     images: Annotated[
         list[str] | None,
         typer.Option(
-            "--images", metavar="DIR", help="Clean pictures: folders, globs, lists (.txt), files. Default: the bundled."
+            "--images", metavar="DIR", help="Clean images: folders, globs, lists (.txt), files. Default: the bundled."
         ),
     ] = None,
     degrade: Annotated[
@@ -53,7 +53,7 @@ def command(
     sets: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="NAME=DIR", help="A folder of pictures degraded already, fed to the network as they are."
+            "--set", metavar="NAME=DIR", help="A folder of images degraded already, fed to the network as they are."
         ),
     ] = None,
     layers: Annotated[
@@ -81,14 +81,14 @@ def command(
     crop: Annotated[
         int, typer.Option("--crop", help="Side of the centred crop in HR pixels, a multiple of the scale.")
     ] = 128,
-    limit: Annotated[int | None, typer.Option("--limit", help="Use the first N pictures only.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", help="Use the first N images only.")] = None,
     content: Annotated[
-        str, typer.Option("--content", help="What one content group is: picture or photo (all crops of one).")
+        str, typer.Option("--content", help="What one content group is: image or photo (all crops of one).")
     ] = "picture",
     photo_from: common.PhotoFrom = "prefix",
     tsne_seeds: Annotated[int, typer.Option("--tsne-seeds", help="t-SNE planes for each layer.")] = 3,
     global_residual: common.GlobalResidual = None,
-    trust: common.Trust = False,
+    allow_torchscript: common.AllowTorchscript = False,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write.")] = Path("ddrscope-analysis"),
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
@@ -110,19 +110,22 @@ def command(
         views=tuple(common.split_words(view)) or ("flattened", "pooled"),
         series=given_series,
         global_residual=global_residual,
-        trust=trust,
+        allow_torchscript=allow_torchscript,
         crop=crop,
         limit=limit,
         photo_from=photo_from,
         content=content,  # type: ignore[arg-type]
         seed=seed,
         tsne_seeds=tsne_seeds,
-        precision=common.settle_precision(precision, device, out if resume else None),
+        precision=common.resolve_precision(precision, device, out if resume else None),
         device=device,
     )
-    named = {spec: load_network(spec, global_residual=global_residual, trust=trust).to(device) for spec in settings.networks}
+    named = {
+        spec: load_network(spec, global_residual=global_residual, allow_torchscript=allow_torchscript).to(device)
+        for spec in settings.networks
+    }
     inputs = analysis_inputs(settings, list(named.values()), out)
-    with RunFolder(out, settings.to_dict(), resume, overwrite, inputs) as folder:
+    with RunDirectory(out, settings.to_dict(), resume, overwrite, inputs) as folder:
         if folder.is_finished("analysis.json", "embedding.parquet", "thumbnails.parquet", "report.html"):
             result, page = AnalysisResult.load(out), out / "report.html"
             common.say("finished before: nothing to do")
@@ -152,7 +155,7 @@ command.__doc__ = HELP
 
 
 def _summary(result: AnalysisResult, page: Path) -> dict[str, Any]:
-    keys = ("pictures", "photos", "groups", "balanced", "skipped", "notes", "verdicts", "comparisons")
+    keys = ("images", "photos", "groups", "balanced", "skipped", "notes", "verdicts", "comparisons")
     last = [
         {"name": entry["name"], "layers": entry["layers"][-len({row["view"] for row in entry["layers"]}) :]}
         for entry in result.data["networks"]

@@ -12,22 +12,22 @@ from typer.core import TyperCommand, TyperGroup
 
 from ddrscope.cli.completion import SEVERAL, TAKE_SEVERAL, stand_in
 from ddrscope.errors import InputError
-from ddrscope.paths import expand_path
+from ddrscope.io.paths import expand_path
 from ddrscope.version import version_line
 
 # Each is a module of this package with a function `command`, or an `app` of several.
 COMMANDS = {
-    "analyze": "Do a network's features gather by damage or by content?",
+    "analyze": "Do a network's features gather by degradation or by content?",
     "features": "Write a network's features to a file for other tools.",
     "map": "Map up to millions of points: measures, a plane, a page.",
-    "degrade": "Degrade pictures and write them as PNG.",
-    "generalize": "Score networks on your pictures, without the truth (SRGA).",
-    "identify": "Name the damage in pictures: type, level, novelty, where.",
+    "degrade": "Degrade images and write them as PNG.",
+    "generalize": "Score networks on your images, without the truth (SRGA).",
+    "identify": "Name the degradation in images: type, level, novelty, where.",
     "fit-identifier": "Fit an identifier to your photographs, distortions, labels.",
-    "upscale": "Enlarge pictures, and say what was wrong with them.",
+    "upscale": "Enlarge images, and say what was wrong with them.",
     "train": "Train an SRResNet on photographs, and make an SRGAN of it.",
     "study": "Test the paper's claims C1 to C6, from training to verdict.",
-    "serve": "Pages in the browser: what is wrong, compare, damage.",
+    "serve": "Pages in the browser: what is wrong, compare, degradation.",
     "models": "Networks that go by name; what is known of one; its layers.",
 }
 
@@ -81,7 +81,7 @@ def _takes_path(annotation: Any) -> bool:
 app = typer.Typer(
     name="ddrscope",
     cls=Commands,
-    help="See what an image-restoration network knows about the damage in its input, and put it to work.",
+    help="See what an image-restoration network knows about the degradation in its input, and put it to work.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -19,16 +19,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from ddrscope.cluster import Task, Worker, run_here, run_on_cluster
+from ddrscope.batch.executors import Task, Worker, run_locally, run_on_cluster
+from ddrscope.batch.sharded_file import ShardedFile
 from ddrscope.errors import InputError, escaped, printable
-from ddrscope.features import execution
+from ddrscope.features import precision as run_precision
+from ddrscope.io.files import without_nan
+from ddrscope.io.manifest import MANIFEST, begun_settings
 from ddrscope.networks import Network
 from ddrscope.progress import Progress
-from ddrscope.shards import ShardedFile
-from ddrscope.store import MANIFEST, begun_settings, without_nan
 
 # What numpy and scikit-learn take.
-Seed = Annotated[int, typer.Option("--seed", help="Seed of every random number.", show_default=True, min=0, max=(1 << 32) - 1)]
+Seed = Annotated[
+    int, typer.Option("--seed", help="Seed of every random number.", show_default=True, min=0, max=(1 << 32) - 1)
+]
 Device = Annotated[str, typer.Option("--device", help="auto (a GPU where there is one), cpu, cuda, cuda:1, mps ...")]
 Precision = Annotated[
     str, typer.Option("--precision", help="float32, bfloat16, or auto: bfloat16 where it is faster here.")
@@ -53,8 +56,11 @@ GlobalResidual = Annotated[
     ),
 ]
 
-Trust = Annotated[
-    bool, typer.Option("--trust", help="Read TorchScript archives, which hold programs: only from those you trust.")
+AllowTorchscript = Annotated[
+    bool,
+    typer.Option(
+        "--allow-torchscript", help="Read TorchScript archives, which hold programs: only from those you trust."
+    ),
 ]
 PhotoFrom = Annotated[
     str,
@@ -76,17 +82,17 @@ def use_threads(count: int) -> int:
     return torch.get_num_threads()
 
 
-def settle_precision(precision: str, device: str, begun: Path | None) -> Literal["float32", "bfloat16"]:
+def resolve_precision(precision: str, device: str, begun: Path | None) -> Literal["float32", "bfloat16"]:
     """The precision of the whole run: ``auto`` is that of the run to go on with, or what is faster here.
 
     ``begun`` is the folder or the manifest of the run to go on with.
     Timed anew, a busy or another machine might settle it otherwise, and half of the numbers would be of the one, half of the other.
     """
-    execution.check_precision(precision)
+    run_precision.check_precision(precision)
     before = (begun_settings(begun / MANIFEST if begun.is_dir() else begun) or {}).get("precision") if begun else None
     if precision == "auto" and before in ("float32", "bfloat16"):
         return cast(Literal["float32", "bfloat16"], before)
-    return execution.settled(cast(execution.Precision, precision), torch.device(device))
+    return run_precision.resolve_precision(cast(run_precision.Precision, precision), torch.device(device))
 
 
 def keep_freed_memory() -> None:
@@ -101,13 +107,15 @@ def keep_freed_memory() -> None:
             adjust(parameter, value)
 
 
-def make_shards(shards: ShardedFile, task: Task, worker: Worker, progress: Progress, cluster: str | None, threads: int) -> None:
+def process_shards(
+    shards: ShardedFile, task: Task, worker: Worker, progress: Progress, cluster: str | None, threads: int
+) -> None:
     """Make the shards that are missing, by ``worker`` in this process, or by others that ``task`` opens on a cluster."""
     missing = shards.missing()
     sizes = shards.sizes()
     progress.advance(sum(sizes) - sum(sizes[number] for number in missing))
     pieces = ((number, shards.shard(number)) for number in missing)
-    made = run_on_cluster(task, list(pieces), cluster, threads or 1) if cluster else run_here(worker, pieces)
+    made = run_on_cluster(task, list(pieces), cluster, threads or 1) if cluster else run_locally(worker, pieces)
     for number, content in made:
         shards.keep(number, content)
         progress.advance(sizes[number])

@@ -8,14 +8,14 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from ddrscope.batch.inputs import find_inputs
 from ddrscope.cli import common
 from ddrscope.degradations import list_degradations, parse_degradation
 from ddrscope.errors import InputError, printable
-from ddrscope.images import UnreadablePicture, read_with_metadata, result_names
-from ddrscope.images.inputs import find_inputs
-from ddrscope.locks import LOCK, FolderLock
-from ddrscope.restoration.files import write_picture
-from ddrscope.store import remove_stale_temp_files
+from ddrscope.images import UnreadableImage, read_with_metadata, result_names
+from ddrscope.io.files import remove_stale_temp_files
+from ddrscope.io.locks import LOCK, FolderLock
+from ddrscope.upscaling.image_files import write_image
 
 _FAMILIES = "\n".join(
     f"  {family.usage():<30} {family.describe()}: {family.level_range()}" for family in list_degradations()
@@ -26,7 +26,7 @@ HELP = f"""Degrade images and write them as PNG.
 16 bits a channel are kept, and colour profile, EXIF and resolution. Floats are rounded to 16 bits; grey becomes RGB.
 Two images of one stem keep their suffixes too (IMG_1.jpg.png).
 
-Without --scale all degradations act on the picture's own pixels; with it, blur acts before the bicubic shrinking and all others after.
+Without --scale all degradations act on the image's own pixels; with it, blur acts before the bicubic shrinking and all others after.
 
 \b
 Degradations (joined by +, done in order):
@@ -40,9 +40,7 @@ Examples:
 
 
 def command(
-    sources: Annotated[
-        list[str], typer.Argument(metavar="IN...", help="Pictures: folders, globs, lists (.txt), files.")
-    ],
+    sources: Annotated[list[str], typer.Argument(metavar="IN...", help="Images: folders, globs, lists (.txt), files.")],
     degrade: Annotated[str, typer.Option("--degrade", metavar="D", help="As blur:4 or blur:2+noise:10.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write stem.png into, subfolders kept.")],
     scale: Annotated[int, typer.Option("--scale", help="Shrink too, bicubically, by this factor.", min=1)] = 1,
@@ -65,15 +63,15 @@ def command(
         bars.start(f"degrading by {pipeline.text}", len(files))
         for file in files:
             try:
-                picture, metadata = read_with_metadata(file)
-            except UnreadablePicture as error:
+                image, metadata = read_with_metadata(file)
+            except UnreadableImage as error:
                 skipped[str(file.path)] = error.reason
             else:
-                pixels = pipeline.apply(picture.pixels, seed, scale, picture.bits)
-                kind = np.uint8 if picture.bits == 8 else np.uint16
+                pixels = pipeline.apply(image.pixels, seed, scale, image.bits)
+                kind = np.uint8 if image.bits == 8 else np.uint16
                 made = np.rint(pixels * np.iinfo(kind).max).astype(kind)
-                write_picture(out / names[file], made, metadata, "png")
-                rounded += picture.bits > 16
+                write_image(out / names[file], made, metadata, "png")
+                rounded += image.bits > 16
             bars.advance()
     for path, reason in skipped.items():
         common.say(f"skipped {path}: {reason}")
@@ -82,12 +80,12 @@ def command(
         common.say(f"{rounded} images of floats or wider integers were rounded to 16 bits, the most that a PNG holds")
     written = len(files) - len(skipped)
     if not written:
-        raise InputError("no picture could be read: nothing is written")
+        raise InputError("no image could be read: nothing is written")
     if as_json:
         common.print_json(
             {"out": str(out), "written": written, "degradation": pipeline.text, "scale": scale, "skipped": skipped}
         )
-    common.say(f"{out}: {written} pictures, {pipeline.text}" + (f", shrunk by {scale}" if scale > 1 else ""))
+    common.say(f"{out}: {written} images, {pipeline.text}" + (f", shrunk by {scale}" if scale > 1 else ""))
 
 
 command.__doc__ = HELP
@@ -95,7 +93,11 @@ command.__doc__ = HELP
 
 def _say_what_else_lies_there(out: Path, written: set[PurePosixPath]) -> None:
     """Name the images that an earlier run left in the folder: they would be taken for some of this one's."""
-    others = sorted(found for path in out.rglob("*.png") if (found := PurePosixPath(path.relative_to(out).as_posix())) not in written)
+    others = sorted(
+        found
+        for path in out.rglob("*.png")
+        if (found := PurePosixPath(path.relative_to(out).as_posix())) not in written
+    )
     if others:
         which = f"{len(others)} other images" if len(others) > 1 else "another image"
         common.say(

@@ -10,20 +10,22 @@ import torch
 import typer
 
 from ddrscope.analysis import choose_layers
+from ddrscope.batch.finished_file import begun_manifest
+from ddrscope.batch.sharded_file import ShardedFile
 from ddrscope.cli import common
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
-from ddrscope.export import SHARD_PICTURES, Export, ExportTask, check_out, join_features, names_of, restore_features
+from ddrscope.extraction.feature_files import SHARD_IMAGES, check_out, join_features, names_of, restore_features
+from ddrscope.extraction.run import Export, ExportTask
 from ddrscope.features import VIEWS
-from ddrscope.features.execution import resolve_device
+from ddrscope.features.device import resolve_device
 from ddrscope.images import bundled_photos
 from ddrscope.networks import load_network
-from ddrscope.shards import ShardedFile, begun_manifest
 
 HELP = """Write a network's features to a file for other tools.
 
 FILE.npy is float32 (N, C*H*W), or (N, 2C) pooled, rows sorted by path, with the names in FILE.txt; FILE.parquet has the columns
-picture and features.
+image and features.
 
 \b
 Examples:
@@ -36,7 +38,7 @@ def command(
     network: Annotated[str, typer.Argument(metavar="NETWORK", help="Name, checkpoint or module:function.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="FILE.npy or FILE.parquet.")],
     images: Annotated[
-        list[str] | None, typer.Option("--images", metavar="DIR", help="Clean pictures. Default: the bundled.")
+        list[str] | None, typer.Option("--images", metavar="DIR", help="Clean images. Default: the bundled.")
     ] = None,
     degrade: Annotated[
         str, typer.Option("--degrade", metavar="D", help="A degradation, as blur:4 (sigma in HR pixels).")
@@ -49,7 +51,7 @@ def command(
         int, typer.Option("--crop", help="Side of the centred crop in HR pixels, a multiple of the scale.")
     ] = 128,
     global_residual: common.GlobalResidual = None,
-    trust: common.Trust = False,
+    allow_torchscript: common.AllowTorchscript = False,
     cluster: common.Cluster = None,
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
@@ -64,12 +66,12 @@ def command(
         raise InputError(f"--view {view!r} is unknown: choose {' or '.join(VIEWS)}")
     common.use_threads(threads)
     device = resolve_device(device)
-    loaded = load_network(network, global_residual=global_residual, trust=trust).to(device)
+    loaded = load_network(network, global_residual=global_residual, allow_torchscript=allow_torchscript).to(device)
     if crop % loaded.scale:
         raise InputError(f"--crop {crop} is no multiple of the network's scale {loaded.scale}")
     pipeline = parse_degradation(degrade)
     pipeline.check_scale(loaded.scale)
-    settled = common.settle_precision(precision, device, begun_manifest(out) if resume else None)
+    settled = common.resolve_precision(precision, device, begun_manifest(out) if resume else None)
     chosen = choose_layers(loaded, (layer,) if layer else (), _sample(loaded.channels, crop // loaded.scale, device))
     if len(chosen) > 2:
         raise InputError(f"--layer {layer} names {len(chosen) - 1} layers ({', '.join(chosen[:3])} ...): name one")
@@ -79,7 +81,7 @@ def command(
     }  # fmt: skip
     with common.progress() as bars:
         shards = ShardedFile(
-            out, images or [bundled_photos()], settings, resume, overwrite, SHARD_PICTURES,
+            out, images or [bundled_photos()], settings, resume, overwrite, SHARD_IMAGES,
             restore=partial(restore_features, out), beside=names_of(out), progress=bars,
         )  # fmt: skip
         finished = shards.is_finished()
@@ -88,15 +90,24 @@ def command(
         return
     common.say_notes(loaded)
     with common.progress() as bars, shards:
-        task = ExportTask(network, chosen[0], view, pipeline.text, crop, seed, settled, device, global_residual, trust)
-        bars.start(f"{chosen[0]} of {loaded.name}", shards.pictures)
-        common.make_shards(shards, task, Export(task, loaded), bars, cluster, threads)
+        task = ExportTask(
+            network, chosen[0], view, pipeline.text, crop, seed, settled, device, global_residual, allow_torchscript
+        )
+        bars.start(f"{chosen[0]} of {loaded.name}", shards.images)
+        common.process_shards(shards, task, Export(task, loaded), bars, cluster, threads)
         rows, skipped = join_features(shards, out)
         written = shards.finish()
     for path, reason in skipped.items():
         common.say(f"skipped {path}: {reason}")
     if as_json:
-        summary = {"out": str(out), "rows": rows, "sha256": written, "layer": chosen[0], "view": view, "skipped": skipped}
+        summary = {
+            "out": str(out),
+            "rows": rows,
+            "sha256": written,
+            "layer": chosen[0],
+            "view": view,
+            "skipped": skipped,
+        }
         common.print_json(summary)
     common.say(f"{out}: {rows} rows of {chosen[0]} ({view})")
 

@@ -8,16 +8,16 @@ from typing import Annotated
 import typer
 
 from ddrscope.cli import common
-from ddrscope.features.execution import resolve_device
+from ddrscope.features.device import resolve_device
 from ddrscope.generalization import GeneralizationResult, GeneralizationRun, GeneralizationSettings, read_suite
-from ddrscope.generalization.inputs import generalization_inputs
+from ddrscope.generalization.input_hashes import generalization_inputs
+from ddrscope.io.run_directory import RunDirectory
 from ddrscope.networks import load_network
-from ddrscope.report.style import with_interval
-from ddrscope.store import RunFolder
+from ddrscope.viz.style import with_interval
 
-HELP = """Score networks without ground truth (SRGA): which of them generalizes better to these pictures?
+HELP = """Score networks without ground truth (SRGA): which of them generalizes better to these images?
 
-SRGA compares how a network's features are distributed on a set with how they are on clean pictures: 0 is no difference, smaller is
+SRGA compares how a network's features are distributed on a set with how they are on clean images: 0 is no difference, smaller is
 taken for better; on noise that is wrong for networks with a global residual (docs/generalization.md). It stands beside image-quality
 measures, not instead of them. NETWORK as for `ddrscope analyze`.
 
@@ -35,28 +35,37 @@ def command(
     networks: Annotated[list[str], typer.Argument(metavar="NETWORK...")],
     images: Annotated[
         list[str] | None,
-        typer.Option("--images", metavar="DIR", help="Clean pictures: folders, globs, lists (.txt), files. Default: the bundled."),
+        typer.Option(
+            "--images", metavar="DIR", help="Clean images: folders, globs, lists (.txt), files. Default: the bundled."
+        ),
     ] = None,
     suite: Annotated[
-        str | None, typer.Option("--suite", metavar="NAME|FILE", help="pies (41 sets) or a TOML file with sets = [...].")
+        str | None,
+        typer.Option("--suite", metavar="NAME|FILE", help="pies (41 sets) or a TOML file with sets = [...]."),
     ] = None,
     degrade: Annotated[
         list[str] | None,
-        typer.Option("--degrade", metavar="D ...", help="Degradations, as blur:4 (sigma in HR pixels), noise:20 (of 255), a+b."),
+        typer.Option(
+            "--degrade", metavar="D ...", help="Degradations, as blur:4 (sigma in HR pixels), noise:20 (of 255), a+b."
+        ),
     ] = None,
     sets: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=DIR", help="Small pictures as a network gets them, degraded already."),
+        typer.Option("--set", metavar="NAME=DIR", help="Small images as a network gets them, degraded already."),
     ] = None,
-    reference: Annotated[str, typer.Option("--reference", metavar="SET", help="The set that others are compared with.")] = "clean",
-    patches: Annotated[int, typer.Option("--patches", help="Patches in each set, spread over the pictures.")] = 800,
+    reference: Annotated[
+        str, typer.Option("--reference", metavar="SET", help="The set that others are compared with.")
+    ] = "clean",
+    patches: Annotated[int, typer.Option("--patches", help="Patches in each set, spread over the images.")] = 800,
     patch: Annotated[int, typer.Option("--patch", help="Side of a patch in HR pixels, a multiple of the scale.")] = 128,
     components: Annotated[int, typer.Option("--components", help="Principal components; fewer than patches.")] = 300,
     photo_from: common.PhotoFrom = "prefix",
     layer: Annotated[str | None, typer.Option("--layer", metavar="L", help="Default: the last HR layer.")] = None,
     global_residual: common.GlobalResidual = None,
-    trust: common.Trust = False,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write.")] = Path("ddrscope-generalization"),
+    allow_torchscript: common.AllowTorchscript = False,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write.")] = Path(
+        "ddrscope-generalization"
+    ),
     cluster: common.Cluster = None,
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
@@ -80,14 +89,17 @@ def command(
         photo_from=photo_from,
         layer=layer,
         global_residual=global_residual,
-        trust=trust,
+        allow_torchscript=allow_torchscript,
         seed=seed,
-        precision=common.settle_precision(precision, device, out if resume else None),
+        precision=common.resolve_precision(precision, device, out if resume else None),
         device=device,
     )
-    named = {spec: load_network(spec, global_residual=global_residual, trust=trust).to(device) for spec in settings.networks}
+    named = {
+        spec: load_network(spec, global_residual=global_residual, allow_torchscript=allow_torchscript).to(device)
+        for spec in settings.networks
+    }
     inputs = generalization_inputs(settings, list(named.values()), out)
-    with RunFolder(out, settings.to_dict(), resume, overwrite, inputs) as folder:
+    with RunDirectory(out, settings.to_dict(), resume, overwrite, inputs) as folder:
         if folder.is_finished("generalization.json", "generalization.csv", "report.html"):
             result, page = GeneralizationResult.load(out), out / "report.html"
             common.say("finished before: nothing to do")

@@ -9,23 +9,24 @@ from typing import Annotated
 
 import typer
 
+from ddrscope.batch.finished_file import begun_manifest
+from ddrscope.batch.sharded_file import ShardedFile
 from ddrscope.cli import common
 from ddrscope.errors import InputError
-from ddrscope.features.execution import resolve_device
+from ddrscope.features.device import resolve_device
 from ddrscope.identification import Identification, IdentifyTask
 from ddrscope.identification.files import bundled_identifier
 from ddrscope.identification.run import check_format, heatmap_of, join_tables
 from ddrscope.identification.tiles import MAX_TILES
-from ddrscope.images import PictureFile, find_pictures
-from ddrscope.shards import ShardedFile, begun_manifest
-from ddrscope.store import sha256
+from ddrscope.images import ImageFile, find_images
+from ddrscope.io.files import sha256
 
-HELP = """Name the damage in pictures: type, level, whether it is like anything known, and where.
+HELP = """Name the degradation in images: type, level, whether it is like anything known, and where.
 
-Each picture gives a row: path, type (the likeliest of 24 distortions and clean), group, probability, level (1 slight to 5 strong; 0 for
-clean) with the ends of its 80 % interval, novelty (0 to 1: the share of pictures with known distortions that are more ordinary), unseen
+Each image gives a row: path, type (the likeliest of 24 distortions and clean), group, probability, level (1 slight to 5 strong; 0 for
+clean) with the ends of its 80 % interval, novelty (0 to 1: the share of images with known distortions that are more ordinary), unseen
 (novelty above 0.95), error (why a file could not be read), and p_TYPE, the probability that TYPE is present, for every type.
---heatmap draws where, a PNG for each picture. Without --out the findings are printed.
+--heatmap draws where, a PNG for each image. Without --out the findings are printed.
 
 \b
 Examples:
@@ -36,14 +37,20 @@ Examples:
 
 
 def command(
-    sources: Annotated[list[str], typer.Argument(metavar="PATH...", help="Pictures: folders, globs, lists (.txt), files.")],
+    sources: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Images: folders, globs, lists (.txt), files.")
+    ],
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="FILE.parquet, .csv or .jsonl.")] = None,
-    heatmap: Annotated[Path | None, typer.Option("--heatmap", metavar="DIR", help="Folder for maps: photo.jpg.png of photo.jpg.")] = None,
+    heatmap: Annotated[
+        Path | None, typer.Option("--heatmap", metavar="DIR", help="Folder for maps: photo.jpg.png of photo.jpg.")
+    ] = None,
     tiles: Annotated[
-        str, typer.Option("--tiles", metavar="N", help="Tiles of 128 x 128 pixels read of a picture, spread evenly; or all.")
+        str,
+        typer.Option("--tiles", metavar="N", help="Tiles of 128 x 128 pixels read of an image, spread evenly; or all."),
     ] = str(MAX_TILES),
     identifier: Annotated[
-        Path | None, typer.Option("--identifier", metavar="FILE", help="Of ddrscope fit-identifier. Default: the bundled one.")
+        Path | None,
+        typer.Option("--identifier", metavar="FILE", help="Of ddrscope fit-identifier. Default: the bundled one."),
     ] = None,
     cluster: common.Cluster = None,
     resume: common.Resume = False,
@@ -59,11 +66,11 @@ def command(
         raise InputError("--cluster is for tables: give --out FILE")
     common.use_threads(threads)
     device = resolve_device(device)
-    settled = common.settle_precision(precision, device, begun_manifest(out) if out and resume else None)
+    settled = common.resolve_precision(precision, device, begun_manifest(out) if out and resume else None)
     task = IdentifyTask(identifier, _tile_limit(tiles), heatmap, device, settled)
     worker = task.open()
     if out is None:
-        _print(worker, find_pictures(list(sources)), as_json)
+        _print(worker, find_images(list(sources)), as_json)
         return
     file = identifier or bundled_identifier()
     settings = {
@@ -79,8 +86,8 @@ def command(
         common.say(f"{out} is there and as it was written: nothing to do")
         return
     with common.progress() as bars, shards:
-        bars.start("identifying", shards.pictures)
-        common.make_shards(shards, task, worker, bars, cluster, threads)
+        bars.start("identifying", shards.images)
+        common.process_shards(shards, task, worker, bars, cluster, threads)
         found = join_tables(shards.tables(), out)
         written = shards.finish()
     for path, reason in found.bad:
@@ -90,7 +97,7 @@ def command(
             {"out": str(out), "rows": found.rows, "errors": len(found.bad), "unseen": found.unseen}
             | {"groups": dict(found.groups.most_common()), "sha256": written}
         )
-    common.say(f"{out}: {found.rows} pictures, {len(found.bad)} of them unreadable or too small")
+    common.say(f"{out}: {found.rows} images, {len(found.bad)} of them unreadable or too small")
 
 
 command.__doc__ = HELP
@@ -104,7 +111,7 @@ def _tile_limit(text: str) -> int | None:
     return int(text)
 
 
-def _print(worker: Identification, files: list[PictureFile], as_json: bool) -> None:
+def _print(worker: Identification, files: list[ImageFile], as_json: bool) -> None:
     rows = []
     for file, row in zip(files, worker.rows(files), strict=True):
         rows.append(row)
@@ -113,7 +120,11 @@ def _print(worker: Identification, files: list[PictureFile], as_json: bool) -> N
         if row["error"]:
             common.show(f"{file.name}: {row['error']}")
             continue
-        level = "" if row["type"] == "clean" else f", level {row['level']:.1f} ({row['level_low']:.1f} to {row['level_high']:.1f})"
+        level = (
+            ""
+            if row["type"] == "clean"
+            else f", level {row['level']:.1f} ({row['level_low']:.1f} to {row['level_high']:.1f})"
+        )
         unseen = "; unlike anything known" if row["unseen"] else ""
         also = sorted(((p, n) for n, p in _others(row) if p > 0.3), reverse=True)
         more = "; also " + ", ".join(f"{name} {p:.2f}" for p, name in also) if also else ""

@@ -9,9 +9,10 @@ import typer
 
 from ddrscope.cli import common
 from ddrscope.errors import InputError
-from ddrscope.mapping import MapSettings, PointMap
-from ddrscope.paths import expand_path
-from ddrscope.store import RunFolder, read_json
+from ddrscope.io.files import read_json
+from ddrscope.io.paths import expand_path
+from ddrscope.io.run_directory import RunDirectory
+from ddrscope.maps import MapSettings, PointMap
 
 HELP = """Map a hundred thousand or a million points: measures, a t-SNE plane, a page.
 
@@ -27,17 +28,22 @@ Examples:
 
 def command(
     files: Annotated[
-        list[str], typer.Argument(metavar="[NAME=]FILE.parquet ...", help="Pooled features; NAME of the group, default the file's.")
+        list[str],
+        typer.Argument(
+            metavar="[NAME=]FILE.parquet ...", help="Pooled features; NAME of the group, default the file's."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
     label: Annotated[
-        str | None, typer.Option("--label", metavar="COLUMN", help="A column whose values are the groups, instead of the files.")
+        str | None,
+        typer.Option("--label", metavar="COLUMN", help="A column whose values are the groups, instead of the files."),
     ] = None,
     sample: Annotated[int, typer.Option("--sample", help="Points that t-SNE sees, equally many of each group.")] = 5000,
     perplexity: Annotated[float, typer.Option("--perplexity", help="Of t-SNE.")] = 30,
     photo_from: common.PhotoFrom = "prefix",
     resume: Annotated[
-        bool, typer.Option("--resume", help="Keep a map that is finished; one that was interrupted is made from the start.")
+        bool,
+        typer.Option("--resume", help="Keep a map that is finished; one that was interrupted is made from the start."),
     ] = False,
     overwrite: common.Overwrite = False,
     seed: common.Seed = 0,
@@ -48,7 +54,7 @@ def command(
     threads = common.use_threads(threads)
     with common.progress() as bars:
         made = PointMap(settings, threads, bars)
-        with RunFolder(out, settings.to_dict(), resume, overwrite, {"files": made.files.digests}) as folder:
+        with RunDirectory(out, settings.to_dict(), resume, overwrite, {"files": made.files.digests}) as folder:
             page = out / "map.html"
             if folder.is_finished("map.json", "map.parquet", "map.html"):
                 data = read_json(out / "map.json")

@@ -54,11 +54,11 @@ def list_(as_json: common.AsJson = False) -> None:
 def show(
     network: Annotated[str, typer.Argument(metavar="NETWORK", help="Name, checkpoint or module:function.")],
     global_residual: common.GlobalResidual = None,
-    trust: common.Trust = False,
+    allow_torchscript: common.AllowTorchscript = False,
     as_json: common.AsJson = False,
 ) -> None:
     """Show what is known of a network: architecture, scale, global residual, origin; of a bundled one its card."""
-    loaded = load_network(network, global_residual=global_residual, trust=trust)
+    loaded = load_network(network, global_residual=global_residual, allow_torchscript=allow_torchscript)
     if as_json:
         common.print_json(loaded.describe())
         return
@@ -74,11 +74,11 @@ def export(
     network: Annotated[str, typer.Argument(metavar="NETWORK", help="Name, checkpoint or module:function.")],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="An empty folder, or one that is not there yet.")],
     global_residual: common.GlobalResidual = None,
-    trust: common.Trust = False,
+    allow_torchscript: common.AllowTorchscript = False,
     as_json: common.AsJson = False,
 ) -> None:
     """Write a network as a folder in the layout of the Hugging Face hub; every command takes DIR as NETWORK. Nothing is uploaded."""
-    loaded = load_network(network, global_residual=global_residual, trust=trust)
+    loaded = load_network(network, global_residual=global_residual, allow_torchscript=allow_torchscript)
     common.say_notes(loaded)
     save_to_hub_folder(loaded, folder)
     if as_json:
@@ -89,11 +89,11 @@ def export(
 @app.command()
 def layers(
     network: Annotated[str, typer.Argument(metavar="NETWORK", help="Name, checkpoint or module:function.")],
-    trust: common.Trust = False,
+    allow_torchscript: common.AllowTorchscript = False,
     as_json: common.AsJson = False,
 ) -> None:
     """List every layer of a network that --layers can name, those analysed by default marked by *."""
-    loaded = load_network(network, trust=trust)
+    loaded = load_network(network, allow_torchscript=allow_torchscript)
     common.say_notes(loaded)
     sample = torch.full((1, loaded.channels, SAMPLE_SIDE, SAMPLE_SIDE), 0.5)
     chosen = _default_layers(loaded, sample)

@@ -7,18 +7,18 @@ from typing import Annotated
 
 import typer
 
+from ddrscope.batch.inputs import image_inputs
 from ddrscope.cli import common
-from ddrscope.images.inputs import image_inputs
-from ddrscope.store import RunFolder
+from ddrscope.io.run_directory import RunDirectory
 from ddrscope.study import Study, StudySettings
 from ddrscope.training import RECIPES
 
 HELP = f"""Test the paper's claims C1 to C6: train what is missing, analyse, judge by rules fixed in the code, write a page.
 
 Trains an SRResNet and an SRGAN from it for each of --seeds seeds, with and without global residual, by --recipe
-({", ".join(RECIPES)}, or a .toml file; KEY=VALUE overrides), and takes the four bundled networks beside them. The pictures
+({", ".join(RECIPES)}, or a .toml file; KEY=VALUE overrides), and takes the four bundled networks beside them. The images
 analysed are crops of the bundled and of the --test photographs. --out receives study.json, claims.csv, the evidence as CSV, figures/
-and report.html; its folders trainings/, pictures/ and analyses/ keep what is done: with --resume the study goes on there.
+and report.html; its folders trainings/, images/ and analyses/ keep what is done: with --resume the study goes on there.
 Three seeds of the recipe `pilot` took an hour and a half on two cores with native bfloat16.
 
 \b
@@ -31,14 +31,18 @@ Examples:
 def command(
     images: Annotated[Path, typer.Option("--images", metavar="DIR", help="Clean photographs to train on.")],
     val: Annotated[Path, typer.Option("--val", metavar="DIR", help="Clean photographs by which quality is matched.")],
-    test: Annotated[Path, typer.Option("--test", metavar="DIR", help="Clean photographs to analyse, in none of the others.")],
+    test: Annotated[
+        Path, typer.Option("--test", metavar="DIR", help="Clean photographs to analyse, in none of the others.")
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the result goes.")],
     changes: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE ...]")] = None,
     recipe: Annotated[str, typer.Option("--recipe", help="What the seeds are trained by.")] = "pilot",
     seeds: Annotated[int, typer.Option("--seeds", help="Trainings of each kind.", min=1)] = 3,
     crops: Annotated[int, typer.Option("--crops", help="Crops of each photograph, without overlap.", min=2)] = 4,
     crop: Annotated[int, typer.Option("--crop", help="Side of a crop in HR pixels.", min=8)] = 128,
-    photos: Annotated[int | None, typer.Option("--photos", help="Analyse only so many photographs, for a quick look.", min=3)] = None,
+    photos: Annotated[
+        int | None, typer.Option("--photos", help="Analyse only so many photographs, for a quick look.", min=3)
+    ] = None,
     tsne_seeds: Annotated[int, typer.Option("--tsne-seeds", help="t-SNE planes of each layer.", min=1, max=20)] = 3,
     photo_from: common.PhotoFrom = "prefix",
     threads: common.Threads = 0,
@@ -52,7 +56,7 @@ def command(
     with common.progress() as bars:
         study = Study(settings, out, count, bars)
         inputs = {name: image_inputs([source]) for name, source in zip(("images", "val", "test"), folders, strict=True)}
-        with RunFolder(out, study.identity, resume, overwrite, inputs) as folder:
+        with RunDirectory(out, study.identity, resume, overwrite, inputs) as folder:
             result = study.run()
             page = result.save(out)
             folder.finish()

@@ -12,15 +12,25 @@ import typer
 
 from ddrscope.cli import common
 from ddrscope.errors import InputError
-from ddrscope.features.execution import resolve_device
-from ddrscope.training import RECIPES, PhotoPairs, Progress, Quality, Training, as_toml, as_trained, make_recipe, parse_changes
+from ddrscope.features.device import resolve_device
+from ddrscope.training import (
+    RECIPES,
+    PhotoPairs,
+    Progress,
+    Quality,
+    Training,
+    as_toml,
+    as_trained,
+    make_recipe,
+    parse_changes,
+)
 
-HELP = f"""Train an SRResNet on a folder of photographs, kept clean or damaged on the way, and make an SRGAN of it.
+HELP = f"""Train an SRResNet on a folder of photographs, kept clean or degraded on the way, and make an SRGAN of it.
 
 RECIPE is one of {", ".join(RECIPES)}, or a .toml file with the keys that --show prints (base = "compact" takes the others from there).
 KEY=VALUE overrides one: channels=32, pixel.steps=2000, adversarial.steps=0 (no adversarial stage), adversarial.loss=vanilla.
-damage=["blur:0..4", "noise:0..20"] trains on damaged pictures: each patch through one of the list, its levels drawn between the two ends.
-guidance=ddr steers the network by what the first guide_blocks blocks of a frozen one (guide=srgan-wgr) see of the damage;
+degradations=["blur:0..4", "noise:0..20"] trains on degraded images: each patch goes through one of the list, at random levels.
+guidance=ddr steers the network by what the first guide_blocks blocks of a frozen one (guide=srgan-wgr) see of the degradation;
 guidance=untrained and oracle are to compare with (the latter's weights serve for nothing else). guide_margin: LR pixels that the guide
 sees around a patch, whole cells of 8.
 
@@ -33,7 +43,7 @@ Several devices: torchrun --standalone --nproc_per_node 2 -m ddrscope train ... 
 Examples:
   ddrscope train compact --images hr/train --val hr/val --test hr/test --no-global-residual --out runs/wogr
   ddrscope train pilot seed=1 adversarial.steps=0 --images hr/train --val hr/val --out runs/pilot-1
-  ddrscope train pilot 'damage=["blur:0..4+noise:0..20"]' adversarial.steps=0 --images hr/train --val hr/val --out runs/both
+  ddrscope train pilot 'degradations=["blur:0..4+noise:0..20"]' adversarial.steps=0 --images hr/train --val hr/val --out runs/both
   ddrscope train blind-compact adversarial.steps=0 --images hr/train --images hr/gallery --val hr/val --out runs/blind
   ddrscope train compact --show > mine.toml
 """
@@ -43,26 +53,41 @@ def command(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE")],
     changes: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE ...]")] = None,
     images: Annotated[
-        list[str] | None, typer.Option("--images", metavar="DIR", help="Clean photographs to train on; may be given again.")
+        list[str] | None,
+        typer.Option("--images", metavar="DIR", help="Clean photographs to train on; may be given again."),
     ] = None,
-    val: Annotated[Path | None, typer.Option("--val", metavar="DIR", help="Clean photographs for the quality in log.csv.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where checkpoints, logs and weights go.")] = None,
-    test: Annotated[Path | None, typer.Option("--test", metavar="DIR", help="Clean photographs to rate the result on.")] = None,
+    val: Annotated[
+        Path | None, typer.Option("--val", metavar="DIR", help="Clean photographs for the quality in log.csv.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where checkpoints, logs and weights go.")
+    ] = None,
+    test: Annotated[
+        Path | None, typer.Option("--test", metavar="DIR", help="Clean photographs to rate the result on.")
+    ] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the recipe as TOML and train nothing.")] = False,
     global_residual: Annotated[
-        bool | None, typer.Option("--global-residual/--no-global-residual", help="The same as global_residual=true or false.")
+        bool | None,
+        typer.Option("--global-residual/--no-global-residual", help="The same as global_residual=true or false."),
     ] = None,
     keep_every: Annotated[
-        int, typer.Option("--keep-every", help="Keep the weights of every so many steps in snapshots/; 0: of none.", min=0)
+        int,
+        typer.Option("--keep-every", help="Keep the weights of every so many steps in snapshots/; 0: of none.", min=0),
     ] = 0,
-    seed: Annotated[int | None, typer.Option("--seed", help="The same as seed=N: of weights and patches.", min=0)] = None,
-    precision: Annotated[str | None, typer.Option("--precision", help="The same as precision=P: auto, float32, bfloat16.")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="The same as seed=N: of weights and patches.", min=0)
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option("--precision", help="The same as precision=P: auto, float32, bfloat16.")
+    ] = None,
     device: common.Device = "auto",
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
 ) -> None:
     short = {"global_residual": global_residual, "seed": seed, "precision": precision}
-    chosen = make_recipe(recipe, parse_changes(changes or []) | {key: value for key, value in short.items() if value is not None})
+    chosen = make_recipe(
+        recipe, parse_changes(changes or []) | {key: value for key, value in short.items() if value is not None}
+    )
     if show:
         print(as_toml(chosen), end="")
         return
@@ -91,7 +116,11 @@ def _run(training: Training, keep_every: int) -> None:
                 bars.advance(progress.step - 1)
             bars.advance()
 
-        keep = {stage.name: range(0, stage.settings.steps + 1, keep_every) for stage in training.stages} if keep_every else {}
+        keep = (
+            {stage.name: range(0, stage.settings.steps + 1, keep_every) for stage in training.stages}
+            if keep_every
+            else {}
+        )
         training.run(report, keep)
 
 

@@ -9,31 +9,32 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from ddrscope.batch.inputs import find_inputs
 from ddrscope.cli import common
 from ddrscope.errors import InputError
-from ddrscope.features.execution import resolve_device
+from ddrscope.features.device import resolve_device
 from ddrscope.identification import load_identifier
-from ddrscope.images import PictureFile
-from ddrscope.images.inputs import find_inputs
+from ddrscope.images import ImageFile
+from ddrscope.io.files import read_json
+from ddrscope.io.run_directory import RunDirectory
 from ddrscope.networks import load_network
-from ddrscope.report.restoration import write_comparison, write_explanation
-from ddrscope.restoration import Original, UpscaleRun, map_embeddings
-from ddrscope.restoration.files import FORMATS
-from ddrscope.restoration.run import SUMMARY, earlier_results
-from ddrscope.restoration.tiles import OVERLAP, TILE
-from ddrscope.store import RunFolder, read_json
+from ddrscope.upscaling import SourceImage, UpscaleRun, map_embeddings
+from ddrscope.upscaling.image_files import FORMATS
+from ddrscope.upscaling.run import SUMMARY, earlier_results
+from ddrscope.upscaling.tiling import OVERLAP, TILE
+from ddrscope.viz.upscaling import write_comparison, write_explanation
 
 DEFAULT = "blind-ddr"
 
-HELP = """Enlarge pictures by any network, and say what was wrong with them.
+HELP = """Enlarge images by any network, and say what was wrong with them.
 
 Writes stem.png (or --format) for each image, subfolders kept; two of one stem keep their suffixes too (IMG_1.jpg.png). Depth of 16 bits
 (PNG), transparency, colour profile, EXIF and resolution stay, and images are turned upright. Large images go through the network tile by
 tile: an input of --tile pixels a side, and --overlap more on each side, so that no seam shows. --scale 2 from a x4 network is shrunk
 bicubically.
 
-upscale.json says what was done, and why a picture was not. --compare draws each beside bicubic enlargement; --explain shows where a guided
-network places it among known damages.
+upscale.json says what was done, and why an image was not. --compare draws each beside bicubic enlargement; --explain shows where a guided
+network places it among known degradations.
 
 \b
 Examples:
@@ -44,24 +45,33 @@ Examples:
 
 
 def command(
-    sources: Annotated[list[str], typer.Argument(metavar="IN...", help="Pictures: folders, globs, lists (.txt), files.")],
+    sources: Annotated[list[str], typer.Argument(metavar="IN...", help="Images: folders, globs, lists (.txt), files.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
     network: Annotated[
-        str, typer.Option("--network", metavar="NETWORK", help="A name of ddrscope models list, a checkpoint, or module:function.")
+        str,
+        typer.Option(
+            "--network", metavar="NETWORK", help="A name of ddrscope models list, a checkpoint, or module:function."
+        ),
     ] = DEFAULT,
     scale: Annotated[
         int | None, typer.Option("--scale", help="Of the result: the network's own, or a whole fraction of it.", min=1)
     ] = None,
     format: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}; 16 bits only as png.")] = "png",
     tile: Annotated[int, typer.Option("--tile", help="Input pixels a side of a tile, a multiple of 8.", min=8)] = TILE,
-    overlap: Annotated[int, typer.Option("--overlap", help="Input pixels read around a tile, a multiple of 8.", min=0)] = OVERLAP,
-    compare: Annotated[bool, typer.Option("--compare", help="Draw compare/stem.png: bicubic enlargement beside the result.")] = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Draw explain/stem.png: its place among known damages.")] = False,
+    overlap: Annotated[
+        int, typer.Option("--overlap", help="Input pixels read around a tile, a multiple of 8.", min=0)
+    ] = OVERLAP,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Draw compare/stem.png: bicubic enlargement beside the result.")
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Draw explain/stem.png: its place among known degradations.")
+    ] = False,
     identify: Annotated[
         bool, typer.Option("--identify/--no-identify", help="Say what ddrscope identify finds in each input.")
     ] = True,
     global_residual: common.GlobalResidual = None,
-    trust: common.Trust = False,
+    allow_torchscript: common.AllowTorchscript = False,
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
     device: common.Device = "auto",
@@ -72,16 +82,16 @@ def command(
     common.use_threads(threads)
     common.keep_freed_memory()
     device = resolve_device(device)
-    loaded = load_network(network, global_residual=global_residual, trust=trust).to(device)
+    loaded = load_network(network, global_residual=global_residual, allow_torchscript=allow_torchscript).to(device)
     files = find_inputs(sources, [out])
-    settled = common.settle_precision(precision, device, out if resume else None)
+    settled = common.resolve_precision(precision, device, out if resume else None)
     run = UpscaleRun(loaded, files, out, scale, format, tile, overlap, settled)
-    flattened: list[PictureFile] = []
+    flattened: list[ImageFile] = []
     known = map_embeddings(loaded) if explain else None
     common.say_notes(loaded)
     identifier = load_identifier(None, device) if identify else None
 
-    def watch(file: PictureFile, original: Original, made: NDArray[np.unsignedinteger]) -> dict[str, Any]:
+    def watch(file: ImageFile, original: SourceImage, made: NDArray[np.unsignedinteger]) -> dict[str, Any]:
         said: dict[str, Any] = {}
         if original.bits > 8 and format != "png":
             flattened.append(file)
@@ -108,7 +118,7 @@ def command(
     }  # fmt: skip
     beside = [name for name, wanted in (("compare", compare), ("explain", explain)) if wanted]
     before = earlier_results(out) if overwrite else []
-    with RunFolder(out, settings, resume, overwrite) as folder:
+    with RunDirectory(out, settings, resume, overwrite) as folder:
         for result in before:
             result.unlink(missing_ok=True)
         with common.progress() as bars:
@@ -124,14 +134,16 @@ def command(
             if row["error"]:
                 common.say(row["error"])
         if flattened:
-            common.say(f"{len(flattened)} images of more than 8 bits a channel were written with 8: --format png keeps 16")
+            common.say(
+                f"{len(flattened)} images of more than 8 bits a channel were written with 8: --format png keeps 16"
+            )
         summary = run.summarize(rows)
         folder.finish()
     if as_json:
         common.print_json(summary)
     shrunk = f", shrunk to x{scale}" if scale and scale < loaded.scale else ""
     made = sum(row["out"] is not None for row in rows)
-    common.say(f"{out}: {made} pictures by {loaded.name} (x{loaded.scale}{shrunk}), {len(rows) - made} not enlarged")
+    common.say(f"{out}: {made} images by {loaded.name} (x{loaded.scale}{shrunk}), {len(rows) - made} not enlarged")
 
 
 command.__doc__ = HELP

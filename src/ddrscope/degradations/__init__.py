@@ -1,23 +1,24 @@
-"""What damages a picture: families of degradations, their text form, pipelines of them, and bicubic shrinking."""
+"""What degradations an image: families of degradations, their text form, pipelines of them, and bicubic shrinking."""
 
 from __future__ import annotations
 
+from ddrscope.degradations.base import Degradation, Range, Stage
+from ddrscope.degradations.pipeline import Pipeline, parse_degradation
+from ddrscope.degradations.random_pipeline import RandomPipeline, parse_random_pipeline
+from ddrscope.degradations.registry import list_degradations, register
+from ddrscope.degradations.resize import resize, shrink
+
 from . import blur, color, compression, noise, resampling, spatial, tone  # noqa: F401  # importing a family registers it
-from .base import Degradation, Range, Stage
-from .drawn import DrawnPipeline, parse_drawn
-from .pipeline import Pipeline, parse_degradation
-from .registry import list_degradations, register
-from .resize import resize, shrink
 
 __all__ = [
     "Degradation",
-    "DrawnPipeline",
+    "RandomPipeline",
     "Pipeline",
     "Range",
     "Stage",
     "list_degradations",
     "parse_degradation",
-    "parse_drawn",
+    "parse_random_pipeline",
     "register",
     "resize",
     "shrink",

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, get_args, get_origin, get
 
 import numpy as np
 
-from ..errors import InputError
+from ddrscope.errors import InputError
 
 Stage = Literal["before", "after"]
 
@@ -37,7 +37,7 @@ class _Parameter(NamedTuple):
 
 @dataclass(frozen=True)
 class Degradation(ABC):
-    """One family of damage at one level.
+    """One family of degradation at one level.
 
     A family is a frozen dataclass whose first field is `level`; each field is `Annotated` with its `Range`, or a
     `Literal` of names. Values out of range raise `InputError`; numbers are kept to the six digits of the text form.
@@ -52,7 +52,7 @@ class Degradation(ABC):
 
     @abstractmethod
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Damage a float32 (H, W, C) picture in 0..1; the result has the same shape and may leave 0..1."""
+        """Degradation a float32 (H, W, C) image in 0..1; the result has the same shape and may leave 0..1."""
 
     @property
     def severity(self) -> float:
@@ -131,7 +131,9 @@ class Degradation(ABC):
             if isinstance(allowed, Range):
                 if not allowed.low <= value <= allowed.high:
                     # Whole numbers may have more digits than a float can hold.
-                    shown = "of hundreds of digits" if isinstance(value, int) and abs(value) > 10**300 else f"{value:.10g}"
+                    shown = (
+                        "of hundreds of digits" if isinstance(value, int) and abs(value) > 10**300 else f"{value:.10g}"
+                    )
                     raise InputError(f"{name} {shown} of '{self.family}' is out of range: use {allowed}")
                 # Text and pixels must agree, so a value is what its text says; adding 0 turns -0 to 0.
                 object.__setattr__(self, name, float(f"{value:g}") + 0 if kind is float else index(value))

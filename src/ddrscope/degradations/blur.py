@@ -9,8 +9,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.signal import oaconvolve
 
-from .base import Degradation, Range
-from .registry import register
+from ddrscope.degradations.base import Degradation, Range
+from ddrscope.degradations.registry import register
 
 _FINE = 16  # A pixel of a kernel is made of so many finer ones a side.
 _SIGMAS = 4.0  # The kernel ends here: beyond lie 6e-5 of its weight.

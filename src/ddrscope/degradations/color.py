@@ -1,4 +1,4 @@
-"""Damage to colour: diffused, displaced, too gaudy or too pale; RGB pictures only."""
+"""Degradation to colour: diffused, displaced, too gaudy or too pale; RGB images only."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, shift
 from skimage import color
 
-from ..errors import InputError
-from .base import Degradation, Range
-from .registry import register
+from ddrscope.degradations.base import Degradation, Range
+from ddrscope.degradations.registry import register
+from ddrscope.errors import InputError
 
 # Edges are looked for at this scale (sigma in pixels), and shown wholly at their 99th percentile.
 EDGE_SIGMA, EDGE_PERCENTILE = 4.0, 99
@@ -24,12 +24,14 @@ class _ColorDegradation(Degradation):
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if pixels.shape[2] != 3:
-            raise InputError(f"'{self.text}' needs an RGB picture, not {pixels.shape[2]} channel(s): leave {self.family} out")
+            raise InputError(
+                f"'{self.text}' needs an RGB image, not {pixels.shape[2]} channel(s): leave {self.family} out"
+            )
         return self.apply_to_rgb(pixels.clip(0, 1), rng).astype(np.float32)
 
     @abstractmethod
     def apply_to_rgb(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Damage a float32 (H, W, 3) picture in 0..1."""
+        """Degradation a float32 (H, W, 3) image in 0..1."""
 
 
 @register
@@ -61,7 +63,9 @@ class ColorShift(_ColorDegradation):
     def apply_to_rgb(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         angle = rng.uniform(0, 2 * np.pi)
         moved = shift(pixels[..., 1], (self.level * np.sin(angle), self.level * np.cos(angle)), order=1, mode="nearest")
-        slopes = np.hypot(*np.gradient(color.rgb2gray(pixels))) if min(pixels.shape[:2]) > 1 else np.zeros(pixels.shape[:2])
+        slopes = (
+            np.hypot(*np.gradient(color.rgb2gray(pixels))) if min(pixels.shape[:2]) > 1 else np.zeros(pixels.shape[:2])
+        )
         edges = gaussian_filter(slopes, EDGE_SIGMA, mode="reflect")
         edges = (edges / max(np.percentile(edges, EDGE_PERCENTILE), 1e-12)).clip(0, 1)
         result = pixels.copy()

@@ -1,4 +1,4 @@
-"""Lossy file formats, there and back through Pillow: the picture is rounded to 8 bits, coded and decoded."""
+"""Lossy file formats, there and back through Pillow: the image is rounded to 8 bits, coded and decoded."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import Annotated, Any
 import numpy as np
 from PIL import Image
 
-from ..errors import InputError
-from ..images.decoding import open_image
-from .base import Degradation, Range
-from .registry import register
+from ddrscope.degradations.base import Degradation, Range
+from ddrscope.degradations.registry import register
+from ddrscope.errors import InputError
+from ddrscope.images.decoding import open_image
 
 _MAX_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
 
 
 def _round_trip(pixels: np.ndarray, format: str, **options: Any) -> np.ndarray:
-    """Code and decode a (H, W, C) picture: three channels as RGB, any other number each as a grey picture."""
+    """Code and decode a (H, W, C) image: three channels as RGB, any other number each as a grey image."""
     height, width, channels = pixels.shape
     max_side = _MAX_SIDE.get(format)
     if max_side and max(height, width) > max_side:
-        raise InputError(f"{format} holds at most {max_side} pixels per side, not {width} x {height}: crop the picture")
+        raise InputError(f"{format} holds at most {max_side} pixels per side, not {width} x {height}: crop the image")
     levels = np.rint(pixels.clip(0, 1) * 255).astype(np.uint8)
     planes = [levels] if channels == 3 else [levels[..., c] for c in range(channels)]
     decoded = []
     for plane in planes:
-        picture, file = Image.fromarray(plane), BytesIO()
-        picture.save(file, format, **options)
+        image, file = Image.fromarray(plane), BytesIO()
+        image.save(file, format, **options)
         # Pillow's own limit of size is for strangers' files.
-        decoded.append(np.asarray(open_image(file, (format,)).convert(picture.mode)))
+        decoded.append(np.asarray(open_image(file, (format,)).convert(image.mode)))
     result = decoded[0] if channels == 3 else np.stack(decoded, axis=-1)
     return result.astype(np.float32) / np.float32(255)
 

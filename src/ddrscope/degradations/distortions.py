@@ -1,14 +1,14 @@
-"""The suite of 24 distortions in 7 groups that identification knows, five levels each, defined on the picture itself."""
+"""The suite of 24 distortions in 7 groups that identification knows, five levels each, defined on the image itself."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import InputError
-from ..paths import expand_path
-from ..store import read_toml
-from .pipeline import Pipeline, parse_degradation
+from ddrscope.degradations.pipeline import Pipeline, parse_degradation
+from ddrscope.errors import InputError
+from ddrscope.io.files import read_toml
+from ddrscope.io.paths import expand_path
 
 LEVELS = 5
 
@@ -17,7 +17,7 @@ LEVELS = 5
 class Distortion:
     """One type of distortion: its group, and for each level from 1 to 5 the degradations that count as that level.
 
-    Most levels have one; where damage has two directions (darker and brighter, flatter and harsher) they have one of each.
+    Most levels have one; where degradation has two directions (darker and brighter, flatter and harsher) they have one of each.
     """
 
     name: str
@@ -39,7 +39,7 @@ def _both(family: str, ups: tuple[float, ...], downs: tuple[float, ...]) -> tupl
 
 # Groups and parameters follow the table of ARNIQA (Agnolucci et al. 2024), itself after KADID-10k (Lin et al. 2019). Variances of
 # noise there are sigmas in 0..255 here, counts of patches and blocks are percent of the area (for blocks somewhat more, so that
-# small pictures tell levels apart). Levels that leave a picture as it is are replaced: blur 0.1, motion of 1 pixel, chroma 1,
+# small images tell levels apart). Levels that leave an image as it is are replaced: blur 0.1, motion of 1 pixel, chroma 1,
 # a mean shift and a contrast of 0. Mean shift and linear contrast go both ways.
 DISTORTIONS = (
     Distortion("gaussian_blur", "blur", _ladder("blur", 0.5, 1, 1.5, 2.5, 5)),
@@ -64,7 +64,11 @@ DISTORTIONS = (
     Distortion("quantization", "spatial", _ladder("quantize", 20, 16, 13, 10, 7)),
     Distortion("color_block", "spatial", _ladder("color_block", 1.6, 3.2, 4.7, 6.3, 7.8)),
     Distortion("sharpen", "sharpness_contrast", _ladder("sharpen", 1, 2, 3, 6, 12)),
-    Distortion("linear_contrast", "sharpness_contrast", _both("contrast_curve", (-0.1, 0, 0.1, 0.2, 0.3), (-0.3, -0.4, -0.5, -0.6, -0.7))),
+    Distortion(
+        "linear_contrast",
+        "sharpness_contrast",
+        _both("contrast_curve", (-0.1, 0, 0.1, 0.2, 0.3), (-0.3, -0.4, -0.5, -0.6, -0.7)),
+    ),
     Distortion("nonlinear_contrast", "sharpness_contrast", _ladder("tonal_range", 0.8, 0.6, 0.4, 0.2, 0.1)),
 )
 GROUPS = tuple(dict.fromkeys(distortion.group for distortion in DISTORTIONS))
@@ -77,7 +81,9 @@ def read_distortions(path: Path) -> tuple[Distortion, ...]:
     """
     try:
         entries = read_toml(expand_path(path))["distortion"]
-        found = tuple(Distortion(str(entry["name"]), str(entry["group"]), _levels(entry["levels"])) for entry in entries)
+        found = tuple(
+            Distortion(str(entry["name"]), str(entry["group"]), _levels(entry["levels"])) for entry in entries
+        )
     except FileNotFoundError:
         raise InputError(f"no such file: {path}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -86,7 +92,9 @@ def read_distortions(path: Path) -> tuple[Distortion, ...]:
         ) from None
     for distortion in found:
         if len(distortion.levels) != LEVELS:
-            raise InputError(f"{path}: {distortion.name} has {len(distortion.levels)} levels: give {LEVELS}, slight to strong")
+            raise InputError(
+                f"{path}: {distortion.name} has {len(distortion.levels)} levels: give {LEVELS}, slight to strong"
+            )
         for level in range(1, LEVELS + 1):
             distortion.pipelines(level)
     return found

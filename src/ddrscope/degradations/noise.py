@@ -7,8 +7,8 @@ from typing import Annotated
 
 import numpy as np
 
-from .base import Degradation, Range
-from .registry import register
+from ddrscope.degradations.base import Degradation, Range
+from ddrscope.degradations.registry import register
 
 
 @register

@@ -1,4 +1,4 @@
-"""The text form `a+b` and the pipeline it names: steps on the HR picture, shrinking, steps on the LR picture."""
+"""The text form `a+b` and the pipeline it names: steps on the HR image, shrinking, steps on the LR image."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..errors import InputError
-from .base import Degradation
-from .registry import find_family
-from .resize import shrink
+from ddrscope.degradations.base import Degradation
+from ddrscope.degradations.registry import find_family
+from ddrscope.degradations.resize import shrink
+from ddrscope.errors import InputError
 
 # A plus sign joins two degradations only before a name: `brightness:+10` is one.
 _JOIN = re.compile(r"\+(?=\s*[a-z])", re.IGNORECASE)
 # Recipes are passed around: a text that takes long to search is none.
 LONGEST = 2000
 # Steps may leave 0..1, one by a factor of 10; chains of them would end in infinity, and in pixels that are no numbers.
-WILDEST = 1e6
+MAX_ABS_PIXEL = 1e6
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ class Pipeline:
                 )
 
     def apply(self, pixels: np.ndarray, seed: int = 0, scale: int = 1, bits: int = 8) -> np.ndarray:
-        """Degrade a float32 (H, W, C) picture in 0..1 and shrink it by `scale`; the result is float32 in 0..1.
+        """Degrade a float32 (H, W, C) image in 0..1 and shrink it by `scale`; the result is float32 in 0..1.
 
-        Steps of stage `before` act on the picture, then it is shrunk (see `shrink`), then steps of stage `after` act;
+        Steps of stage `before` act on the image, then it is shrunk (see `shrink`), then steps of stage `after` act;
         at scale 1 all act in the order written. Values are clipped at the end only, and rounded to k/255 or k/65535
         when `bits` is 8 or 16. Random numbers depend on the pixels, the canonical text and the seed, each step having its own stream: the
-        same picture gives the same result in any run. Raises `InputError` when the order or the picture does not fit, and
-        when steps drive values beyond `WILDEST`.
+        same image gives the same result in any run. Raises `InputError` when the order or the image does not fit, and
+        when steps drive values beyond `MAX_ABS_PIXEL`.
         """
         self.check_scale(scale)
         if pixels.ndim != 3:
@@ -78,8 +78,10 @@ class Pipeline:
             if step.stage == "after" and not shrunk:
                 pixels, shrunk = shrink(pixels, scale), True
             pixels = step.apply(pixels, np.random.Generator(np.random.PCG64([*key, index])))
-            if not np.abs(pixels).max() <= WILDEST:
-                raise InputError(f"'{self.text[:80]}': {step.text} drives pixels beyond all bounds: use fewer or milder steps")
+            if not np.abs(pixels).max() <= MAX_ABS_PIXEL:
+                raise InputError(
+                    f"'{self.text[:80]}': {step.text} drives pixels beyond all bounds: use fewer or milder steps"
+                )
         if not shrunk:
             pixels = shrink(pixels, scale)
         pixels = np.clip(pixels, 0, 1)
@@ -101,7 +103,9 @@ def parse_degradation(text: str) -> Pipeline:
     level out of range. Whether the order allows shrinking is checked by `Pipeline.check_scale`.
     """
     if len(text) > LONGEST:
-        raise InputError(f"a degradation of {len(text)} characters is longer than the {LONGEST} that are read: write fewer steps")
+        raise InputError(
+            f"a degradation of {len(text)} characters is longer than the {LONGEST} that are read: write fewer steps"
+        )
     if text.strip() == "clean":
         return Pipeline()
     return Pipeline(tuple(_parse_step(part.strip(), text) for part in _JOIN.split(text)))

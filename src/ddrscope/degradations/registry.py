@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from ..errors import InputError
-from .base import Degradation, suggestion
+from ddrscope.degradations.base import Degradation, suggestion
+from ddrscope.errors import InputError
 
 _FAMILIES: dict[str, type[Degradation]] = {}
 _Family = TypeVar("_Family", bound=type[Degradation])

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import numpy as np
 
-from .base import Degradation, Range
-from .registry import register
-from .resize import Interpolation, resize
+from ddrscope.degradations.base import Degradation, Range
+from ddrscope.degradations.registry import register
+from ddrscope.degradations.resize import Interpolation, resize
 
 
 @register

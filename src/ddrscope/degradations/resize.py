@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..errors import InputError
+from ddrscope.errors import InputError
 
 Interpolation = Literal["nearest", "box", "bilinear", "bicubic", "lanczos"]
 
@@ -70,7 +70,7 @@ def _weights(n_in: int, n_out: int, interpolation: Interpolation) -> csr_array:
 
 
 def resize(pixels: np.ndarray, size: tuple[int, int], interpolation: Interpolation = "bicubic") -> np.ndarray:
-    """Resize a float32 (H, W, C) picture to `size` = (height, width), as MATLAB's `imresize(pixels, size)`.
+    """Resize a float32 (H, W, C) image to `size` = (height, width), as MATLAB's `imresize(pixels, size)`.
 
     Bicubic is Keys' kernel with a = -0.5; every kernel but `nearest` is widened by the scale when shrinking; borders
     are mirrored with the edge pixel repeated. The result is float32 and *not* clipped: bicubic and lanczos overshoot
@@ -91,16 +91,16 @@ def resize(pixels: np.ndarray, size: tuple[int, int], interpolation: Interpolati
 
 
 def shrink(pixels: np.ndarray, scale: int) -> np.ndarray:
-    """Shrink a float32 (H, W, C) picture in 0..1 bicubically to (H // scale, W // scale, C), clipped to 0..1.
+    """Shrink a float32 (H, W, C) image in 0..1 bicubically to (H // scale, W // scale, C), clipped to 0..1.
 
     Rows at the bottom and columns at the right beyond a multiple of `scale` are cut off first, so that low-resolution
     pixel (i, j) always covers the `scale` x `scale` block at (i * scale, j * scale). Raises `InputError` when the
-    picture is smaller than `scale`.
+    image is smaller than `scale`.
     """
     height, width = pixels.shape[0] // scale, pixels.shape[1] // scale
     if height < 1 or width < 1:
         raise InputError(
-            f"a picture of {pixels.shape[1]} x {pixels.shape[0]} pixels cannot be shrunk by {scale}: "
+            f"an image of {pixels.shape[1]} x {pixels.shape[0]} pixels cannot be shrunk by {scale}: "
             f"it needs at least {scale} pixels on each side"
         )
     return np.clip(resize(pixels[: height * scale, : width * scale], (height, width)), 0, 1)

@@ -1,4 +1,4 @@
-"""Damage to where things are: jittered pixels, displaced patches, blocks of pixels or of colour."""
+"""Degradation to where things are: jittered pixels, displaced patches, blocks of pixels or of colour."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Annotated
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from .base import Degradation, Range
-from .registry import register
-from .resize import resize
+from ddrscope.degradations.base import Degradation, Range
+from ddrscope.degradations.registry import register
+from ddrscope.degradations.resize import resize
 
 PATCH, BLOCK = 16, 32
 
 
 def _corners(shape: tuple[int, ...], side: int, percent: float, rng: np.random.Generator) -> np.ndarray:
-    """Top left corners (count, 2) of squares of ``side`` pixels that together have ``percent`` of the picture's area; one at least."""
+    """Top left corners (count, 2) of squares of ``side`` pixels that together have ``percent`` of the image's area; one at least."""
     height, width = shape[:2]
     count = max(1, round(percent / 100 * height * width / side**2)) if percent else 0
     return rng.integers(0, (max(height - side, 0) + 1, max(width - side, 0) + 1), (count, 2))
@@ -35,7 +35,9 @@ class Jitter(Degradation):
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         height, width = pixels.shape[:2]
         places = np.mgrid[:height, :width] + self.level * rng.standard_normal((2, height, width))
-        planes = [map_coordinates(pixels[..., channel], places, order=1, mode="reflect") for channel in range(pixels.shape[2])]
+        planes = [
+            map_coordinates(pixels[..., channel], places, order=1, mode="reflect") for channel in range(pixels.shape[2])
+        ]
         return np.stack(planes, axis=-1).astype(np.float32)
 
 

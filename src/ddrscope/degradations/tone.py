@@ -8,9 +8,9 @@ from typing import Annotated
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from ..errors import InputError
-from .base import Degradation, Range
-from .registry import register
+from ddrscope.degradations.base import Degradation, Range
+from ddrscope.degradations.registry import register
+from ddrscope.errors import InputError
 
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
@@ -41,7 +41,7 @@ class Brightness(Degradation):
 @register
 @dataclass(frozen=True)
 class Contrast(Degradation):
-    """Contrast change about the picture's mean grey: below 1 flatter, above 1 harsher."""
+    """Contrast change about the image's mean grey: below 1 flatter, above 1 harsher."""
 
     family = "contrast"
     stage = "after"
@@ -60,7 +60,7 @@ class Contrast(Degradation):
 @register
 @dataclass(frozen=True)
 class Saturation(Degradation):
-    """Saturation change of RGB pictures: below 1 paler, 0 grey, above 1 gaudier."""
+    """Saturation change of RGB images: below 1 paler, 0 grey, above 1 gaudier."""
 
     family = "saturation"
     stage = "after"
@@ -70,7 +70,7 @@ class Saturation(Degradation):
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if pixels.shape[2] != 3:
             raise InputError(
-                f"'{self.text}' needs an RGB picture, not {pixels.shape[2]} channel(s): leave saturation out"
+                f"'{self.text}' needs an RGB image, not {pixels.shape[2]} channel(s): leave saturation out"
             )
         grey = _grey(pixels)
         return grey + np.float32(self.level) * (pixels - grey)

@@ -1,11 +1,12 @@
 """Features of any `nn.Module`: named layers, two views, streamed to memory or disk."""
 
+from ddrscope.features.batch_size import choose_batch
 from ddrscope.features.collect import NonFiniteFeatures, collect_features
 from ddrscope.features.discovery import DefaultLayers, LayerInfo, all_layers, default_layers, resolve_layers
-from ddrscope.features.execution import Precision, choose_batch
+from ddrscope.features.hooks import Run, capture
 from ddrscope.features.matrix import FeatureMatrix
 from ddrscope.features.names import LayerName
-from ddrscope.features.taps import Run, capture
+from ddrscope.features.precision import Precision
 from ddrscope.features.views import VIEWS, find_channels_dim, flatten_features, pool_features, to_channels_first
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The features of many pictures."""
+"""The features of many images."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ import torch
 from torch import Tensor, nn
 
 from ddrscope.errors import InputError
-from ddrscope.features.execution import Precision, autocast, fastest_memory_format
+from ddrscope.features.batch_size import fastest_memory_format
+from ddrscope.features.hooks import Run, capture, device_of
 from ddrscope.features.matrix import FeatureMatrix, RowWriter
 from ddrscope.features.names import LayerName
-from ddrscope.features.taps import Run, capture, device_of
+from ddrscope.features.precision import Precision, autocast
 from ddrscope.features.views import VIEWS, to_channels_first
 
 
 class NonFiniteFeatures(InputError):
-    """A picture's features hold NaN or infinity: picture `row` (from 0, in the order of the batches) at `layer`."""
+    """An image's features hold NaN or infinity: image `row` (from 0, in the order of the batches) at `layer`."""
 
     def __init__(self, layer: str, row: int) -> None:
         super().__init__(
-            f"layer {layer!r}: the features of picture {row} are not finite; check the network's weights and "
+            f"layer {layer!r}: the features of image {row} are not finite; check the network's weights and "
             "pixel range, or run it in float32"
         )
         self.layer = layer
@@ -39,12 +40,12 @@ def collect_features(
     folder: Path | None = None,
     in_memory_bytes: int = 1 << 30,
 ) -> dict[tuple[str, str], FeatureMatrix]:
-    """The features of all pictures at the given layers, by (layer, view), one row a picture.
+    """The features of all images at the given layers, by (layer, view), one row an image.
 
     `batches` are float32 (B, C, H, W), not necessarily of one size; `layers` as `resolve_layers` gives them. View
     `flattened` is ``(N, C*H*W)``, in (C, H, W) order; `pooled` is (N, 2C), means then standard deviations. Flattened features
     beyond `in_memory_bytes` in all go to temporary files in `folder` (the system's by default). A row does not depend on its
-    neighbours in the batch. InputError for an unknown layer, differing sizes in the flattened view, no pictures;
+    neighbours in the batch. InputError for an unknown layer, differing sizes in the flattened view, no images;
     NonFiniteFeatures for NaN and infinity.
     """
     device = device_of(module)
@@ -79,5 +80,5 @@ def collect_features(
                     raise InputError(f"layer {layer!r}: {error}") from error
         done += len(batch)
     if not done:
-        raise InputError("no pictures to take features of")
+        raise InputError("no images to take features of")
     return {key: writer.finish() for key, writer in writers.items()}

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ddrscope.errors import InputError
+from ddrscope.features.hooks import Run, first_tensor, run_hooked
 from ddrscope.features.names import LayerName, unknown_layer
-from ddrscope.features.taps import Run, first_tensor, run_tapped
 
 
 class LayerInfo(NamedTuple):
@@ -42,7 +42,7 @@ def all_layers(module: nn.Module, sample: Tensor, run: Run | None = None) -> lis
             calls[layer.module] += 1
             shapes.setdefault(layer.module, None if tensor is None else tuple(tensor.shape))
 
-    run_tapped(module, sample, filter(None, submodules), see, run)
+    run_hooked(module, sample, filter(None, submodules), see, run)
     return [LayerInfo(name, type(submodules[name]).__name__, shape, calls[name]) for name, shape in shapes.items()]
 
 
@@ -63,7 +63,7 @@ def resolve_layers(module: nn.Module, patterns: Sequence[str], sample: Tensor, r
             found[layer] = _identity(tensor)
             alive.append(tensor)  # else its memory could be reused, and another tensor be taken for this one
 
-    run_tapped(module, sample, names, see, run)
+    run_hooked(module, sample, names, see, run)
 
     for text, pattern in zip(patterns, wanted, strict=True):
         if not any(map(pattern.selects, found)):
@@ -101,7 +101,7 @@ def default_layers(module: nn.Module, sample: Tensor, run: Run | None = None) ->
             widths[layer] = submodule.out_features
 
     names = [name for name, _ in module.named_modules() if name]
-    output = first_tensor(run_tapped(module, sample, names, see, run))
+    output = first_tensor(run_hooked(module, sample, names, see, run))
     if not widths:
         raise InputError(f"{type(module).__name__}: no convolution to take layers from; name the layers yourself")
     fitting = [layer for layer, width in widths.items() if output is not None and width == output.shape[1]]

@@ -1,4 +1,4 @@
-"""N pictures x D features, too large for memory or not."""
+"""N images x D features, too large for memory or not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BLOCK_BYTES = 64 << 20
 
 
 class FeatureMatrix:
-    """Float32 features, one row a picture, in memory or in a temporary file.
+    """Float32 features, one row an image, in memory or in a temporary file.
 
     The file has no name: it vanishes with the last reference to the matrix, and with the process, however that ends.
     """
@@ -57,7 +57,7 @@ class RowWriter:
         if self._columns not in (None, rows.shape[1]):
             raise InputError(
                 f"row {self._rows} has {rows.shape[1]} features, those before {self._columns}: "
-                "crop the pictures to one size or use the pooled view"
+                "crop the images to one size or use the pooled view"
             )
         self._columns = rows.shape[1]
         self._rows += len(rows)

@@ -32,7 +32,7 @@ def find_channels_dim(shape: Sequence[int], size: Sequence[int], module: nn.Modu
     1. A layer whose kind fixes it: convolutions, batch/group/instance norm, pixel shuffle, upsampling: axis 1; Linear,
        LayerNorm, attention: the last.
     2. (B, C): axis 1. (B, N, C): the last, unless only the last is H*W long.
-    3. Four axes and more: the picture's two axes are the two last or the two before the last, whichever pair's ratio is
+    3. Four axes and more: the image's two axes are the two last or the two before the last, whichever pair's ratio is
        nearer to H : W. The channels are then axis 1, or the last. A tie is axis 1.
     """
     last = len(shape) - 1
@@ -59,7 +59,7 @@ def to_channels_first(tensor: Tensor, batch: Tensor, *, module: nn.Module | None
     if tensor.ndim == 0 or tensor.shape[0] != batch.shape[0]:
         raise InputError(
             f"its shape {tuple(tensor.shape)} does not begin with the batch of {batch.shape[0]}, so its rows are no "
-            "pictures; choose a layer around it"
+            "images; choose a layer around it"
         )
     if tensor.ndim == 1:
         tensor = tensor[:, None]
@@ -75,12 +75,12 @@ def flatten_features(features: Tensor) -> Tensor:
 def pool_features(features: Tensor) -> Tensor:
     """The pooled view: (B, C, P) to (B, 2C), the mean of each channel over positions, then the (population) std."""
     rows = []
-    # A few pictures at a time, so that the second, centred pass still finds them in the cache, and small ones share the cost of a call:
+    # A few images at a time, so that the second, centred pass still finds them in the cache, and small ones share the cost of a call:
     # three to ten times faster than `torch.var_mean` on the batch, and as accurate.
-    for pictures in features.split(max(1, _POOLED_AT_ONCE // max(1, features[0].numel()))):
-        pictures = pictures.to(torch.float32, copy=True)
-        mean = pictures.mean(dim=2, keepdim=True)
-        variance = pictures.sub_(mean).square_().mean(dim=2)
+    for images in features.split(max(1, _POOLED_AT_ONCE // max(1, features[0].numel()))):
+        images = images.to(torch.float32, copy=True)
+        mean = images.mean(dim=2, keepdim=True)
+        variance = images.sub_(mean).square_().mean(dim=2)
         rows.append(torch.cat([mean[..., 0], variance.sqrt_()], dim=1))
     return torch.cat(rows).cpu()
 

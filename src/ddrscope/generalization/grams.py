@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ddrscope.embedding.gram import NonFiniteRow, gram_matrix
 from ddrscope.errors import InputError
 from ddrscope.features import Precision, collect_features
-from ddrscope.features.strips import HasTrunk, last_hr_strips
+from ddrscope.features.streaming import HasTrunk, last_hr_strips
 from ddrscope.networks import Network
-from ddrscope.reduction import NonFiniteRow, gram_matrix
 
 BATCH = 16
 
@@ -44,7 +44,14 @@ def patch_gram(
             ) from None
         return gram
     features = collect_features(
-        network.module, batches, [layer], ("flattened",), run=network.run, precision=precision, folder=folder, in_memory_bytes=0
+        network.module,
+        batches,
+        [layer],
+        ("flattened",),
+        run=network.run,
+        precision=precision,
+        folder=folder,
+        in_memory_bytes=0,
     )
     return gram_matrix(features[layer, "flattened"], products=np.float32)
 

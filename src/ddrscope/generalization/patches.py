@@ -1,4 +1,4 @@
-"""Sets of patches: the same places of the same pictures under each degradation, and pictures that are degraded already."""
+"""Sets of patches: the same places of the same images under each degradation, and images that are degraded already."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ddrscope.degradations import Pipeline
 from ddrscope.errors import InputError
-from ddrscope.images import PictureFile, UnreadablePicture, assign_photographs, find_pictures, grid_crops, read_picture
+from ddrscope.images import ImageFile, UnreadableImage, assign_photographs, find_images, grid_crops, read_image
 from ddrscope.images.crops import share_out
 
 
@@ -29,7 +29,7 @@ class PatchSet:
 class ScannedSource:
     """The images of a source by name without suffix, how many patches fit in each, down and across, and why others were left out."""
 
-    files: dict[str, PictureFile]
+    files: dict[str, ImageFile]
     grids: dict[str, tuple[int, int]]
     skipped: dict[str, str]
 
@@ -38,20 +38,22 @@ class ScannedSource:
 class PatchSource:
     """Where the patches of a set come from: images, how many patches of each, and why others were left out."""
 
-    files: list[PictureFile]
+    files: list[ImageFile]
     quotas: list[int]
     skipped: dict[str, str] = field(default_factory=dict)
 
 
-def scan_source(sources: Sequence[str], side: int, scale: int, channels: int, photo_from: str = "prefix") -> ScannedSource:
+def scan_source(
+    sources: Sequence[str], side: int, scale: int, channels: int, photo_from: str = "prefix"
+) -> ScannedSource:
     """The images of ``sources`` with room for patches of ``side`` pixels after shrinking by ``scale``; the others with the reason."""
-    found = assign_photographs(find_pictures(list(sources)), photo_from)
+    found = assign_photographs(find_images(list(sources)), photo_from)
     stems = Counter(_stem(file) for file in found)
     files, grids, skipped = {}, {}, {}
     for file in found:
         try:
-            height, width = read_picture(file, channels).pixels.shape[:2]
-        except UnreadablePicture as error:
+            height, width = read_image(file, channels).pixels.shape[:2]
+        except UnreadableImage as error:
             skipped[str(file.path)] = error.reason
             continue
         grid = height // scale // side, width // scale // side
@@ -96,26 +98,26 @@ def common_images(sources: Sequence[ScannedSource]) -> list[str]:
     return [name for name, grid in first.grids.items() if all(other.grids.get(name) == grid for other in others)]
 
 
-def _stem(file: PictureFile) -> str:
+def _stem(file: ImageFile) -> str:
     return PurePosixPath(file.name).with_suffix("").as_posix()
 
 
 def cut_degraded(source: PatchSource, pipeline: Pipeline, side: int, scale: int, channels: int, seed: int) -> PatchSet:
-    """The patches of clean pictures under a degradation; the whole picture is degraded and shrunk, then cut."""
+    """The patches of clean images under a degradation; the whole image is degraded and shrunk, then cut."""
 
-    def degraded(file: PictureFile) -> NDArray[np.float32]:
-        picture = read_picture(file, channels)
-        return pipeline.apply(picture.pixels, seed, scale, picture.bits)
+    def degraded(file: ImageFile) -> NDArray[np.float32]:
+        image = read_image(file, channels)
+        return pipeline.apply(image.pixels, seed, scale, image.bits)
 
     return _cut(pipeline.text, source, degraded, side)
 
 
 def cut_as_they_are(name: str, source: PatchSource, side: int, channels: int) -> PatchSet:
-    """The patches of pictures that are degraded already, at the size they have."""
-    return _cut(name, source, lambda file: read_picture(file, channels).pixels, side)
+    """The patches of images that are degraded already, at the size they have."""
+    return _cut(name, source, lambda file: read_image(file, channels).pixels, side)
 
 
-def _cut(name: str, source: PatchSource, pixels_of: Callable[[PictureFile], NDArray[np.float32]], side: int) -> PatchSet:
+def _cut(name: str, source: PatchSource, pixels_of: Callable[[ImageFile], NDArray[np.float32]], side: int) -> PatchSet:
     patches: list[NDArray[np.float32]] = []
     photos: list[str] = []
     for file, quota in zip(source.files, source.quotas, strict=True):
@@ -123,7 +125,6 @@ def _cut(name: str, source: PatchSource, pixels_of: Callable[[PictureFile], NDAr
             patches += [patch.copy() for patch in grid_crops(pixels_of(file), side, quota, file.name)]
             photos += [file.photo] * quota
     if not patches:
-        first = next(iter(source.skipped.items()), ("", "there are no pictures"))
+        first = next(iter(source.skipped.items()), ("", "there are no images"))
         raise InputError(f"set {name}: no patches: {': '.join(filter(None, first))}")
     return PatchSet(name, np.stack(patches), np.array(photos))
-

@@ -28,7 +28,12 @@ def rank(draws: Mapping[str, NDArray[np.float64]], scores: Mapping[str, float]) 
             better = order[place - 1]
             start, end = interval(draws[name] - draws[better])
             difference = scores[name] - scores[better]
-            row |= {"difference": difference, "difference_low": start, "difference_high": end, "apart": start > 0 or end < 0}
+            row |= {
+                "difference": difference,
+                "difference_low": start,
+                "difference_high": end,
+                "apart": start > 0 or end < 0,
+            }
         else:
             row |= {"difference": None, "difference_low": None, "difference_high": None, "apart": None}
         ranked.append(row)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from ddrscope.errors import InputError
 from ddrscope.generalization.ranking import rank
-from ddrscope.paths import expand_path
-from ddrscope.store import atomic_write, read_json, write_json
+from ddrscope.io.files import atomic_write, read_json, write_json
+from ddrscope.io.paths import expand_path
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,9 @@ class GeneralizationResult:
         if not sets:
             return []
         means = {network: float(np.mean([self.score(network, name)["srga"] for name in sets])) for network in networks}
-        return rank({network: np.mean([self.draws[network, name] for name in sets], axis=0) for network in networks}, means)
+        return rank(
+            {network: np.mean([self.draws[network, name] for name in sets], axis=0) for network in networks}, means
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each network and set."""
@@ -54,7 +56,7 @@ class GeneralizationResult:
 
     def save(self, folder: str | Path) -> Path:
         """Write ``generalization.json``, ``generalization.csv``, ``figures/`` and ``report.html``; return the page."""
-        from ddrscope.report import write_generalization
+        from ddrscope.viz import write_generalization
 
         folder = expand_path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -74,17 +76,19 @@ class GeneralizationResult:
                 raise ValueError("it is no result")
             return cls(data)
         except (OSError, ValueError) as error:
-            raise InputError(f"{folder} holds no finished run ({error}): run `ddrscope generalize --out {folder}`") from None
+            raise InputError(
+                f"{folder} holds no finished run ({error}): run `ddrscope generalize --out {folder}`"
+            ) from None
 
     def plot(self) -> Any:
-        """Score against level for each kind of damage, as a matplotlib figure."""
-        from ddrscope.report import srga_figure
+        """Score against level for each kind of degradation, as a matplotlib figure."""
+        from ddrscope.viz import srga_figure
 
         return srga_figure(self)
 
     def _repr_html_(self) -> str:
         """The whole page inside a frame."""
-        from ddrscope.report import generalization_html
-        from ddrscope.report.writing import framed
+        from ddrscope.viz import generalization_html
+        from ddrscope.viz.writing import framed
 
         return framed(generalization_html(self))

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ddrscope.cluster import run_here, run_on_cluster
-from ddrscope.generalization.pieces import Piece, Pieces, PiecesTask
+from ddrscope.batch.executors import run_locally, run_on_cluster
+from ddrscope.generalization.jobs import Piece, ScoringTask, ScoringWorker
 from ddrscope.generalization.result import GeneralizationResult
 from ddrscope.generalization.settings import GeneralizationSettings
 from ddrscope.generalization.summary import summarize
+from ddrscope.io.files import atomic_write
 from ddrscope.networks import Network
-from ddrscope.progress import Progress, Silent
-from ddrscope.store import atomic_write
+from ddrscope.progress import NullProgress, Progress
 
 
 def generalize(
@@ -30,8 +30,8 @@ def generalize(
 ) -> GeneralizationResult:
     """Score networks without ground truth (SRGA): how differently does each treat each set from the reference?
 
-    ``networks`` as `analyze` takes them; ``images`` clean pictures (default: the bundled photographs) for the ``degradations``; ``sets``
-    maps names to folders of small pictures. ``options`` are the other fields of `GeneralizationSettings`.
+    ``networks`` as `analyze` takes them; ``images`` clean images (default: the bundled photographs) for the ``degradations``; ``sets``
+    maps names to folders of small images. ``options`` are the other fields of `GeneralizationSettings`.
     """
     given = [networks] if isinstance(networks, str | Path | Network) else list(networks)
     settings = GeneralizationSettings(
@@ -62,13 +62,13 @@ class GeneralizationRun:
         threads: int = 1,
     ) -> None:
         self.settings, self.parts = settings, parts
-        self.progress = progress or Silent()
+        self.progress = progress or NullProgress()
         self.named = dict(named or {})
         self.cluster, self.threads = cluster, threads
 
     def run(self) -> GeneralizationResult:
         """Score what is not scored yet and put the result together."""
-        made = Pieces(self.settings, self.named, self.parts, self.progress)
+        made = ScoringWorker(self.settings, self.named, self.parts, self.progress)
         wanted = [(number, name) for name in made.sets for number in range(len(made.networks))]
         files = {piece: self._part(made.networks[piece[0]], piece[1]) for piece in wanted}
         missing = [(number, piece) for number, piece in enumerate(wanted) if not files[piece].exists()]
@@ -78,12 +78,12 @@ class GeneralizationRun:
         pieces = {(made.networks[number].name, name): _read_piece(files[number, name]) for number, name in wanted}
         return summarize(self.settings, made.networks, made.layers, pieces, made.notes, made.skipped)
 
-    def _share_out(self, made: Pieces, missing: list[tuple[int, Piece]]) -> Iterator[tuple[int, bytes]]:
+    def _share_out(self, made: ScoringWorker, missing: list[tuple[int, Piece]]) -> Iterator[tuple[int, bytes]]:
         if self.cluster is None:
-            yield from run_here(made, missing)
+            yield from run_locally(made, missing)
             return
         self.progress.start("networks on sets", len(missing))
-        for done in run_on_cluster(PiecesTask(self.settings), missing, self.cluster, self.threads):
+        for done in run_on_cluster(ScoringTask(self.settings), missing, self.cluster, self.threads):
             yield done
             self.progress.advance()
 

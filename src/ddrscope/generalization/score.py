@@ -8,9 +8,9 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from ddrscope.embedding.pca import GramPCA
 from ddrscope.errors import InputError
 from ddrscope.generalization.gaussian import GeneralizedGaussian, fit_by_moments, kl_divergence
-from ddrscope.reduction import GramPCA
 
 COMPONENTS = 300
 # Coefficients beyond so many standard deviations are dropped.
@@ -34,11 +34,15 @@ class SetCoefficients:
 
     def fit(self, weights: NDArray[np.float64] | None = None) -> GeneralizedGaussian:
         """The generalized Gaussian of all coefficients, or, for ``weights`` (R, photographs), of each of R resamples."""
-        count, _, square, deviation = np.moveaxis((np.ones(len(self.photos)) if weights is None else weights) @ self.sums, -1, 0)
+        count, _, square, deviation = np.moveaxis(
+            (np.ones(len(self.photos)) if weights is None else weights) @ self.sums, -1, 0
+        )
         return fit_by_moments(square / count, deviation / count)
 
 
-def set_coefficients(gram: NDArray[np.float64], photos: NDArray[np.str_], components: int = COMPONENTS) -> SetCoefficients:
+def set_coefficients(
+    gram: NDArray[np.float64], photos: NDArray[np.str_], components: int = COMPONENTS
+) -> SetCoefficients:
     """The coefficients of a set from the centred Gram matrix (N, N) of its patches' features, whose photographs are ``photos`` (N,).
 
     The principal components are those of the set itself. Raises `InputError` for fewer than ``components`` + 1 patches (centring takes
@@ -97,4 +101,6 @@ def interval(scores: NDArray[np.float64]) -> tuple[float, float]:
 
 def _weights(photos: tuple[str, ...], resamples: int, seed: int) -> NDArray[np.float64]:
     """Exponential weights (R, photographs): once normalized, uniform over all weightings."""
-    return np.stack([np.random.default_rng([seed, crc32(photo.encode())]).exponential(size=resamples) for photo in photos], axis=1)
+    return np.stack(
+        [np.random.default_rng([seed, crc32(photo.encode())]).exponential(size=resamples) for photo in photos], axis=1
+    )

@@ -10,7 +10,8 @@ from typing import Any
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.features import Precision
-from ddrscope.features.execution import check_precision, resolve_device
+from ddrscope.features.device import resolve_device
+from ddrscope.features.precision import check_precision
 from ddrscope.generalization.score import COMPONENTS
 from ddrscope.images import check_photo_from
 
@@ -22,7 +23,7 @@ CLEAN = "clean"
 
 @dataclass(frozen=True)
 class GeneralizationSettings:
-    """Networks and sets to score; ``patch`` is the side in pixels of the large picture, ``patches`` the number in each set."""
+    """Networks and sets to score; ``patch`` is the side in pixels of the large image, ``patches`` the number in each set."""
 
     networks: tuple[str, ...]
     images: tuple[str, ...] = ()
@@ -38,7 +39,7 @@ class GeneralizationSettings:
     precision: Precision = "float32"
     device: str = "auto"
     global_residual: bool | None = None
-    trust: bool = False
+    allow_torchscript: bool = False
     photo_from: str = "prefix"
 
     def __post_init__(self) -> None:
@@ -70,7 +71,11 @@ class GeneralizationSettings:
 
     def texts(self) -> tuple[str, ...]:
         """The degradations of clean images, with the reference where it is one of them."""
-        return self.degradations if self.reference in (*self.degradations, *self.sets) else (self.reference, *self.degradations)
+        return (
+            self.degradations
+            if self.reference in (*self.degradations, *self.sets)
+            else (self.reference, *self.degradations)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON values."""

@@ -1,4 +1,4 @@
-"""Suites: lists of degradations, each of which makes one set of patches from the same clean pictures."""
+"""Suites: lists of degradations, each of which makes one set of patches from the same clean images."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
-from ddrscope.paths import expand_path
-from ddrscope.store import read_toml
+from ddrscope.io.files import read_toml
+from ddrscope.io.paths import expand_path
 
 SUITES = Path(__file__).resolve().parents[1] / "data" / "suites"
 

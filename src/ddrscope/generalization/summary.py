@@ -13,16 +13,18 @@ from ddrscope.generalization.ranking import rank_correlation
 from ddrscope.generalization.result import GeneralizationResult
 from ddrscope.generalization.score import SetCoefficients, interval, resampled, srga
 from ddrscope.generalization.settings import GeneralizationSettings
+from ddrscope.io.manifest import manifest
 from ddrscope.networks import Network
-from ddrscope.store import manifest
 
 Piece = Mapping[str, NDArray[Any]]
 RESIDUAL_NOTE = (
     "With a global residual a network writes what it removes into its last HR layer: on noise those that remove more scored worse "
-    "(docs/generalization.md). Look at pictures before you trust such a ranking."
+    "(docs/generalization.md). Look at images before you trust such a ranking."
 )
 # What a set without a score lacks.
-UNSCORED = dict.fromkeys(("srga", "srga_low", "srga_high", "kl", "sigma", "shape", "distinguishable", "psnr", "histogram"))
+UNSCORED = dict.fromkeys(
+    ("srga", "srga_low", "srga_high", "kl", "sigma", "shape", "distinguishable", "psnr", "histogram")
+)
 
 
 def summarize(
@@ -59,17 +61,29 @@ def summarize(
             scores.append(row | _scored(reference, piece, drawn))
     correlations = {}
     for network in networks:
-        rows = [row for row in scores if row["network"] == network.name and row["set"] != settings.reference and not row["error"]]
+        rows = [
+            row
+            for row in scores
+            if row["network"] == network.name and row["set"] != settings.reference and not row["error"]
+        ]
         value, count = rank_correlation([row["srga"] for row in rows], [row["psnr"] for row in rows])
         correlations[network.name] = {"spearman": value, "sets": count}
-    unscored = [f"{row['network']}, set {row['set']}: {row['error']}; the ranking leaves the set out." for row in scores if row["error"]]
+    unscored = [
+        f"{row['network']}, set {row['set']}: {row['error']}; the ranking leaves the set out."
+        for row in scores
+        if row["error"]
+    ]
     data = {
         "scores": scores,
         "srga_and_psnr": correlations,
         "reference": settings.reference,
         "networks": [one.describe() for one in networks],
         "settings": settings.to_dict(),
-        "notes": [*notes, *unscored, *([RESIDUAL_NOTE] if len(networks) > 1 and any(one.global_residual for one in networks) else [])],
+        "notes": [
+            *notes,
+            *unscored,
+            *([RESIDUAL_NOTE] if len(networks) > 1 and any(one.global_residual for one in networks) else []),
+        ],
         "skipped": [{"path": path, "reason": reason} for path, reason in skipped.items()],
         "manifest": manifest(settings.to_dict()),
     }

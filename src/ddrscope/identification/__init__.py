@@ -1,20 +1,20 @@
-"""What is wrong with a picture: type, level, whether it is like anything known, and where."""
+"""What is wrong with an image: type, level, whether it is like anything known, and where."""
 
 from ddrscope.identification.descriptor import Descriptor
 from ddrscope.identification.files import bundled_identifier, load_identifier, save_identifier
-from ddrscope.identification.identifier import DistortionIdentifier, Findings
-from ddrscope.identification.picture import DamageMap, Finding, PictureIdentifier
+from ddrscope.identification.identifier import DistortionIdentifier, Predictions
+from ddrscope.identification.image_identifier import DistortionMap, Finding, ImageIdentifier
 from ddrscope.identification.run import Identification, IdentifyTask
 
 __all__ = [
-    "DamageMap",
+    "DistortionMap",
     "Descriptor",
     "DistortionIdentifier",
     "Finding",
-    "Findings",
+    "Predictions",
     "Identification",
     "IdentifyTask",
-    "PictureIdentifier",
+    "ImageIdentifier",
     "bundled_identifier",
     "load_identifier",
     "save_identifier",

@@ -1,4 +1,4 @@
-"""The descriptor of a picture: pooled features of a network off the shelf, whatever the picture's size."""
+"""The descriptor of an image: pooled features of a network off the shelf, whatever the image's size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ddrscope.errors import InputError
 from ddrscope.features import Precision, capture, to_channels_first
-from ddrscope.features.execution import autocast, check_precision
+from ddrscope.features.precision import autocast, check_precision
 from ddrscope.identification.pooling import POOLINGS, Channels
 from ddrscope.networks import Network
 
@@ -22,7 +22,7 @@ SMALLEST_SIDE = 16
 
 @dataclass(frozen=True)
 class Descriptor:
-    """Which statistics of which layers of ``network`` describe a picture: ``poolings`` by layer, names as in `POOLINGS`."""
+    """Which statistics of which layers of ``network`` describe an image: ``poolings`` by layer, names as in `POOLINGS`."""
 
     network: Network
     poolings: Mapping[str, Sequence[str]]
@@ -34,9 +34,9 @@ class Descriptor:
         if unknown:
             raise InputError(f"pooling {min(unknown)!r} is unknown: choose from {', '.join(POOLINGS)}")
 
-    def describe(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The descriptors (N, D) of pictures (N, H, W, C) in 0..1; each row is that of its picture alone."""
-        parts = self.describe_parts(pictures)
+    def describe(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The descriptors (N, D) of images (N, H, W, C) in 0..1; each row is that of its image alone."""
+        parts = self.describe_parts(images)
         return np.concatenate([parts[layer, name] for layer, names in self.poolings.items() for name in names], axis=1)
 
     def widths(self) -> list[int]:
@@ -45,9 +45,9 @@ class Descriptor:
         sizes = {key: rows.shape[1] for key, rows in self.describe_parts(blank).items()}
         return [sizes[layer, name] for layer, names in self.poolings.items() for name in names]
 
-    def describe_parts(self, pictures: NDArray[np.float32]) -> dict[tuple[str, str], NDArray[np.float32]]:
+    def describe_parts(self, images: NDArray[np.float32]) -> dict[tuple[str, str], NDArray[np.float32]]:
         """The same, by layer and pooling."""
-        batch = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)
+        batch = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
         device = next(self.network.module.parameters()).device
         batch = batch.to(device).contiguous(memory_format=torch.channels_last)
         rows: dict[tuple[str, str], list[NDArray[np.float32]]] = {}
@@ -69,5 +69,7 @@ def default_poolings(network: Network) -> dict[str, tuple[str, ...]]:
     """What was found best for its cost on photographs held out (docs/identification.md): all of the trunk's end."""
     layers = [layer for layer in network.layers if layer != network.last_hr_layer] or list(network.layers)
     if not layers:
-        raise InputError(f"{network.name}: its layers are not known by heart, so what describes a picture cannot be chosen")
+        raise InputError(
+            f"{network.name}: its layers are not known by heart, so what describes an image cannot be chosen"
+        )
     return {layers[-1]: ("correlation", "autocorrelation", "local_spread")}

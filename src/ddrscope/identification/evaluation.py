@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from ddrscope.identification.identifier import CLEAN, Findings
-from ddrscope.identification.samples import Sample
-from ddrscope.separability import jackknife_interval
+from ddrscope.identification.identifier import CLEAN, Predictions
+from ddrscope.identification.labelled_images import Sample
+from ddrscope.metrics import jackknife_interval
 
 BINS = 10
-# "Clearly visible" damage, for which a figure of its own is given.
+# "Clearly visible" degradation, for which a figure of its own is given.
 STRONG = 3
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its 95 % interval (jackknife over ``photos`` photographs) and the number of pictures it rests on."""
+    """A number with its 95 % interval (jackknife over ``photos`` photographs) and the number of images it rests on."""
 
     value: float
     low: float
@@ -30,8 +30,10 @@ class Estimate:
     photos: int
 
 
-def jackknife(measure: Callable[[NDArray[np.bool_]], float], photos: NDArray[np.str_], among: NDArray[np.bool_]) -> Estimate:
-    """``measure`` of the pictures in ``among``, its interval from leaving out one photograph after the other.
+def jackknife(
+    measure: Callable[[NDArray[np.bool_]], float], photos: NDArray[np.str_], among: NDArray[np.bool_]
+) -> Estimate:
+    """``measure`` of the images in ``among``, its interval from leaving out one photograph after the other.
 
     NaN for fewer than 3 photographs, and where the measure is not a number without one of them.
     """
@@ -42,9 +44,9 @@ def jackknife(measure: Callable[[NDArray[np.bool_]], float], photos: NDArray[np.
 
 
 class Evaluation:
-    """What was found in test pictures, each with one distortion or none, beside what is in them; ``groups`` by type."""
+    """What was found in test images, each with one distortion or none, beside what is in them; ``groups`` by type."""
 
-    def __init__(self, samples: Sequence[Sample], found: Findings, groups: Mapping[str, str]) -> None:
+    def __init__(self, samples: Sequence[Sample], found: Predictions, groups: Mapping[str, str]) -> None:
         self.names = np.array([CLEAN, *groups])
         self.groups = np.array([CLEAN, *groups.values()])
         self.photos = np.array([sample.photo for sample in samples])
@@ -57,7 +59,7 @@ class Evaluation:
     def measures(self) -> dict[str, Estimate]:
         """Every measure by name; ``_strong``: over levels 3 to 5."""
         everything = np.ones(len(self.truth), bool)
-        strong, damaged = self.levels >= STRONG, self.levels > 0
+        strong, degraded = self.levels >= STRONG, self.levels > 0
         right_type = self.said == self.truth
         right_group = self.groups[self.said] == self.groups[self.truth]
         rows = {
@@ -65,15 +67,15 @@ class Evaluation:
             "type_accuracy_strong": (lambda chosen: float(right_type[chosen].mean()), strong),
             "group_accuracy": (lambda chosen: float(right_group[chosen].mean()), everything),
             "group_accuracy_strong": (lambda chosen: float(right_group[chosen].mean()), strong),
-            "level_spearman": (self._level_spearman, damaged),
-            "level_error": (lambda chosen: float(np.abs(self._level()[chosen] - self.levels[chosen]).mean()), damaged),
-            "level_coverage": (self._coverage, damaged),
+            "level_spearman": (self._level_spearman, degraded),
+            "level_error": (lambda chosen: float(np.abs(self._level()[chosen] - self.levels[chosen]).mean()), degraded),
+            "level_coverage": (self._coverage, degraded),
             "calibration_error": (self._calibration_error, everything),
         }
         return {name: jackknife(measure, self.photos, among) for name, (measure, among) in rows.items()}
 
     def confusion(self) -> NDArray[np.float64]:
-        """Shares (1 + T, 1 + T): of the pictures with the type of the row, those said to have the type of the column."""
+        """Shares (1 + T, 1 + T): of the images with the type of the row, those said to have the type of the column."""
         counts = np.zeros((len(self.names), len(self.names)))
         np.add.at(counts, (self.truth, self.said), 1)
         return counts / np.maximum(counts.sum(1, keepdims=True), 1)
@@ -102,9 +104,14 @@ class Evaluation:
         sure = self.found.probabilities.max(1)[chosen]
         right = (self.said == self.truth)[chosen]
         member = np.minimum((sure * BINS).astype(int), BINS - 1)
-        return float(sum(abs(sure[member == b].mean() - right[member == b].mean()) * (member == b).mean() for b in np.unique(member)))
+        return float(
+            sum(
+                abs(sure[member == b].mean() - right[member == b].mean()) * (member == b).mean()
+                for b in np.unique(member)
+            )
+        )
 
 
 def unseen_auroc(known: NDArray[np.float64], unseen: NDArray[np.float64]) -> float:
-    """How well novelty parts pictures with unseen distortions from those with known: 0.5 by chance, 1 always."""
+    """How well novelty parts images with unseen distortions from those with known: 0.5 by chance, 1 always."""
     return float(roc_auc_score(np.repeat([0, 1], [len(known), len(unseen)]), np.concatenate([known, unseen])))

@@ -12,19 +12,20 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ddrscope.errors import InputError, printable
-from ddrscope.features.execution import check_precision, resolve_device
+from ddrscope.features.device import resolve_device
+from ddrscope.features.precision import check_precision
 from ddrscope.identification.descriptor import Descriptor
 from ddrscope.identification.head import Head, HeadSettings
 from ddrscope.identification.identifier import DistortionIdentifier
+from ddrscope.identification.image_identifier import ImageIdentifier
 from ddrscope.identification.novelty import NoveltyMeasure
-from ddrscope.identification.picture import PictureIdentifier
+from ddrscope.io.files import atomic_write, is_file
+from ddrscope.io.paths import expand_path
 from ddrscope.networks import load_named_network
-from ddrscope.networks.limits import AllocationLimit
-from ddrscope.paths import expand_path
-from ddrscope.store import atomic_write, is_file
+from ddrscope.networks.checkpoints.safety import AllocationLimit
 
 FORMAT = "ddrscope identifier 1"
-# Read once a picture and small; float16 would move them.
+# Read once an image and small; float16 would move them.
 EXACT = ("calibration", "widening", "fitted_clean_share", "centers", "reaches", "novelty.known")
 # What each part of the descriptor is reduced by.
 PART = ("centers", "bases", "reaches")
@@ -35,7 +36,7 @@ def bundled_identifier() -> Path:
     return Path(__file__).resolve().parents[1] / "data" / "identifier.safetensors"
 
 
-def save_identifier(path: Path, fitted: PictureIdentifier) -> None:
+def save_identifier(path: Path, fitted: ImageIdentifier) -> None:
     """Write a fitted identifier, atomically; weights in float16."""
     one, network = fitted.identifier, fitted.descriptor.network
     tensors = {
@@ -51,7 +52,9 @@ def save_identifier(path: Path, fitted: PictureIdentifier) -> None:
     for index, head in enumerate(one.heads_):
         tensors |= {f"heads.{index}.{key}": value for key, value in head.state_dict().items()}
     settings = {
-        "network": network.source if Path(network.source).is_file() and not _is_bundled(network.source) else network.name,
+        "network": network.source
+        if Path(network.source).is_file() and not _is_bundled(network.source)
+        else network.name,
         "sha256": network.sha256,
         "poolings": {layer: list(names) for layer, names in fitted.descriptor.poolings.items()},
         "types": list(one.types),
@@ -64,24 +67,30 @@ def save_identifier(path: Path, fitted: PictureIdentifier) -> None:
         "head": dataclasses.asdict(one.head or HeadSettings()),
         "about": dict(fitted.about),
     }
-    kept = {key: (value.float() if key.startswith(EXACT) else value.half()).contiguous() for key, value in tensors.items()}
+    kept = {
+        key: (value.float() if key.startswith(EXACT) else value.half()).contiguous() for key, value in tensors.items()
+    }
     with atomic_write(path) as temporary:
         save_file(kept, temporary, {"format": FORMAT, "settings": json.dumps(settings)})
 
 
-def load_identifier(path: str | Path | None = None, device: str = "auto", precision: str = "float32") -> PictureIdentifier:
+def load_identifier(
+    path: str | Path | None = None, device: str = "auto", precision: str = "float32"
+) -> ImageIdentifier:
     """Read an identifier, by default the bundled one; `InputError` for any other file, or where its network is missing."""
     check_precision(precision)
     path = expand_path(path or bundled_identifier())
     tensors, settings = _read(path)
     network = load_named_network(settings.get("network"), f"{path}: network")
     if network.sha256 != settings.get("sha256"):
-        raise InputError(f"{path} was fitted to another {settings['network']} than the one here: fit it anew (ddrscope fit-identifier)")
+        raise InputError(
+            f"{path} was fitted to another {settings['network']} than the one here: fit it anew (ddrscope fit-identifier)"
+        )
     network.to(resolve_device(device))
     try:
         identifier = _identifier(tensors, settings)
         descriptor = Descriptor(network, settings["poolings"], precision)  # type: ignore[arg-type]
-        return PictureIdentifier(descriptor, identifier, settings["groups"], settings["about"])
+        return ImageIdentifier(descriptor, identifier, settings["groups"], settings["about"])
     except InputError as error:
         raise InputError(f"{path} cannot be used: {error}") from None
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""Fitting an identifier: pictures with known damage, their tiles' descriptors kept shard by shard, and the fit."""
+"""Fitting an identifier: images with known degradation, their tiles' descriptors kept shard by shard, and the fit."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from numpy.typing import NDArray
 from ddrscope.identification.descriptor import Descriptor
 from ddrscope.identification.head import HeadSettings
 from ddrscope.identification.identifier import DistortionIdentifier
-from ddrscope.identification.picture import PictureIdentifier
-from ddrscope.identification.samples import Sample
+from ddrscope.identification.image_identifier import ImageIdentifier
+from ddrscope.identification.labelled_images import Sample
 from ddrscope.identification.tiles import MAX_TILES, TILE, cut_tiles, place_tiles
-from ddrscope.store import atomic_write
+from ddrscope.io.files import atomic_write
 
-SHARD_PICTURES = 50
+SHARD_IMAGES = 50
 # Of the photographs, for calibration on such as were not fitted to.
 FOLDS = 4
 
 
 @dataclass(frozen=True)
 class TileTable:
-    """Descriptors (N, D) of tiles, and the number of the picture each is of; picture by picture in order."""
+    """Descriptors (N, D) of tiles, and the number of the image each is of; image by image in order."""
 
     descriptors: NDArray[np.float32]
-    pictures: NDArray[np.int64]
+    images: NDArray[np.int64]
 
 
 def describe_samples(
@@ -38,19 +38,19 @@ def describe_samples(
     step: Callable[[int], None] = lambda _: None,
 ) -> TileTable:
     """The descriptors of the samples' tiles by ``describe``, tiles (N, H, W, 3) to (N, D); shards in ``folder`` are not done again."""
-    rows, pictures = [], []
-    for start in range(0, len(samples), SHARD_PICTURES):
-        some = samples[start : start + SHARD_PICTURES]
-        shard = folder / f"{start // SHARD_PICTURES:05d}.npz"
+    rows, images = [], []
+    for start in range(0, len(samples), SHARD_IMAGES):
+        some = samples[start : start + SHARD_IMAGES]
+        shard = folder / f"{start // SHARD_IMAGES:05d}.npz"
         if not shard.exists():
             described = [describe(_tiles(sample.load())) for sample in some]
             with atomic_write(shard) as temporary, temporary.open("wb") as file:
                 np.savez(file, rows=np.concatenate(described), tiles=[len(part) for part in described])
         with np.load(shard) as kept:
             rows.append(kept["rows"])
-            pictures.append(np.repeat(np.arange(start, start + len(some)), kept["tiles"]))
+            images.append(np.repeat(np.arange(start, start + len(some)), kept["tiles"]))
         step(len(some))
-    return TileTable(np.concatenate(rows), np.concatenate(pictures))
+    return TileTable(np.concatenate(rows), np.concatenate(images))
 
 
 def _tiles(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -70,7 +70,7 @@ def fit_identifier(
     clean_share: float = 0.5,
     head: HeadSettings | None = None,
     seed: int = 0,
-) -> PictureIdentifier:
+) -> ImageIdentifier:
     """An identifier of the types in ``groups`` fitted to the samples, whose tiles' descriptors by ``descriptor`` are ``table``."""
     identifier = DistortionIdentifier(
         tuple(groups),
@@ -81,11 +81,15 @@ def fit_identifier(
         head=head,
         seed=seed,
     )
-    return PictureIdentifier(descriptor, fit_to_samples(identifier, samples, table), groups, about)
+    return ImageIdentifier(descriptor, fit_to_samples(identifier, samples, table), groups, about)
 
 
-def fit_to_samples(identifier: DistortionIdentifier, samples: Sequence[Sample], table: TileTable) -> DistortionIdentifier:
+def fit_to_samples(
+    identifier: DistortionIdentifier, samples: Sequence[Sample], table: TileTable
+) -> DistortionIdentifier:
     """The identifier, fitted to the samples whose tiles' descriptors are ``table``."""
-    levels = np.array([[sample.levels.get(name, 0) for name in identifier.types] for sample in samples], dtype=np.float32)
+    levels = np.array(
+        [[sample.levels.get(name, 0) for name in identifier.types] for sample in samples], dtype=np.float32
+    )
     photos = np.array([sample.photo for sample in samples])
-    return identifier.fit(table.descriptors, levels[table.pictures], table.pictures, photos[table.pictures])
+    return identifier.fit(table.descriptors, levels[table.images], table.images, photos[table.images])

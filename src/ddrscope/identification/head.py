@@ -78,7 +78,7 @@ def _loss(logits: Tensor, quantiles: Tensor, levels: Tensor) -> Tensor:
     """Each type present or not, the types against each other, and the levels' quantiles where present."""
     present = presence_of(levels)
     each = functional.binary_cross_entropy_with_logits(logits, present) * present.shape[1]
-    # Types exclude each other in most pictures: sharper than the first term alone.
+    # Types exclude each other in most images: sharper than the first term alone.
     together = -(logits.log_softmax(1) * present / present.sum(1, keepdim=True)).sum(1).mean()
     missed = levels[..., None] - quantiles
     marks = logits.new_tensor(QUANTILES)

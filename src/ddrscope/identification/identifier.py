@@ -1,4 +1,4 @@
-"""The identifier: from descriptors to the probability of each distortion, its level, and how unlike anything known a picture is."""
+"""The identifier: from descriptors to the probability of each distortion, its level, and how unlike anything known an image is."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ddrscope.identification.novelty import NoveltyMeasure
 
 CLEAN = "clean"
 # Whitening lifts components that are mostly noise: they are only scaled alike, but for the very largest.
-UNEVEN = 30.0
-# Components beyond so many standard deviations say no more: a picture unlike all others must not upset the head.
+WHITENING_SHRINKAGE = 30.0
+# Components beyond so many standard deviations say no more: an image unlike all others must not upset the head.
 FARTHEST = 6.0
 
 
 @dataclass(frozen=True)
-class Findings:
-    """What is found in N pictures.
+class Predictions:
+    """What is found in N images.
 
     ``probabilities`` (N, 1 + T): that each type is present, clean first; they need not sum to 1. ``levels`` (N, T, 3): the middle
-    between the ends of the 80 % interval, 1 to 5. ``novelty`` (N,): the share of pictures of known distortions that are more ordinary.
+    between the ends of the 80 % interval, 1 to 5. ``novelty`` (N,): the share of images of known distortions that are more ordinary.
     """
 
     probabilities: NDArray[np.float64]
@@ -36,12 +36,12 @@ class Findings:
 
 
 class DistortionIdentifier:
-    """Names distortions by descriptors, several descriptors (tiles) to a picture; fitted, predicts as scikit-learn's classifiers do.
+    """Names distortions by descriptors, several descriptors (tiles) to an image; fitted, predicts as scikit-learn's classifiers do.
 
     ``types`` are the names of the distortions, without clean. As many heads as ``folds`` are fitted, each without the photographs of one
     fold, on which it is then calibrated; what they say is averaged. The heads see principal components, hardly whitened: at most
     ``components`` of each part of the descriptor, whose widths are ``parts`` (None: of one part), so that no part drowns in a larger
-    one. ``clean_share`` is the share of undamaged pictures to expect, since it is not that of the pictures fitted to.
+    one. ``clean_share`` is the share of clean images to expect, since it is not that of the images fitted to.
     """
 
     def __init__(
@@ -59,19 +59,23 @@ class DistortionIdentifier:
         self.types, self.components, self.folds, self.head, self.seed = types, components, folds, head, seed
         self.clean_share = clean_share
 
-    def fit(self, descriptors: ArrayLike, levels: ArrayLike, pictures: ArrayLike, photos: ArrayLike) -> DistortionIdentifier:
-        """Fit to tiles' descriptors (N, D), the levels (N, T) of each type in them (0: absent), and what picture and photograph each is of.
+    def fit(
+        self, descriptors: ArrayLike, levels: ArrayLike, images: ArrayLike, photos: ArrayLike
+    ) -> DistortionIdentifier:
+        """Fit to tiles' descriptors (N, D), the levels (N, T) of each type in them (0: absent), and what image and photograph each is of.
 
         Raises `InputError` with fewer photographs than folds.
         """
-        # Imported where something is fitted: to identify one picture need not wait for it.
+        # Imported where something is fitted: to identify one image need not wait for it.
         from sklearn.model_selection import GroupKFold
 
         rows = np.asarray(descriptors, dtype=np.float32)
         graded = torch.as_tensor(np.asarray(levels), dtype=torch.float32)
-        pictures, photos = np.unique(np.asarray(pictures), return_inverse=True)[1], np.asarray(photos)
+        images, photos = np.unique(np.asarray(images), return_inverse=True)[1], np.asarray(photos)
         if len(np.unique(photos)) < self.folds:
-            raise InputError(f"{len(np.unique(photos))} photographs are too few to hold out {self.folds} folds of them: give more")
+            raise InputError(
+                f"{len(np.unique(photos))} photographs are too few to hold out {self.folds} folds of them: give more"
+            )
         self._fit_reduction(rows)
         reduced = self._reduce(rows)
         self.heads_: list[Head] = []
@@ -82,30 +86,30 @@ class DistortionIdentifier:
             with torch.inference_mode():
                 logits[held_out], quantiles[held_out] = head(reduced[held_out])
             self.heads_.append(head)
-        self._calibrate(_by_picture(logits, pictures), _by_picture(quantiles, pictures), _by_picture(graded, pictures))
-        self.novelty_ = NoveltyMeasure().fit(reduced, graded, pictures, photos, self.folds)
+        self._calibrate(_by_image(logits, images), _by_image(quantiles, images), _by_image(graded, images))
+        self.novelty_ = NoveltyMeasure().fit(reduced, graded, images, photos, self.folds)
         return self
 
-    def find(self, descriptors: ArrayLike, pictures: ArrayLike | None = None) -> Findings:
-        """What is found in the pictures whose tiles have these descriptors (N, D); without ``pictures`` each row is a picture."""
+    def find(self, descriptors: ArrayLike, images: ArrayLike | None = None) -> Predictions:
+        """What is found in the images whose tiles have these descriptors (N, D); without ``images`` each row is an image."""
         reduced = self._reduce(np.asarray(descriptors, dtype=np.float32))
-        members = np.arange(len(reduced)) if pictures is None else np.unique(np.asarray(pictures), return_inverse=True)[1]
+        members = np.arange(len(reduced)) if images is None else np.unique(np.asarray(images), return_inverse=True)[1]
         with torch.inference_mode():
             said = [head(reduced) for head in self.heads_]
-            logits = _by_picture(torch.stack([one for one, _ in said]).mean(0), members)
-            quantiles = _by_picture(torch.stack([other for _, other in said]).mean(0), members)
+            logits = _by_image(torch.stack([one for one, _ in said]).mean(0), members)
+            quantiles = _by_image(torch.stack([other for _, other in said]).mean(0), members)
         ends = quantiles.double() + torch.tensor([-1.0, 0.0, 1.0]) * self.widening_
-        return Findings(
+        return Predictions(
             self._probabilities(logits).numpy(), ends.clamp(1, 5).numpy(), self.novelty_.score(reduced, members)
         )
 
-    def predict_proba(self, descriptors: ArrayLike, pictures: ArrayLike | None = None) -> NDArray[np.float64]:
+    def predict_proba(self, descriptors: ArrayLike, images: ArrayLike | None = None) -> NDArray[np.float64]:
         """The probability that each of clean and the types is present: (N, 1 + T)."""
-        return self.find(descriptors, pictures).probabilities
+        return self.find(descriptors, images).probabilities
 
-    def predict(self, descriptors: ArrayLike, pictures: ArrayLike | None = None) -> NDArray[np.str_]:
+    def predict(self, descriptors: ArrayLike, images: ArrayLike | None = None) -> NDArray[np.str_]:
         """The likeliest of clean and the types."""
-        return np.array([CLEAN, *self.types])[self.predict_proba(descriptors, pictures).argmax(1)]
+        return np.array([CLEAN, *self.types])[self.predict_proba(descriptors, images).argmax(1)]
 
     def _fit_reduction(self, rows: NDArray[np.float32]) -> None:
         from sklearn.decomposition import PCA
@@ -119,7 +123,7 @@ class DistortionIdentifier:
             count = min(self.components, *part.shape)
             pca = PCA(count, svd_solver="randomized", random_state=self.seed).fit(scaler.transform(part))
             variances = pca.explained_variance_
-            lengths = np.sqrt(variances + UNEVEN * variances.mean())
+            lengths = np.sqrt(variances + WHITENING_SHRINKAGE * variances.mean())
             # On average 1 long, as a head expects what it reads to be.
             lengths *= np.sqrt((variances / lengths**2).mean())
             self.centers_.append(torch.from_numpy(scaler.mean_).float())
@@ -134,14 +138,18 @@ class DistortionIdentifier:
         return torch.cat([((part - center) @ basis).clamp(-reach, reach) for part, center, basis, reach in parts], 1)
 
     def _calibrate(self, logits: Tensor, quantiles: Tensor, levels: Tensor) -> None:
-        """Weights of the logits (Platt), widening of the intervals (conformal), on pictures no head was fitted to."""
+        """Weights of the logits (Platt), widening of the intervals (conformal), on images no head was fitted to."""
         from scipy.optimize import minimize
 
         present = presence_of(levels).double()
         own, rivals = _against_rivals(logits)
 
         def cross_entropy(weights: NDArray[np.float64]) -> float:
-            return float(functional.binary_cross_entropy_with_logits(own * weights[0] + rivals * weights[1] + weights[2], present))
+            return float(
+                functional.binary_cross_entropy_with_logits(
+                    own * weights[0] + rivals * weights[1] + weights[2], present
+                )
+            )
 
         self.calibration_ = torch.from_numpy(minimize(cross_entropy, [1.0, -1.0, 0.0], method="Nelder-Mead").x)
         self.fitted_clean_share_ = present[:, 0].mean().clamp(0.001, 0.999)
@@ -166,8 +174,8 @@ def _against_rivals(logits: Tensor) -> tuple[Tensor, Tensor]:
     return own, (together - own.exp()).clamp(min=1e-12).log()
 
 
-def _by_picture(values: Tensor, pictures: NDArray[np.int64]) -> Tensor:
-    """The means over each picture's tiles."""
-    index = torch.from_numpy(np.ascontiguousarray(pictures))
+def _by_image(values: Tensor, images: NDArray[np.int64]) -> Tensor:
+    """The means over each image's tiles."""
+    index = torch.from_numpy(np.ascontiguousarray(images))
     sums = values.new_zeros((int(index.max()) + 1, *values.shape[1:])).index_add_(0, index, values)
     return sums / torch.bincount(index).reshape(-1, *[1] * (values.ndim - 1))

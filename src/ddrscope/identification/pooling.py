@@ -1,4 +1,4 @@
-"""From a layer's channels over positions to a few statistics that do not depend on the size of the picture."""
+"""From a layer's channels over positions to a few statistics that do not depend on the size of the image."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from torch.nn import functional
 
 from ddrscope.errors import InputError
 
-# Below the rounding of a picture's 8 bits in any channel worth looking at.
+# Below the rounding of an image's 8 bits in any channel worth looking at.
 TINY = 1e-4
 # More positions say the same and take their time: a last HR layer has a quarter of a million in a tile.
 POSITIONS = 65_536
 # Rows and columns from one position to the other: what blur, blocks and interpolation leave alike lies at these distances.
-LAGS = tuple((rows, columns) for step in (1, 2, 4, 8) for rows, columns in ((0, step), (step, 0), (step, step), (step, -step)))
+LAGS = tuple(
+    (rows, columns) for step in (1, 2, 4, 8) for rows, columns in ((0, step), (step, 0), (step, step), (step, -step))
+)
 # Positions a side of the cells whose spreads are compared.
 CELL = 8
 RANKS = (0.01, 0.1, 0.5, 0.9, 0.99)
@@ -25,7 +27,7 @@ RANKS = (0.01, 0.1, 0.5, 0.9, 0.99)
 class Channels:
     """A layer's channels (C, P) over at most `POSITIONS` positions, spread evenly, with what several poolings need of them.
 
-    ``height`` and ``width`` are those of the picture at the network's input; positions are taken to lie in rows of its shape.
+    ``height`` and ``width`` are those of the image at the network's input; positions are taken to lie in rows of its shape.
     """
 
     def __init__(self, values: Tensor, height: int, width: int) -> None:
@@ -54,7 +56,9 @@ class Channels:
         """All positions as an image (C, rows, columns), each channel with mean 0 and standard deviation 1."""
         rows = round((self._all.shape[1] * self._ratio) ** 0.5)
         if rows == 0 or self._all.shape[1] % rows:
-            raise InputError(f"{self._all.shape[1]} positions do not lie in rows and columns: choose poolings that need no neighbours")
+            raise InputError(
+                f"{self._all.shape[1]} positions do not lie in rows and columns: choose poolings that need no neighbours"
+            )
         return ((self._all - self.average[:, None]) / self.spread[:, None]).unflatten(1, (rows, -1))
 
 
@@ -109,7 +113,7 @@ def autocorrelation(channels: Channels) -> Tensor:
 def local_spread(channels: Channels) -> Tensor:
     """Percentiles over cells of the log standard deviation of each channel within a cell: (5C,).
 
-    Noise fills the quietest cells, blur empties the liveliest, whatever the picture shows.
+    Noise fills the quietest cells, blur empties the liveliest, whatever the image shows.
     """
     image = channels.image[None]
     side = min(CELL, *image.shape[2:])
@@ -119,7 +123,8 @@ def local_spread(channels: Channels) -> Tensor:
 
 
 POOLINGS: dict[str, Callable[[Channels], Tensor]] = {
-    pooling.__name__: pooling for pooling in (mean, mean_std, moments, percentiles, correlation, autocorrelation, local_spread)
+    pooling.__name__: pooling
+    for pooling in (mean, mean_std, moments, percentiles, correlation, autocorrelation, local_spread)
 }
 
 

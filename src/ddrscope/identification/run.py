@@ -1,4 +1,4 @@
-"""Many pictures: a row for each, a bad file costing its own, and the rows as one table."""
+"""Many images: a row for each, a bad file costing its own, and the rows as one table."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from ddrscope.batch.shards import DIGEST, pack, write_parquet
 from ddrscope.errors import InputError, escaped, printable
 from ddrscope.identification.files import load_identifier
-from ddrscope.identification.picture import PictureIdentifier
+from ddrscope.identification.image_identifier import ImageIdentifier
 from ddrscope.identification.tiles import MAX_TILES
-from ddrscope.images import PictureFile, read_ahead
-from ddrscope.images.reading import Reading
-from ddrscope.shards import DIGEST, pack, write_parquet
-from ddrscope.store import atomic_write
+from ddrscope.images import ImageFile, read_ahead
+from ddrscope.images.reading import ReadResult
+from ddrscope.io.files import atomic_write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,14 +32,14 @@ def check_format(out: Path) -> None:
         raise InputError(f"--out {out}: tables are written as {', '.join(WRITERS)}: give the file one of these endings")
 
 
-def heatmap_of(folder: Path, file: PictureFile) -> Path:
+def heatmap_of(folder: Path, file: ImageFile) -> Path:
     """Where the map of an image goes: with its own suffix, since a folder may hold scan.tif and scan.jpg."""
     return folder / f"{file.name}.png"
 
 
 @dataclasses.dataclass(frozen=True)
 class IdentifyTask:
-    """What a worker, here or on another machine, must be told to identify pictures: the options of `ddrscope identify`."""
+    """What a worker, here or on another machine, must be told to identify images: the options of `ddrscope identify`."""
 
     identifier: Path | None = None
     tiles: int | None = MAX_TILES
@@ -54,14 +54,14 @@ class IdentifyTask:
 
 @dataclasses.dataclass(frozen=True)
 class Identification:
-    """Identifies picture files: at most ``tiles`` tiles of each are read (None: all); maps go to the folder ``heatmaps``."""
+    """Identifies image files: at most ``tiles`` tiles of each are read (None: all); maps go to the folder ``heatmaps``."""
 
-    identifier: PictureIdentifier
+    identifier: ImageIdentifier
     tiles: int | None = MAX_TILES
     heatmaps: Path | None = None
 
-    def __call__(self, files: Sequence[PictureFile]) -> bytes:
-        """The shard of these pictures."""
+    def __call__(self, files: Sequence[ImageFile]) -> bytes:
+        """The shard of these images."""
         rows, digests = [], []
         for reading in read_ahead(files):
             rows.append(self.row(reading))
@@ -69,24 +69,24 @@ class Identification:
         table = pa.Table.from_pandas(self.table(rows), preserve_index=False)
         return pack(table.append_column(DIGEST, pa.array(digests, pa.string())))
 
-    def rows(self, files: Iterable[PictureFile]) -> Iterator[dict[str, Any]]:
-        """The columns of one picture after the other."""
+    def rows(self, files: Iterable[ImageFile]) -> Iterator[dict[str, Any]]:
+        """The columns of one image after the other."""
         return map(self.row, read_ahead(files))
 
-    def row(self, reading: Reading) -> dict[str, Any]:
-        """The columns of one picture; where it cannot be read or is too small, only ``path`` and ``error`` are filled."""
+    def row(self, reading: ReadResult) -> dict[str, Any]:
+        """The columns of one image; where it cannot be read or is too small, only ``path`` and ``error`` are filled."""
         path = {"path": escaped(str(reading.file.path))}  # tables hold no bytes without an encoding
-        if reading.picture is None:
+        if reading.image is None:
             return path | {"error": reading.error.reason if reading.error else ""}
-        pixels = reading.picture.pixels
+        pixels = reading.image.pixels
         try:
             finding = self.identifier.identify(pixels, self.tiles)
             if self.heatmaps:
                 # Drawing is imported where something is drawn.
-                from ddrscope.identification.heatmap import write_heatmap
+                from ddrscope.viz.heatmap import write_heatmap
 
                 target = heatmap_of(self.heatmaps, reading.file)
-                write_heatmap(target, pixels, self.identifier.map_damage(pixels), self.identifier.groups, finding)
+                write_heatmap(target, pixels, self.identifier.map_distortions(pixels), self.identifier.groups, finding)
         except InputError as error:
             return path | {"error": printable(str(error))}
         columns = {key: value for key, value in dataclasses.asdict(finding).items() if key != "probabilities"}
@@ -95,7 +95,7 @@ class Identification:
 
     def table(self, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
         """Rows as a table whose columns have one type each, empty or not."""
-        # Imported where a table is made: to identify one picture need not wait for it.
+        # Imported where a table is made: to identify one image need not wait for it.
         import pandas as pd
 
         numbers = ("probability", "level", "level_low", "level_high", "novelty")
@@ -106,7 +106,7 @@ class Identification:
 
 @dataclasses.dataclass
 class Summary:
-    """What a finished table holds: its rows, the pictures unlike anything known, how many of each group, the bad files and why."""
+    """What a finished table holds: its rows, the images unlike anything known, how many of each group, the bad files and why."""
 
     rows: int = 0
     unseen: int = 0

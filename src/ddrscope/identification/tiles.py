@@ -1,26 +1,28 @@
-"""Tiles: how a picture of any size is read through a window of one size."""
+"""Tiles: how an image of any size is read through a window of one size."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-# The grids of JPEG and of video codecs begin at the picture's corner: tiles begin on them.
+# The grids of JPEG and of video codecs begin at the image's corner: tiles begin on them.
 ALIGNED = 8
 # Pixels a side.
 TILE = 128
 MAX_TILES = 16
 
 
-def place_tiles(height: int, width: int, side: int, limit: int | None = None, stride: int | None = None) -> list[tuple[int, int]]:
-    """Corners (top, left) of tiles of ``side`` pixels that cover a picture, row by row; one corner where it is no larger.
+def place_tiles(
+    height: int, width: int, side: int, limit: int | None = None, stride: int | None = None
+) -> list[tuple[int, int]]:
+    """Corners (top, left) of tiles of ``side`` pixels that cover an image, row by row; one corner where it is no larger.
 
     Neighbours are ``stride`` apart (default: side) or nearer, so that the last tiles end at the border. At most ``limit`` of them, spread
-    evenly over the picture.
+    evenly over the image.
     """
     rows, columns = (_places(length, side, stride or side) for length in (height, width))
     if limit is not None:
-        # As many rows as columns in proportion to the picture, so that every part of it is seen.
+        # As many rows as columns in proportion to the image, so that every part of it is seen.
         while len(rows) * len(columns) > limit:
             if len(rows) > len(columns):
                 rows = _thinned(rows)
@@ -30,7 +32,7 @@ def place_tiles(height: int, width: int, side: int, limit: int | None = None, st
 
 
 def cut_tiles(pixels: NDArray[np.float32], corners: list[tuple[int, int]]) -> NDArray[np.float32]:
-    """The tiles (N, TILE, TILE, C) of a picture at these corners, smaller where the picture is."""
+    """The tiles (N, TILE, TILE, C) of an image at these corners, smaller where the image is."""
     return np.stack([pixels[top : top + TILE, left : left + TILE] for top, left in corners])
 
 

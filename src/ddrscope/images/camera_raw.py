@@ -35,7 +35,9 @@ def check_tiff(tiff: tifffile.TiffFile) -> None:
         raise ValueError(f"is a raw file of a camera: {REMEDY}")
     reduced = first.get(_NEW_SUBFILE_TYPE, 0)
     if others and isinstance(reduced, int) and reduced & 1:
-        raise ValueError("its first page is a reduced version of another page: save the full image as a file of its own")
+        raise ValueError(
+            "its first page is a reduced version of another page: save the full image as a file of its own"
+        )
 
 
 def _directories(tiff: tifffile.TiffFile) -> Iterator[dict[int, object]]:
@@ -60,4 +62,8 @@ def _directories(tiff: tifffile.TiffFile) -> Iterator[dict[int, object]]:
 
 def _tags(page: tifffile.TiffPage | tifffile.TiffFrame) -> dict[int, object]:
     wanted = (_NEW_SUBFILE_TYPE, _PHOTOMETRIC, _DNG_VERSION)
-    return {} if isinstance(page, tifffile.TiffFrame) else {code: page.tags[code].value for code in wanted if code in page.tags}
+    return (
+        {}
+        if isinstance(page, tifffile.TiffFrame)
+        else {code: page.tags[code].value for code in wanted if code in page.tags}
+    )

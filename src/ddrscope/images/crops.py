@@ -1,4 +1,5 @@
-"""Deterministic crops, and how many of which picture."""
+"""Deterministic crops, and how many of which image."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -8,12 +9,12 @@ import numpy as np
 from ddrscope.errors import InputError
 
 
-def center_crop(pixels: np.ndarray, size: int, multiple_of: int = 1, name: str = "the picture") -> np.ndarray:
-    """The central `size` x `size` crop of a picture (H, W, C), as a view.
+def center_crop(pixels: np.ndarray, size: int, multiple_of: int = 1, name: str = "the image") -> np.ndarray:
+    """The central `size` x `size` crop of an image (H, W, C), as a view.
 
-    Its corner lies on a multiple of `multiple_of`, so the crop of a picture shrunk by that factor shows the same
-    place: `center_crop(shrunk, size // scale)` matches `center_crop(picture, size, scale)` when shrinking drops the
-    odd rows and columns at the end. Raises InputError when the picture is smaller than the crop or `size` is no
+    Its corner lies on a multiple of `multiple_of`, so the crop of an image shrunk by that factor shows the same
+    place: `center_crop(shrunk, size // scale)` matches `center_crop(image, size, scale)` when shrinking drops the
+    odd rows and columns at the end. Raises InputError when the image is smaller than the crop or `size` is no
     multiple.
     """
     _check_size(pixels, size, name)
@@ -24,12 +25,10 @@ def center_crop(pixels: np.ndarray, size: int, multiple_of: int = 1, name: str =
     return pixels[top : top + size, left : left + size]
 
 
-def grid_crops(
-    pixels: np.ndarray, size: int, limit: int | None = None, name: str = "the picture"
-) -> list[np.ndarray]:
+def grid_crops(pixels: np.ndarray, size: int, limit: int | None = None, name: str = "the image") -> list[np.ndarray]:
     """Crops of `size` x `size` on a grid from the top left corner, row by row, without overlap, as views.
 
-    At most `limit` of them, spread evenly over the grid. Raises InputError when the picture is smaller than a crop.
+    At most `limit` of them, spread evenly over the grid. Raises InputError when the image is smaller than a crop.
     """
     _check_size(pixels, size, name)
     height, width = pixels.shape[:2]
@@ -41,7 +40,7 @@ def grid_crops(
 
 
 def share_out(room: Sequence[int], count: int) -> list[int]:
-    """``count`` crops (or rows) over pictures (or groups) with ``room`` for so many each: equal shares as far as possible.
+    """``count`` crops (or rows) over images (or groups) with ``room`` for so many each: equal shares as far as possible.
 
     Those with little room are taken whole; all there are, if too few.
     """

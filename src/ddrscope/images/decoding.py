@@ -9,7 +9,7 @@ else. The size in the header is checked before anything is decoded. `docs/image-
 | floats                                  | as they are; outside 0..1, NaN and infinity are errors                     |
 | signed integers                         | an error                                                                   |
 | palette                                 | its colours, with their transparency                                       |
-| alpha (also a transparent colour)       | laid over the mean colour of the picture itself, weighted by alpha: a      |
+| alpha (also a transparent colour)       | laid over the mean colour of the image itself, weighted by alpha: a      |
 |                                         | backdrop that adds neither brightness nor colour nor more edge than needed |
 | BMP whose alpha is 0 everywhere         | opaque                                                                     |
 | CMYK                                    | sRGB by the embedded ICC profile (perceptual), by plain arithmetic without |
@@ -26,6 +26,7 @@ else. The size in the header is checked before anything is decoded. `docs/image-
 
 Pixels of 8- and 16-bit sources stay on their grid (k/255, k/65535), whatever was done to them here.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -36,19 +37,19 @@ import numpy as np
 from ddrscope.errors import InputError, printable
 from ddrscope.images import camera_raw, tiff
 from ddrscope.images.jpegxl_header import is_jpegxl
-from ddrscope.images.limits import MAX_PIXELS, check_size
 from ddrscope.images.modern_formats import decode_avif, decode_heif, decode_jpegxl, is_avif, is_heif
 from ddrscope.images.pillow_files import decode_image, open_image
-from ddrscope.images.samples import Samples, to_unit_range
+from ddrscope.images.size_limits import MAX_PIXELS, check_size
+from ddrscope.images.stored_values import Samples, to_unit_range
 
-__all__ = ["MAX_PIXELS", "Raster", "UnreadablePicture", "decode", "open_image"]
+__all__ = ["MAX_PIXELS", "Raster", "UnreadableImage", "decode", "open_image"]
 
 _SPARE_BYTES = 1 << 26
 _HEAD_BYTES = 32
 
 
-class UnreadablePicture(InputError):
-    """A file that gives no picture: `path`, and the `reason` in one line."""
+class UnreadableImage(InputError):
+    """A file that gives no image: `path`, and the `reason` in one line."""
 
     def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -69,7 +70,7 @@ class Raster:
 
 
 def decode(path: Path, max_pixels: int = MAX_PIXELS) -> Raster:
-    """The values stored in an image file, upright. Raises UnreadablePicture, whatever is wrong with the file."""
+    """The values stored in an image file, upright. Raises UnreadableImage, whatever is wrong with the file."""
     try:
         if not path.is_file():
             raise ValueError("is not a file" if path.exists() else "no such file")
@@ -81,7 +82,7 @@ def decode(path: Path, max_pixels: int = MAX_PIXELS) -> Raster:
         pixels, bits = to_unit_range(samples)
     # Decoders meet hostile bytes with exceptions of every type; whichever it is, it costs this file only.
     except Exception as error:
-        raise UnreadablePicture(path, printable(str(error))[:300] or type(error).__name__) from error
+        raise UnreadableImage(path, printable(str(error))[:300] or type(error).__name__) from error
     return Raster(pixels, bits, samples.alpha)
 
 
@@ -94,7 +95,7 @@ def _samples(path: Path, head: bytes, max_pixels: int) -> Samples:
         return tiff.decode_tiff(path, max_pixels)
     # Some decoders read the whole file first; holes make one of any size out of nothing.
     if path.stat().st_size > 8 * max_pixels + _SPARE_BYTES:
-        raise ValueError(f"the file is larger than any picture of up to {max_pixels} pixels")
+        raise ValueError(f"the file is larger than any image of up to {max_pixels} pixels")
     if is_avif(head):
         return decode_avif(path, max_pixels)
     if is_heif(head):

@@ -1,4 +1,5 @@
-"""Finding picture files, and the names they go by."""
+"""Finding image files, and the names they go by."""
+
 from __future__ import annotations
 
 import difflib
@@ -12,21 +13,21 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from ddrscope.errors import InputError, escaped
-from ddrscope.images.left_out import LeftOut, image_suffixes
 from ddrscope.images.remote import is_remote, list_objects, parts_of
-from ddrscope.paths import expand
-from ddrscope.store import exists, read_text
+from ddrscope.images.skipped_files import LeftOut, image_suffixes
+from ddrscope.io.files import exists, read_text
+from ddrscope.io.paths import expand
 
 _logger = logging.getLogger("ddrscope")
 LIST_SUFFIXES = frozenset({".txt", ".lst"})
 LONGEST_LIST = 1 << 28
-# Results are named after pictures, with some letters more; file systems take 255 bytes.
+# Results are named after images, with some letters more; file systems take 255 bytes.
 LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
-class PictureFile:
-    """A picture file: `name` is its unique posix path below its source, `photo` the photograph it is (a crop of).
+class ImageFile:
+    """An image file: `name` is its unique posix path below its source, `photo` the photograph it is (a crop of).
 
     `path` is a `Path`, or the URI of an object in a store as a `str`.
 
@@ -41,16 +42,16 @@ class PictureFile:
 
 
 def photo_of(name: str) -> str:
-    """The photograph that the picture of this name belongs to."""
+    """The photograph that the image of this name belongs to."""
     folder, slash, last = name.rpartition("/")
     stem = PurePath(last).stem
     return folder + slash + (stem.split("__")[0] or stem)
 
 
-def find_pictures(sources: Sequence[str | Path]) -> list[PictureFile]:
-    """The picture files of folders, globs, list files and single files, sorted by name, each file once.
+def find_images(sources: Sequence[str | Path]) -> list[ImageFile]:
+    """The image files of folders, globs, list files and single files, sorted by name, each file once.
 
-    `~` and environment variables are expanded, in list files too (`ddrscope.paths.expand`).
+    `~` and environment variables are expanded, in list files too (`ddrscope.io.paths.expand`).
 
     - A folder is searched with all its subfolders; hidden files and folders are left out, symbolic links followed. Of several links
       to one file one counts, which is said.
@@ -63,7 +64,7 @@ def find_pictures(sources: Sequence[str | Path]) -> list[PictureFile]:
     Folders and globs give the files with an image's suffix (PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF, JPEG XL, .npy, HEIC with its extra;
     in any case); how many files of which other types they left out, and folders that cannot be entered, are logged as a warning. Names are
     relative to the source; where two sources give the same name, folders are put before it until the names differ.
-    Raises InputError when a source does not exist or holds no picture.
+    Raises InputError when a source does not exist or holds no image.
     """
     depths: dict[Path | str, int] = {}
     for source in sources:
@@ -71,15 +72,19 @@ def find_pictures(sources: Sequence[str | Path]) -> list[PictureFile]:
         found = list(_expand(source, left_out))
         if not found:
             looked_for = ", ".join(sorted(image_suffixes()))
-            raise InputError(f"no pictures in {source} (looked for {looked_for})" + (f": {left_out}" if str(left_out) else ""))
+            raise InputError(
+                f"no images in {source} (looked for {looked_for})" + (f": {left_out}" if str(left_out) else "")
+            )
         left_out.report(source)
         for path, depth in found:
             depths.setdefault(path, depth)
     unique = {os.path.realpath(path) if isinstance(path, Path) else path: path for path in reversed(depths)}.values()
     if len(unique) < len(depths):
         again = len(depths) - len(unique)
-        _logger.warning("%d names are symbolic links to files that are found under other names too: each file is read once", again)
-    files = [PictureFile(path, name, photo_of(name)) for path, name in _names(unique, depths).items()]
+        _logger.warning(
+            "%d names are symbolic links to files that are found under other names too: each file is read once", again
+        )
+    files = [ImageFile(path, name, photo_of(name)) for path, name in _names(unique, depths).items()]
     return sorted(files, key=lambda file: file.name)
 
 
@@ -101,7 +106,9 @@ def _expand(source: str | Path, left_out: LeftOut) -> Iterator[tuple[Path | str,
         path.exists()
     # A name that is too long, a folder that may not be entered.
     except OSError as error:
-        raise InputError(f"no such file or folder: {str(source)[:200]} ({getattr(error, 'strerror', None) or error})") from None
+        raise InputError(
+            f"no such file or folder: {str(source)[:200]} ({getattr(error, 'strerror', None) or error})"
+        ) from None
     if path.is_dir():
         yield from _below(path, path, left_out)
     elif path.is_file() and path.suffix.lower() in LIST_SUFFIXES:
@@ -173,7 +180,9 @@ def _listed(list_file: Path) -> Iterator[tuple[Path | str, int]]:
     except ValueError:
         raise InputError(f"{list_file} is not a text file: a list holds one path a line, in UTF-8") from None
     except OSError as error:
-        raise InputError(f"{list_file} cannot be read as a list ({error.strerror or error}): a list holds one path a line") from None
+        raise InputError(
+            f"{list_file} cannot be read as a list ({error.strerror or error}): a list holds one path a line"
+        ) from None
     for line in map(str.strip, lines):
         if is_remote(line):
             yield line, 1

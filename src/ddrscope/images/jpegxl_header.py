@@ -33,7 +33,7 @@ def is_jpegxl(head: bytes) -> bool:
 
 
 def read(data: bytes) -> JpegXlHeader:
-    """The header; raises ValueError for a cut or damaged one, and for channels that are no grey, RGB or straight alpha."""
+    """The header; raises ValueError for a cut or corrupt one, and for channels that are no grey, RGB or straight alpha."""
     bits = _Bits(_codestream(data)[:4096])
     bits.take(16)
     width, height = _size(bits)
@@ -131,4 +131,4 @@ def _codestream(data: bytes) -> bytes:
         if length < 8:
             break
         place += length
-    raise ValueError("a JPEG XL without an image in it, or a damaged one")
+    raise ValueError("a JPEG XL without an image in it, or a corrupt one")

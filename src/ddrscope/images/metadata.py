@@ -106,7 +106,9 @@ def _checked_dpi(dpi: Any) -> tuple[float, float] | None:
     if dpi is None:
         return None
     across, down = (float(value) for value in dpi)
-    return (across, down) if all(math.isfinite(value) and 1 <= value <= _LARGEST_DPI for value in (across, down)) else None
+    return (
+        (across, down) if all(math.isfinite(value) and 1 <= value <= _LARGEST_DPI for value in (across, down)) else None
+    )
 
 
 def _describes(profile: bytes | None, channels: int) -> bool:

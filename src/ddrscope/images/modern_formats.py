@@ -11,9 +11,9 @@ import imagecodecs
 import numpy as np
 
 from ddrscope.images import jpegxl_header
-from ddrscope.images.limits import check_size
 from ddrscope.images.pillow_files import image_samples, open_image, orientation
-from ddrscope.images.samples import Samples
+from ddrscope.images.size_limits import check_size
+from ddrscope.images.stored_values import Samples
 
 HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
 INSTALL_HEIC = "pip install 'ddrscope[heic]'"
@@ -24,7 +24,9 @@ _AVIF_HEAD = 1 << 16
 
 def is_avif(head: bytes) -> bool:
     """Whether the first 32 bytes of a file are those of an AVIF."""
-    return head[4:8] == b"ftyp" and (head[8:12] in (b"avif", b"avis") or (head[8:12] == b"mif1" and b"avif" in head[16:32]))
+    return head[4:8] == b"ftyp" and (
+        head[8:12] in (b"avif", b"avis") or (head[8:12] == b"mif1" and b"avif" in head[16:32])
+    )
 
 
 def is_heif(head: bytes) -> bool:

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from ddrscope.images.files import PictureFile
+from ddrscope.images.files import ImageFile
 
 
-def result_names(files: Sequence[PictureFile], suffix: str) -> dict[PictureFile, PurePosixPath]:
+def result_names(files: Sequence[ImageFile], suffix: str) -> dict[ImageFile, PurePosixPath]:
     """The relative path of each image's result: its name with ``suffix`` (as ``.png``) in place of its own.
 
     Where two would have the same (IMG_1.jpg and IMG_1.png), also on a disk that does not tell capitals from small letters or the two

@@ -10,7 +10,7 @@ from typing import Any
 
 from ddrscope.errors import InputError, printable
 from ddrscope.images.decoding import open_image
-from ddrscope.images.files import PictureFile, photo_of
+from ddrscope.images.files import ImageFile, photo_of
 from ddrscope.images.remote import local_copy
 
 PREFIX, NAME, FOLDER, EXIF = "prefix", "name", "folder", "exif"
@@ -22,7 +22,15 @@ RULES = {
 }
 # Fewer photographs give no interval.
 FEWEST = 3
-_EXIF_IFD, _UNIQUE_ID, _TAKEN, _FRACTION, _SERIAL, _MAKE, _MODEL = 0x8769, 0xA420, 0x9003, 0x9291, 0xA431, 0x010F, 0x0110
+_EXIF_IFD, _UNIQUE_ID, _TAKEN, _FRACTION, _SERIAL, _MAKE, _MODEL = (
+    0x8769,
+    0xA420,
+    0x9003,
+    0x9291,
+    0xA431,
+    0x010F,
+    0x0110,
+)
 
 
 def check_photo_from(rule: str) -> str:
@@ -32,10 +40,10 @@ def check_photo_from(rule: str) -> str:
     return rule.lower()
 
 
-def assign_photographs(files: Sequence[PictureFile], rule: str = PREFIX) -> list[PictureFile]:
+def assign_photographs(files: Sequence[ImageFile], rule: str = PREFIX) -> list[ImageFile]:
     """The same files, each with the photograph that it belongs to by ``rule``, a key of `RULES`.
 
-    ``prefix`` is what `find_pictures` gives. ``exif`` takes the camera's unique image number, else camera and time of exposure; a file
+    ``prefix`` is what `find_images` gives. ``exif`` takes the camera's unique image number, else camera and time of exposure; a file
     without them is a photograph by its name up to a double underscore. Raises `InputError` for ``exif`` where no file has it.
     """
     if rule == NAME:
@@ -45,14 +53,16 @@ def assign_photographs(files: Sequence[PictureFile], rule: str = PREFIX) -> list
     if rule == EXIF:
         taken = [_taken(file) for file in files]
         if not any(taken):
-            raise InputError(f"--photo-from exif: no image beside {files[0].path} says when it was taken: give prefix, name or folder")
+            raise InputError(
+                f"--photo-from exif: no image beside {files[0].path} says when it was taken: give prefix, name or folder"
+            )
         return [dataclasses.replace(file, photo=photo or file.photo) for file, photo in zip(files, taken, strict=True)]
     return list(files)
 
 
 def photograph_of(name: str, rule: str = PREFIX) -> str:
     """The photograph of an image of which only the name is known: `assign_photographs` for all rules but ``exif``."""
-    file = PictureFile(name, name, photo_of(name))
+    file = ImageFile(name, name, photo_of(name))
     return _parent(name) if rule == FOLDER else assign_photographs([file], rule)[0].photo
 
 
@@ -75,7 +85,7 @@ def photograph_notes(photos: Mapping[str, str], rule: str) -> list[str]:
     return notes
 
 
-def _folder(file: PictureFile) -> str:
+def _folder(file: ImageFile) -> str:
     # Below its source a folder goes by its path there; images right in a source by the name of that folder.
     parent = _parent(file.name)
     return parent if parent != "." else printable(PurePosixPath(str(file.path)).parent.name) or "."
@@ -90,7 +100,7 @@ def _parent(name: str) -> str:
     return PurePosixPath(name).parent.as_posix()
 
 
-def _taken(file: PictureFile) -> str | None:
+def _taken(file: ImageFile) -> str | None:
     """Camera and time of an exposure; None where the file does not say."""
     try:
         with local_copy(file.path) as path, open_image(Path(path)) as image:

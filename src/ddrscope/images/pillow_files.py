@@ -11,8 +11,8 @@ import imagecodecs
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-from ddrscope.images.limits import check_size
-from ddrscope.images.samples import Samples
+from ddrscope.images.size_limits import check_size
+from ddrscope.images.stored_values import Samples
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 EXIF_ORIENTATION = 0x0112
@@ -31,7 +31,7 @@ def open_image(file: Path | BinaryIO, formats: tuple[str, ...] = FORMATS) -> Ima
             return Image.open(file, formats=formats)
         except UnidentifiedImageError:
             raise UnidentifiedImageError(
-                "not a PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF, JPEG XL, HEIC or .npy file, or a damaged one"
+                "not a PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF, JPEG XL, HEIC or .npy file, or a corrupt one"
             ) from None
         finally:
             Image.MAX_IMAGE_PIXELS = limit

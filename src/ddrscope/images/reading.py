@@ -1,4 +1,5 @@
-"""Reading picture files with the number of channels a network wants."""
+"""ReadResult image files with the number of channels a network wants."""
+
 from __future__ import annotations
 
 from collections import deque
@@ -12,22 +13,22 @@ import numpy as np
 from pyarrow import ArrowException
 
 from ddrscope.errors import printable
-from ddrscope.images.decoding import MAX_PIXELS, Raster, UnreadablePicture, decode
-from ddrscope.images.files import PictureFile, photo_of
+from ddrscope.images.decoding import MAX_PIXELS, Raster, UnreadableImage, decode
+from ddrscope.images.files import ImageFile, photo_of
 from ddrscope.images.metadata import Metadata, read_metadata
 from ddrscope.images.remote import local_copy
-from ddrscope.store import sha256
+from ddrscope.io.files import sha256
 
-# More than any picture that is decoded: a file made of holes is as large as its maker pleases, and would be hashed for days.
+# More than any image that is decoded: a file made of holes is as large as its maker pleases, and would be hashed for days.
 MAX_HASHED_BYTES = 64 * MAX_PIXELS
-# Pictures that wait, decoded, while one is worked on.
+# Images that wait, decoded, while one is worked on.
 AHEAD = 2
 REC_601 = np.array([0.299, 0.587, 0.114])
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
-    """A picture in memory: `pixels` float32 (H, W, C) in 0..1, `bits` of its source (see `Raster`)."""
+class LoadedImage:
+    """An image in memory: `pixels` float32 (H, W, C) in 0..1, `bits` of its source (see `Raster`)."""
 
     name: str
     photo: str
@@ -35,63 +36,63 @@ class Picture:
     bits: int
 
 
-def read_picture(file: PictureFile | Path, channels: int = 3, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Read a picture file as `channels` channels, by the rules in `ddrscope.images.decoding`.
+def read_image(file: ImageFile | Path, channels: int = 3, max_pixels: int = MAX_PIXELS) -> LoadedImage:
+    """Read an image file as `channels` channels, by the rules in `ddrscope.images.decoding`.
 
-    Raises UnreadablePicture (an InputError) for anything that is no picture of up to `max_pixels` pixels or cannot be
+    Raises UnreadableImage (an InputError) for anything that is no image of up to `max_pixels` pixels or cannot be
     given as `channels` channels.
     """
     if isinstance(file, Path):
-        file = PictureFile(file, file.name, photo_of(file.name))
+        file = ImageFile(file, file.name, photo_of(file.name))
     with _fetched(file) as path:
         return _read(file, path, channels, max_pixels)
 
 
-def read_with_metadata(file: PictureFile, channels: int = 3) -> tuple[Picture, Metadata]:
-    """An image as `read_picture` gives it, and what its file says beside the pixels."""
+def read_with_metadata(file: ImageFile, channels: int = 3) -> tuple[LoadedImage, Metadata]:
+    """An image as `read_image` gives it, and what its file says beside the pixels."""
     with _fetched(file) as path:
         return _read(file, path, channels), read_metadata(path, channels)
 
 
 @contextmanager
-def _fetched(file: PictureFile) -> Iterator[Path]:
+def _fetched(file: ImageFile) -> Iterator[Path]:
     with ExitStack() as stack:
         try:
             path = stack.enter_context(local_copy(file.path))
         except (OSError, ArrowException) as error:
-            raise UnreadablePicture(file.path, printable(str(error))) from None
+            raise UnreadableImage(file.path, printable(str(error))) from None
         yield path
 
 
-def _read(file: PictureFile, path: Path, channels: int, max_pixels: int = MAX_PIXELS) -> Picture:
+def _read(file: ImageFile, path: Path, channels: int, max_pixels: int = MAX_PIXELS) -> LoadedImage:
     try:
         raster = decode(path, max_pixels)
         pixels = _to_channels(raster, channels)
-    except UnreadablePicture as error:
+    except UnreadableImage as error:
         # By its own name: what was decoded may be a copy.
-        raise UnreadablePicture(file.path, error.reason) from error
+        raise UnreadableImage(file.path, error.reason) from error
     except ValueError as error:
-        raise UnreadablePicture(file.path, str(error)) from None
-    return Picture(file.name, file.photo, pixels, raster.bits)
+        raise UnreadableImage(file.path, str(error)) from None
+    return LoadedImage(file.name, file.photo, pixels, raster.bits)
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
-    """What came of reading a file: the picture, or the reason why there is none; `sha256` of its bytes.
+class ReadResult:
+    """What came of reading a file: the image, or the reason why there is none; `sha256` of its bytes.
 
     None where there were no bytes, and for a file larger than `MAX_HASHED_BYTES`.
     """
 
-    file: PictureFile
-    picture: Picture | None
-    error: UnreadablePicture | None
+    file: ImageFile
+    image: LoadedImage | None
+    error: UnreadableImage | None
     sha256: str | None
 
 
-def read_ahead(files: Iterable[PictureFile], channels: int = 3) -> Iterator[Reading]:
-    """Read pictures in order while those before are worked on: at most `AHEAD` wait, so that memory stays bounded."""
+def read_ahead(files: Iterable[ImageFile], channels: int = 3) -> Iterator[ReadResult]:
+    """Read images in order while those before are worked on: at most `AHEAD` wait, so that memory stays bounded."""
     with ThreadPoolExecutor(1) as pool:
-        waiting: deque[Future[Reading]] = deque()
+        waiting: deque[Future[ReadResult]] = deque()
         for file in files:
             waiting.append(pool.submit(_reading, file, channels))
             if len(waiting) > AHEAD:
@@ -100,17 +101,17 @@ def read_ahead(files: Iterable[PictureFile], channels: int = 3) -> Iterator[Read
             yield waiting.popleft().result()
 
 
-def _reading(file: PictureFile, channels: int) -> Reading:
+def _reading(file: ImageFile, channels: int) -> ReadResult:
     digest = None
     try:
         with _fetched(file) as path:
             if path.is_file() and path.stat().st_size <= MAX_HASHED_BYTES:
                 digest = sha256(path)
-            return Reading(file, _read(file, path, channels), None, digest)
-    except UnreadablePicture as error:
-        return Reading(file, None, error, digest)
+            return ReadResult(file, _read(file, path, channels), None, digest)
+    except UnreadableImage as error:
+        return ReadResult(file, None, error, digest)
     except OSError as error:
-        return Reading(file, None, UnreadablePicture(file.path, printable(str(error))), digest)
+        return ReadResult(file, None, UnreadableImage(file.path, printable(str(error))), digest)
 
 
 def _to_channels(raster: Raster, channels: int) -> np.ndarray:

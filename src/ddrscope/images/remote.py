@@ -1,4 +1,4 @@
-"""Pictures in an object store, by URI (``s3://bucket/folder``, ``gs://...``): listed, and fetched one at a time into a temporary file.
+"""Images in an object store, by URI (``s3://bucket/folder``, ``gs://...``): listed, and fetched one at a time into a temporary file.
 
 What goes by URI is what `pyarrow.fs.FileSystem.from_uri` opens; credentials and endpoints come from where the store's own tools take
 them (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL`` ...), or from the URI's query (``?endpoint_override=localhost:5000&scheme=http``).
@@ -65,7 +65,9 @@ def local_copy(path: Path | str) -> Iterator[Path]:
             while part := stream.read(_PART):
                 file.write(part)
                 if file.tell() > MAX_OBJECT_BYTES:
-                    raise OSError(f"the object is larger than {MAX_OBJECT_BYTES} bytes, more than any picture that is read")
+                    raise OSError(
+                        f"the object is larger than {MAX_OBJECT_BYTES} bytes, more than any image that is read"
+                    )
         file.flush()
         yield Path(file.name)
 

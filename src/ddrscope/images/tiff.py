@@ -11,9 +11,9 @@ from PIL import Image, UnidentifiedImageError
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, SAMPLEFORMAT
 
 from ddrscope.images import camera_raw
-from ddrscope.images.limits import check_chunk, check_size
 from ddrscope.images.pillow_files import EXIF_ORIENTATION, image_samples, open_image
-from ddrscope.images.samples import Samples
+from ddrscope.images.size_limits import check_chunk, check_size
+from ddrscope.images.stored_values import Samples
 
 # What is wrong with a file is said with its name, once.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -81,8 +81,13 @@ def _check_page(page: tifffile.TiffPage, max_values: int) -> None:
         raise ValueError(f"a TIFF of {page.bitspersample} bits in {page.photometric!s}: save it as grey or RGB")
     if isinstance(page.bitspersample, tuple):
         raise ValueError(f"a TIFF of {page.bitspersample} bits per sample: save it with equal bits for all channels")
-    if page.sampleformat not in (SAMPLEFORMAT.UINT, SAMPLEFORMAT.INT, SAMPLEFORMAT.IEEEFP, SAMPLEFORMAT.VOID) or page.dtype is None:
-        raise ValueError(f"a TIFF of {page.bitspersample} bits as {page.sampleformat!s}: save it as 8 or 16 bits unsigned")
+    if (
+        page.sampleformat not in (SAMPLEFORMAT.UINT, SAMPLEFORMAT.INT, SAMPLEFORMAT.IEEEFP, SAMPLEFORMAT.VOID)
+        or page.dtype is None
+    ):
+        raise ValueError(
+            f"a TIFF of {page.bitspersample} bits as {page.sampleformat!s}: save it as 8 or 16 bits unsigned"
+        )
     if page.axes not in ("YX", "YXS", "SYX"):
         raise ValueError(f"a TIFF with axes {page.axes}: only flat images with channels can be used")
     if EXTRASAMPLE.ASSOCALPHA in page.extrasamples:

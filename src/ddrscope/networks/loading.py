@@ -15,13 +15,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ddrscope.errors import InputError, escaped, printable
-from ddrscope.networks.efficientnet import EfficientNetLite0, layer_names, our_names
-from ddrscope.networks.families import build_network
-from ddrscope.networks.hub import PREFIX, cached_folder, cached_name, is_hub_folder, load_hub_folder
-from ddrscope.networks.ncnn import read_ncnn
+from ddrscope.io.files import exists, is_file, sha256
+from ddrscope.io.paths import expand
+from ddrscope.networks.architectures.efficientnet import EfficientNetLite0, layer_names, our_names
+from ddrscope.networks.checkpoints.hub import PREFIX, cached_folder, cached_name, is_hub_folder, load_hub_folder
+from ddrscope.networks.checkpoints.ncnn import read_ncnn
+from ddrscope.networks.checkpoints.weights import TORCH_SUFFIXES, content_of, read_weights
 from ddrscope.networks.network import Network, weights_sha256
 from ddrscope.networks.outputs import image_of, output_tensors
-from ddrscope.networks.weights import TORCH_SUFFIXES, content_of, read_weights
+from ddrscope.networks.registry import build_network
 from ddrscope.networks.zoo import (
     CLASSIFIERS,
     PRETRAINED,
@@ -31,8 +33,6 @@ from ddrscope.networks.zoo import (
     network_names,
     pretrained_pair,
 )
-from ddrscope.paths import expand
-from ddrscope.store import exists, is_file, sha256
 
 SUFFIXES = (".safetensors", *TORCH_SUFFIXES, ".param", ".bin")
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -40,19 +40,19 @@ _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _PROBE_SIDE = 64
 
 
-def load_network(spec: str | Path, *, global_residual: bool | None = None, trust: bool = False) -> Network:
+def load_network(spec: str | Path, *, global_residual: bool | None = None, allow_torchscript: bool = False) -> Network:
     """The network that ``spec`` names: a bundled or pretrained name, a file, a folder in the hub's layout, or ``module:function``.
 
     Files are `.safetensors`, `.pth`, `.pt`, `.ckpt`, or an ncnn pair `.param` and `.bin`, named by either. A folder is one that
     `save_to_hub_folder` wrote, or ``hf://ORG/NAME`` for one that the hub's cache on this machine holds. The function (found
     from the working directory too) returns an ``nn.Module`` which may carry ``scale`` and ``channels``, where a trial run and
     its first convolution do not tell. ``global_residual`` says whether an SRResNet adds its enlarged input, where the file does
-    not; None takes the file's word, else measures. ``trust`` admits TorchScript archives. Raises `InputError` for whatever cannot
+    not; None: as the file says, else measured. ``allow_torchscript`` admits TorchScript archives. Raises `InputError` for whatever cannot
     be found, read, or recognized.
     """
     text = str(spec)
     if text in bundled_names():
-        return _from_file(bundled_path(text), text, global_residual, trust)
+        return _from_file(bundled_path(text), text, global_residual, allow_torchscript)
     if text in PRETRAINED:
         return _from_ncnn(*pretrained_pair(text), text)
     if text in CLASSIFIERS:
@@ -63,7 +63,7 @@ def load_network(spec: str | Path, *, global_residual: bool | None = None, trust
     if exists(Path(text)) and is_hub_folder(Path(text)):
         return load_hub_folder(Path(text), None, global_residual)
     if Path(text).suffix.lower() in SUFFIXES or _is_checkpoint(Path(text)):
-        return _from_path(Path(text), global_residual, trust)
+        return _from_path(Path(text), global_residual, allow_torchscript)
     if _FUNCTION.fullmatch(text) and not exists(Path(text)):
         return _from_function(text)
     raise _unknown_spec(text)
@@ -77,13 +77,13 @@ def load_named_network(spec: object, where: str) -> Network:
     return load_network(text)
 
 
-def _from_path(path: Path, global_residual: bool | None, trust: bool) -> Network:
+def _from_path(path: Path, global_residual: bool | None, allow_torchscript: bool) -> Network:
     param = path.with_suffix(".param")
     # The hub's older checkpoints are called pytorch_model.bin.
     is_torch = path.suffix.lower() == ".bin" and not exists(param) and _is_checkpoint(path)
     if path.suffix.lower() in (".param", ".bin") and not is_torch:
         return _from_ncnn(param, path.with_suffix(".bin"), escaped(path.stem))
-    return _from_file(path, escaped(path.stem), global_residual, trust)
+    return _from_file(path, escaped(path.stem), global_residual, allow_torchscript)
 
 
 def _is_checkpoint(path: Path) -> bool:
@@ -91,8 +91,8 @@ def _is_checkpoint(path: Path) -> bool:
     return is_file(path) and content_of(path) is not None
 
 
-def _from_file(path: Path, name: str, global_residual: bool | None, trust: bool) -> Network:
-    weights = read_weights(path, trust)
+def _from_file(path: Path, name: str, global_residual: bool | None, allow_torchscript: bool) -> Network:
+    weights = read_weights(path, allow_torchscript)
     network = build_network(weights.state, weights.metadata, str(path), global_residual)
     notes = (*network.notes, *weights.notes)
     return dataclasses.replace(network, name=name, source=str(path), sha256=weights.sha256, notes=notes)
@@ -107,7 +107,9 @@ def _from_ncnn(param: Path, binary: Path, name: str) -> Network:
     scale = round(network.scale * weights.final_resize)
     if scale < 1:
         raise InputError(f"{param} shrinks its output to nothing: download or convert it again")
-    note = f"The network enlarges by {network.scale}; its output is then shrunk to x{scale}, after all layers looked at."
+    note = (
+        f"The network enlarges by {network.scale}; its output is then shrunk to x{scale}, after all layers looked at."
+    )
     shrink = _ThenShrink(network.module, scale / network.scale)
     return dataclasses.replace(network, scale=scale, notes=(*network.notes, note), run=shrink)
 
@@ -116,7 +118,7 @@ def _classifier(path: Path, name: str) -> Network:
     module, weights = EfficientNetLite0(), read_weights(path)
     module.load_state_dict(our_names(weights.state))
     layers = layer_names(module)
-    note = "A classification network: pictures are degraded at their own size and resized to 224 pixels; its last layer is a vector."
+    note = "A classification network: images are degraded at their own size and resized to 224 pixels; its last layer is a vector."
     return Network(
         name=name,
         module=module,
@@ -170,12 +172,16 @@ def _call_function(text: str) -> nn.Module:
         if function is None:
             names = [name for name in dir(sys.modules[module_name]) if not name.startswith("_")]
             nearest = difflib.get_close_matches(function_name, names, n=3) or names[:3]
-            raise InputError(f"{text}: {module_name} has no {function_name!r}; it has {', '.join(nearest) or 'nothing'}")
+            raise InputError(
+                f"{text}: {module_name} has no {function_name!r}; it has {', '.join(nearest) or 'nothing'}"
+            )
         module = function()
     except InputError:
         raise
     except ModuleNotFoundError as error:
-        raise InputError(f"{text}: no module {error.name!r}; run from the folder that holds it, or install it") from None
+        raise InputError(
+            f"{text}: no module {error.name!r}; run from the folder that holds it, or install it"
+        ) from None
     # The user's own code: whatever it raises is told in one line.
     except Exception as error:
         raise InputError(f"{text} failed with {type(error).__name__}: {_one_line(error)}; mend the function") from error
@@ -193,11 +199,13 @@ def _whole_number(value: Any) -> int | None:
 
 
 def _input_channels(text: str, module: nn.Module) -> int:
-    """The input channels of the first convolution, which is nearly always the one that sees the picture."""
+    """The input channels of the first convolution, which is nearly always the one that sees the image."""
     for submodule in module.modules():
         if isinstance(submodule, nn.Conv2d):
             return submodule.in_channels
-    raise InputError(f"{text}: the module has no 2-D convolution that would tell its input channels; set module.channels")
+    raise InputError(
+        f"{text}: the module has no 2-D convolution that would tell its input channels; set module.channels"
+    )
 
 
 def _try_out(text: str, module: nn.Module, channels: int) -> tuple[int, tuple[str, ...]]:
@@ -216,7 +224,9 @@ def _try_out(text: str, module: nn.Module, channels: int) -> tuple[int, tuple[st
     notes = [f"{text} says no scale; a trial run of {_PROBE_SIDE} pixels gives x{scale}."]
     count = len(list(output_tensors(output)))
     if count > 1:
-        notes.append(f"{text} gives {count} tensors; the image is the first of an image's shape, here {tuple(image.shape)}.")
+        notes.append(
+            f"{text} gives {count} tensors; the image is the first of an image's shape, here {tuple(image.shape)}."
+        )
     return scale, tuple(notes)
 
 

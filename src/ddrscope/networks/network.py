@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ddrscope.networks.guided import GuidedSRResNet
+from ddrscope.networks.architectures.guided import GuidedSRResNet
+from ddrscope.networks.architectures.plain import PlainSR
+from ddrscope.networks.architectures.srresnet import SRResNet
 from ddrscope.networks.outputs import image_of
-from ddrscope.networks.plain import PlainSR
-from ddrscope.networks.srresnet import SRResNet
 from ddrscope.networks.windows import tile_multiple
 
 
@@ -86,11 +86,13 @@ class Network:
     def describe(self) -> dict[str, Any]:
         """What is known about the network, as JSON values by field name."""
         hidden = ("module", "run")
-        known = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name not in hidden}
+        known = {
+            field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name not in hidden
+        }
         return known | {"parameters": self.parameters, "layers": list(self.layers), "notes": list(self.notes)}
 
 
-def tell_apart(networks: Sequence[Network], specs: Sequence[str]) -> list[Network]:
+def disambiguate_names(networks: Sequence[Network], specs: Sequence[str]) -> list[Network]:
     """The networks, those that share a name (`a/best.pth`, `b/best.pth`) named by what was typed."""
     names = [network.name for network in networks]
     return [
@@ -99,7 +101,7 @@ def tell_apart(networks: Sequence[Network], specs: Sequence[str]) -> list[Networ
     ]
 
 
-def random_twin(network: Network, seed: int = 0) -> Network:
+def reinitialized_copy(network: Network, seed: int = 0) -> Network:
     """The same graph with its weights drawn anew from ``seed``, as before training.
 
     SRResNet, guided or not, and PlainSR by their own ``initialize``, which leaves a guide as it is; any other submodule by its

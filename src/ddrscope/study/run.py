@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ddrscope.io.files import sha256
+from ddrscope.io.manifest import manifest
 from ddrscope.networks.zoo import bundled_path
-from ddrscope.progress import Progress, Silent
-from ddrscope.store import manifest, sha256
+from ddrscope.progress import NullProgress, Progress
 from ddrscope.study.claims import CLAIMS, judge_claims
+from ddrscope.study.crops import write_crops
 from ddrscope.study.evidence import final_psnr, gather
-from ddrscope.study.pictures import write_crops
 from ddrscope.study.result import StudyResult
 from ddrscope.study.settings import BUNDLED, StudySettings, jobs
 from ddrscope.study.trainings import keep_matched, run_trainings
@@ -20,14 +21,14 @@ from ddrscope.training import parse_changes
 
 
 class Study:
-    """One study in the folder ``out``: ``trainings/``, ``pictures/`` and ``analyses/`` keep what is done, and are not part of the result.
+    """One study in the folder ``out``: ``trainings/``, ``images/`` and ``analyses/`` keep what is done, and are not part of the result.
 
     ``threads`` trainings run beside each other. The same settings go on with an interrupted study.
     """
 
     def __init__(self, settings: StudySettings, out: Path, threads: int = 1, progress: Progress | None = None) -> None:
         self.settings, self.out, self.threads = settings, out, threads
-        self.progress = progress or Silent()
+        self.progress = progress or NullProgress()
         self.jobs = jobs(settings, parse_changes(settings.changes), out / "trainings")
 
     @property
@@ -37,12 +38,14 @@ class Study:
 
     def run(self) -> StudyResult:
         """Train what is missing, analyse what is missing, judge the claims."""
-        pictures = self.out / "pictures"
+        images = self.out / "images"
         asked = self.settings
-        photos = write_crops(asked.test, pictures, asked.crops, asked.crop, asked.photos, asked.photo_from)
+        photos = write_crops(asked.test, images, asked.crops, asked.crop, asked.photos, asked.photo_from)
         run_trainings(self.jobs, self.settings, self.threads, self.progress)
         keep_matched(self.jobs)
-        evidence, analyses = gather(self.settings, self.jobs, pictures, self.out / "analyses", self.threads, self.progress)
+        evidence, analyses = gather(
+            self.settings, self.jobs, images, self.out / "analyses", self.threads, self.progress
+        )
         psnr = final_psnr(self.jobs)
         claims = judge_claims(evidence, psnr)
         data = {
@@ -53,7 +56,9 @@ class Study:
                     "rule": CLAIMS[claim.key].rule,
                     "view": claim.view,
                     "verdict": claim.verdict,
-                    "cases": [{"case": case.name, "holds": case.holds, "evidence": case.evidence} for case in claim.cases],
+                    "cases": [
+                        {"case": case.name, "holds": case.holds, "evidence": case.evidence} for case in claim.cases
+                    ],
                 }
                 for claim in claims
             ],

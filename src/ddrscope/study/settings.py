@@ -33,7 +33,7 @@ TRIED = tuple(number / 160 for number in range(8, 41))
 class StudySettings:
     """The options of `Study`. ``images``, ``val`` and ``test`` are folders of clean photographs; ``seeds`` counts trainings of each kind.
 
-    ``recipe`` is what the seeds are trained by, with and without global residual. The analysed pictures are ``crops`` crops of ``crop`` HR
+    ``recipe`` is what the seeds are trained by, with and without global residual. The analysed images are ``crops`` crops of ``crop`` HR
     pixels, which do not overlap, of each bundled and each test photograph, or of the first ``photos`` of them.
     """
 
@@ -54,7 +54,9 @@ class StudySettings:
             raise InputError(f"--seeds {self.seeds}: give 1 or more")
         object.__setattr__(self, "photo_from", check_photo_from(self.photo_from))
         if self.crops < 2:
-            raise InputError(f"--crops {self.crops}: photographs can be told from degradations with 2 crops of each or more")
+            raise InputError(
+                f"--crops {self.crops}: photographs can be told from degradations with 2 crops of each or more"
+            )
         if not 1 <= self.tsne_seeds <= 20:
             raise InputError(f"--tsne-seeds {self.tsne_seeds} is out of range: give 1 to 20")
         if self.photos is not None and self.photos < 3:
@@ -108,10 +110,14 @@ def jobs(settings: StudySettings, changes: dict[str, Any], folder: Path) -> list
         for residual, kind in KINDS.items():
             recipe = make_recipe(settings.recipe, changes | {"seed": seed, "global_residual": residual})
             if not recipe.adversarial.steps:
-                raise InputError(f"recipe {settings.recipe} has no adversarial stage: claim C3 needs adversarial.steps of 1 or more")
+                raise InputError(
+                    f"recipe {settings.recipe} has no adversarial stage: claim C3 needs adversarial.steps of 1 or more"
+                )
             scales = math.lcm(BUNDLED_SCALE, recipe.scale)
             if settings.crop % scales:
                 near = max(scales, round(settings.crop / scales) * scales)
-                raise InputError(f"--crop {settings.crop} is no multiple of the networks' scales ({scales}): give {near}")
+                raise InputError(
+                    f"--crop {settings.crop} is no multiple of the networks' scales ({scales}): give {near}"
+                )
             found.append(Job(f"{kind}-seed{seed}", recipe, folder / f"{kind}-seed{seed}"))
     return found

@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 
+from ddrscope.io.files import write_json
 from ddrscope.networks import load_network
 from ddrscope.progress import Progress
-from ddrscope.store import write_json
 from ddrscope.study.settings import Job, StudySettings
-from ddrscope.training import Judge, PhotoPairs, Training
+from ddrscope.training import Evaluator, PhotoPairs, Training
 from ddrscope.training import Progress as Step
 from ddrscope.training.loop import VALIDATION_SIDE
 
@@ -78,7 +78,7 @@ def _train(job: Job, settings: StudySettings) -> None:
         _done.put(1 if step.stage == "pixel" else ADVERSARIAL_COST)
 
     training.run(report, keep)
-    judge = Judge(validation)
+    judge = Evaluator(validation)
     rows = []
     for stage in training.stages:
         files = [(step, stage.snapshot(step)) for step in keep[stage.name]] + [(None, stage.weights)]
@@ -87,7 +87,10 @@ def _train(job: Job, settings: StudySettings) -> None:
             kept = {"stage": stage.name, "step": step, "path": str(path.relative_to(job.folder))}
             rows.append(kept | _quality(judge, path, step is None))
     recipe = dataclasses.asdict(training.recipe)
-    write_json(job.folder / "snapshots.json", {"recipe": recipe, "seconds": [s.seconds for s in training.stages], "snapshots": rows})
+    write_json(
+        job.folder / "snapshots.json",
+        {"recipe": recipe, "seconds": [s.seconds for s in training.stages], "snapshots": rows},
+    )
 
 
 def _end_with_the_study() -> None:
@@ -98,7 +101,7 @@ def _end_with_the_study() -> None:
         os._exit(1)
 
 
-def _quality(judge: Judge, path: Path, perceptual: bool) -> dict[str, float]:
+def _quality(judge: Evaluator, path: Path, perceptual: bool) -> dict[str, float]:
     """The means over the validation photographs, cropped as in the log; LPIPS, which costs most, where asked."""
     rows = judge.validate(load_network(path).module, VALIDATION_SIDE, perceptual)
     names = ("psnr", "psnr_bicubic", *(("lpips", "lpips_bicubic") if perceptual else ()))

@@ -2,14 +2,14 @@
 
 from ddrscope.training.loop import Progress
 from ddrscope.training.photos import PhotoPairs
-from ddrscope.training.quality import Judge, Quality
+from ddrscope.training.quality import Evaluator, Quality
 from ddrscope.training.recipes import RECIPES, AdversarialStage, PixelStage, Recipe, as_toml, make_recipe, parse_changes
 from ddrscope.training.stages import Training, as_trained
 
 __all__ = [
     "RECIPES",
     "AdversarialStage",
-    "Judge",
+    "Evaluator",
     "PhotoPairs",
     "PixelStage",
     "Progress",

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from ddrscope.differences import difference
 from ddrscope.errors import InputError
-from ddrscope.networks.weights import read_metadata, read_weights
-from ddrscope.store import atomic_write
+from ddrscope.io.differences import difference
+from ddrscope.io.files import atomic_write
+from ddrscope.networks.checkpoints.weights import read_metadata, read_weights
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
@@ -26,15 +26,21 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
         temporary.write_bytes(buffer.getbuffer())
 
 
-def load_checkpoint(path: Path, recipe: Mapping[str, Any], photographs: Mapping[str, str] | None = None) -> dict[str, Any]:
+def load_checkpoint(
+    path: Path, recipe: Mapping[str, Any], photographs: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Read a checkpoint that was begun with ``recipe`` on ``photographs``, SHA-256 by name; raises `InputError` for any other file."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         before = state["recipe"]
-    except Exception:  # a foreign or damaged file can fail in any way
+    except Exception:  # a foreign or corrupt file can fail in any way
         raise InputError(f"{path} is not a checkpoint of a training: move it away or give another --out") from None
     _check_recipe(path, before, recipe)
-    if photographs and "photographs" in state and (found := difference(state["photographs"], dict(photographs), "photographs")):
+    if (
+        photographs
+        and "photographs" in state
+        and (found := difference(state["photographs"], dict(photographs), "photographs"))
+    ):
         raise InputError(f"{path} was begun with {found}: give the same photographs, or another --out")
     return state
 
@@ -52,7 +58,7 @@ def load_weights(path: Path, module: nn.Module, recipe: Mapping[str, Any]) -> di
         module.load_state_dict(read_weights(path).state)
     except InputError:
         raise
-    except Exception:  # an untrusted or damaged file can fail in any way
+    except Exception:  # an untrusted or corrupt file can fail in any way
         raise InputError(f"{path} is not of this training: move it away or give another --out") from None
     return metadata
 

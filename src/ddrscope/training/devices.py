@@ -32,7 +32,9 @@ class Devices:
         """Raise `InputError` when ``batch`` cannot be shared equally."""
         count = self.accelerator.num_processes
         if batch % count:
-            raise InputError(f"a batch of {batch} cannot be shared by {count} processes: give batch={max(batch // count, 1) * count}")
+            raise InputError(
+                f"a batch of {batch} cannot be shared by {count} processes: give batch={max(batch // count, 1) * count}"
+            )
 
     def share(self, batch: Tensor) -> Tensor:
         """This process's part of a batch, on its device, channels last."""

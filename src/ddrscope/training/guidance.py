@@ -1,4 +1,4 @@
-"""What a guided network in training is told of the damage: by deep degradation representations, or, to compare, by the truth."""
+"""What a guided network in training is told of the degradation: by deep degradation representations, or, to compare, by the truth."""
 
 from __future__ import annotations
 
@@ -13,11 +13,18 @@ from ddrscope.degradations.blur import AnisotropicBlur, GaussianBlur
 from ddrscope.degradations.compression import Jpeg
 from ddrscope.degradations.noise import GaussianNoise
 from ddrscope.errors import InputError
-from ddrscope.networks import DegradationGuide, GuidedSRResNet, PlainSR, SRResNet, load_named_network, random_twin
-from ddrscope.networks.guided import CELL
+from ddrscope.networks import (
+    DegradationGuide,
+    GuidedSRResNet,
+    PlainSR,
+    SRResNet,
+    load_named_network,
+    reinitialized_copy,
+)
+from ddrscope.networks.architectures.guided import CELL
 from ddrscope.training.recipes import Recipe
 
-# Numbers by which `known_damage` describes a damage.
+# Numbers by which `known_degradation` describes a degradation.
 KNOWN = 7
 
 
@@ -28,7 +35,9 @@ def build(recipe: Recipe) -> SRResNet | PlainSR | GuidedSRResNet:
     """
     torch.manual_seed(recipe.seed)
     kind = PlainSR if recipe.architecture == "plain" else SRResNet
-    network = kind(channels=recipe.channels, blocks=recipe.blocks, scale=recipe.scale, global_residual=recipe.global_residual)
+    network = kind(
+        channels=recipe.channels, blocks=recipe.blocks, scale=recipe.scale, global_residual=recipe.global_residual
+    )
     if recipe.guidance == "none":
         return network
     if not isinstance(network, SRResNet):
@@ -43,7 +52,7 @@ def make_guide(recipe: Recipe) -> DegradationGuide:
     # Recipes are passed around: one must not name a function to be run here.
     guide = load_named_network(recipe.guide, "guide")
     if recipe.guidance == "untrained":
-        guide = random_twin(guide, recipe.seed)
+        guide = reinitialized_copy(guide, recipe.seed)
     if not isinstance(guide.module, SRResNet) or guide.channels != 3 or len(guide.module.body) < recipe.guide_blocks:
         raise InputError(
             f"{recipe.guide} is no SRResNet for RGB of {recipe.guide_blocks} blocks or more: choose another guide, or guide_blocks"
@@ -76,13 +85,13 @@ def without_margin(network: nn.Module, around: Tensor, margin: int) -> tuple[Ten
 
 
 def told(network: nn.Module, pipelines: Sequence[Pipeline]) -> tuple[Tensor, ...]:
-    """What the network must be given beside small pictures made through ``pipelines``: the truth, where it has no guide of its own."""
+    """What the network must be given beside small images made through ``pipelines``: the truth, where it has no guide of its own."""
     if isinstance(network, GuidedSRResNet) and network.guide is None:
-        return (known_damage(pipelines),)
+        return (known_degradations(pipelines),)
     return ()
 
 
-def known_damage(pipelines: Sequence[Pipeline]) -> Tensor:
+def known_degradations(pipelines: Sequence[Pipeline]) -> Tensor:
     """The true parameters (N, 7, 1, 1), each about 0 to 1: blur along and across its angle, their difference times cosine and sine of twice
     the angle, noise, JPEG's lack of quality, and whether there is JPEG.
 
@@ -106,4 +115,6 @@ def _tell(row: Tensor, step: Degradation) -> None:
     elif isinstance(step, Jpeg):
         row[5], row[6] = 1 - step.level / 100, 1
     else:
-        raise InputError(f"an oracle knows blur, aniso_blur, noise and jpeg, not {step.family}: leave it out of damage")
+        raise InputError(
+            f"an oracle knows blur, aniso_blur, noise and jpeg, not {step.family}: leave it out of degradation"
+        )

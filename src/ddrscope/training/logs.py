@@ -1,4 +1,4 @@
-"""What a training tells while it runs: a CSV file, TensorBoard's event files, preview pictures."""
+"""What a training tells while it runs: a CSV file, TensorBoard's event files, preview images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch.utils.tensorboard import SummaryWriter
 
-from ddrscope.store import atomic_write
+from ddrscope.io.files import atomic_write
 
 GAP, HEADING = 8, 30
 PREVIEWED = ("bicubic", "network", "photograph")
@@ -47,7 +47,9 @@ class Log:
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Log the ``values`` of a step, one for each column."""
         with self.path.open("a", newline="") as file:
-            csv.DictWriter(file, self.columns).writerow({"step": step} | {key: f"{values[key]:.6g}" for key in self.columns[1:]})
+            csv.DictWriter(file, self.columns).writerow(
+                {"step": step} | {key: f"{values[key]:.6g}" for key in self.columns[1:]}
+            )
         for key in self.columns[1:]:
             self.board.add_scalar(key, values[key], step)
         self.board.flush()
@@ -55,10 +57,14 @@ class Log:
     def preview(self, step: int, rows: Sequence[Sequence[NDArray[np.uint8]]]) -> None:
         """Keep a contact sheet, a row a photograph: enlarged by bicubic, by the network, and the photograph itself."""
         widest = max(cell.shape[1] for row in rows for cell in row)
-        sheet = np.concatenate([_padded(np.concatenate([_padded(cell, widest) for cell in row], axis=1)) for row in rows])
+        sheet = np.concatenate(
+            [_padded(np.concatenate([_padded(cell, widest) for cell in row], axis=1)) for row in rows]
+        )
         heading = Image.new("RGB", (sheet.shape[1], HEADING), "white")
         for column, name in enumerate(PREVIEWED):
-            ImageDraw.Draw(heading).text((column * sheet.shape[1] // len(PREVIEWED) + GAP, GAP), name, "black", ImageFont.load_default(14))
+            ImageDraw.Draw(heading).text(
+                (column * sheet.shape[1] // len(PREVIEWED) + GAP, GAP), name, "black", ImageFont.load_default(14)
+            )
         sheet = np.concatenate([np.asarray(heading), sheet])
         with atomic_write(self.folder / "previews" / f"step-{step:06d}.png") as temporary:
             Image.fromarray(sheet).save(temporary, "PNG")

@@ -17,17 +17,17 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from ddrscope.io.files import write_json
 from ddrscope.networks import save_network
-from ddrscope.store import write_json
 from ddrscope.training.checkpoints import load_checkpoint, load_start, load_weights, save_checkpoint
 from ddrscope.training.devices import Devices
 from ddrscope.training.guidance import build, calibrate, margin_shown, told, without_margin
 from ddrscope.training.logs import Log
 from ddrscope.training.photos import Patches, PhotoPairs
-from ddrscope.training.quality import MEASURES, Judge, Quality
+from ddrscope.training.quality import MEASURES, Evaluator, Quality
 from ddrscope.training.recipes import AdversarialStage, PixelStage, Recipe
 
-# Validation pictures are cropped to so many LR pixels a side: a steady figure at a fraction of the time.
+# Validation images are cropped to so many LR pixels a side: a steady figure at a fraction of the time.
 VALIDATION_SIDE = 96
 CHECKPOINT_EVERY = 250
 CHECKPOINT = "checkpoint.pt"
@@ -56,9 +56,9 @@ class Stage(ABC):
     losses: ClassVar[tuple[str, ...]]
     momentum: ClassVar[float] = 0.9
 
-    def __init__(self, recipe: Recipe, photos: PhotoPairs, judge: Judge, folder: Path, devices: Devices) -> None:
+    def __init__(self, recipe: Recipe, photos: PhotoPairs, judge: Evaluator, folder: Path, devices: Devices) -> None:
         self.recipe, self.photos, self.judge, self.folder, self.devices = recipe, photos, judge, folder, devices
-        self.damage = recipe.drawn()
+        self.degradations = recipe.drawn()
         devices.check_batch(recipe.batch)
         self.network = build(recipe).to(devices.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.margin = margin_shown(self.network, recipe)
@@ -78,7 +78,7 @@ class Stage(ABC):
 
     @abstractmethod
     def train_on(self, large: Tensor, *given: Tensor) -> dict[str, float]:
-        """One step towards ``large`` from what the network is given: the small pictures, and perhaps what it is told of them; in 0..1.
+        """One step towards ``large`` from what the network is given: the small images, and perhaps what it is told of them; in 0..1.
 
         Returns the `losses`.
         """
@@ -147,7 +147,11 @@ class Stage(ABC):
         try:
             self._run(report, keep, checkpoint_every)
         except OSError as error:
-            kept = f"the last checkpoint is intact at {self.checkpoint}" if self.checkpoint.exists() else "there is no checkpoint yet"
+            kept = (
+                f"the last checkpoint is intact at {self.checkpoint}"
+                if self.checkpoint.exists()
+                else "there is no checkpoint yet"
+            )
             raise OSError(
                 error.errno, f"{error.strerror or error}: nothing more could be written to {self.folder}; {kept}: make room there and "
                 "give the same command again"
@@ -232,7 +236,9 @@ class Stage(ABC):
         return losses
 
     def _batch(self, step: int) -> Patches:
-        return self.photos.patches(step, self.recipe.seed, self.recipe.batch, self.recipe.patch, self.damage, self.margin)
+        return self.photos.patches(
+            step, self.recipe.seed, self.recipe.batch, self.recipe.patch, self.degradations, self.margin
+        )
 
     def _validate(self, log: Log | None) -> None:
         means = self.devices.mean({key: float(np.mean([row[key] for row in self.unlogged])) for key in self.losses})
@@ -246,7 +252,7 @@ class Stage(ABC):
         self.network.train()
 
     def _averaging(self) -> AveragedModel:
-        return AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(self.recipe.average))
+        return AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(self.recipe.ema_decay))
 
     def _keep_snapshot(self) -> None:
         if self.devices.first:
@@ -255,11 +261,17 @@ class Stage(ABC):
     def _binding(self) -> dict[str, Any]:
         """The part of the recipe that this stage depends on: a pixel stage serves any adversarial one."""
         settings = dataclasses.asdict(self.recipe)
-        return settings if self.name == "adversarial" else {key: value for key, value in settings.items() if key != "adversarial"}
+        return (
+            settings
+            if self.name == "adversarial"
+            else {key: value for key, value in settings.items() if key != "adversarial"}
+        )
 
     def _save(self) -> None:
         state = {key: part.state_dict() for key, part in self.state().items()}
         place = {"step": self.step, "seconds": self.seconds, "unlogged": self.unlogged}
         # First: a stage whose checkpoint says that it is finished has its weights.
         self.save_weights()
-        save_checkpoint(self.checkpoint, state | {"recipe": self._binding(), "photographs": self.photos.digests} | place)
+        save_checkpoint(
+            self.checkpoint, state | {"recipe": self._binding(), "photographs": self.photos.digests} | place
+        )

@@ -8,11 +8,11 @@ from torch.nn import functional
 
 
 def discriminator_loss(kind: str, real: Tensor, made: Tensor) -> Tensor:
-    """What the discriminator minimizes, from its logits at real and at made pictures of the same places.
+    """What the discriminator minimizes, from its logits at real and at made images of the same places.
 
     ``vanilla``: cross-entropy of each (Goodfellow et al. 2014), 2 ln 2 where it cannot tell them apart. ``relativistic``:
     cross-entropy of the real one's lead over the made one (Jolicoeur-Martineau 2018, the standard form), ln 2 where it cannot.
-    The pictures of a pair show the same, so that content drops out of the lead; in the average form it drowned the difference.
+    The images of a pair show the same, so that content drops out of the lead; in the average form it drowned the difference.
     """
     if kind == "relativistic":
         return functional.softplus(made - real).mean()
@@ -26,11 +26,11 @@ def generator_loss(kind: str, real: Tensor, made: Tensor) -> Tensor:
     return functional.softplus(-made).mean()
 
 
-def r1_penalty(real: Tensor, pictures: Tensor) -> Tensor:
-    """The mean squared length of the logits' slope at real ``pictures`` (Mescheder et al. 2018), to be differentiated again.
+def r1_penalty(real: Tensor, images: Tensor) -> Tensor:
+    """The mean squared length of the logits' slope at real ``images`` (Mescheder et al. 2018), to be differentiated again.
 
-    ``pictures`` (B, C, H, W) must require a gradient and have led to the logits ``real``. A picture is judged by the mean of its places, so
+    ``images`` (B, C, H, W) must require a gradient and have led to the logits ``real``. An image is judged by the mean of its places, so
     that the penalty does not grow with the patch.
     """
-    (slope,) = torch.autograd.grad(real.mean(dim=(1, 2, 3)).sum(), pictures, create_graph=True)
+    (slope,) = torch.autograd.grad(real.mean(dim=(1, 2, 3)).sum(), images, create_graph=True)
     return slope.square().sum(dim=(1, 2, 3)).mean()

@@ -13,16 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ddrscope.degradations import DrawnPipeline, Pipeline, shrink
+from ddrscope.degradations import Pipeline, RandomPipeline, shrink
 from ddrscope.errors import InputError
-from ddrscope.images import find_pictures, read_picture
+from ddrscope.images import find_images, read_image
 
 # A patch is degraded with so many LR pixels around it, so that its border is as the rest: a blur of 4 HR pixels reaches 16.
 MARGIN = 8
 
 
 class Patches(NamedTuple):
-    """Patches of one step, in 0..1, and how the small ones were damaged.
+    """Patches of one step, in 0..1, and how the small ones were degraded.
 
     ``small`` is (B, 3, size, size), or larger by the margin that was asked for on each side; ``large`` ``(B, 3, scale*size, scale*size)``.
     """
@@ -32,14 +32,14 @@ class Patches(NamedTuple):
     pipelines: list[Pipeline]
 
 
-class Turned(NamedTuple):
+class DihedralTransform(NamedTuple):
     """Quarter turns counter-clockwise, then perhaps a flip from left to right."""
 
     turns: int
     flip: bool
 
     def turn(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The picture (H, W, C) turned and flipped."""
+        """The image (H, W, C) turned and flipped."""
         pixels = np.rot90(pixels, self.turns)
         return pixels[:, ::-1] if self.flip else pixels
 
@@ -52,7 +52,7 @@ class PhotoPairs:
     """Photographs in memory, each beside itself shrunk by ``scale`` with the bicubic kernel of the field, both in 8 bits.
 
     ``folder`` may be several. ``names`` lists the photographs, ``digests`` gives the SHA-256 of their pixels by name, ``pipelines`` say how
-    the small ones were damaged. Raises `InputError` when a photograph is smaller than ``smallest`` LR pixels a side.
+    the small ones were degraded. Raises `InputError` when a photograph is smaller than ``smallest`` LR pixels a side.
     """
 
     def __init__(self, folder: str | Path | Sequence[str | Path], scale: int, smallest: int = 1) -> None:
@@ -61,13 +61,13 @@ class PhotoPairs:
         self.large: list[NDArray[np.uint8]] = []
         self.small: list[NDArray[np.uint8]] = []
         folders = [folder] if isinstance(folder, str | Path) else folder
-        for file in find_pictures(folders):
-            pixels = read_picture(file).pixels
+        for file in find_images(folders):
+            pixels = read_image(file).pixels
             height, width = (side // scale * scale for side in pixels.shape[:2])
             if min(height, width) < smallest * scale:
                 raise InputError(
                     f"{file.path} is {pixels.shape[1]} x {pixels.shape[0]} pixels, smaller than the training patch of "
-                    f"{smallest * scale}: leave it out or give a smaller patch=N (pixels of the small picture)"
+                    f"{smallest * scale}: leave it out or give a smaller patch=N (pixels of the small image)"
                 )
             pixels = pixels[:height, :width]
             self.names.append(file.name)
@@ -77,25 +77,25 @@ class PhotoPairs:
         self.digests = dict(zip(self.names, hashed, strict=True))
         self.pipelines = [Pipeline()] * len(self.large)
 
-    def damaged(self, damage: Sequence[DrawnPipeline]) -> PhotoPairs:
-        """The same photographs, their small pictures made through a pipeline drawn for each: the same in any run."""
+    def degraded(self, degradations: Sequence[RandomPipeline]) -> PhotoPairs:
+        """The same photographs, their small images made through a pipeline drawn for each: the same in any run."""
         pairs = copy.copy(self)
         pairs.small, pairs.pipelines = [], []
         for place, large in enumerate(self.large):
             random = np.random.default_rng(place)
-            pipeline = damage[int(random.integers(len(damage)))].draw(random)
+            pipeline = degradations[int(random.integers(len(degradations)))].draw(random)
             pairs.small.append(_degraded(large, pipeline, place, self.scale))
             pairs.pipelines.append(pipeline)
         return pairs
 
     def patches(
-        self, step: int, seed: int, batch: int, size: int, damage: Sequence[DrawnPipeline] = (), margin: int = 0
+        self, step: int, seed: int, batch: int, size: int, degradations: Sequence[RandomPipeline] = (), margin: int = 0
     ) -> Patches:
         """The pairs of one training step.
 
         A pure function of ``step`` and ``seed``, so a resumed training sees what an unbroken one would have seen. Of two places drawn in
         a photograph the one with more detail is taken: sky and blurred backgrounds teach little. Flips and quarter turns are drawn too.
-        With ``damage`` each small patch is made through a pipeline drawn from one of those. Small patches come with ``margin`` pixels
+        With ``degradation`` each small patch is made through a pipeline drawn from one of those. Small patches come with ``margin`` pixels
         around them, mirrored at the photograph's borders.
         """
         random = np.random.default_rng((seed, step))
@@ -107,10 +107,10 @@ class PhotoPairs:
             y, x = max(
                 (self._draw_place(random, photo, size) for _ in range(2)), key=lambda at: self._detail(photo, at, size)
             )
-            turned = Turned(int(random.integers(4)), bool(random.integers(2)))
-            if damage:
-                pipeline = damage[int(random.integers(len(damage)))].draw(random)
-                patch = self._damaged_patch(turned, int(random.integers(2**31)), pipeline, photo, y, x, size, margin)
+            turned = DihedralTransform(int(random.integers(4)), bool(random.integers(2)))
+            if degradations:
+                pipeline = degradations[int(random.integers(len(degradations)))].draw(random)
+                patch = self._degraded_patch(turned, int(random.integers(2**31)), pipeline, photo, y, x, size, margin)
             else:
                 pipeline, patch = Pipeline(), _cut(self.small[photo], y - margin, x - margin, size + 2 * margin)
             small.append(turned.turn(patch))
@@ -122,10 +122,18 @@ class PhotoPairs:
         scale = self.scale
         return self.large[photo][y * scale : (y + height) * scale, x * scale : (x + width) * scale]
 
-    def _damaged_patch(
-        self, turned: Turned, seed: int, pipeline: Pipeline, photo: int, y: int, x: int, size: int, margin: int
+    def _degraded_patch(
+        self,
+        turned: DihedralTransform,
+        seed: int,
+        pipeline: Pipeline,
+        photo: int,
+        y: int,
+        x: int,
+        size: int,
+        margin: int,
     ) -> NDArray[np.uint8]:
-        """Damaged as it will be seen, turned, so that the angle of a blur is what the pipeline says; then turned back."""
+        """Degraded as it will be seen, turned, so that the angle of a blur is what the pipeline says; then turned back."""
         reach = margin + MARGIN
         top, left = max(y - reach, 0), max(x - reach, 0)
         around = self._large_patch(photo, top, left, y + size + reach - top, x + size + reach - left)
@@ -141,13 +149,13 @@ class PhotoPairs:
         return float(self.small[photo][y : y + size, x : x + size].std(axis=(0, 1)).sum())
 
 
-def as_batch(pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
-    """8-bit pictures (H, W, C) of one size as one float32 batch (B, C, H, W) in 0..1."""
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float().div_(255)
+def as_batch(images: Sequence[NDArray[np.uint8]]) -> Tensor:
+    """8-bit images (H, W, C) of one size as one float32 batch (B, C, H, W) in 0..1."""
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float().div_(255)
 
 
 def _cut(pixels: NDArray[np.uint8], top: int, left: int, side: int) -> NDArray[np.uint8]:
-    """A square of the picture, which is mirrored beyond its borders."""
+    """A square of the image, which is mirrored beyond its borders."""
     piece = pixels[max(top, 0) : top + side, max(left, 0) : left + side]
     before = max(-top, 0), max(-left, 0)
     missing = [(first, side - first - length) for first, length in zip(before, piece.shape[:2], strict=True)]

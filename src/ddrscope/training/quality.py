@@ -14,9 +14,9 @@ from torch import nn
 
 from ddrscope.degradations import resize
 from ddrscope.errors import InputError
-from ddrscope.fidelity import psnr_y, ssim_y
-from ddrscope.networks.perceptual import ShiftTolerantLpips
+from ddrscope.metrics.image_quality import psnr_y, ssim_y
 from ddrscope.training.guidance import told
+from ddrscope.training.perceptual import ShiftTolerantLpips
 from ddrscope.training.photos import PhotoPairs, as_batch
 
 # HR pixels.
@@ -39,7 +39,7 @@ class Quality:
 MEASURES = tuple(field.name for field in fields(Quality))[1:]
 
 
-class Judge:
+class Evaluator:
     """Rates networks on photographs; ``validation`` are those it watches a training with.
 
     LPIPS is ST-LPIPS with VGG-16, which no bundled network was trained with, of the middle `LPIPS_SIDE` pixels a side of each: it
@@ -58,7 +58,7 @@ class Judge:
         For speed ``largest`` crops the middle to so many LR pixels a side, and without ``perceptual`` LPIPS is not a number.
         """
         rows = []
-        for name, (bicubic, output, truth) in zip(photos.names, self._pictures(module, photos, largest), strict=True):
+        for name, (bicubic, output, truth) in zip(photos.names, self._images(module, photos, largest), strict=True):
             border = photos.scale
             measures = {}
             for key, pixels in (("", output), ("_bicubic", bicubic)):
@@ -74,10 +74,12 @@ class Judge:
 
     def previews(self, module: nn.Module, largest: int) -> list[list[NDArray[np.uint8]]]:
         """For each validation photograph: enlarged by bicubic, by ``module``, and itself, in 8 bits."""
-        pictures = self._pictures(module, self.validation, largest)
-        return [[np.rint(pixels * 255).astype(np.uint8) for pixels in row] for row in pictures]
+        images = self._images(module, self.validation, largest)
+        return [[np.rint(pixels * 255).astype(np.uint8) for pixels in row] for row in images]
 
-    def _pictures(self, module: nn.Module, photos: PhotoPairs, largest: int | None) -> Iterator[list[NDArray[np.float32]]]:
+    def _images(
+        self, module: nn.Module, photos: PhotoPairs, largest: int | None
+    ) -> Iterator[list[NDArray[np.float32]]]:
         module.eval()
         device = next(module.parameters()).device
         for small, large, pipeline in zip(photos.small, photos.large, photos.pipelines, strict=True):
@@ -86,7 +88,9 @@ class Judge:
                 given = (as_batch([small]), *told(module, [pipeline]))
                 made = module(*(part.to(device) for part in given))
             if not made.isfinite().all():
-                raise InputError("the network in training gives values that are NaN or infinite: give a lower learning rate, or float32")
+                raise InputError(
+                    "the network in training gives values that are NaN or infinite: give a lower learning rate, or float32"
+                )
             output = made.clamp(0, 1)[0].permute(1, 2, 0).cpu().numpy()
             truth = large.astype(np.float32) / np.float32(255)
             bicubic = np.clip(resize(small.astype(np.float32) / np.float32(255), truth.shape[:2]), 0, 1)
@@ -99,7 +103,7 @@ class Judge:
 
 
 def _as_saved(pixels: NDArray[Any]) -> NDArray[np.float32]:
-    """Rounded to 8 bits, as a file of the picture would be."""
+    """Rounded to 8 bits, as a file of the image would be."""
     return (np.rint(pixels * 255) / 255).astype(np.float32)
 
 

@@ -14,10 +14,10 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from ddrscope.degradations import DrawnPipeline, parse_drawn
+from ddrscope.degradations import RandomPipeline, parse_random_pipeline
 from ddrscope.errors import InputError
-from ddrscope.paths import expand_path
-from ddrscope.store import read_toml
+from ddrscope.io.files import read_toml
+from ddrscope.io.paths import expand_path
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 # What is wrong in a recipe is shown, however long or deep it is.
@@ -45,7 +45,7 @@ class AdversarialStage:
     ``adversarial_weight`` * adversarial loss. At the output the slope of the adversarial loss is some thousand times that of the pixel
     loss, that of the perceptual some twenty times: hence the weights. ``loss`` is ``vanilla`` (Goodfellow et al. 2014, the
     form that does not saturate) or ``relativistic`` (the paired form of Jolicoeur-Martineau 2018). The discriminator is held in
-    check by ``spectral_norm`` or by ``r1``, a penalty of ``r1_weight``/2 on the squared slope at real pictures (Mescheder et al.
+    check by ``spectral_norm`` or by ``r1``, a penalty of ``r1_weight``/2 on the squared slope at real images (Mescheder et al.
     2018). ``perceptual``: ``alex`` or ``vgg`` (ST-LPIPS, come with stlpips-pytorch), ``vgg19`` (torchvision's weights), ``none``.
     ``warmup_steps`` are the generator's; the discriminator learns at its full rate from the first step, to have a lead. The default
     weights are ESRGAN's (Wang et al. 2018): next to no pixel loss.
@@ -71,15 +71,15 @@ class Recipe:
 
     ``architecture`` is ``srresnet`` (`SRResNet`, of ``blocks`` residual blocks) or ``plain`` (`PlainSR`, of ``blocks`` convolutions).
     ``start`` is a file of weights that the pixel stage begins with; empty: weights drawn from ``seed``.
-    ``patch`` is in pixels of the small (LR) picture, ``batch`` counts patches in a step over all devices. ``average`` is the decay
+    ``patch`` is in pixels of the small (LR) image, ``batch`` counts patches in a step over all devices. ``ema_decay`` is the decay
     of the exponential moving average of the weights, which is what is kept. ``precision``: ``auto`` is bfloat16 where that is
     faster, and is settled when a training begins. Every ``validate_every`` steps the quality on the validation photographs
-    is measured. ``damage`` lists degradations whose numbers may be ranges, as ``blur:0..4+noise:0..20``: every small patch is made
+    is measured. ``degradations`` lists degradations whose numbers may be ranges, as ``blur:0..4+noise:0..20``: every small patch is made
     through one of them, its levels drawn; without any it is clean.
 
     ``guidance`` ``ddr`` steers the network by the first ``guide_blocks`` blocks of the frozen SRResNet ``guide`` (see `GuidedSRResNet`),
     which is shown ``guide_margin`` pixels (whole cells of 8) around each small patch, since the more it sees the better it knows;
-    to compare with, ``untrained`` by the same blocks with weights drawn anew, ``oracle`` by the true numbers of the damage.
+    to compare with, ``untrained`` by the same blocks with weights drawn anew, ``oracle`` by the true numbers of the degradation.
     """
 
     architecture: Literal["srresnet", "plain"] = "srresnet"
@@ -89,12 +89,12 @@ class Recipe:
     blocks: int = Field(default=16, ge=1)
     batch: int = Field(default=8, ge=1)
     patch: int = Field(default=24, ge=8)
-    average: float = Field(default=0.999, ge=0, lt=1)
+    ema_decay: float = Field(default=0.999, ge=0, lt=1)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     seed: int = Field(default=0, ge=0, lt=1 << 63)
     start: str = ""
     validate_every: int = Field(default=2_000, ge=1)
-    damage: tuple[str, ...] = ()
+    degradations: tuple[str, ...] = ()
     guidance: Literal["none", "ddr", "untrained", "oracle"] = "none"
     guide: str = "srgan-wgr"
     guide_blocks: int = Field(default=8, ge=1)
@@ -102,16 +102,16 @@ class Recipe:
     pixel: PixelStage = Field(default_factory=PixelStage)
     adversarial: AdversarialStage = Field(default_factory=AdversarialStage)
 
-    def drawn(self) -> tuple[DrawnPipeline, ...]:
-        """``damage`` as pipelines to draw from. Raises `InputError` for one that cannot be read, or not be shrunk by ``scale``."""
-        pipelines = tuple(map(parse_drawn, self.damage))
+    def drawn(self) -> tuple[RandomPipeline, ...]:
+        """``degradation`` as pipelines to draw from. Raises `InputError` for one that cannot be read, or not be shrunk by ``scale``."""
+        pipelines = tuple(map(parse_random_pipeline, self.degradations))
         for pipeline in pipelines:
             pipeline.low.check_scale(self.scale)
         return pipelines
 
 
-# Blur of all directions, noise and JPEG, alone and together, and clean pictures.
-MIXED_DAMAGE = (
+# Blur of all directions, noise and JPEG, alone and together, and clean images.
+MIXED_DEGRADATIONS = (
     "clean",
     "blur:0..4",
     "aniso_blur:1..5,0.5..1.5,-90..90",
@@ -141,10 +141,10 @@ RECIPES: dict[str, Recipe] = {
         pixel=PixelStage(steps=4_000),
         adversarial=AdversarialStage(steps=1_500),
     ),
-    # Blind super-resolution steered by the damage of its input; guidance=none makes its equal without. All blocks of the guide, since
-    # the deepest know most of the damage; beside a network of this size they cost half as much again.
+    # Blind super-resolution steered by the degradation of its input; guidance=none makes its equal without. All blocks of the guide, since
+    # the deepest know most of the degradation; beside a network of this size they cost half as much again.
     "blind-compact": Recipe(
-        damage=MIXED_DAMAGE,
+        degradations=MIXED_DEGRADATIONS,
         guidance="ddr",
         guide_blocks=16,
         pixel=PixelStage(steps=6_000),
@@ -152,7 +152,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     # The same on a GPU.
     "blind-paper": Recipe(
-        damage=MIXED_DAMAGE,
+        degradations=MIXED_DEGRADATIONS,
         guidance="ddr",
         guide_blocks=16,
         batch=16,
@@ -187,7 +187,9 @@ def make_recipe(name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
         try:
             given = read_toml(expand_path(name))
         except (OSError, ValueError) as error:
-            raise InputError(f"recipe {expand_path(name)} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+            raise InputError(
+                f"recipe {expand_path(name)} cannot be read: {getattr(error, 'strerror', None) or error}"
+            ) from None
         base = _named(str(given.pop("base", "compact")))
     else:
         given, base = {}, _named(name)
@@ -203,12 +205,16 @@ def make_recipe(name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
     except ValidationError as error:
         raise InputError(_explain(error)) from None
     except RecursionError:
-        raise InputError(f"recipe {name[:200]} is nested too deeply: it has tables pixel and adversarial, and none in these") from None
+        raise InputError(
+            f"recipe {name[:200]} is nested too deeply: it has tables pixel and adversarial, and none in these"
+        ) from None
     recipe.drawn()
     try:
         as_toml(recipe).encode()
     except UnicodeEncodeError:
-        raise InputError("recipe: guide has bytes of no encoding in its name, so it cannot be written down: rename the file") from None
+        raise InputError(
+            "recipe: guide has bytes of no encoding in its name, so it cannot be written down: rename the file"
+        ) from None
     return recipe
 
 
@@ -252,7 +258,9 @@ def _toml_value(value: bool | float | str | Sequence[str]) -> str:
 
 def _named(name: str) -> Recipe:
     if name not in RECIPES:
-        raise InputError(f"no recipe is called {name[:80]!r}{_nearest(name, RECIPES)}: choose one of {', '.join(RECIPES)}, or a .toml file")
+        raise InputError(
+            f"no recipe is called {name[:80]!r}{_nearest(name, RECIPES)}: choose one of {', '.join(RECIPES)}, or a .toml file"
+        )
     return RECIPES[name]
 
 

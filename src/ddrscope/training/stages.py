@@ -13,18 +13,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ddrscope.features.execution import settled
-from ddrscope.locks import FolderLock
-from ddrscope.networks.discriminator import PatchDiscriminator
-from ddrscope.networks.perceptual import perceptual_network
-from ddrscope.networks.weights import save_network
-from ddrscope.store import atomic_write, remove_stale_temp_files
+from ddrscope.features.precision import resolve_precision
+from ddrscope.io.files import atomic_write, remove_stale_temp_files
+from ddrscope.io.locks import FolderLock
+from ddrscope.networks.architectures.discriminator import PatchDiscriminator
+from ddrscope.networks.checkpoints.weights import save_network
 from ddrscope.training.checkpoints import load_checkpoint, load_weights
 from ddrscope.training.devices import Devices
 from ddrscope.training.loop import CHECKPOINT, Progress, Stage
 from ddrscope.training.losses import discriminator_loss, generator_loss, r1_penalty
+from ddrscope.training.perceptual import perceptual_network
 from ddrscope.training.photos import PhotoPairs
-from ddrscope.training.quality import Judge
+from ddrscope.training.quality import Evaluator
 from ddrscope.training.recipes import AdversarialStage, PixelStage, Recipe, as_toml
 
 
@@ -64,10 +64,12 @@ class Adversarial(Stage):
     momentum = 0.5
     losses = ("loss", "pixel_loss", "perceptual_loss", "adversarial_loss", "discriminator_loss", "real", "made")
 
-    def __init__(self, recipe: Recipe, photos: PhotoPairs, judge: Judge, folder: Path, devices: Devices) -> None:
+    def __init__(self, recipe: Recipe, photos: PhotoPairs, judge: Evaluator, folder: Path, devices: Devices) -> None:
         super().__init__(recipe, photos, judge, folder, devices)
         torch.manual_seed(recipe.seed)
-        discriminator = PatchDiscriminator(self.settings.discriminator_channels, self.settings.regularization == "spectral_norm")
+        discriminator = PatchDiscriminator(
+            self.settings.discriminator_channels, self.settings.regularization == "spectral_norm"
+        )
         self.discriminator = discriminator.to(devices.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.opponent = self.adam(self.discriminator.parameters(), self.settings.discriminator_learning_rate)
         self.perceptual = perceptual_network(self.settings.perceptual if self.settings.perceptual_weight else "none")
@@ -147,10 +149,16 @@ class Training:
     from the pixel stage that is there. The precision ``auto`` is settled here, once: what was begun goes on in the same.
     """
 
-    def __init__(self, recipe: Recipe, photos: PhotoPairs, validation: PhotoPairs, out: Path, device: str = "cpu") -> None:
+    def __init__(
+        self, recipe: Recipe, photos: PhotoPairs, validation: PhotoPairs, out: Path, device: str = "cpu"
+    ) -> None:
         self.devices = Devices(device)
-        self.recipe, self.photos, self.out = settle_precision(recipe, self.devices.device, out / "pixel" / CHECKPOINT), photos, out
-        self.judge = Judge(as_trained(validation, recipe))
+        self.recipe, self.photos, self.out = (
+            with_resolved_precision(recipe, self.devices.device, out / "pixel" / CHECKPOINT),
+            photos,
+            out,
+        )
+        self.judge = Evaluator(as_trained(validation, recipe))
         out.mkdir(parents=True, exist_ok=True)
         self.pixel = Pixel(self.recipe, photos, self.judge, out / "pixel", self.devices)
         self.pixel.resume()
@@ -164,7 +172,9 @@ class Training:
         """The stages in the order in which they are run."""
         return [self.pixel, *([self.adversarial] if self.adversarial else [])]
 
-    def run(self, report: Callable[[Progress], None], keep: Mapping[str, Collection[int]] | None = None, **every: int) -> None:
+    def run(
+        self, report: Callable[[Progress], None], keep: Mapping[str, Collection[int]] | None = None, **every: int
+    ) -> None:
         """Run what is left of the stages; ``keep`` gives the steps to keep by stage; it and ``every`` are as in `Stage.run`.
 
         Raises `InputError` where another process trains in the folder.
@@ -172,7 +182,9 @@ class Training:
         with FolderLock(self.out) if self.devices.first else nullcontext():
             self._run(report, keep or {}, every)
 
-    def _run(self, report: Callable[[Progress], None], keep: Mapping[str, Collection[int]], every: Mapping[str, int]) -> None:
+    def _run(
+        self, report: Callable[[Progress], None], keep: Mapping[str, Collection[int]], every: Mapping[str, int]
+    ) -> None:
         if self.devices.first:
             files = [path for stage in self.stages for path in (stage.checkpoint, stage.weights)]
             remove_stale_temp_files([self.out / "recipe.toml", *files])
@@ -185,30 +197,34 @@ class Training:
             self.adversarial.run(report, keep.get("adversarial", ()), **every)
 
 
-def settle_precision(recipe: Recipe, device: torch.device, begun: Path) -> Recipe:
+def with_resolved_precision(recipe: Recipe, device: torch.device, begun: Path) -> Recipe:
     """The recipe with ``auto`` replaced by the precision of the checkpoint ``begun``, or, without one, by what is faster on the device."""
     if recipe.precision != "auto":
         return recipe
     if begun.exists():
         # Timed anew, a busy or another machine might settle it otherwise, and the training would not go on.
         return dataclasses.replace(recipe, precision=load_checkpoint(begun, {})["recipe"]["precision"])
-    return dataclasses.replace(recipe, precision=settled(recipe.precision, device))
+    return dataclasses.replace(recipe, precision=resolve_precision(recipe.precision, device))
 
 
 def as_trained(photos: PhotoPairs, recipe: Recipe) -> PhotoPairs:
-    """The photographs with small pictures such as the recipe trains on."""
-    return photos.damaged(recipe.drawn()) if recipe.damage else photos
+    """The photographs with small images such as the recipe trains on."""
+    return photos.degraded(recipe.drawn()) if recipe.degradations else photos
 
 
 STEERED = {
     "none": "",
     "ddr": "steered by DDR, ",
     "untrained": "steered by an untrained trunk, ",
-    "oracle": "told the damage of its input, ",
+    "oracle": "told the degradation of its input, ",
 }
 
 
 def _taught(recipe: Recipe) -> str:
     residual = f"{'with' if recipe.global_residual else 'without'} global residual"
-    damage = " and ".join(recipe.damage) if len(recipe.damage) < 3 else f"{len(recipe.damage)} kinds of damage"
-    return f"{residual}, {STEERED[recipe.guidance]}trained on {damage or 'clean pictures'}"
+    degradations = (
+        " and ".join(recipe.degradations)
+        if len(recipe.degradations) < 3
+        else f"{len(recipe.degradations)} kinds of degradation"
+    )
+    return f"{residual}, {STEERED[recipe.guidance]}trained on {degradations or 'clean images'}"

@@ -1,0 +1,1 @@
+"""PCA from Gram matrices and t-SNE."""

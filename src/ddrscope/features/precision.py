@@ -1,0 +1,70 @@
+"""How to run a network fast on this machine: precision, memory format, batch size."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+import torch
+from torch.nn import functional
+
+from ddrscope.errors import InputError
+
+Precision = Literal["auto", "float32", "bfloat16"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
+
+# bfloat16 costs digits: it must save a fifth of the time at least.
+_WORTH_IT = 0.8
+
+
+@functools.cache
+def is_bfloat16_faster(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 in hardware and, on a CPU, runs a convolution in it in less time than in float32.
+
+    Some processors name the instructions and are slower with them, so it is measured, once in a process.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu":
+        return False
+    # An older torch has no public way to ask; float32 is right everywhere.
+    capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    if not any(capabilities.get(feature, False) for feature in ("avx512_bf16", "amx_bf16", "bf16")):
+        return False
+    return _seconds(torch.bfloat16) < _WORTH_IT * _seconds(torch.float32)
+
+
+@torch.inference_mode()
+def _seconds(kind: torch.dtype) -> float:
+    """The shortest of a few runs of a convolution as SR networks have them."""
+    # Zeros: nothing may be drawn here from the random numbers of a run.
+    weights, images = (
+        torch.zeros(size, dtype=kind).to(memory_format=torch.channels_last)
+        for size in ((64, 64, 3, 3), (8, 64, 32, 32))
+    )
+    seconds = []
+    for _ in range(6):
+        start = time.perf_counter()
+        functional.conv2d(images, weights, padding=1)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def check_precision(name: str) -> None:
+    """Raise `InputError` unless ``name`` is one of `PRECISIONS`: any other word would quietly mean float32."""
+    if name not in PRECISIONS:
+        raise InputError(f"--precision {name} is unknown: choose {', '.join(PRECISIONS)}")
+
+
+def resolve_precision(precision: Precision, device: torch.device) -> Literal["float32", "bfloat16"]:
+    """What ``precision`` is on the device: ``auto`` is bfloat16 where `is_bfloat16_faster`."""
+    if precision != "auto":
+        return precision
+    return "bfloat16" if is_bfloat16_faster(device) else "float32"
+
+
+def autocast(precision: Precision, device: torch.device) -> torch.autocast:
+    """The context in which to run a network: bfloat16 autocast where asked, or where `auto` finds it faster."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=resolve_precision(precision, device) == "bfloat16")

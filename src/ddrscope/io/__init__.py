@@ -1,0 +1,1 @@
+"""Files written atomically, locks, run directories, paths."""

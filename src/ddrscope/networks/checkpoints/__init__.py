@@ -1,0 +1,1 @@
+"""ReadResult and writing checkpoints of untrusted origin."""

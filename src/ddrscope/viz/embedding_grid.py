@@ -1,0 +1,82 @@
+"""The paper's figure: t-SNE planes, a row for each network, deeper layers to the right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from ddrscope.viz.fonts import Figure
+from ddrscope.viz.style import group_style, plain, with_interval
+
+if TYPE_CHECKING:
+    from ddrscope.analysis.result import AnalysisResult
+
+COLUMNS = 4
+
+
+def grid_figure(result: AnalysisResult, view: str | None = None) -> Figure:
+    """Layers by networks, points coloured by degradation, CHI by degradation (PCA-50, 95 % interval) above each plane.
+
+    ``view`` is ``flattened`` or ``pooled``, by default the first that was analysed. Of the layers of a network four are
+    shown, evenly spaced, the last HR layer at the right.
+    """
+    networks, groups = result.data["networks"], result.data["groups"]
+    view = view or networks[0]["layers"][0]["view"]
+    rows = [_spread([row for row in entry["layers"] if row["view"] == view]) for entry in networks]
+    columns = max(len(row) for row in rows)
+    figure = Figure(figsize=(3.1 * columns + 0.4, 3.3 * len(networks) + 1.0), layout="constrained")
+    axes = figure.subplots(len(networks), columns, squeeze=False)
+    embedding = result.embedding
+    planes = embedding[(embedding["view"] == view) & (embedding["control"] == "")]
+    planes = planes[planes["seed"] == planes["seed"].min()]
+    for entry, layers, line in zip(networks, rows, axes, strict=True):
+        for panel, layer in zip(line, layers, strict=False):
+            points = planes[(planes["network"] == entry["name"]) & (planes["layer"] == layer["layer"])]
+            _draw_plane(panel, points, groups)
+            last = " (last HR layer)" if layer is layers[-1] else ""
+            panel.set_title(f"{plain(layer['layer'])}{last}\nCHI {with_interval(layer, 'chi_pca')}", fontsize=9)
+        for panel in line[len(layers) :]:
+            panel.axis("off")
+        line[0].set_ylabel(_wrapped(entry["name"]), fontsize=11, fontweight="bold")
+    figure.suptitle(
+        f"t-SNE of {view} features; CHI by degradation on PCA-50 [95 %]; "
+        f"n = {plain(str(networks[0]['layers'][0]['n']))} ({result.data['images']} images of {result.data['photos']} photographs)",
+        fontsize=10,
+    )
+    figure.legend(handles=_legend(groups), loc="outside lower center", ncols=min(len(groups), 6), frameon=False)
+    return figure
+
+
+def _draw_plane(panel: Axes, points: pd.DataFrame, groups: Sequence[str]) -> None:
+    for index, group in enumerate(groups):
+        color, marker = group_style(index)
+        chosen = points[points["degradation"] == group]
+        panel.scatter(
+            chosen["x"], chosen["y"], s=20, c=color, marker=marker, alpha=0.8, linewidths=0.3, edgecolors="white"
+        )
+    panel.set_xticks([])
+    panel.set_yticks([])
+    panel.set_box_aspect(1)
+
+
+def _legend(groups: Sequence[str]) -> list[Line2D]:
+    styles = [group_style(index) for index in range(len(groups))]
+    return [
+        Line2D([], [], color=color, marker=marker, linestyle="", markersize=7, label=plain(group))
+        for group, (color, marker) in zip(groups, styles, strict=True)
+    ]
+
+
+def _spread(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """At most `COLUMNS` layers, evenly spaced, the first and the last among them."""
+    chosen = np.unique(np.linspace(0, len(layers) - 1, min(COLUMNS, len(layers))).round().astype(int))
+    return [layers[index] for index in chosen]
+
+
+def _wrapped(name: str, width: int = 24) -> str:
+    return "\n".join(plain(name[start : start + width]) for start in range(0, len(name), width))

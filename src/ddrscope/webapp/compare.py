@@ -1,0 +1,147 @@
+"""The page "Compare networks": results of `ddrscope analyze` and `ddrscope generalize` that the server was given."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ddrscope.analysis import AnalysisResult
+from ddrscope.errors import InputError, printable
+from ddrscope.generalization import GeneralizationResult
+from ddrscope.viz import analysis_figures, generalization_figures
+from ddrscope.viz.analysis_page import CAPTIONS
+from ddrscope.viz.style import MEASURE_NAMES, number, with_interval
+from ddrscope.webapp.images import drawn
+
+# Figures shown at most; a run of many networks has more, in its own folder.
+FIGURES = 6
+HOW = """<p>The server was given no results. Make some, and start it with them:</p>
+<pre>ddrscope analyze --out look
+ddrscope generalize srresnet-wgr srgan-wgr --degrade clean blur:2 blur:4 noise:10 --patch 64 --patches 400 --out scores
+ddrscope serve --results look scores</pre>"""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A result as the page shows it: sentences, a table, figures with their captions."""
+
+    sentences: Sequence[str]
+    table: pd.DataFrame
+    figures: Mapping[str, Figure]
+
+
+def name_results(folders: Sequence[Path]) -> dict[str, Path]:
+    """The folders by the names they go by; raises `InputError` for one that holds no result."""
+    named: dict[str, Path] = {}
+    for folder in folders:
+        show_result(folder)
+        name = printable(folder.resolve().name)
+        named[name if name not in named else f"{name} ({len(named) + 1})"] = folder
+    return named
+
+
+def show_result(folder: Path) -> Shown:
+    """What is found in a folder of either command; raises `InputError` for any other."""
+    if (folder / "analysis.json").is_file():
+        return _show_analysis(AnalysisResult.load(folder), folder)
+    if (folder / "generalization.json").is_file():
+        return _show_generalization(GeneralizationResult.load(folder), folder)
+    raise InputError(
+        f"--results {folder} holds no result: give a folder that ddrscope analyze or ddrscope generalize wrote"
+    )
+
+
+def compare_page(results: Mapping[str, Path]) -> None:
+    """Lay out the page inside the `gr.Blocks` that is open."""
+    if not results:
+        gr.HTML(HOW, elem_classes="words")
+        return
+    choice = gr.Dropdown(list(results), value=None, label="Result", elem_id="compare-choice")
+    said = gr.HTML("<p>Choose a result.</p>", label="What it says", elem_id="compare-said", elem_classes="words")
+    figures = [
+        gr.Image(
+            visible=False,
+            interactive=False,
+            format="png",
+            buttons=["download", "fullscreen"],
+            elem_id=f"compare-figure-{number}",
+        )
+        for number in range(FIGURES)
+    ]
+    table = gr.Dataframe(
+        label="Every number", interactive=False, max_height=500, elem_id="compare-table", buttons=["copy", "fullscreen"]
+    )
+
+    def show(name: str) -> list[Any]:
+        try:
+            found = show_result(results[name])
+        except InputError as error:
+            raise gr.Error(html.escape(str(error)), title="Sorry", print_exception=False) from None
+        left_out = len(found.figures) - FIGURES
+        more = [f"{left_out} more figures are in the folder itself."] if left_out > 0 else []
+        sentences = "".join(f"<li>{html.escape(printable(one))}</li>" for one in [*found.sentences, *more])
+        images = [
+            gr.Image(drawn(figure), label=caption, alt_text=caption, visible=True)
+            for caption, figure in list(found.figures.items())[:FIGURES]
+        ]
+        hidden = [gr.Image(None, visible=False)] * (FIGURES - len(images))
+        return [f"<ul>{sentences}</ul>", found.table, *images, *hidden]
+
+    choice.change(
+        show, choice, [said, table, *figures], concurrency_id="heavy", concurrency_limit=1, api_visibility="private"
+    )
+
+
+def _show_analysis(result: AnalysisResult, folder: Path) -> Shown:
+    try:
+        sentences = [row["sentence"] for row in [*result.data["verdicts"], *result.data["comparisons"]]]
+        rows = [
+            {"network": entry["name"], "control": entry.get("kind", ""), "layer": row["layer"], "view": row["view"]}
+            | {title: with_interval(row, key) for key, title in MEASURE_NAMES.items()}
+            | {"n": row["n"], "k": row["k"]}
+            for entry in [*result.data["networks"], *result.data["controls"]]
+            for row in entry["layers"]
+        ]
+        figures = {CAPTIONS[name]: figure for name, figure in analysis_figures(result).items()}
+        return Shown(sentences, _texts(rows), figures)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        raise InputError(f"{folder} holds no whole analysis ({type(error).__name__}: {error}): make it anew") from None
+
+
+def _show_generalization(result: GeneralizationResult, folder: Path) -> Shown:
+    try:
+        sentences = ["Smaller scores generalize better.", *map(_place, result.data["ranking"]), *result.data["notes"]]
+        rows = [
+            {
+                "network": row["network"], "set": row["set"], "SRGA": with_interval(row, "srga"), "floor": number(row["floor"]),
+                "PSNR": number(row["psnr"]), "patches": row["patches"], "photographs": row["photos"], "error": row["error"] or "",
+            }
+            for row in result.data["scores"]
+        ]  # fmt: skip
+        names = [one["name"] for one in result.data["networks"]]
+        captions = [
+            "Scores against the level of each degradation, with 95 % intervals",
+            *(f"Densities of {name}" for name in names),
+        ]
+        figures = dict(zip(captions, generalization_figures(result).values(), strict=True))
+        return Shown(sentences, _texts(rows), figures)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        raise InputError(f"{folder} holds no whole result ({type(error).__name__}: {error}): make it anew") from None
+
+
+def _place(row: dict[str, Any]) -> str:
+    sure = {None: "", True: ", worse than the one above", False: ", cannot be told apart from the one above"}[
+        row["apart"]
+    ]
+    return f"Place {row['place']}: {row['network']}, {with_interval(row, 'srga')}{sure}."
+
+
+def _texts(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame([{key: printable(str(value)) for key, value in row.items()} for row in rows])

@@ -14,7 +14,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__main_
 # Each may import those before it. docs/architecture.md says what is in them.
 LAYERS = (
     "errors", "progress", "version", "io", "images", "degradations", "metrics", "embedding", "networks", "features",
-    "batch", "extraction", "maps", "analysis", "training", "study", "identification", "generalization", "upscaling",
+    "batch", "results", "extraction", "maps", "analysis", "training", "study", "identification", "generalization", "upscaling",
     "viz", "webapp", "cli",
 )  # fmt: skip
 # Imports that are still to be turned round.

@@ -1,1 +1,64 @@
-"""See what an image-restoration network knows about the degradation in its input."""
+"""See what an image-restoration network knows about the degradation of its input, and put that to work."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ddrscope.analysis import AnalysisResult, analyze
+    from ddrscope.errors import DdrscopeError, InputError, MissingDependencyError, RunConflictError
+    from ddrscope.generalization import GeneralizationResult, generalize
+    from ddrscope.identification import load_identifier
+    from ddrscope.metrics.estimate import Estimate
+    from ddrscope.networks import Network, list_networks, load_network, save_network
+
+    __version__: str
+
+# Imported at first use, so that `import ddrscope` and `ddrscope --help` do not wait for PyTorch.
+_MODULES = {
+    "AnalysisResult": "ddrscope.analysis",
+    "DdrscopeError": "ddrscope.errors",
+    "Estimate": "ddrscope.metrics.estimate",
+    "GeneralizationResult": "ddrscope.generalization",
+    "InputError": "ddrscope.errors",
+    "MissingDependencyError": "ddrscope.errors",
+    "Network": "ddrscope.networks",
+    "RunConflictError": "ddrscope.errors",
+    "analyze": "ddrscope.analysis",
+    "generalize": "ddrscope.generalization",
+    "list_networks": "ddrscope.networks",
+    "load_identifier": "ddrscope.identification",
+    "load_network": "ddrscope.networks",
+    "save_network": "ddrscope.networks",
+}
+
+__all__ = [
+    "AnalysisResult",
+    "DdrscopeError",
+    "Estimate",
+    "GeneralizationResult",
+    "InputError",
+    "MissingDependencyError",
+    "Network",
+    "RunConflictError",
+    "__version__",
+    "analyze",
+    "generalize",
+    "list_networks",
+    "load_identifier",
+    "load_network",
+    "save_network",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("ddrscope.version").version()
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,20 +1,38 @@
-"""The error every room raises when the user's input cannot be used, and how strangers' text is shown."""
+"""The exceptions of the package, and untrusted text made printable."""
+
+from __future__ import annotations
 
 import re
 
-# Control characters, separators of lines, what turns the direction of writing, and bytes of no encoding.
+# Control characters, line separators, marks that change the writing direction, and bytes of no encoding.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+class DdrscopeError(Exception):
+    """Base class of all exceptions that this package raises on purpose."""
+
+
+class InputError(DdrscopeError, ValueError):
+    """Bad input: one line that says what is wrong, where, and the remedy.
+
+    Messages name parameters of the Python API in backticks, as in "`crop`=4 is too small"; the command line
+    replaces them by its options.
+    """
+
+
+class MissingDependencyError(InputError):
+    """An optional dependency is not installed; the message has the line that installs it."""
+
+
+class RunConflictError(InputError):
+    """An output directory or file belongs to another run, or another process works in it."""
+
+
 def escaped(text: str) -> str:
-    """The text without what could control a terminal or cannot be encoded, written as its escape instead."""
-    return _UNSAFE.sub(lambda one: ascii(one[0])[1:-1], text)
+    """The text with every character that could control a terminal, or that has no encoding, replaced by its escape."""
+    return _UNSAFE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def printable(text: str) -> str:
-    """The same in one line, white space being one blank."""
+    """The text escaped and in one line, each run of white space replaced by one space."""
     return escaped(" ".join(text.split()))
-
-
-class InputError(ValueError):
-    """Bad input from outside: one line saying what, where, and the remedy (the command exits with 2)."""

@@ -11,10 +11,15 @@ WRITTEN = Path(__file__).with_name("commit.txt")
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
+def version() -> str:
+    """The version of the installed package, as ``0.2.0``."""
+    return metadata.version("ddrscope")
+
+
 def version_line() -> str:
     """``0.1.0 (commit 1a2b3c4)``; only the version where no commit is known."""
-    version, known = metadata.version("ddrscope"), commit()
-    return f"{version} (commit {known})" if known else version
+    known = commit()
+    return f"{version()} (commit {known})" if known else version()
 
 
 def commit() -> str:

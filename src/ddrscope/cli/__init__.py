@@ -13,6 +13,7 @@ import typer
 
 from ddrscope.cli.app import app, repeat_options
 from ddrscope.cli.completion import join_split_words
+from ddrscope.cli.messages import in_options, options_of
 from ddrscope.errors import InputError, printable
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -53,7 +54,8 @@ def _run(words: list[str], debug: bool) -> int:
     except InputError as error:
         if debug:
             traceback.print_exc()
-        return _say(str(error), BAD_INPUT)
+        options = options_of(typer.main.get_command(app), words)
+        return _say(in_options(str(error), options), BAD_INPUT)
     except (KeyboardInterrupt, typer.Abort):
         return _say(interrupted, INTERRUPTED)
     except BrokenPipeError:

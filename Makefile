@@ -47,7 +47,7 @@ photos: install
 		ls $${package}_*.deb >/dev/null 2>&1 || apt-get download $$package; \
 		dpkg -x $${package}_*.deb . && touch $$package.unpacked; \
 	done
-	$(BIN)/python tools/prepare_photos.py build/photos $(HR) $(if $(PHOTOS),--copies '$(PHOTOS)')
+	$(BIN)/python -m scripts.photographs.prepare build/photos $(HR) $(if $(PHOTOS),--copies '$(PHOTOS)')
 
 # Trains what is missing, hours on a first run; give the command again to go on after an interruption.
 study: install
@@ -94,7 +94,7 @@ fuzz: install
 	done
 
 lint: install
-	$(BIN)/ruff check src tests tools scripts fuzz examples
+	$(BIN)/ruff check
 	$(BIN)/mypy
 
 clean:

@@ -47,18 +47,17 @@ def run(*words: object) -> None:
 
 def compare(before: Path, after: Path) -> list[str]:
     """How the two recordings differ, a line each."""
-    found = []
+    lines = []
     for name in ("analyze/analysis.json", "generalize/generalization.json", "upscale/upscale.json"):
         one, other = (json.loads((folder / name).read_text()) for folder in (before, after))
-        found += [f"{name}: {line}" for line in differences(one, other)]
+        lines += [f"{name}: {line}" for line in differences(one, other)]
     for name in ("analyze/embedding.parquet", "identify.parquet"):
         one, other = (pd.read_parquet(folder / name) for folder in (before, after))
-        found += [f"{name}: {line}" for line in table_differences(one, other)]
-    for path in sorted((before / "upscale").rglob("*.png")):
-        name = path.relative_to(before)
-        if not np.array_equal(np.asarray(Image.open(path)), np.asarray(Image.open(after / name))):
-            found.append(f"{name}: other pixels")
-    return found
+        lines += [f"{name}: {line}" for line in table_differences(one, other)]
+    for name in sorted(str(path.relative_to(before)) for path in (before / "upscale").rglob("*.png")):
+        if not np.array_equal(np.asarray(Image.open(before / name)), np.asarray(Image.open(after / name))):
+            lines.append(f"{name}: different pixels")
+    return lines
 
 
 def differences(one: Any, other: Any, where: str = "") -> Iterator[str]:

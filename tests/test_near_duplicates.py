@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import io
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
-
-from photos.crops import find_crops  # noqa: E402
-from photos.duplicates import distances, near_duplicates, perceptual_hash  # noqa: E402
-from scenes import scene  # noqa: E402
+from scenes import scene
+from scripts.photographs.crops import find_crops
+from scripts.photographs.duplicates import distances, near_duplicates, perceptual_hash
 
 
 def encoded(image: Image.Image) -> Image.Image:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
-
-from ddrscope.errors import InputError  # noqa: E402
-from photos.pixels import reduce  # noqa: E402
-from photos.table import FITTING, MEASURING, TABLE, TIERS, Photograph, read_table  # noqa: E402
-from scenes import scene  # noqa: E402
+from ddrscope.errors import InputError
+from scenes import scene
+from scripts.photographs.pixels import reduce
+from scripts.photographs.table import FITTING, MEASURING, TABLE, TIERS, Photograph, read_table
 
 ROWS = read_table()
 USED = [row for row in ROWS if not row.duplicate_of]

@@ -14,14 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from scenes import scene
+from scripts.photographs import prepare
+from scripts.photographs.pixels import pixel_sha256, reduce
+from scripts.photographs.table import COLUMNS, Photograph
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
-
-import prepare_photos  # noqa: E402
-from photos.pixels import pixel_sha256, reduce  # noqa: E402
-from photos.table import COLUMNS, Photograph  # noqa: E402
-from scenes import scene  # noqa: E402
-
 COMMIT = "0" * 40
 
 
@@ -57,7 +55,7 @@ class Project:
             writer.writeheader()
             writer.writerows(dataclasses.asdict(one) for one in self.rows)
         chosen = options or ("--copies", self.copies)
-        return prepare_photos.main([str(one) for one in (self.packages, self.out, "--table", self.table, *chosen)])
+        return prepare.main([str(one) for one in (self.packages, self.out, "--table", self.table, *chosen)])
 
     def manifest(self) -> dict[str, dict[str, str]]:
         with open(self.out / "manifest.csv", newline="") as stream:
@@ -267,16 +265,10 @@ def test_a_folder_of_copies_that_does_not_exist_is_bad_usage(project: Project, t
 
 def test_the_command_itself(project: Project) -> None:
     project.run()
-    command = [
-        sys.executable,
-        ROOT / "tools/prepare_photos.py",
-        project.packages,
-        project.out,
-        "--table",
-        project.table,
-    ]
-    done = subprocess.run([*command, "--copies", project.copies], capture_output=True, text=True)
+    command = [sys.executable, "-m", "scripts.photographs.prepare", project.packages, project.out]
+    options = ["--table", project.table, "--copies", project.copies]
+    done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "0 made and 3 kept" in done.stdout
+    assert "0 written and 3 kept" in done.stdout
     # No progress bar in a pipe.
     assert done.stderr == ""

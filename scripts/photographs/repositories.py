@@ -1,4 +1,4 @@
-"""Photographs of public repositories at pinned commits, or of a folder of local copies."""
+"""Photographs in public repositories at pinned commits, or in a folder of local copies."""
 
 from __future__ import annotations
 
@@ -11,30 +11,33 @@ from pathlib import Path
 from PIL import Image
 
 from ddrscope.errors import InputError, printable
-from photos.pixels import upright
-from photos.table import Photograph
+from scripts.photographs.pixels import upright
+from scripts.photographs.table import Photograph
 
 
 class Copies:
-    """Reads photographs of a folder of local copies."""
+    """Reads photographs from a folder of local copies."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def read(self, photograph: Photograph) -> tuple[Image.Image, str]:
-        """The local copy, and the steps that are still to do."""
+        """The local copy, and the steps that remain to be applied."""
         path = self.folder / photograph.copy
         if not path.is_file():
-            raise InputError(f"{path} does not exist: put it there, or leave PHOTOS away to fetch {photograph.source}")
+            raise InputError(f"{path} does not exist: put it there, or omit PHOTOS to fetch {photograph.source}")
         with Image.open(path) as image:
             return upright(image), photograph.steps
 
 
 class Repositories:
-    """Reads photographs of repositories, fetched with git when the first photograph of each is asked for.
+    """Reads photographs from repositories, which are fetched with git when their first photograph is read.
 
-    ``base`` is the address before OWNER/NAME, ``cache`` the folder that keeps what was fetched, ``wanted`` the photographs that will
-    be asked for: a server that can send single files sends those only.
+    Args:
+        base: the address before OWNER/NAME.
+        cache: the folder that keeps the fetched repositories.
+        wanted: the photographs that will be read. A server with partial clones sends only those files.
+        say: is called with a line for each fetch.
     """
 
     def __init__(
@@ -44,17 +47,17 @@ class Repositories:
         self.wanted: dict[tuple[str, str], list[str]] = {}
         for photograph in wanted:
             self.wanted.setdefault((photograph.source, photograph.version), []).append(photograph.path)
-        # Of each repository: the object of every path, or why it could not be fetched.
+        # By repository: the git object of every path, or the reason why it cannot be fetched.
         self._fetched: dict[tuple[str, str], dict[str, str] | InputError] = {}
 
     def read(self, photograph: Photograph) -> tuple[Image.Image, str]:
-        """The photograph as it lies in its repository, and the steps that are still to do."""
+        """The photograph as its repository holds it, and the steps that remain to be applied."""
         key = photograph.source, photograph.version
         if key not in self._fetched:
             try:
                 self._fetched[key] = self._fetch(*key)
             except InputError as error:
-                # Asked once a run, not once a photograph.
+                # Each repository is tried once per run, not once per photograph.
                 self._fetched[key] = error
         objects = self._fetched[key]
         if isinstance(objects, InputError):
@@ -82,7 +85,7 @@ class Repositories:
         local = self._local_objects(folder)
         if commit not in local:
             self.say(f"fetching {url}")
-            # Without the files' contents, where the server knows how; the contents of those wanted follow at once.
+            # If the server supports it, only file names first; then the contents of the wanted files in one request.
             self._git(folder, "fetch", "--quiet", "--depth", "1", "--no-tags", "--filter=blob:none", "origin", commit)
             local = self._local_objects(folder)
         listing = self._git(folder, "ls-tree", "-r", "-z", "--full-tree", commit).decode("utf-8", "surrogateescape")
@@ -102,18 +105,18 @@ class Repositories:
         return set(listing.decode().split())
 
     def _git(self, folder: Path, *arguments: str, given: str = "") -> bytes:
-        # A repository that is gone must not ask for a password.
+        # For a deleted repository, some servers ask for a password.
         environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_DIR": str(folder)}
         try:
             done = subprocess.run(
                 ["git", *arguments], input=given.encode(), capture_output=True, env=environment, check=False
             )
         except FileNotFoundError:
-            raise InputError("git is not installed: apt-get install git, or give local copies by PHOTOS=DIR") from None
+            raise InputError("git is not installed: apt-get install git, or use local copies with PHOTOS=DIR") from None
         if done.returncode:
-            said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["git gave no reason"]
+            lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["git gave no reason"]
             repository = folder.name.replace("+", "/")
             raise InputError(
-                f"{repository} ({printable(said[-1])}): give the command again later, or local copies by PHOTOS=DIR"
+                f"{repository} ({printable(lines[-1])}): try again later, or use local copies with PHOTOS=DIR"
             )
         return done.stdout

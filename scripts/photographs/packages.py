@@ -1,4 +1,4 @@
-"""Photographs inside of unpacked Debian packages and of installed Python packages."""
+"""Photographs in unpacked Debian packages and in installed Python packages."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from pathlib import Path
 from PIL import Image
 
 from ddrscope.errors import InputError
-from photos.pixels import upright
-from photos.table import Photograph
+from scripts.photographs.pixels import upright
+from scripts.photographs.table import Photograph
 
-# How an image begins inside of a Qt resource file.
+# First bytes of an image in a Qt resource file.
 IMAGE = re.compile(rb"\xff\xd8\xff[\xe0\xe1\xdb]|RIFF....WEBP", re.DOTALL)
-# Smaller ones are icons; the numbers in the table count the larger ones.
+# Pixels. Smaller images are icons; the numbers in the table count the larger ones.
 SMALLEST_EMBEDDED = 400
 
 
 class Packages:
-    """Reads photographs of Debian packages that were unpacked below a folder, and of Python packages of this environment."""
+    """Reads photographs of Debian packages unpacked in a folder, and of Python packages of this environment."""
 
     def __init__(self, unpacked: Path) -> None:
         self.unpacked = unpacked
 
     def read(self, photograph: Photograph) -> tuple[Image.Image, str]:
-        """The photograph as it lies in its package, and the steps that are still to do."""
+        """The photograph as its package holds it, and the steps that remain to be applied."""
         name, _, number = photograph.path.partition("#")
         path = self._folder(photograph) / name
         if not path.is_file():
@@ -52,14 +52,14 @@ class Packages:
 
 @lru_cache(maxsize=1)
 def _embedded_images(path: Path) -> tuple[bytes, list[int]]:
-    """A Qt resource file, and where its larger images begin, in order."""
+    """The bytes of a Qt resource file, and the offsets of its larger images."""
     resource, starts = path.read_bytes(), []
     for begin in IMAGE.finditer(resource):
         try:
             image = Image.open(io.BytesIO(resource[begin.start() :]))
             image.load()
         except OSError:
-            # These bytes only look like the beginning of an image.
+            # Not an image, only the same first bytes.
             continue
         if min(image.size) >= SMALLEST_EMBEDDED:
             starts.append(begin.start())

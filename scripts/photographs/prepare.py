@@ -1,14 +1,15 @@
-"""Make the photographs that networks are trained and judged on, as `photos/photos.csv` lists them.
+"""Prepare the photographs that networks are trained and evaluated on, as `photographs.csv` lists them.
 
-    python tools/prepare_photos.py PACKAGES OUT [--copies DIR] [--only SPLIT ...] [--crops]
+    python -m scripts.photographs.prepare PACKAGES OUT [--copies DIR] [--only SPLIT ...] [--crops]
 
-PACKAGES holds the Debian packages that the Makefile names, unpacked without installation (`apt-get download NAME && dpkg -x NAME_*.deb
-PACKAGES`). Photographs of public repositories are fetched with git at pinned commits and kept in PACKAGES/repositories; --copies takes
-them from a folder of local copies instead. The pixels of every photograph are checked against the table. Near-duplicates between splits
-and of the bundled photographs are removed. OUT receives a folder a split, PNG files, and `manifest.csv` with what is there and right.
+PACKAGES holds the Debian packages that the Makefile names, unpacked but not installed (`apt-get download NAME && dpkg -x NAME_*.deb
+PACKAGES`). Photographs of public repositories are fetched with git at pinned commits and kept in PACKAGES/repositories; with --copies
+they are read from a folder of local copies instead. The pixels of every photograph are checked against the table. Near-duplicates
+between splits and near-duplicates of the bundled photographs are removed. OUT receives one folder of PNG files per split, and
+`manifest.csv`, which lists the valid photographs.
 
-Give the command again to go on after an interruption: what is there and right is not made again. Exits with 1 where a photograph is
-missing; the others are made all the same.
+After an interruption run the same command again: valid files are kept. The exit status is 1 if a photograph is missing; the others are
+written nevertheless.
 """
 
 from __future__ import annotations
@@ -25,11 +26,19 @@ from rich.progress import track
 
 from ddrscope.errors import InputError, printable
 from ddrscope.images import bundled_photos
-from photos.build import MANIFEST, Made, Source, check_present, make, remove_near_duplicates, write_manifest
-from photos.crops import find_crops
-from photos.packages import Packages
-from photos.repositories import Copies, Repositories
-from photos.table import FITTING, MEASURING, TABLE, Photograph, read_table
+from scripts.photographs.build import (
+    MANIFEST,
+    Preparation,
+    Source,
+    check_present,
+    make,
+    remove_near_duplicates,
+    write_manifest,
+)
+from scripts.photographs.crops import find_crops
+from scripts.photographs.packages import Packages
+from scripts.photographs.repositories import Copies, Repositories
+from scripts.photographs.table import FITTING, MEASURING, TABLE, Photograph, read_table
 
 ERRORS = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 T = TypeVar("T")
@@ -56,14 +65,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the set; 0 where it is complete, 1 where photographs are missing, 2 for bad usage."""
+    """Prepare the set. Returns 0 if it is complete, 1 if photographs are missing, 2 for bad usage."""
     options = parse(arguments)
     if options.copies:
         options.copies = options.copies.expanduser()
     try:
         if options.copies and not options.copies.is_dir():
             raise InputError(
-                f"{options.copies}: no such folder; give that of the local copies, or leave it away to fetch repositories"
+                f"{options.copies}: no such folder; give the folder of the local copies, or omit --copies to fetch the repositories"
             )
         return prepare(options)
     except InputError as error:
@@ -71,25 +80,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except OSError as error:
         ERRORS.print(
-            f"Error: cannot write to {options.out} ({printable(str(error))}): mend that and give the command again to go on"
+            f"Error: cannot write to {options.out} ({printable(str(error))}): correct that and run the same command again"
         )
         return 1
     except KeyboardInterrupt:
-        ERRORS.print("Interrupted: give the command again to go on")
+        ERRORS.print("Interrupted: run the same command again to continue")
         return 130
 
 
 def prepare(options: argparse.Namespace) -> int:
     table = read_table(options.table)
     photographs = [photograph for photograph in table if not photograph.duplicate_of]
-    made = Made()
-    missing = check_present(_tracked(photographs, "checking what is there"), options.out, made)
-    kept = len(made.present)
+    preparation = Preparation()
+    missing = check_present(_tracked(photographs, "checking files"), options.out, preparation)
+    kept = len(preparation.present)
     if options.only:
         missing = [photograph for photograph in missing if photograph.split in options.only]
     for photograph in table:
         if photograph.duplicate_of:
-            # Of an older run.
+            # A file of an older run.
             (options.out / photograph.file).unlink(missing_ok=True)
     packages = Packages(options.packages)
     fetched: Source
@@ -103,52 +112,54 @@ def prepare(options: argparse.Namespace) -> int:
         return fetched if photograph.source.startswith("github:") else packages
 
     missing.sort(key=lambda photograph: (photograph.source, photograph.file))
-    make(_tracked(missing, "making photographs"), options.out, source_of, made)
+    make(_tracked(missing, "preparing photographs"), options.out, source_of, preparation)
     bundled = sorted(bundled_photos().glob("*.png"))
-    pairs = remove_near_duplicates(photographs, bundled, options.out, made)
+    pairs = remove_near_duplicates(photographs, bundled, options.out, preparation)
     for first, second, pair in pairs:
-        outcome = {None: "both stay", pair.first: f"{first} removed", pair.second: f"{second} removed"}[pair.removed]
+        outcome = {None: "both kept", pair.first: f"{first} removed", pair.second: f"{second} removed"}[pair.removed]
         print(f"near-duplicates, {pair.distance} bits apart: {first} and {second}; {outcome}")
-    left_out = sum(bool(photograph.duplicate_of) for photograph in table)
+    excluded = sum(bool(photograph.duplicate_of) for photograph in table)
     removed = len({pair.removed for _, _, pair in pairs} - {None})
-    print(f"{left_out + removed} near-duplicates left out: {left_out} that the table names, {removed} found now")
+    print(f"{excluded + removed} near-duplicates excluded: {excluded} named in the table, {removed} found now")
     if options.crops:
-        print_crops(photographs, bundled, options.out, made)
-    count = write_manifest(photographs, options.out, made)
-    splits = Counter(photograph.split for photograph in photographs if photograph.file in made.present)
-    print(f"{count} photographs listed in {options.out / MANIFEST}, {made.made} made and {kept} kept:")
+        print_crops(photographs, bundled, options.out, preparation)
+    count = write_manifest(photographs, options.out, preparation)
+    splits = Counter(photograph.split for photograph in photographs if photograph.file in preparation.present)
+    print(f"{count} photographs listed in {options.out / MANIFEST}, {preparation.written} written and {kept} kept:")
     print(", ".join(f"{split} {number}" for split, number in splits.items()))
     others = unlisted(photographs, options.out)
     if others:
         print(
-            f"{options.out} also holds {others[0]} and {len(others) - 1} more that the table does not name: left as they are"
+            f"{options.out} also contains {others[0]} and {len(others) - 1} more files that are not in the table: they are kept"
         )
-    for line in made.complaints():
+    for line in preparation.complaints():
         ERRORS.print(f"missing: {line}")
-    return 1 if made.failed else 0
+    return 1 if preparation.failed else 0
 
 
 def unlisted(photographs: Sequence[Photograph], out: Path) -> list[str]:
-    """Files in folders of the set that are not of the set: a training would read them too."""
+    """Files in the folders of the set that are not in the table: a training would read them too."""
     folders = {Path(photograph.file).parent for photograph in photographs}
-    found = {
+    files = {
         path.relative_to(out).as_posix()
         for folder in folders
         for path in (out / folder).glob("[!.]*")
         if path.is_file()
     }
-    return sorted(found - {photograph.file for photograph in photographs})
+    return sorted(files - {photograph.file for photograph in photographs})
 
 
-def print_crops(photographs: Sequence[Photograph], bundled: Sequence[Path], out: Path, made: Made) -> None:
-    # `whole` holds the photographs that the crops were cut from.
-    paths = [out / one.file for one in photographs if one.file in made.present and one.split != "whole"]
-    found = find_crops(bundled, _tracked(paths, "searching bundled crops"))
-    for match in found:
+def print_crops(
+    photographs: Sequence[Photograph], bundled: Sequence[Path], out: Path, preparation: Preparation
+) -> None:
+    # The split `whole` holds the photographs that the crops were cut from.
+    paths = [out / row.file for row in photographs if row.file in preparation.present and row.split != "whole"]
+    matches = find_crops(bundled, _tracked(paths, "searching bundled crops"))
+    for match in matches:
         print(
-            f"{match.crop.name} may lie in {match.image}: correlation {match.correlation:.2f}, {match.side:.0f} pixels wide there"
+            f"{match.crop.name} may be part of {match.image}: correlation {match.correlation:.2f}, {match.side:.0f} pixels wide there"
         )
-    print(f"bundled crops found inside of {len(paths)} photographs: {len(found)}")
+    print(f"bundled crops found in {len(paths)} photographs: {len(matches)}")
 
 
 def _tracked(items: Sequence[T], what: str) -> Iterable[T]:

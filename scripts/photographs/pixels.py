@@ -1,4 +1,4 @@
-"""Decoded pixels: their hash, and the steps that reduce a source to the image used."""
+"""Hashes of decoded pixels, and the steps that reduce an original photograph to the image of the set."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from PIL import Image, ImageOps
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """The image in RGB, turned as its EXIF orientation says."""
+    """The image in RGB, rotated according to its EXIF orientation."""
     return ImageOps.exif_transpose(image).convert("RGB")
 
 
 def pixel_sha256(image: Image.Image) -> str:
-    """SHA-256 of ``WIDTHxHEIGHT``, a line feed, and the RGB bytes row by row: the same whatever format the image is stored in."""
+    """SHA-256 of ``WIDTHxHEIGHT``, a line feed, and the RGB bytes row by row. It does not depend on the file format."""
     image = image.convert("RGB")
     return hashlib.sha256(f"{image.width}x{image.height}\n".encode() + image.tobytes()).hexdigest()
 
 
 def stored_image(path: Path) -> Image.Image | None:
-    """The decoded image, or None where there is none that can be read."""
+    """The decoded image, or None if the file is missing or cannot be read."""
     try:
         with Image.open(path) as image:
             return image.convert("RGB")
@@ -30,11 +30,11 @@ def stored_image(path: Path) -> Image.Image | None:
 
 
 def reduce(image: Image.Image, steps: str) -> Image.Image:
-    """Apply steps separated by blanks, in order.
+    """Apply steps, separated by spaces, in order.
 
-    ``shrink:F`` divides both sides by F, rounded down, with a Lanczos filter; ``short:N`` shrinks so that the shorter side has N pixels
-    where it has more, with a Lanczos filter; ``middle:N`` cuts out the middle N x N pixels; ``jpeg:Q`` encodes and decodes at quality
-    Q without chroma subsampling.
+    ``shrink:F`` divides both sides by F, rounded down, with a Lanczos filter. ``short:N`` shrinks the shorter side to N pixels if it
+    is longer, with a Lanczos filter. ``middle:N`` crops the middle N x N pixels. ``jpeg:Q`` encodes and decodes a JPEG of quality Q
+    without chroma subsampling.
     """
     for step in steps.split():
         name, value = step.split(":")
@@ -57,5 +57,5 @@ def reduce(image: Image.Image, steps: str) -> Image.Image:
             image.save(stream, "JPEG", quality=int(value), subsampling=0)
             image = Image.open(stream).convert("RGB")
         else:
-            raise ValueError(f"{step}: no such step")
+            raise ValueError(f"unknown step {step}")
     return image

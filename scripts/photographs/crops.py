@@ -1,4 +1,4 @@
-"""Crops inside of larger photographs, by normalized cross-correlation at reduced size over a range of scales."""
+"""Finds crops in larger photographs by normalized cross-correlation at reduced size, over a range of scales."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import fft
 
-# Sides in pixels of the template of the search, and of that which confirms it.
+# Side in pixels of the templates of the search and of the confirmation.
 COARSE, FINE = 20, 64
-# Steps between scales: a template that is 6 % too large or small still correlates.
+# Ratio of consecutive scales: a template that is 6 % too large or too small still correlates.
 STEP = 1.12
-# How many times smaller than the crop its content may be in the photograph. Of smaller ones the whole photographs are compared.
+# The content of a crop may be this many times smaller in the photograph. Perceptual hashes find smaller ones.
 SMALLEST = 2.0
-# Crops in the photographs that they were cut from reach 0.94 to 1.00, smooth gradients in others up to 0.91.
+# Crops reach 0.94 to 1.00 in the photographs that they were cut from; smooth gradients reach up to 0.91 in other photographs.
 CANDIDATE, CONFIRMED = 0.75, 0.92
 NEGLIGIBLE = 1e-6
 
 
 @dataclass(frozen=True)
 class Match:
-    """A crop, the image it was found in, and the correlation at the place of `side` pixels that is most like it."""
+    """A crop, the image that contains it, and the highest correlation, at a place `side` pixels wide."""
 
     crop: Path
     image: Path
@@ -33,10 +33,10 @@ class Match:
 
 
 def find_crops(crops: Sequence[Path], images: Iterable[Path]) -> list[Match]:
-    """Where crops (square) may lie inside of images; upright only, as the photographs are."""
+    """Images that may contain one of the square crops; rotated crops are not found."""
     sources = [Image.open(path).convert("L") for path in crops]
     coarse = np.array([_pixels(source, (COARSE, COARSE)) for source in sources])
-    found = []
+    matches = []
     for path in images:
         image = Image.open(path).convert("L")
         best: dict[int, tuple[float, float]] = {}
@@ -54,12 +54,12 @@ def find_crops(crops: Sequence[Path], images: Iterable[Path]) -> list[Match]:
                 if other <= min(image.size)
             )
             if finer[0] >= CONFIRMED:
-                found.append(Match(crops[index], path, *finer))
-    return sorted(found, key=lambda match: -match.correlation)
+                matches.append(Match(crops[index], path, *finer))
+    return sorted(matches, key=lambda match: -match.correlation)
 
 
 def _sides(image: Image.Image, crop_side: int) -> list[float]:
-    """Widths that the crop may have in the image."""
+    """Widths in pixels to search: the crop may have one of these in the image."""
     side, sides = crop_side / SMALLEST, []
     while side <= min(image.size):
         sides.append(side)
@@ -74,7 +74,7 @@ def _pixels(image: Image.Image, size: tuple[int, int]) -> NDArray[np.float32]:
 
 
 def _best_correlations(image: Image.Image, templates: NDArray[np.float32], side: float) -> NDArray[np.float32]:
-    """The highest normalized cross-correlation of each of (n, t, t) templates with any place of the image that is `side` pixels wide."""
+    """The highest normalized cross-correlation of each of (n, t, t) templates with any square of the image `side` pixels wide."""
     t = templates.shape[-1]
     size = max(t, round(image.width * t / side)), max(t, round(image.height * t / side))
     pixels = _pixels(image, size)
@@ -87,7 +87,7 @@ def _best_correlations(image: Image.Image, templates: NDArray[np.float32], side:
     products = fft.irfft2(spectrum * np.conj(fft.rfft2(centred, shape)), shape)[:, valid[0], valid[1]]
     means, squares = _window_sums(pixels, t) / t**2, _window_sums(pixels**2, t)
     spread = np.sqrt(np.maximum(squares - t**2 * means**2, 0))
-    # A flat window is like nothing.
+    # A flat window matches nothing.
     spread[spread < t] = np.inf
     return (products / (spread * np.maximum(norms, NEGLIGIBLE)[:, None, None])).max(axis=(1, 2)).astype(np.float32)
 

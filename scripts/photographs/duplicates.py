@@ -1,7 +1,7 @@
-"""Near-duplicates: a perceptual hash that survives re-encoding, resizing, brightness, flips and quarter turns; the rule who stays.
+"""Near-duplicates between splits, by a perceptual hash that is robust to re-encoding, resizing, brightness, flips and quarter turns.
 
 The hash is the sign pattern of the 63 lowest frequencies of a cosine transform (Zauner, *Implementation and Benchmarking of Perceptual
-Image Hash Functions*, 2010). It does not find an image inside of another: `photos.crops` does.
+Image Hash Functions*, 2010). It does not find crops; see `scripts.photographs.crops`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.fft import dctn
 
-from photos.table import FITTING, MEASURING
+from scripts.photographs.table import FITTING, MEASURING
 
 BITS = 63
-# Near-duplicates in these sets differ in up to 8 bits.
+# Bits. Near-duplicates in these sets differ in up to 8.
 LIMIT = 10
 BUNDLED = "bundled"
-# Who comes first stays.
+# Of two near-duplicates, the one whose split is first is kept.
 ORDER = (BUNDLED, *MEASURING, "val", "train", *(split for split in FITTING if split not in ("val", "train")))
 
 
@@ -33,7 +33,7 @@ def perceptual_hash(image: Image.Image) -> NDArray[np.bool_]:
 
 
 def distances(hashes: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Differing bits between any two of (n, 8, 63) hashes, (n, n), the least over the flips and turns of one of them."""
+    """Differing bits (n, n) between any two of (n, 8, 63) hashes: the minimum over the flips and turns of one of them."""
     signs = hashes.astype(np.float32) * 2 - 1
     upright = signs[:, 0]
     least = np.full((len(signs), len(signs)), BITS, np.int64)
@@ -44,7 +44,7 @@ def distances(hashes: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two near-duplicates, indices of the images that were compared; ``removed`` is that of the one to leave out, or None."""
+    """Indices of two near-duplicates; ``removed`` is the index of the one to exclude, or None."""
 
     first: int
     second: int
@@ -55,9 +55,9 @@ class Pair:
 def near_duplicates(hashes: NDArray[np.bool_], splits: Sequence[str], limit: int = LIMIT) -> list[Pair]:
     """Near-duplicates between splits.
 
-    Of two, the one whose split is later in `ORDER` is left out, so that nothing is fitted to what is measured on, and no bundled
-    photograph is used otherwise. Two that lie in sets for measuring both stay: those sets are used as published. Pairs inside one split
-    are not looked for.
+    The one whose split is later in `ORDER` is excluded, so that no network is fitted to an image that results are measured on, and
+    no bundled photograph is used for anything else. Two images of test sets are both kept: those sets are used as published. Pairs
+    within one split are ignored.
     """
     pairs = []
     between = distances(hashes)

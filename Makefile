@@ -37,7 +37,7 @@ test: install lint
 
 # The site, built strictly: build/docs/site/index.html, which opens without a server and without a network.
 docs: install
-	$(BIN)/python tools/build_docs.py build/docs
+	$(BIN)/python -m scripts.docs.build build/docs
 
 # The training, validation and test sets, see docs/photographs.md; needs Debian's apt-get and git, installs nothing. Give it again to go on.
 photos: install

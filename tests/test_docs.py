@@ -23,11 +23,9 @@ from ddrscope.degradations import list_degradations, parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.networks import network_names
 from ddrscope.training import RECIPES
+from scripts.docs.printed_commands import PAGES, helped, printed
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
-
-from printed_commands import PAGES, helped, printed  # noqa: E402
 
 # What a page needs to be shown, as against where its links lead.
 FETCHED = {
@@ -42,7 +40,7 @@ BUILT_ALONE = "study/report.html"
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("docs")
     built = subprocess.run(
-        [sys.executable, str(ROOT / "tools/build_docs.py"), str(out)], capture_output=True, text=True, timeout=300
+        [sys.executable, "-m", "scripts.docs.build", str(out)], cwd=ROOT, capture_output=True, text=True, timeout=300
     )
     assert built.returncode == 0, built.stdout + built.stderr
     return out / "site"
@@ -235,5 +233,5 @@ def test_targets_extras_and_tools_that_are_named_exist() -> None:
             assert target in targets, f"{page.name}: make {target}"
         for name in re.findall(r"\.?\[([a-z,]+)\]'", text):
             assert set(name.split(",")) <= extras.keys(), f"{page.name}: [{name}]"
-        for tool in re.findall(r"(?:tools|examples|fuzz|tests)/[a-z]\w*\.py", text):
+        for tool in re.findall(r"(?:scripts|experiments|benchmarks|examples|fuzz|tests|tools)/[a-z][\w/]*\.py", text):
             assert (ROOT / tool).exists(), f"{page.name}: {tool}"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from scripts.docs.run_tutorials import TUTORIALS, read_source, run
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "docs/tutorials").glob("*.ipynb"))
-sys.path.insert(0, str(ROOT / "tools"))
-
-from run_tutorials import TUTORIALS, read_source, run  # noqa: E402
 
 
 def test_every_source_has_its_notebook() -> None:

@@ -1,7 +1,7 @@
-"""Run the tutorials and keep their outputs: python tools/run_tutorials.py [NAME ...]
+"""Run the tutorials and store their outputs: python -m scripts.docs.run_tutorials [NAME ...]
 
-docs/tutorials/NAME.py is the source (jupytext's percent form, which diffs well), NAME.ipynb what readers see.
-Each runs in an empty folder of its own.
+The source is docs/tutorials/NAME.py (jupytext's percent format, for readable diffs); NAME.ipynb is written. Each tutorial runs in an
+empty folder.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 
-TUTORIALS = Path(__file__).resolve().parents[1] / "docs/tutorials"
+TUTORIALS = Path(__file__).resolve().parents[2] / "docs/tutorials"
 
 
 def read_source(source: Path) -> nbformat.NotebookNode:
-    """The notebook that a percent script stands for, without outputs; its cells are numbered, so that it is the same each time."""
+    """The notebook of a percent script, without outputs. Cells have numbers as identifiers, so that the result is reproducible."""
     notebook = jupytext.read(source)
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number}"
@@ -28,12 +28,12 @@ def read_source(source: Path) -> nbformat.NotebookNode:
 
 
 def run(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
-    """Run every cell in ``folder``; raises nbclient's `CellExecutionError` at the first that fails."""
-    # Shell cells say ddrscope, as a reader with the environment activated would.
+    """Run every cell in ``folder``. At the first error nbclient raises `CellExecutionError`."""
+    # Shell cells call ddrscope, as in an activated environment.
     os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
     client = NotebookClient(notebook, timeout=600, record_timing=False, resources={"metadata": {"path": str(folder)}})
     with client.setup_kernel():
-        # Kernels ask commands for colour, and would be given progress bars too. The client puts what it runs in the place of cell 0.
+        # Without color there are no progress bars either. execute_cell replaces cell 0, so that cell 0 is restored afterwards.
         first = notebook.cells[0]
         client.execute_cell(
             nbformat.v4.new_code_cell("import os; os.environ['FORCE_COLOR'] = ''"), 0, store_history=False

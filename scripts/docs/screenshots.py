@@ -1,6 +1,8 @@
-"""Photograph the pages of a running `ddrscope serve` for docs/serve.md: each page, wide and narrow.
+"""Take screenshots of the pages of a running `ddrscope serve` for docs/serve.md, wide and narrow.
 
-Usage: ddrscope serve --results look scores; python tools/web_screenshots.py http://127.0.0.1:7860/ docs/figures
+    ddrscope serve --results look scores
+    python -m scripts.docs.screenshots http://127.0.0.1:7860/ docs/figures
+
 Needs Debian's chromium.
 """
 
@@ -17,10 +19,10 @@ from playwright.sync_api import Page, sync_playwright
 from ddrscope.viz.style import OKABE_ITO
 
 WIDTHS = (1280, 390)
-# Pixels that are shown of a page at most, and colours of an image: what a reader of the docs needs.
+# Maximum height of a screenshot in pixels, by width, and its number of colors.
 LONGEST, COLORS = {1280: 2100, 390: 2400}, 144
-# The wide ones are kept at so many pixels: the docs show them no wider.
-KEPT = 760
+# Wide screenshots are shrunk to this width in pixels: the docs show them no wider.
+MAX_WIDTH = 760
 
 
 def main(url: str, folder: Path) -> None:
@@ -32,12 +34,12 @@ def main(url: str, folder: Path) -> None:
             page = browser.new_page(viewport={"width": width, "height": 900})
             page.set_default_timeout(100_000)
             page.goto(url)
-            for name, show in (("examine", examine), ("compare", compare), ("degradations", damage)):
+            for name, show in (("examine", examine), ("compare", compare), ("degradations", degrade)):
                 show(page)
                 page.mouse.move(0, 0)
                 page.evaluate("scrollTo(0, 0)")
                 page.wait_for_timeout(1500)
-                keep(page.screenshot(full_page=True), folder / f"web-{name}-{width}.png", LONGEST[width])
+                write_screenshot(page.screenshot(full_page=True), folder / f"web-{name}-{width}.png", LONGEST[width])
             page.close()
         browser.close()
 
@@ -56,7 +58,7 @@ def compare(page: Page) -> None:
     page.locator("#compare-figure-0 img").wait_for()
 
 
-def damage(page: Page) -> None:
+def degrade(page: Page) -> None:
     open_tab(page, "Damage it yourself")
     for family, times in (("blur", 4), ("blur", 6), ("noise", 8), ("noise", 12)):
         page.locator(f"#damage-{family} input[type=range]").focus()
@@ -68,23 +70,23 @@ def damage(page: Page) -> None:
 def open_tab(page: Page, name: str) -> None:
     page.get_by_role("tab").first.wait_for()
     tab = page.get_by_role("tab", name=name)
-    if not tab.is_visible():  # in a narrow window tabs lie in a menu
+    if not tab.is_visible():  # in a narrow window the tabs are in a menu
         page.locator(".overflow-menu > button").click()
         tab = page.locator(".overflow-dropdown").get_by_text(name)
     tab.click()
 
 
-def keep(png: bytes, path: Path, longest: int) -> None:
-    """Write a screenshot cut to ``longest`` rows, in few colours."""
+def write_screenshot(png: bytes, path: Path, longest: int) -> None:
+    """Write a screenshot cut to ``longest`` rows, with a reduced palette."""
     with Image.open(io.BytesIO(png)) as image:
-        shown = image.convert("RGB").crop((0, 0, image.width, min(image.height, longest)))
-    if shown.width > KEPT:
-        shown = shown.resize((KEPT, round(shown.height * KEPT / shown.width)), Image.Resampling.LANCZOS)
-    # The colours of marks in figures are few pixels, but must not be lost.
+        cut = image.convert("RGB").crop((0, 0, image.width, min(image.height, longest)))
+    if cut.width > MAX_WIDTH:
+        cut = cut.resize((MAX_WIDTH, round(cut.height * MAX_WIDTH / cut.width)), Image.Resampling.LANCZOS)
+    # Marks in figures have few pixels, but their colors must stay.
     palette = Image.new("P", (1, 1))
     marks = [value for color in OKABE_ITO for value in ImageColor.getrgb(color)]
-    palette.putpalette([*(shown.quantize(COLORS).getpalette() or [])[: 3 * COLORS], *marks])
-    shown.quantize(palette=palette, dither=Image.Dither.NONE).save(path, optimize=True)
+    palette.putpalette([*(cut.quantize(COLORS).getpalette() or [])[: 3 * COLORS], *marks])
+    cut.quantize(palette=palette, dither=Image.Dither.NONE).save(path, optimize=True)
     print(path, path.stat().st_size)
 
 

@@ -1,4 +1,4 @@
-"""The commands that the pages and the commands' own help print: to be parsed by the tests, and run by `tools/try_docs.py`."""
+"""Extracts the commands that the pages and the help texts print. The tests parse them; `scripts.docs.run_commands` runs them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ import typer
 
 from ddrscope.cli.app import COMMANDS, app
 
-ROOT = Path(__file__).parents[1]
-AT_THE_TOP = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md")
-PAGES = [*(ROOT / name for name in AT_THE_TOP), *sorted((ROOT / "docs").glob("*.md"))]
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "experiments").rglob("*.md")),
+]
 
 
 def blocks(text: str) -> Iterator[str]:
-    """The lines of fenced blocks of shell or of no language, and of indented blocks, continued lines joined."""
+    """The lines of indented blocks and of fenced blocks in shell or without a language. Continued lines are joined."""
     text = re.sub(r"\\\n\s*", " ", text)
     for fence in re.finditer(r"^ *```(\w*)\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL):
         if fence[1] in ("", "bash", "sh", "console"):
@@ -27,7 +30,7 @@ def blocks(text: str) -> Iterator[str]:
 
 
 def simple_commands(line: str) -> Iterator[list[str]]:
-    """The commands of a shell line, parted at pipes, redirections and the like."""
+    """The commands of a shell line, split at pipes, redirections and other operators."""
     reader = shlex.shlex(line, posix=True, punctuation_chars=True)
     reader.whitespace_split = True
     words: list[str] = []
@@ -41,26 +44,27 @@ def simple_commands(line: str) -> Iterator[list[str]]:
 
 
 def printed(first: str) -> list[tuple[str, list[str]]]:
-    """The commands that begin with ``first``, as words, each with the name of its page, in the order in which they are read."""
-    found = []
+    """The commands that begin with ``first``, as words, each with the name of its page, in reading order."""
+    commands = []
     for page in PAGES:
         for line in blocks(page.read_text(encoding="utf-8")):
             if re.match(r"[\w./'$-]+ ", line + " ") and first in line:
-                found += [(page.name, words) for words in simple_commands(line) if words and words[0] == first]
-    return found
+                name = f"{page.parent.name}/README.md" if "experiments" in page.parts else page.name
+                commands += [(name, words) for words in simple_commands(line) if words and words[0] == first]
+    return commands
 
 
 def helped() -> list[tuple[str, list[str]]]:
-    """The examples in the commands' own help."""
-    found = []
+    """The examples in the help texts of the commands, as `printed` gives them."""
+    commands = []
     group = typer.main.get_command(app)
     for name in COMMANDS:
         text = group.get_command(group.make_context("ddrscope", [name]), name).help or ""  # type: ignore[attr-defined]
         for line in text.splitlines():
             if line.strip().startswith("ddrscope "):
-                found += [
+                commands += [
                     (f"{name} --help", words)
                     for words in simple_commands(line.strip())
                     if words and words[0] == "ddrscope"
                 ]
-    return found
+    return commands

@@ -1,4 +1,4 @@
-"""The pages of the docs site that are written by hand: gathered in one folder, their links turned to where they lie there."""
+"""Collects the hand-written pages of the documentation site in one folder and rewrites their links."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import nbformat
 from nbconvert import MarkdownExporter
 
-# Pages that lie outside docs/, and their names in the site.
+# Pages outside of docs/ and experiments/, and their names in the site.
 OUTSIDE = {
     "README.md": "index.md",
     "CHANGELOG.md": "changelog.md",
@@ -19,35 +19,40 @@ OUTSIDE = {
     "SECURITY.md": "security.md",
     "examples/README.md": "examples.md",
 }
+# Result files, which are copied as they are.
+RESULTS = (".csv", ".gz", ".html", ".json", ".png")
 _CODE = re.compile(r"^(```.*?^```|(?:    .*\n)+)|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 
 
 def gather_pages(root: Path, pages: Path) -> None:
-    """Write every page and image of the repository ``root`` into ``pages``; notebooks become Markdown with their images beside it."""
+    """Write every page and image of the repository ``root`` into ``pages``.
+
+    Notebooks become Markdown with their images beside it. A file that a page links to is copied, see `_place`.
+    """
     for source in sorted((root / "docs").rglob("*")):
         inside = source.relative_to(root / "docs")
         if source.is_dir() or "tutorials" in inside.parts:
             continue
-        (pages / inside).parent.mkdir(parents=True, exist_ok=True)
         if source.suffix == ".md":
-            text = source.read_text(encoding="utf-8")
-            _write(pages / inside, _relinked(text, root, PurePosixPath("docs", inside.as_posix()), pages))
+            _page(root, source, pages)
         else:
-            shutil.copyfile(source, pages / inside)
-    for name, page in OUTSIDE.items():
-        text = (root / name).read_text(encoding="utf-8")
-        _write(pages / page, _relinked(text, root, PurePosixPath(name), pages))
+            _copy(source, pages / inside)
+    for source in [*sorted((root / "experiments").rglob("*.md")), *(root / name for name in OUTSIDE)]:
+        _page(root, source, pages)
     for notebook in sorted((root / "docs/tutorials").glob("*.ipynb")):
         text = _notebook(notebook, pages / "tutorials")
-        _write(
-            pages / "tutorials" / f"{notebook.stem}.md",
-            _relinked(text, root, PurePosixPath("docs/tutorials", notebook.name), pages),
-        )
+        place = PurePosixPath("docs/tutorials", notebook.name)
+        _write(pages / _place(place), _relinked(text, root, place, pages))
+
+
+def _page(root: Path, source: Path, pages: Path) -> None:
+    place = PurePosixPath(source.relative_to(root).as_posix())
+    _write(pages / _place(place), _relinked(source.read_text(encoding="utf-8"), root, place, pages))
 
 
 def outside_code(change: Callable[[str], str], text: str) -> str:
-    """``text`` with ``change`` applied to what is no code: neither fenced, nor indented, nor between backticks."""
+    """``text`` with ``change`` applied outside of code: fenced blocks, indented blocks and text in backticks stay."""
     parts, end = [], 0
     for code in _CODE.finditer(text):
         parts += [change(text[end : code.start()]), code.group()]
@@ -56,35 +61,38 @@ def outside_code(change: Callable[[str], str], text: str) -> str:
 
 
 def _relinked(text: str, root: Path, source: PurePosixPath, pages: Path) -> str:
-    """The page ``source`` (from ``root``) with its links into the repository turned to where they lead in the site."""
+    """The page ``source`` (a path from ``root``) with its links to files of the repository replaced by links of the site."""
     here = PurePosixPath(_place(source)).parent
 
-    def turned(link: re.Match[str]) -> str:
+    def relink(link: re.Match[str]) -> str:
         target, hash_, anchor = link[2].partition("#")
         if ":" in target or not target:
             return link[0]
-        wanted = PurePosixPath(os.path.normpath(source.parent / target))
-        found = root / wanted
-        if not found.exists():
-            # Left as it is: the strict build names page and link.
+        path = PurePosixPath(os.path.normpath(source.parent / target))
+        if not (root / path).exists():
+            # The strict build reports the page and the link.
             return link[0]
-        place = _place(wanted)
-        if place.startswith("source/"):
-            if found.is_dir():
-                raise SystemExit(f"{source} links to the folder {wanted}: a site can show files only")
-            _copy(found, pages / place)
+        if (root / path).is_dir():
+            raise SystemExit(f"{source} links to the folder {path}: link to a file")
+        place = _place(path)
+        if not place.endswith(".md"):
+            _copy(root / path, pages / place)
         return link[1] + os.path.relpath(place, here) + hash_ + anchor + link[3]
 
-    return outside_code(lambda part: _LINK.sub(turned, part), text)
+    return outside_code(lambda part: _LINK.sub(relink, part), text)
 
 
 def _place(path: PurePosixPath) -> str:
-    """Where a file of the repository lies in the site; what is no page of it, under ``source/`` as text that browsers show."""
+    """The path in the site of a file of the repository. Source code is placed under ``source/`` as text, which browsers display."""
     if str(path) in OUTSIDE:
         return OUTSIDE[str(path)]
     if path.parts[0] == "docs":
         inside = path.relative_to("docs")
         return str(inside.with_suffix(".md") if inside.suffix == ".ipynb" else inside)
+    if path.parts[0] == "experiments" and path.name == "README.md":
+        return str(path.with_name("index.md"))
+    if path.parts[0] in ("experiments", "benchmarks") and path.suffix in RESULTS:
+        return str(path)
     return f"source/{path}.txt"
 
 
@@ -93,7 +101,7 @@ def _notebook(notebook: Path, folder: Path) -> str:
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     cells = nbformat.read(notebook, as_version=4)
     for cell in cells.cells:
-        # A cell of shell commands is shown as such.
+        # A cell of shell commands becomes a block of shell code.
         if cell.cell_type == "code" and cell.source.startswith("%%bash"):
             cell.cell_type, shell, outputs = "markdown", cell.source.partition("\n")[2], cell.outputs
             printed = "".join(output.text for output in outputs if output.output_type == "stream")

@@ -1,12 +1,11 @@
-"""Run every `ddrscope` command that a page or a help text prints, as it is printed, and tell what became of each.
+"""Run every `ddrscope` command that a page or a help text prints, and record the outcome of each.
 
-    python tools/try_docs.py HR OUT [--seconds 900] [--only TEXT]
+    python -m scripts.docs.run_commands HR OUT [--seconds 900] [--only TEXT]
 
-HR holds the folders of `tools/prepare_photos.py`. A page's commands are run one after the other in OUT/PAGE, among stand-ins for the files
-they name (photos, mynet.pth, DIV2K_valid_HR ...); what a command reads and an earlier page wrote is linked there. What several pages
-print is run once. What takes longer than ``--seconds`` is interrupted as by Ctrl-C, and must say how one goes on; servers are asked for
-their page before. OUT/try.csv has a row for each command, also of one that was begun before; rows that are there are not run again. Exits
-with 1 where a command was refused or failed.
+HR holds the folders of `make photos`. The commands of a page run one after the other in OUT/PAGE, which receives stand-ins for the
+files that they name (photos, mynet.pth, DIV2K_valid_HR ...) and links to files that earlier pages wrote. A command that several pages
+print runs once. A command that takes longer than ``--seconds`` is interrupted as by Ctrl-C; a server is asked for its page first.
+OUT/commands.csv receives a row per command; commands with a row are not run again. The exit status is 1 if a command failed.
 """
 
 from __future__ import annotations
@@ -29,11 +28,10 @@ from PIL import Image, ImageFilter
 
 from ddrscope.images import bundled_photos, find_images
 from ddrscope.networks import load_network
-from printed_commands import ROOT, helped, printed
+from scripts.docs.printed_commands import ROOT, helped, printed
 
-# As installed beside this Python.
 COMMAND = str(Path(sys.executable).with_name("ddrscope"))
-# Not to be had on one machine without a network.
+# Commands that need a network or another machine.
 ELSEWHERE = re.compile(r"s3://|10\.0\.0\.5|--install-completion")
 CHECKPOINTS = {
     "mynet.pth": "srresnet-wgr", "other.pth": "srresnet-wogr", "mine.pth": "blind-plain",
@@ -44,14 +42,15 @@ name = "scanner"
 group = "blur"
 levels = ["blur:1", "blur:1.5", "blur:2", "blur:3", "blur:4+noise:5"]
 """
-FIELDS = ("page", "command", "code", "seconds", "said")
+SCANS = ("scans/clean", "scans/yellowed", "scans/folded", "more/clean", "more/stained")
+FIELDS = ("page", "command", "status", "seconds", "output")
 
 
 def main(hr: Path, out: Path, seconds: float, only: str) -> int:
     given = out / "given"
     if not given.exists():
         make_stand_ins(given, hr)
-    record = out / "try.csv"
+    record = out / "commands.csv"
     rows = list(csv.DictReader(record.open())) if record.exists() else []
     done, ran, folders = (
         {(row["page"], row["command"]) for row in rows},
@@ -65,30 +64,25 @@ def main(hr: Path, out: Path, seconds: float, only: str) -> int:
         if (page, command) in done or only not in command:
             continue
         if ELSEWHERE.search(command):
-            row = {
-                "page": page,
-                "command": command,
-                "code": "",
-                "seconds": "",
-                "said": "not run: needs what is not on this machine",
-            }
+            outcome = {"status": "", "seconds": "", "output": "not run: needs a network or another machine"}
+            row = {"page": page, "command": command} | outcome
         elif command in ran:
-            row = ran[command] | {"page": page, "seconds": "", "said": f"as on {ran[command]['page']}"}
+            row = ran[command] | {"page": page, "seconds": "", "output": f"see {ran[command]['page']}"}
         else:
             folder.mkdir(parents=True, exist_ok=True)
             link_inputs(words, folder, folders)
             row = ran[command] = {"page": page, "command": command} | run(words, folder, seconds)
         rows.append(row)
-        print(f"{row['code']:>4} {row['seconds']:>6} {page}: {command}\n            {row['said']}", flush=True)
+        print(f"{row['status']:>4} {row['seconds']:>6} {page}: {command}\n            {row['output']}", flush=True)
         with record.open("w", newline="") as file:
             writer = csv.DictWriter(file, FIELDS)
             writer.writeheader()
             writer.writerows(rows)
-    return int(any(row["code"] not in ("", "0", "130") for row in rows))
+    return int(any(row["status"] not in ("", "0", "130") for row in rows))
 
 
 def link_inputs(words: list[str], folder: Path, folders: list[Path]) -> None:
-    """Link what the command names and ``folder`` lacks, from the page that wrote it last, or from the stand-ins."""
+    """Link files that the command names and that ``folder`` lacks, from the page that wrote them last or from the stand-ins."""
     named = [
         word
         for before, word in zip(words[1:], words[2:], strict=False)
@@ -101,62 +95,54 @@ def link_inputs(words: list[str], folder: Path, folders: list[Path]) -> None:
             continue
         for other in reversed(folders):
             if other != folder and any(other.glob(pattern)):
-                # A copy made of links: what a command writes there stays in its own page's folder.
+                # A copy made of links, so that a command writes only into the folder of its own page.
                 subprocess.run(["cp", "-rsL", str((other / top).resolve()), str(folder / top)], check=True)
                 break
 
 
 def run(words: list[str], folder: Path, seconds: float) -> dict[str, str]:
-    """What became of one command: its exit code, seconds, and the last line it said."""
+    """Run one command. Returns its exit status, seconds, and the last line of its output."""
     started = time.monotonic()
-    with (folder / "said.txt").open("w+b") as said:
+    with (folder / "output.txt").open("w+b") as output:
         process = subprocess.Popen(
-            [COMMAND, *words[1:]], cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+            [COMMAND, *words[1:]], cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
-        answered = ""
+        answer = ""
         if words[1] == "serve":
-            answered = wait_for_page(folder / "said.txt", process, seconds)
+            answer = wait_for_page(folder / "output.txt", process, seconds)
             seconds = 1
-        # While Python imports, an interrupt can be lost in somebody's bare except: so up to three.
+        # During imports an interrupt can be swallowed by a bare except of a library: send up to three.
         for patience in (seconds, 120, 120, None):
             try:
                 process.wait(patience)
                 break
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGINT)
-        said.seek(0)
-        lines = said.read().decode(errors="replace").strip().splitlines() or [""]
+        output.seek(0)
+        lines = output.read().decode(errors="replace").strip().splitlines() or [""]
     return {
-        "code": str(process.returncode),
+        "status": str(process.returncode),
         "seconds": f"{time.monotonic() - started:.0f}",
-        "said": answered + lines[-1][-200:],
+        "output": answer + lines[-1][-200:],
     }
 
 
-def wait_for_page(said: Path, process: subprocess.Popen[bytes], seconds: float) -> str:
+def wait_for_page(output: Path, process: subprocess.Popen[bytes], seconds: float) -> str:
+    """Request the page whose address the server prints. Returns a description of the answer."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
-        found = re.search(r"http://[\w.:]+", said.read_text(errors="replace"))
-        if found:
-            with urllib.request.urlopen(found[0], timeout=60) as answer:
-                return f"{found[0]} answered {answer.status}; "
+        address = re.search(r"http://[\w.:]+", output.read_text(errors="replace"))
+        if address:
+            with urllib.request.urlopen(address[0], timeout=60) as answer:
+                return f"{address[0]} answered {answer.status}; "
         time.sleep(0.5)
     return "no page; "
 
 
 def make_stand_ins(folder: Path, hr: Path) -> None:
-    # A dozen of each: enough to fit to and to score, few enough to wait for.
+    # A dozen images each: enough to fit and to score, few enough to be fast.
     bundled = [Image.open(file.path).convert("RGB") for file in find_images([bundled_photos()])[::2][:12]]
-    for name in (
-        "photos/phone",
-        "photos/scan",
-        "runs",
-        "scans/clean",
-        "scans/yellowed",
-        "scans/folded",
-        "more/clean",
-        "more/stained",
-    ):
+    for name in ("photos/phone", "photos/scan", "runs", *SCANS):
         (folder / name).mkdir(parents=True)
     for number, image in enumerate(bundled):
         if number < 4:
@@ -167,8 +153,8 @@ def make_stand_ins(folder: Path, hr: Path) -> None:
         yellowed, folded, stained = pixels * [1, 0.92, 0.7], pixels.astype(float), pixels.astype(float)
         folded[120:126] *= 0.6
         stained[60:140, 60:140] = stained[60:140, 60:140] * 0.7 + [30, 20, 0]
-        for name, made in (("scans/yellowed", yellowed), ("scans/folded", folded), ("more/stained", stained)):
-            Image.fromarray(made.round().astype(np.uint8)).save(folder / f"{name}/{number}.png")
+        for name, scan in (("scans/yellowed", yellowed), ("scans/folded", folded), ("more/stained", stained)):
+            Image.fromarray(scan.round().astype(np.uint8)).save(folder / f"{name}/{number}.png")
         for name in ("scans/clean", "more/clean"):
             image.save(folder / f"{name}/{number}.png")
     bundled[0].save(folder / "photo.jpg", quality=90)
@@ -185,22 +171,11 @@ def make_stand_ins(folder: Path, hr: Path) -> None:
 
 
 def labelled_features(folder: Path) -> pd.DataFrame:
-    """Features with a column that says which of two cameras took each image."""
+    """Features of images of two cameras, with a column ``camera``."""
     tables = []
     for camera in ("phone", "scan"):
-        words = [
-            "features",
-            "srgan-wgr",
-            "--images",
-            f"photos/{camera}",
-            "--crop",
-            "64",
-            "--view",
-            "pooled",
-            "--out",
-            f"{camera}.parquet",
-        ]
-        subprocess.run([COMMAND, *words], cwd=folder, check=True)
+        words = ["features", "srgan-wgr", "--images", f"photos/{camera}", "--crop", "64", "--view", "pooled"]
+        subprocess.run([COMMAND, *words, "--out", f"{camera}.parquet"], cwd=folder, check=True)
         tables.append(pd.read_parquet(folder / f"{camera}.parquet").assign(camera=camera))
     return pd.concat(tables)
 
@@ -210,6 +185,6 @@ if __name__ == "__main__":
     parser.add_argument("hr", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seconds", type=float, default=900)
-    parser.add_argument("--only", default="", help="commands that hold this text")
+    parser.add_argument("--only", default="", help="only commands that contain this text")
     arguments = parser.parse_args()
     sys.exit(main(arguments.hr, arguments.out.resolve(), arguments.seconds, arguments.only))

@@ -1,0 +1,1 @@
+"""The documentation site, the tutorials, and the commands that the pages print."""

@@ -71,9 +71,9 @@ specialists: install
 # Claim C8: networks steered by DDR beside their controls; fifteen trainings, hours on two cores.
 guidance: install
 	mkdir -p build/guidance
-	$(BIN)/python tools/choose_guide.py $(HR) build/guidance/guide.csv
-	$(BIN)/python tools/guidance.py $(HR) build/guidance
-	$(BIN)/python tools/guidance_figures.py $(HR) build/guidance build/guidance
+	$(BIN)/python -m experiments.guidance.choose_guide $(HR) build/guidance/guide.csv
+	$(BIN)/python -m experiments.guidance.run $(HR) build/guidance
+	$(BIN)/python -m experiments.guidance.figures $(HR) build/guidance build/guidance
 
 # SRGA beside its published recipe: 15 minutes, and some 20 GB of memory for the recipe.
 bench-srga: install

@@ -1,6 +1,8 @@
-"""Draw what `tools/guidance.py` found: each arm's gain by damage, and results from best to worst.
+"""Draw the results of `experiments.guidance.run`: the gain of each arm by degradation, and results from best to worst.
 
-python tools/guidance_figures.py HR OUT FIGURES
+    python -m experiments.guidance.figures HR OUT FIGURES
+
+HR and OUT are those of the run. FIGURES receives ``guidance-gains.png`` and ``guidance-results.png``; the table is printed as Markdown.
 """
 
 from __future__ import annotations
@@ -15,29 +17,29 @@ from matplotlib.figure import Figure
 from ddrscope.degradations import parse_degradation
 from ddrscope.images import bundled_photos
 from ddrscope.viz.style import group_style
-from guidance import SCALE, SETS, enlarger, held_out, unseen
+from experiments.guidance.run import SCALE, SETS, read_crops, test_folders, upscaler
 
-SHOWN = {
+TITLES = {
     "ddr": "guided by DDR",
     "untrained": "guided by an untrained trunk",
-    "shuffled": "told another image's DDR",
-    "oracle": "told the truth",
-    "enlarged": "no guidance, as costly",
-    "narrow": "DDR, of the bare patch in training",
-    "deep": "DDR, of sixteen blocks",
+    "shuffled": "given another image's DDR",
+    "oracle": "given the true degradation",
+    "enlarged": "no guidance, same cost",
+    "narrow": "DDR, trained without margin",
+    "deep": "DDR of sixteen blocks",
 }
 COLUMNS = {"bicubic": "bicubic", "plain": "no guidance", "ddr": "guided by DDR"}
-# Pixels a side of a result that is shown; how many from each end and the middle.
-PIECE, EACH = 160, 4
+# Side in pixels of the crops in the figure of results, and the number of best, median and worst results.
+CROP, COUNT = 160, 4
 
 
 def gains_figure(sets: pd.DataFrame, photographs: int, seeds: int) -> Figure:
-    """PSNR-Y over the plain network for each damage and arm, with 95 % intervals."""
-    names = [*SETS, "all damaged"]
+    """PSNR-Y over the plain network for each degradation and arm, with 95 % intervals."""
+    names = [*SETS, "all degraded"]
     figure = Figure(figsize=(8.5, 9.5), layout="constrained")
     panel = figure.subplots()
     panel.axvline(0, color="#777777", linewidth=1)
-    arms = shown(sets)
+    arms = titles(sets)
     for index, (arm, title) in enumerate(arms.items()):
         color, marker = group_style(index)
         rows = sets[sets["arm"] == arm].set_index("set").loc[names]
@@ -56,16 +58,17 @@ def gains_figure(sets: pd.DataFrame, photographs: int, seeds: int) -> Figure:
     return figure
 
 
-def shown(sets: pd.DataFrame) -> dict[str, str]:
-    """The arms that were measured, with their titles."""
-    return {arm: title for arm, title in SHOWN.items() if arm in set(sets["arm"])}
+def titles(sets: pd.DataFrame) -> dict[str, str]:
+    """The titles of the arms in a table."""
+    return {arm: title for arm, title in TITLES.items() if arm in set(sets["arm"])}
 
 
 def markdown(sets: pd.DataFrame) -> str:
-    """A line for each damage: PSNR-Y of bicubic and plain, and of each other arm how much more than plain, with its interval."""
-    arms = shown(sets)
-    lines = ["| damage | bicubic | no guidance | " + " | ".join(arms.values()) + " |", "|" + "---|" * (len(arms) + 3)]
-    for name in [*SETS, "all damaged"]:
+    """A row per degradation: PSNR-Y of bicubic and plain, and the difference of each other arm to plain with its interval."""
+    arms = titles(sets)
+    head = ["degradation", "bicubic", "no guidance", *arms.values()]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for name in [*SETS, "all degraded"]:
         rows = sets[sets["set"] == name].set_index("arm")
         cells = [f"{rows['psnr'][arm]:.2f}" for arm in ("bicubic", "plain")]
         for arm in arms:
@@ -76,35 +79,35 @@ def markdown(sets: pd.DataFrame) -> str:
 
 
 def results_figure(table: pd.DataFrame, hr: Path, out: Path) -> Figure:
-    """The results of seed 0 in which guidance gained most, about as much as half of them, and least: twelve images.
+    """Best, median and worst results by the gain of guidance, of the first seed.
 
-    Of the bundled photographs only, whose licences let anybody show them.
+    Only bundled photographs are shown: their licences allow it.
     """
     seed, ours = table["seed"].min(), table["photo"].str.startswith(f"{bundled_photos().name}/")
-    damaged = table[(table["set"] != "clean") & table["seed"].isin([0, seed]) & ours]
-    wide = damaged.pivot_table("psnr", ["photo", "set"], "arm", aggfunc="first")
+    degraded = table[(table["set"] != "clean") & table["seed"].isin([0, seed]) & ours]
+    wide = degraded.pivot_table("psnr", ["photo", "set"], "arm", aggfunc="first")
     order = (wide["ddr"] - wide["plain"]).sort_values(ascending=False)
-    middle = len(order) // 2 - EACH // 2
-    chosen = [*order.index[:EACH], *order.index[middle : middle + EACH], *order.index[-EACH:]]
-    heads = ["best"] * EACH + ["median"] * EACH + ["worst"] * EACH
-    photos = held_out(unseen(hr))
-    smalls = {(name, text): parse_degradation(text).apply(photos[name], 0, SCALE) for name, text in chosen}
-    makers = {arm: enlarger(arm, seed, out, smalls) for arm in COLUMNS}
+    middle = len(order) // 2 - COUNT // 2
+    chosen = [*order.index[:COUNT], *order.index[middle : middle + COUNT], *order.index[-COUNT:]]
+    heads = ["best"] * COUNT + ["median"] * COUNT + ["worst"] * COUNT
+    photos = read_crops(test_folders(hr))
+    inputs = {(name, text): parse_degradation(text).apply(photos[name], 0, SCALE) for name, text in chosen}
+    upscalers = {arm: upscaler(arm, seed, out, inputs) for arm in COLUMNS}
     figure = Figure(figsize=(9.6, 2.25 * len(chosen)), layout="constrained")
     for line, head, key in zip(figure.subplots(len(chosen), 4), heads, chosen, strict=True):
         truth = photos[key[0]]
-        top = max((truth.shape[0] - PIECE) // 2, 0)
-        images = {title: makers[arm](key) for arm, title in COLUMNS.items()} | {"truth": truth}
+        top = max((truth.shape[0] - CROP) // 2, 0)
+        images = {title: upscalers[arm](key) for arm, title in COLUMNS.items()} | {"truth": truth}
         for panel, (title, pixels) in zip(line, images.items(), strict=True):
-            panel.imshow(pixels[top : top + PIECE, top : top + PIECE].clip(0, 1), interpolation="nearest")
+            panel.imshow(pixels[top : top + CROP, top : top + CROP].clip(0, 1), interpolation="nearest")
             panel.set_xticks([])
             panel.set_yticks([])
             arm = next((arm for arm, name in COLUMNS.items() if name == title), None)
             panel.set_xlabel(f"{wide.loc[key, arm]:.2f} dB" if arm else "", fontsize=9)
             if key == chosen[0]:
                 panel.set_title(title, fontsize=10)
-        words = "\n".join([head, key[0].split("/")[1], *key[1].split("+")])
-        line[0].set_ylabel(words, fontsize=8, rotation=0, ha="right", va="center")
+        label = "\n".join([head, key[0].split("/")[1], *key[1].split("+")])
+        line[0].set_ylabel(label, fontsize=8, rotation=0, ha="right", va="center")
     return figure
 
 

@@ -1,15 +1,22 @@
-"""Claim C8: does an SR network steered by the DDR of its input beat the same network without? Train both and their controls, and measure.
+"""Claim C8: does guidance by the DDR of its input improve an SR network? Train the network, its controls, and evaluate all of them.
 
-    python tools/guidance.py HR OUT [TRIED ...]
+    python -m experiments.guidance.run HR OUT [EXTRA ...]
 
-HR holds the folders of `tools/prepare_photos.py`: train and gallery to train on; test, snapshots and the bundled photographs to judge by.
-OUT keeps the trainings, ``ARM-SEED/``, with what was measured of each (what is done is not done again), and receives ``images.csv``
-(PSNR-Y and SSIM of each photograph, damage, arm and seed), ``sets.csv`` (means and differences for each damage), ``verdict.json``.
+HR holds the folders of `make photos`: train and gallery for training; test, snapshots and the bundled photographs for evaluation. OUT
+keeps the trainings in ``ARM-SEED/`` with their measurements (finished ones are not repeated), and receives ``images.csv`` (PSNR-Y and
+SSIM for each photograph, degradation, arm and seed), ``sets.csv`` (means and differences for each degradation) and ``verdict.json``.
 
-The arms: (a) plain, no guidance; (a2) enlarged, plain but as costly as (b) with its frozen trunk; (b) ddr; (c) untrained, guided by the
-same trunk with weights drawn anew; (d) shuffled, (b) told the mean DDR of another image; (e) oracle, told the true damage. Averaged is
-(b) told the mean of its own DDR, as in training patches: what (d) is compared with. TRIED names more: narrow, (b) whose guide sees the
-bare patch in training; deep, (b) with a guide of sixteen blocks instead of eight.
+Arms:
+
+- (a) plain: no guidance.
+- (a2) enlarged: no guidance, more channels, as costly as (b) with its frozen trunk.
+- (b) ddr: guided by the DDR of the input.
+- (c) untrained: guided by the same trunk with random weights.
+- (d) shuffled: (b) given the mean DDR of another image.
+- (e) oracle: given the true degradation.
+- averaged: (b) given the mean of its own DDR, as for training patches; the baseline of (d).
+
+EXTRA adds arms: narrow, (b) whose guide sees the patch without margin in training; deep, (b) with a guide of sixteen blocks, not eight.
 """
 
 from __future__ import annotations
@@ -41,7 +48,7 @@ from ddrscope.training.guidance import told
 from ddrscope.training.recipes import MIXED_DEGRADATIONS
 
 SEEDS = (0, 1, 2)
-# 48 channels instead of 32 cost what 32 and 8 blocks of a trunk of 64 do: 2.2 MFLOP a pixel of the input.
+# 48 channels cost as much as 32 channels and a guide of 8 blocks with 64 channels: 2.2 MFLOP per input pixel.
 ARMS: dict[str, dict[str, Any]] = {
     "plain": {"guidance": "none"},
     "enlarged": {"guidance": "none", "channels": 48},
@@ -49,7 +56,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "untrained": {"guidance": "untrained"},
     "oracle": {"guidance": "oracle"},
 }
-TRIED: dict[str, dict[str, Any]] = {
+EXTRA: dict[str, dict[str, Any]] = {
     "narrow": {"guidance": "ddr", "guide_margin": 0},
     "deep": {"guidance": "ddr", "guide_blocks": 16},
 }
@@ -58,23 +65,23 @@ SETS = (
     "noise:25", "jpeg:80", "jpeg:60", "jpeg:40", "blur:2+noise:10", "blur:3+noise:20", "noise:15+jpeg:50", "blur:2+noise:10+jpeg:60",
     "aniso_blur:4,1,45+noise:10+jpeg:60",
 )  # fmt: skip
-# HR pixels a side of the middle that is judged.
+# Side in HR pixels of the central crop that is evaluated.
 SIDE, SCALE = 256, 4
-# A photograph and a damage.
-Pair = tuple[str, str]
+# Name of a photograph, text of a degradation.
+Input = tuple[str, str]
 
 
-def main(hr: Path, out: Path, tried: list[str], seeds: tuple[int, ...] = SEEDS) -> None:
-    # What the verdict needs first.
-    tasks = [(arm, seed) for arms in (ARMS, tried) for seed in seeds for arm in arms]
-    joblib.Parallel(joblib.cpu_count())(joblib.delayed(train)(arm, seed, hr, out) for arm, seed in tasks)
-    judged = [("bicubic", 0), *tasks, *((arm, seed) for arm in ("averaged", "shuffled") for seed in seeds)]
-    photos = held_out(unseen(hr))
-    smalls = {
+def main(hr: Path, out: Path, extra: list[str], seeds: tuple[int, ...] = SEEDS) -> None:
+    # The arms of the verdict first.
+    trainings = [(arm, seed) for arms in (ARMS, extra) for seed in seeds for arm in arms]
+    joblib.Parallel(joblib.cpu_count())(joblib.delayed(train)(arm, seed, hr, out) for arm, seed in trainings)
+    evaluated = [("bicubic", 0), *trainings, *((arm, seed) for arm in ("averaged", "shuffled") for seed in seeds)]
+    photos = read_crops(test_folders(hr))
+    inputs = {
         (name, text): parse_degradation(text).apply(large, 0, SCALE) for text in SETS for name, large in photos.items()
     }
     parts = joblib.Parallel(joblib.cpu_count())(
-        joblib.delayed(judge)(arm, seed, out, photos, smalls) for arm, seed in judged
+        joblib.delayed(evaluate)(arm, seed, out, photos, inputs) for arm, seed in evaluated
     )
     table = pd.concat(parts)
     table.round(4).to_csv(out / "images.csv", index=False)
@@ -86,7 +93,7 @@ def main(hr: Path, out: Path, tried: list[str], seeds: tuple[int, ...] = SEEDS) 
 
 def recipe(arm: str, seed: int) -> Recipe:
     changes = {"seed": seed, "degradations": MIXED_DEGRADATIONS, "precision": "bfloat16", "adversarial.steps": 0}
-    return make_recipe("pilot", changes | (ARMS | TRIED)[arm])
+    return make_recipe("pilot", changes | (ARMS | EXTRA)[arm])
 
 
 def train(arm: str, seed: int, hr: Path, out: Path) -> None:
@@ -95,84 +102,84 @@ def train(arm: str, seed: int, hr: Path, out: Path) -> None:
     weights = out / f"{arm}-{seed}" / "pixel" / "weights.safetensors"
     if weights.exists():
         if json.loads(read_metadata(weights)["recipe"]) != json.loads(json.dumps(dataclasses.asdict(chosen))):
-            raise InputError(f"{weights} was trained by another recipe: move it away or give another OUT")
+            raise InputError(f"{weights} was trained with another recipe: move it away or give another OUT")
         return
     photos = PhotoPairs([hr / "train", hr / "gallery"], chosen.scale, chosen.patch)
     training = Training(chosen, photos, PhotoPairs(hr / "val", chosen.scale), out / f"{arm}-{seed}")
     training.run(lambda _: None)
 
 
-def unseen(hr: Path) -> tuple[Path, ...]:
-    """The folders of the photographs that nothing was trained on."""
+def test_folders(hr: Path) -> tuple[Path, ...]:
+    """The folders of the photographs that no network is trained on."""
     return hr / "test", hr / "snapshots", bundled_photos()
 
 
-def held_out(folders: Iterable[Path]) -> dict[str, NDArray[np.float32]]:
-    """The middle of each photograph, one crop of each bundled one."""
-    found: dict[str, NDArray[np.float32]] = {}
+def read_crops(folders: Iterable[Path]) -> dict[str, NDArray[np.float32]]:
+    """The central crop of each photograph, by name; of bundled photographs the first crop."""
+    crops: dict[str, NDArray[np.float32]] = {}
     for folder in folders:
         for file in find_images([folder]):
-            # Photographs of two folders may share a name.
+            # Photographs of two folders may have the same name.
             name = f"{folder.name}/{file.photo}"
-            if name not in found:
+            if name not in crops:
                 pixels = read_image(file).pixels
                 side = min(SIDE, *pixels.shape[:2]) // SCALE * SCALE
-                found[name] = center_crop(pixels, side)
-    return found
+                crops[name] = center_crop(pixels, side)
+    return crops
 
 
-def judge(
-    arm: str, seed: int, out: Path, photos: dict[str, NDArray[np.float32]], smalls: dict[Pair, NDArray[np.float32]]
+def evaluate(
+    arm: str, seed: int, out: Path, photos: dict[str, NDArray[np.float32]], inputs: dict[Input, NDArray[np.float32]]
 ) -> pd.DataFrame:
-    """PSNR-Y and SSIM of an arm on each photograph and damage, kept beside its training."""
-    kept = (out if arm == "bicubic" else folder_of(arm, seed, out)) / f"{arm}.csv"
-    if kept.exists():
-        return pd.read_csv(kept)
+    """PSNR-Y and SSIM of an arm for each photograph and degradation, stored beside its training."""
+    path = (out if arm == "bicubic" else training_folder(arm, seed, out)) / f"{arm}.csv"
+    if path.exists():
+        return pd.read_csv(path)
     torch.set_num_threads(1)
-    enlarge, rows = enlarger(arm, seed, out, smalls), []
-    for photo, text in smalls:
+    upscale, rows = upscaler(arm, seed, out, inputs), []
+    for photo, text in inputs:
         large = photos[photo]
-        made = (np.rint(enlarge((photo, text)).clip(0, 1) * 255) / 255).astype(np.float32)
-        measures = {"psnr": psnr_y(made, large, SCALE), "ssim": ssim_y(made, large, SCALE)}
+        output = (np.rint(upscale((photo, text)).clip(0, 1) * 255) / 255).astype(np.float32)
+        measures = {"psnr": psnr_y(output, large, SCALE), "ssim": ssim_y(output, large, SCALE)}
         rows.append({"arm": arm, "seed": seed, "set": text, "photo": photo} | measures)
     table = pd.DataFrame(rows)
-    with atomic_write(kept) as temporary:
+    with atomic_write(path) as temporary:
         table.to_csv(temporary, index=False)
     return table
 
 
-def enlarger(
-    arm: str, seed: int, out: Path, smalls: dict[Pair, NDArray[np.float32]]
-) -> Callable[[Pair], NDArray[np.float32]]:
-    """What makes a large image of a small one, named by photograph and damage."""
+def upscaler(
+    arm: str, seed: int, out: Path, inputs: dict[Input, NDArray[np.float32]]
+) -> Callable[[Input], NDArray[np.float32]]:
+    """A function that upscales one of ``inputs``, named by photograph and degradation."""
     if arm == "bicubic":
-        return lambda key: resize(smalls[key], tuple(SCALE * side for side in smalls[key].shape[:2]))
-    network = trained(arm, seed, out)
-    keys = list(smalls)
+        return lambda key: resize(inputs[key], tuple(SCALE * side for side in inputs[key].shape[:2]))
+    network = load_trained(arm, seed, out)
+    keys = list(inputs)
     other = dict(zip(keys, np.random.default_rng(seed).permutation(len(keys)), strict=True))
 
     @torch.inference_mode()
-    def enlarge(key: Pair) -> NDArray[np.float32]:
-        given = (as_batch(smalls[key]), *told(network, [parse_degradation(key[1])]))
+    def upscale(key: Input) -> NDArray[np.float32]:
+        arguments = (as_batch(inputs[key]), *told(network, [parse_degradation(key[1])]))
         if arm in ("averaged", "shuffled"):
             assert isinstance(network, GuidedSRResNet)
-            told_of = as_batch(smalls[key if arm == "averaged" else keys[other[key]]])
-            given = (given[0], network.condition(told_of).mean((2, 3), keepdim=True))
-        return network(*given)[0].permute(1, 2, 0).numpy()
+            source = as_batch(inputs[key if arm == "averaged" else keys[other[key]]])
+            arguments = (arguments[0], network.condition(source).mean((2, 3), keepdim=True))
+        return network(*arguments)[0].permute(1, 2, 0).numpy()
 
-    return enlarge
+    return upscale
 
 
-def folder_of(arm: str, seed: int, out: Path) -> Path:
-    """Where an arm's training lies."""
+def training_folder(arm: str, seed: int, out: Path) -> Path:
+    """The folder of an arm's training."""
     return out / f"{'ddr' if arm in ('averaged', 'shuffled') else arm}-{seed}"
 
 
-def trained(arm: str, seed: int, out: Path) -> torch.nn.Module:
-    weights = folder_of(arm, seed, out) / "pixel" / "weights.safetensors"
+def load_trained(arm: str, seed: int, out: Path) -> torch.nn.Module:
+    weights = training_folder(arm, seed, out) / "pixel" / "weights.safetensors"
     if arm != "oracle":
         return load_network(weights).module
-    # It has no guide, so it is no network that can be used: only this tool reads it.
+    # Without a guide it needs the true degradation, so that load_network does not accept it.
     from safetensors.torch import load_file
 
     from ddrscope.training.guidance import build
@@ -187,9 +194,9 @@ def as_batch(pixels: NDArray[np.float32]) -> Tensor:
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """For each damage and arm the mean PSNR-Y and SSIM, and how much more than plain, with 95 % over photographs and seeds."""
+    """Mean PSNR-Y and SSIM of each degradation and arm, and the difference to plain with its 95 % interval."""
     rows = []
-    sets = {text: [text] for text in SETS} | {"all damaged": [text for text in SETS if text != "clean"]}
+    sets = {text: [text] for text in SETS} | {"all degraded": [text for text in SETS if text != "clean"]}
     for name, texts in sets.items():
         for arm in dict.fromkeys(table["arm"]):
             chosen = table[(table["arm"] == arm) & table["set"].isin(texts)]
@@ -201,9 +208,10 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def difference(table: pd.DataFrame, one: str, other: str, texts: list[str], measure: str = "psnr") -> dict[str, float]:
-    """Mean paired difference of two arms with its 95 % interval, and each seed's.
+    """Mean paired difference of two arms with its 95 % interval, and the difference of each seed.
 
-    Photographs and seeds are both samples: the variance of the mean by two-way random effects, degrees of freedom by Satterthwaite 1946.
+    Photographs and seeds are both random factors: variance of the mean by two-way random effects, degrees of freedom by Satterthwaite
+    (1946).
     """
     wide = table[table["set"].isin(texts)].pivot_table(measure, ["seed", "photo"], "arm", aggfunc="mean")
     pairs = (wide[one] - wide[other]).unstack("photo").to_numpy()
@@ -214,19 +222,25 @@ def difference(table: pd.DataFrame, one: str, other: str, texts: list[str], meas
         [by_seed.var(ddof=1) * photos, by_photo.var(ddof=1) * seeds, (rest**2).sum() / ((seeds - 1) * (photos - 1))]
     )
     parts = squares * [1, 1, -1] / pairs.size
-    # The smallest it can be is what remains of one kind alone.
+    # Not less than the variance by one of the two factors alone.
     variance = max(parts.sum(), parts[1], parts[0])
     freedom = variance**2 / (parts**2 / [seeds - 1, photos - 1, (seeds - 1) * (photos - 1)]).sum()
     reach = student_t.ppf(0.975, max(freedom, 1)) * np.sqrt(variance)
-    said = {"difference": float(mean), "difference_low": float(mean - reach), "difference_high": float(mean + reach)}
-    return said | {f"seed_{seed}": float(value) for seed, value in zip(wide.index.unique("seed"), by_seed, strict=True)}
+    estimate = {
+        "difference": float(mean),
+        "difference_low": float(mean - reach),
+        "difference_high": float(mean + reach),
+    }
+    return estimate | {
+        f"seed_{seed}": float(value) for seed, value in zip(wide.index.unique("seed"), by_seed, strict=True)
+    }
 
 
 def decide(table: pd.DataFrame) -> dict[str, Any]:
-    """C8 holds if (b) - (a) lies above nought, and (b) above (c) and (d)."""
-    damaged = [text for text in SETS if text != "clean"]
+    """Claim C8 holds if the intervals of (b) - (a), (b) - (c) and averaged - (d) lie above zero."""
+    degraded = [text for text in SETS if text != "clean"]
     pairs = {
-        f"{one} - {other}": difference(table, one, other, damaged)
+        f"{one} - {other}": difference(table, one, other, degraded)
         for one, other in (
             ("ddr", "plain"), ("ddr", "untrained"), ("averaged", "shuffled"), ("oracle", "plain"), ("ddr", "enlarged"), ("ddr", "averaged"),
         )
@@ -236,19 +250,19 @@ def decide(table: pd.DataFrame) -> dict[str, Any]:
         "C8 holds": holds,
         "photographs": int(table["photo"].nunique()),
         "seeds": int(table[table["arm"] == "ddr"]["seed"].nunique()),
-        "psnr, damaged": pairs,
+        "psnr, degraded": pairs,
         "psnr, clean": {"ddr - plain": difference(table, "ddr", "plain", ["clean"])},
-        "ssim, damaged": {"ddr - plain": difference(table, "ddr", "plain", damaged, "ssim")},
+        "ssim, degraded": {"ddr - plain": difference(table, "ddr", "plain", degraded, "ssim")},
         "recovered": recovered(pairs["ddr - plain"]["difference"], pairs["oracle - plain"]["difference"]),
     }
 
 
-def recovered(gain: float, room: float) -> float | None:
-    """The part of the oracle's gain that guidance has, where the oracle gains at all."""
-    return gain / room if room > 0 else None
+def recovered(gain: float, oracle_gain: float) -> float | None:
+    """The share of the oracle's gain that guidance reaches; None if the oracle gains nothing."""
+    return gain / oracle_gain if oracle_gain > 0 else None
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3 or set(sys.argv[3:]) - TRIED.keys():
+    if len(sys.argv) < 3 or set(sys.argv[3:]) - EXTRA.keys():
         sys.exit(__doc__)
     main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

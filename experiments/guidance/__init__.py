@@ -1,0 +1,1 @@
+"""Does guidance by deep degradation representations improve a blind super-resolution network?"""

@@ -21,7 +21,7 @@ from ddrscope.webapp.images import Limits
 from ddrscope.webapp.server import build
 from ddrscope.webapp.state import AppState, open_app_state
 
-REMEDY = "python tools/bundle_known_degradations.py makes the map of the bundled network anew"
+REMEDY = "run python -m scripts.bundle.known_degradations"
 LIMITS = Limits(1, 1)
 
 

@@ -1,0 +1,1 @@
+"""Writes the bundled data of the package (`src/ddrscope/data`) and their cards."""

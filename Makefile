@@ -65,8 +65,8 @@ bench-identify: install
 
 # What docs/generalization.md says of networks trained on clean, blurred and noisy pictures: fourteen short trainings, then their scores.
 specialists: install
-	$(BIN)/python tools/specialists.py $(HR) build/specialists
-	$(BIN)/python tools/specialist_figures.py build/specialists build/specialists
+	$(BIN)/python -m experiments.specialists.run $(HR) build/specialists
+	$(BIN)/python -m experiments.specialists.figures build/specialists build/specialists
 
 # Claim C8: networks steered by DDR beside their controls; fifteen trainings, hours on two cores.
 guidance: install

@@ -1,1 +1,1 @@
-"""Experiments, one folder per question: README.md is the report, run.py the program. Run from the root: `python -m experiments.NAME.run`."""
+"""Experiments, one folder per question: README.md is the report, `python -m experiments.NAME.run` repeats it."""

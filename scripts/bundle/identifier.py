@@ -85,7 +85,8 @@ Weights are float16, calibration and class centers float32.
 {known}
 
 Fitted to {about["images"]} crops of {len(about["photographs"])} photographs, seed {settings["seed"]}.
-The photographs come from the Debian packages that `make photos` names. The prior probability of a clean image is {settings["clean_share"]:.0%}.
+The photographs come from the Debian packages that `make photos` names.
+The prior probability of a clean image is {settings["clean_share"]:.0%}.
 
 ## Quality
 

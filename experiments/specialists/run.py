@@ -1,12 +1,15 @@
-"""Train networks on clean, blurred, noisy and both kinds of images, and rank them without ground truth.
+"""Train networks on clean images, blur, noise and both, and rank them by SRGA, without ground truth.
 
-    python tools/specialists.py HR OUT
+    python -m experiments.specialists.run HR OUT
 
-HR holds the folders of `tools/prepare_photos.py`. OUT keeps the trainings, ``KIND-SEED/`` (what is done is not done again), and the
-scores; it receives ``scores.csv`` (a row for each network and set), ``rankings.csv`` (each seed's four networks ranked on each family of
-sets), ``rises.csv`` (Spearman's correlation of score and level), ``correlations.csv`` (of score and PSNR), ``comparisons.csv`` (paired
-differences of the kinds over seeds) and ``residual.csv`` (the noise-trained network against the clean-trained, both with and both
-without global residual, seed 0).
+HR holds the folders of `make photos`. OUT keeps the trainings in ``KIND-SEED/`` and the scores; finished ones are not repeated. Tables:
+
+- ``scores.csv``: a row for each network and set.
+- ``rankings.csv``: the four networks of each seed ranked on each family of sets.
+- ``rises.csv``: Spearman correlation of score and level.
+- ``correlations.csv``: Spearman correlation of score and PSNR.
+- ``comparisons.csv``: paired differences of the kinds over seeds.
+- ``residual.csv``: noise-trained against clean-trained network, with and without global residual, seed 0.
 """
 
 from __future__ import annotations
@@ -29,14 +32,14 @@ from ddrscope.images import bundled_photos
 from ddrscope.networks import Network, load_network
 from ddrscope.training import PhotoPairs, Training, make_recipe
 
-DAMAGE: dict[str, tuple[str, ...]] = {
+DEGRADATIONS: dict[str, tuple[str, ...]] = {
     "clean": (),
     "blur": ("blur:0..4",),
     "noise": ("noise:0..20",),
     "both": ("blur:0..4+noise:0..20",),
 }
 SEEDS = (0, 1, 2)
-# As many as the held-out photographs have room for.
+# The maximum for the held-out photographs.
 PATCHES = 625
 FAMILIES: dict[str, tuple[str, ...]] = {
     "blur, trained range": ("blur:1", "blur:2", "blur:3", "blur:4"),
@@ -46,33 +49,34 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "blur and noise": ("blur:2+noise:10", "blur:2+noise:20", "blur:4+noise:10", "blur:4+noise:20"),
 }
 SETS = tuple(text for texts in FAMILIES.values() for text in texts)
-
-
-# Trained once more without global residual, seed 0: does it decide how noise is scored?
+# Kinds trained also without global residual, seed 0: does the residual determine the score of noise?
 WITHOUT_RESIDUAL = ("clean", "noise")
 
 
 def main(hr: Path, out: Path) -> None:
-    names = [f"{kind}-{seed}" for seed in SEEDS for kind in DAMAGE]
+    names = network_names()
     tasks = [(name, True) for name in names] + [(f"{kind}-0", False) for kind in WITHOUT_RESIDUAL]
     joblib.Parallel(joblib.cpu_count())(joblib.delayed(train)(name, residual, hr, out) for name, residual in tasks)
     networks = load_all(out)
     images = [hr / "test", hr / "val", hr / "snapshots", bundled_photos()]
-    result = score(networks, images, SETS, out / "scores")
+    result = score(networks, images, out / "scores")
     result.to_frame().round(5).to_csv(out / "scores.csv", index=False)
     pd.DataFrame(rises(result, names)).round(4).to_csv(out / "rises.csv", index=False)
     pd.DataFrame(rankings(result)).round(4).to_csv(out / "rankings.csv", index=False)
     pd.DataFrame(comparisons(result)).round(4).to_csv(out / "comparisons.csv", index=False)
     pd.DataFrame(result.data["srga_and_psnr"]).T.round(4).to_csv(out / "correlations.csv", index_label="network")
     without = [load(out, f"{kind}-0", False) for kind in WITHOUT_RESIDUAL]
-    bare = score(without, images, SETS, out / "scores")
-    pd.DataFrame(residuals(result, bare)).round(4).to_csv(out / "residual.csv", index=False)
+    result_without = score(without, images, out / "scores")
+    pd.DataFrame(residuals(result, result_without)).round(4).to_csv(out / "residual.csv", index=False)
+
+
+def network_names() -> list[str]:
+    return [f"{kind}-{seed}" for seed in SEEDS for kind in DEGRADATIONS]
 
 
 def load_all(out: Path) -> list[Network]:
     """The trained networks, named by kind and seed."""
-    names = [f"{kind}-{seed}" for seed in SEEDS for kind in DAMAGE]
-    return [load(out, name, True) for name in names]
+    return [load(out, name, True) for name in network_names()]
 
 
 def load(out: Path, name: str, residual: bool) -> Network:
@@ -93,7 +97,7 @@ def train(name: str, residual: bool, hr: Path, out: Path) -> None:
     kind, seed = name.split("-")
     changes = {
         "seed": int(seed),
-        "degradations": DAMAGE[kind],
+        "degradations": DEGRADATIONS[kind],
         "global_residual": residual,
         "precision": "float32",
         "adversarial.steps": 0,
@@ -103,17 +107,17 @@ def train(name: str, residual: bool, hr: Path, out: Path) -> None:
     Training(recipe, photos, validation, folder(out, name, residual)).run(lambda _: None)
 
 
-def score(networks: list[Network], images: list[Path], sets: tuple[str, ...], parts: Path) -> GeneralizationResult:
-    """The scores of some networks on some sets; what ``parts`` has of them is not computed again."""
+def score(networks: list[Network], images: list[Path], parts: Path) -> GeneralizationResult:
+    """The scores of networks on `SETS`. Scores in ``parts`` are not computed again."""
     parts.mkdir(parents=True, exist_ok=True)
     settings = GeneralizationSettings(
-        tuple(one.name for one in networks), tuple(map(str, images)), sets, patches=PATCHES
+        tuple(network.name for network in networks), tuple(map(str, images)), SETS, patches=PATCHES
     )
-    return GeneralizationRun(settings, parts, Said(), {one.name: one for one in networks}).run()
+    return GeneralizationRun(settings, parts, PrintedProgress(), {network.name: network for network in networks}).run()
 
 
-class Said:
-    """A line for each piece of work as it begins."""
+class PrintedProgress:
+    """Prints a line when a job starts."""
 
     def start(self, name: str, total: int) -> None:
         print(name, flush=True)
@@ -123,7 +127,7 @@ class Said:
 
 
 def rises(result: GeneralizationResult, names: list[str]) -> list[dict[str, Any]]:
-    """How the score of each network rises with the level: over all levels, and over those beyond the trained range."""
+    """Spearman correlation of score and level for each network, over all levels and over those beyond the trained range."""
     rows = []
     for name in names:
         for family in ("blur", "noise"):
@@ -136,35 +140,35 @@ def rises(result: GeneralizationResult, names: list[str]) -> list[dict[str, Any]
 
 
 def rankings(result: GeneralizationResult) -> list[dict[str, Any]]:
-    """Each seed's networks ranked on each family of sets, and on all sets."""
+    """The networks of each seed ranked on each family of sets, and on all sets."""
     rows = []
     for family, texts in {**FAMILIES, "all": SETS}.items():
         for seed in SEEDS:
             rows += [
                 {"family": family, "seed": seed} | row
-                for row in result.rank(texts, [f"{kind}-{seed}" for kind in DAMAGE])
+                for row in result.rank(texts, [f"{kind}-{seed}" for kind in DEGRADATIONS])
             ]
     return rows
 
 
 def comparisons(result: GeneralizationResult) -> list[dict[str, Any]]:
-    """The difference of each two kinds on each family: its mean over seeds with the interval over photographs, and the seeds' extremes."""
+    """Differences of any two kinds on each family: mean over seeds, its interval over photographs, minimum and maximum over seeds."""
     rows = []
     for family, texts in {**FAMILIES, "all": SETS}.items():
-        drawn = {
+        draws = {
             kind: np.array(
                 [np.mean([result.draws[f"{kind}-{seed}", text] for text in texts], axis=0) for seed in SEEDS]
             )
-            for kind in DAMAGE
+            for kind in DEGRADATIONS
         }
         means = {
             kind: np.array(
                 [np.mean([result.score(f"{kind}-{seed}", text)["srga"] for text in texts]) for seed in SEEDS]
             )
-            for kind in DAMAGE
+            for kind in DEGRADATIONS
         }
-        for one, other in combinations(DAMAGE, 2):
-            low, high = interval((drawn[one] - drawn[other]).mean(axis=0))
+        for one, other in combinations(DEGRADATIONS, 2):
+            low, high = interval((draws[one] - draws[other]).mean(axis=0))
             differences = means[one] - means[other]
             row = {"family": family, "one": one, "other": other, "seeds": len(SEEDS), "difference": differences.mean()}
             row |= {
@@ -178,14 +182,14 @@ def comparisons(result: GeneralizationResult) -> list[dict[str, Any]]:
 
 
 def residuals(with_residual: GeneralizationResult, without: GeneralizationResult) -> list[dict[str, Any]]:
-    """The score of the noise-trained network less that of the clean-trained on each family, with 95 % over photographs; and their PSNR."""
+    """Scores and PSNR of the clean-trained and the noise-trained network on each family; the difference with its 95 % interval."""
     rows = []
     for residual, result in ((True, with_residual), (False, without)):
         for family, texts in FAMILIES.items():
-            drawn = {
+            draws = {
                 kind: np.mean([result.draws[f"{kind}-0", text] for text in texts], axis=0) for kind in WITHOUT_RESIDUAL
             }
-            low, high = interval(drawn["noise"] - drawn["clean"])
+            low, high = interval(draws["noise"] - draws["clean"])
             row: dict[str, Any] = {"global_residual": residual, "family": family}
             for measure in ("srga", "psnr"):
                 for kind in WITHOUT_RESIDUAL:

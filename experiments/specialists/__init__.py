@@ -1,0 +1,1 @@
+"""Does SRGA rank networks by the degradations that they were trained on?"""

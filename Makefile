@@ -57,11 +57,11 @@ study: install
 bench-identify: install
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	mkdir -p build/identify
-	$(BIN)/python tools/choose_descriptor.py $(HR) build/identify
-	$(BIN)/python tools/bench_identify.py $(HR) build/identify
-	$(BIN)/python tools/foreign_distortions.py $(HR) build/identify --identifier build/identify/identifier.safetensors
-	$(BIN)/python tools/foreign_distortions.py $(HR) build/identify --identifier build/identify/identifier.safetensors --side 384
-	$(BIN)/python tools/identify_figures.py build/identify build/identify
+	$(BIN)/python -m experiments.identification.choose_descriptor $(HR) build/identify
+	$(BIN)/python -m experiments.identification.run $(HR) build/identify
+	$(BIN)/python -m experiments.identification.external_tools $(HR) build/identify --identifier build/identify/identifier.safetensors
+	$(BIN)/python -m experiments.identification.external_tools $(HR) build/identify --identifier build/identify/identifier.safetensors --side 384
+	$(BIN)/python -m experiments.identification.figures build/identify build/identify
 
 # What docs/generalization.md says of networks trained on clean, blurred and noisy pictures: fourteen short trainings, then their scores.
 specialists: install

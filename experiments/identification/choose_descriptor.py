@@ -1,8 +1,8 @@
-"""Compare layers and poolings as descriptors of damage, on photographs held out of the fit by turns.
+"""Compare layers and poolings as descriptors of distortions, by cross-validation over photographs.
 
-    python tools/choose_descriptor.py HR OUT [NETWORK]
+    python -m experiments.identification.choose_descriptor HR OUT [NETWORK]
 
-HR holds the folders of `tools/prepare_photos.py`; its photographs to fit to are used, test is not touched. Writes OUT/descriptors.csv.
+HR holds the folders of `make photos`; only those for fitting are used, not the test photographs. Writes OUT/descriptors.csv.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from ddrscope.identification.identifier import CLEAN
 from ddrscope.identification.labelled_images import Distorter, Sample
 from ddrscope.identification.tiles import TILE
 from ddrscope.networks import load_network
-from described import FIT_FOLDERS, describe_by_photo
+from experiments.identification.describe import FIT_FOLDERS, describe_by_photo
 
 LAYERS = ("body.0", "body.7", "body.15")
-# Every other pooling is part of these.
+# All other poolings are parts of these.
 POOLINGS = ("moments", "correlation", "autocorrelation", "local_spread")
 TYPES = {distortion.name: distortion.group for distortion in DISTORTIONS}
 FOLDS = 4
-# For a pooling reduced alone, and for each of several.
-ALONE, EACH = 512, 256
+# Principal components of a single pooling, and of each of several.
+COMPONENTS_SINGLE, COMPONENTS_EACH = 512, 256
 CHOSEN = ("correlation", "autocorrelation", "local_spread")
 
 
@@ -46,15 +46,17 @@ def make_descriptor(name: str) -> Descriptor:
 
 
 def fit_samples(hr: Path) -> list[Sample]:
-    """One region of every photograph for each type and level, photograph by photograph."""
-    found = [sample for folder in FIT_FOLDERS for sample in Distorter([hr / folder], TILE).every_level()]
-    return sorted(found, key=lambda sample: sample.photo)
+    """One region of every photograph for each type and level, sorted by photograph."""
+    samples = [sample for folder in FIT_FOLDERS for sample in Distorter([hr / folder], TILE).every_level()]
+    return sorted(samples, key=lambda sample: sample.photo)
 
 
-def judge(samples: list[Sample], parts: list[NDArray[np.float32]]) -> dict[str, str]:
-    """Accuracies over all photographs, each found by a linear discriminant fitted to others: the same for all, and quick.
+def cross_validate(samples: list[Sample], parts: list[NDArray[np.float32]]) -> dict[str, str]:
+    """Cross-validated accuracies of a linear discriminant with 95 % intervals.
 
-    ``parts`` (N, w) are reduced each on its own.
+    Args:
+        samples: N samples.
+        parts: descriptors (N, w); PCA is applied to each separately.
     """
     photos = np.array([sample.photo for sample in samples])
     types = np.array([next(iter(sample.levels), CLEAN) for sample in samples])
@@ -62,18 +64,19 @@ def judge(samples: list[Sample], parts: list[NDArray[np.float32]]) -> dict[str, 
     edges = np.cumsum([0, *(part.shape[1] for part in parts)])
     reductions = []
     for index, (start, stop) in enumerate(pairwise(edges.tolist())):
-        pca = PCA(min(ALONE if len(parts) == 1 else EACH, stop - start), svd_solver="randomized", random_state=0)
+        components = min(COMPONENTS_SINGLE if len(parts) == 1 else COMPONENTS_EACH, stop - start)
+        pca = PCA(components, svd_solver="randomized", random_state=0)
         reductions.append((str(index), make_pipeline(StandardScaler(), pca), slice(start, stop)))
     model = make_pipeline(ColumnTransformer(reductions), LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"))
     rows = np.concatenate(parts, axis=1)
-    said = cross_val_predict(model, rows, types, groups=photos, cv=GroupKFold(FOLDS))
+    predicted = cross_val_predict(model, rows, types, groups=photos, cv=GroupKFold(FOLDS))
     groups = np.vectorize({CLEAN: CLEAN, **TYPES}.get)
-    measured = {}
-    for name, hits in {"type": said == types, "group": groups(said) == groups(types)}.items():
+    accuracies = {}
+    for name, hits in {"type": predicted == types, "group": groups(predicted) == groups(types)}.items():
         for ending, among in {"": np.ones(len(types), bool), "_strong": strong}.items():
-            one = jackknife(partial(_mean_of, hits), photos, among)
-            measured[f"{name}_accuracy{ending}"] = f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
-    return measured
+            estimate = jackknife(partial(_mean_of, hits), photos, among)
+            accuracies[f"{name}_accuracy{ending}"] = f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+    return accuracies
 
 
 def _mean_of(hits: NDArray[np.bool_], rows: NDArray[np.bool_]) -> float:
@@ -84,14 +87,15 @@ def main(hr: Path, out: Path, network: str) -> None:
     samples = fit_samples(hr)
     table = describe_by_photo(partial(make_descriptor, network), samples, out / "candidates" / network, network)
     widths = make_descriptor(network).widths()
-    pieces = np.split(table.descriptors, np.cumsum(widths)[:-1], axis=1)
-    known = dict(zip(product(LAYERS, POOLINGS), pieces, strict=True))
+    columns = np.split(table.descriptors, np.cumsum(widths)[:-1], axis=1)
+    parts = dict(zip(product(LAYERS, POOLINGS), columns, strict=True))
     several = [[(layer, pooling) for pooling in CHOSEN] for layer in LAYERS]
     rows = []
-    for keys in [*([key] for key in known), *several, [(layer, pooling) for layer in LAYERS for pooling in CHOSEN]]:
-        said = judge(samples, [known[key] for key in keys])
+    for keys in [*([key] for key in parts), *several, [(layer, pooling) for layer in LAYERS for pooling in CHOSEN]]:
+        accuracies = cross_validate(samples, [parts[key] for key in keys])
         layers, poolings = (" + ".join(dict.fromkeys(names)) for names in zip(*keys, strict=True))
-        rows.append({"layer": layers, "pooling": poolings, "size": sum(known[key].shape[1] for key in keys)} | said)
+        size = sum(parts[key].shape[1] for key in keys)
+        rows.append({"layer": layers, "pooling": poolings, "size": size} | accuracies)
         print(rows[-1], flush=True)
         pd.DataFrame(rows).to_csv(out / "descriptors.csv", index=False)
 

@@ -1,6 +1,8 @@
-"""Draw what `tools/bench_identify.py` measured, and where the bundled identifier sees damage in an image of which halves are damaged.
+"""Draw the results of `experiments.identification.run`, and distortion maps of images with one or two distorted halves.
 
-python tools/identify_figures.py OUT docs/figures
+    python -m experiments.identification.figures OUT FIGURES
+
+OUT is the folder of the run.
 """
 
 from __future__ import annotations
@@ -8,17 +10,18 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from skimage.data import astronaut
 
-from bench_identify import REDUCED, TYPES
 from ddrscope.degradations import parse_degradation
 from ddrscope.identification import load_identifier
 from ddrscope.viz.heatmap import write_heatmap
 from ddrscope.viz.style import OKABE_ITO
+from experiments.identification.run import REDUCED, TYPES
 
 MEASURES = {
     "type_accuracy": "25 types, all levels",
@@ -33,7 +36,7 @@ LEFT, RIGHT = slice(None, 256), slice(256, None)
 
 
 def confusion_figure(table: pd.DataFrame) -> Figure:
-    """Shares of images with the type of the row said to have the type of the column, groups parted by lines."""
+    """Confusion matrix: true types in rows, predicted types in columns; lines separate groups."""
     figure = Figure(figsize=(11.5, 10), layout="constrained")
     panel = figure.subplots()
     shares = table.to_numpy(dtype=float)
@@ -57,26 +60,24 @@ def confusion_figure(table: pd.DataFrame) -> Figure:
             fontsize=7,
             color="black" if share > 0.55 else "white",
         )
-    panel.set_xlabel("said")
+    panel.set_xlabel("predicted")
     panel.set_ylabel("true")
-    panel.set_title(
-        "Test images by true and said type, percent of the row (all levels; 10 % and more written out)", fontsize=10
-    )
+    panel.set_title("Test images of all levels, percent of the row; shares of 10 % and more as numbers", fontsize=10)
     figure.colorbar(image, ax=panel, shrink=0.6, label="share of the row")
     return figure
 
 
-def comparison_figure(known: dict) -> Figure:
+def comparison_figure(results: dict[str, Any]) -> Figure:
     """Accuracies of the descriptors with their intervals, at the full and at the reduced setting."""
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for panel, reduced in zip(panels, (False, True), strict=True):
-        rows = {name: row for name, row in known.items() if name.endswith(REDUCED) == reduced}
+        rows = {name: row for name, row in results.items() if name.endswith(REDUCED) == reduced}
         for index, (name, row) in enumerate(rows.items()):
             at = np.arange(len(MEASURES)) + (index - len(rows) / 2) * 0.1
-            found = [row["measures"][measure] for measure in MEASURES]
-            values = np.array([one["value"] for one in found])
-            ends = np.array([[one["value"] - one["low"], one["high"] - one["value"]] for one in found]).T
+            estimates = [row["measures"][measure] for measure in MEASURES]
+            values = np.array([estimate["value"] for estimate in estimates])
+            ends = np.abs([[estimate[end] - estimate["value"] for estimate in estimates] for end in ("low", "high")])
             color = OKABE_ITO[index % len(OKABE_ITO)]
             label = NAMES.get(name.removesuffix(REDUCED), name.removesuffix(REDUCED))
             panel.errorbar(at, values, ends, fmt=MARKS[index], color=color, capsize=2, label=label)
@@ -84,7 +85,8 @@ def comparison_figure(known: dict) -> Figure:
         panel.set_ylim(0, 1)
         panel.grid(axis="y", alpha=0.3)
         panel.set_title(
-            "reduced: levels 2 and 4, fewer images to fit to, one tile to test" if reduced else "full", fontsize=10
+            "reduced: levels 2 and 4, fewer images for fitting, one tile per test image" if reduced else "full",
+            fontsize=10,
         )
         panel.spines[["top", "right"]].set_visible(False)
         panel.legend(fontsize=8, frameon=False, loc="upper left", ncols=2)
@@ -93,13 +95,17 @@ def comparison_figure(known: dict) -> Figure:
 
 
 def draw_halves(target: Path) -> None:
-    """Maps of a photograph blurred on the left and noisy on the right, and of one whose right half is a strong JPEG."""
-    fitted, whole = load_identifier(), (astronaut() / 255).astype(np.float32)
+    """Maps of a photograph blurred on the left and noisy on the right, and of one with a strong JPEG on the right."""
+    identifier, whole = load_identifier(), (astronaut() / 255).astype(np.float32)
     for name, (left, right) in HALVES.items():
         halves = [parse_degradation(text).apply(whole)[:, part] for text, part in ((left, LEFT), (right, RIGHT))]
         pixels = np.concatenate(halves, axis=1)
         write_heatmap(
-            target / f"{name}.png", pixels, fitted.map_distortions(pixels), fitted.groups, fitted.identify(pixels)
+            target / f"{name}.png",
+            pixels,
+            identifier.map_distortions(pixels),
+            identifier.groups,
+            identifier.identify(pixels),
         )
 
 

@@ -1,12 +1,13 @@
-"""Really damaged images, and what the identifier says of them: a sheet of images with the verdicts, right and wrong.
+"""Draw predictions of the identifier for images with real degradations, right and wrong ones.
 
-    python tools/real_images.py UNPACKED OUT docs/figures/identification-real.png [IDENTIFIER]
+    python -m experiments.identification.real_images UNPACKED OUT FIGURE.png [IDENTIFIER]
 
-UNPACKED holds what `make photos` unpacked. The images of OpenCV, scikit-image and scikit-learn are as their cameras and scanners left them; the others went through real encoders and
-tools (ffmpeg, ImageMagick, cwebp) from photographs of skimage or of this package. Needs Debian's imagemagick, ffmpeg and webp.
+UNPACKED holds the packages that `make photos` unpacked. The images of OpenCV, scikit-image and scikit-learn are as recorded; the others
+are made from photographs of scikit-image with real encoders and tools (ffmpeg, ImageMagick, cwebp). OUT receives the images. Needs
+Debian's imagemagick, ffmpeg and webp.
 """
 
-# ruff: noqa: E501  (commands as one types them)
+# ruff: noqa: E501  (commands as they are typed)
 
 from __future__ import annotations
 
@@ -24,10 +25,10 @@ from ddrscope.identification import load_identifier
 from ddrscope.images import bundled_photos, read_image
 
 SKIMAGE, SKLEARN = Path(skimage.__file__).parent / "data", Path(sklearn.__file__).parent / "datasets" / "images"
-# Below UNPACKED.
+# In UNPACKED.
 OPENCV = Path("usr/share/doc/opencv-doc/examples/data")
-# File and what is known of its damage; a wrong verdict is one that names something else.
-FOUND = {
+# Recorded images: file and known degradation.
+RECORDED = {
     OPENCV / "licenseplate_motion.jpg": "moved during exposure",
     OPENCV / "text_motion.jpg": "moved during exposure",
     OPENCV / "text_defocus.jpg": "out of focus",
@@ -41,9 +42,9 @@ FOUND = {
     SKLEARN / "china.jpg": "camera JPEG, nothing known",
     SKLEARN / "flower.jpg": "camera JPEG, nothing known",
 }
-# Name, what made it, and the commands; {in} a source, {out} the stem of what is made, the last command makes {out}.png or the like.
 FFMPEG = "ffmpeg -y -loglevel error"
-MADE = {
+# Images made with tools: name, description, photograph and commands. {in} is the photograph, {out} the stem of the outputs.
+PROCESSED = {
     "mjpeg.png": ("MJPEG frame, -q:v 31", "coffee", [f"{FFMPEG} -loop 1 -i {{in}} -frames:v 3 -c:v mjpeg -q:v 31 {{out}}.avi",
                   f"{FFMPEG} -i {{out}}.avi -frames:v 1 {{out}}.png"]),
     "h264.png": ("H.264, crf 42, tenth frame of a pan", "astronaut",
@@ -64,60 +65,58 @@ MADE = {
 }  # fmt: skip
 
 
-def make(unpacked: Path, folder: Path) -> dict[Path, str]:
-    """The images with what is known of them."""
+def collect(unpacked: Path, folder: Path) -> dict[Path, str]:
+    """The images with their known degradations."""
     folder.mkdir(parents=True, exist_ok=True)
     images = {}
-    for path, known in FOUND.items():
+    for path, known in RECORDED.items():
         images[Path(shutil.copy(unpacked / path, folder))] = f"{known} ({path.name})"
-    for name, (known, source, commands) in MADE.items():
+    for name, (known, source, commands) in PROCESSED.items():
         (origin,) = [path for path in SKIMAGE.glob(f"{source}.*") if path.suffix in (".png", ".jpg")]
         stem = folder / Path(name).stem
         for command in commands:
-            # Split before the names are put in, so that no name is taken for two.
+            # Split before the names are inserted: a name may contain spaces.
             words = [word.replace("{in}", str(origin)).replace("{out}", str(stem)) for word in command.split()]
             subprocess.run(words, check=True)
         images[folder / name] = known
-    images[bundled_photos() / "picosdeeuropa__1.png"] = "undamaged, as bundled"
-    images[bundled_photos() / "friends__1.png"] = "undamaged, as bundled"
+    images[bundled_photos() / "picosdeeuropa__1.png"] = "clean, as bundled"
+    images[bundled_photos() / "friends__1.png"] = "clean, as bundled"
     return images
 
 
 def main(unpacked: Path, folder: Path, sheet: Path, identifier: Path | None) -> None:
-    fitted = load_identifier(identifier)
+    loaded = load_identifier(identifier)
     columns = 6
-    images = make(unpacked, folder)
+    images = collect(unpacked, folder)
     rows = -(-len(images) // columns)
     figure = Figure(figsize=(2.55 * columns, 3.15 * rows), layout="constrained")
     for panel in (panels := figure.subplots(rows, columns)).flat:
         panel.axis("off")
     for panel, (path, known) in zip(panels.flat, images.items(), strict=False):
         pixels = read_image(path).pixels
-        finding = fitted.identify(pixels)
+        finding = loaded.identify(pixels)
         likely = sorted(finding.probabilities.items(), key=lambda item: -item[1])[:3]
-        said = ", ".join(f"{name.replace('_', ' ')} {probability:.2f}" for name, probability in likely)
-        level = f" (level {finding.level:.0f})" if finding.level else ""
-        unseen = "; unseen" if finding.unseen else ""
+        predicted = ", ".join(f"{name.replace('_', ' ')} {probability:.2f}" for name, probability in likely)
+        predicted += f" (level {finding.level:.0f})" if finding.level else ""
+        predicted += "; unseen" if finding.unseen else ""
         panel.imshow(pixels.clip(0, 1))
         panel.set_title(textwrap.fill(known, 34), fontsize=8)
         panel.text(
             0.5,
             -0.03,
-            textwrap.fill(said + level + unseen, 36),
+            textwrap.fill(predicted, 36),
             transform=panel.transAxes,
             ha="center",
             va="top",
             fontsize=7.5,
         )
-        print(f"| {path.name} | {known} | {said}{level}{unseen} |")
-    figure.suptitle(
-        "Above: what is known of the image. Below: the three likeliest types with their probabilities", fontsize=10
-    )
+        print(f"| {path.name} | {known} | {predicted} |")
+    figure.suptitle("Above: known degradation. Below: the three most probable types", fontsize=10)
     figure.savefig(sheet, dpi=110)
 
 
 if __name__ == "__main__":
     if len(sys.argv) not in (4, 5):
         sys.exit(__doc__)
-    unpacked, folder, sheet, *fitted = map(Path, sys.argv[1:])
-    main(unpacked, folder, sheet, fitted[0] if fitted else None)
+    unpacked, folder, figure, *rest = map(Path, sys.argv[1:])
+    main(unpacked, folder, figure, rest[0] if rest else None)

@@ -1,11 +1,11 @@
-"""Distortions made by other people's code, at levels between those the identifier was fitted to.
+"""Identification of distortions made with external tools, at levels between those of the fit.
 
-    python tools/foreign_distortions.py HR OUT [--side 384] [--identifier FILE] [--precision float32|bfloat16|auto]
+    python -m experiments.identification.external_tools HR OUT [--side 384] [--identifier FILE] [--precision float32|bfloat16|auto]
 
-Regions of test photographs (HR/test and the bundled ones) go through OpenCV, scikit-image, ImageMagick (convert-im6), ffmpeg and
-libjpeg-turbo's cjpeg; what the identifier says is written to OUT/foreign-SIDE.json and foreign-SIDE.csv. Of 240 pixels, the default, it
-reads two tiles, as the benchmark does; of larger ones as many as of anyone's image, and HR/whole takes the bundled crops' place.
-Needs opencv-contrib-python-headless, and Debian's imagemagick, ffmpeg and libjpeg-turbo-progs.
+Regions of test photographs (HR/test and the bundled ones) are distorted by OpenCV, scikit-image, ImageMagick (convert-im6), ffmpeg and
+libjpeg-turbo's cjpeg. OUT receives the predictions, ``external-SIDE.csv``, and accuracies, ``external-SIDE.json``. Of regions of 240
+pixels, the default, two tiles are read as in `experiments.identification.run`; of larger ones as many as in use, and HR/whole replaces
+the bundled crops. Needs opencv-contrib-python-headless, and Debian's imagemagick, ffmpeg and libjpeg-turbo-progs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ import torch
 from numpy.typing import NDArray
 from skimage import color, morphology, util
 
-from bench_identify import TEST_SIDE, test_photographs
 from ddrscope.degradations.distortions import DISTORTIONS
 from ddrscope.features import Precision
 from ddrscope.identification import load_identifier
@@ -35,19 +34,20 @@ from ddrscope.identification.evaluation import jackknife
 from ddrscope.identification.labelled_images import Distorter
 from ddrscope.identification.tiles import MAX_TILES
 from ddrscope.io.files import write_json
+from experiments.identification.controls import mean_of
+from experiments.identification.run import TEST_SIDE, test_photographs
 
 Bytes = NDArray[np.uint8]
 GROUPS = {distortion.name: distortion.group for distortion in DISTORTIONS}
 
 
 def pipe(command: str, image: Bytes) -> Bytes:
-    """An image through a command that reads and writes PNG."""
-    written = cv2.imencode(".png", image[..., ::-1])[1].tobytes()
-    done = subprocess.run(command.split(), input=written, capture_output=True, check=True)
-    return opened(done.stdout)
+    """The output of a command that reads and writes PNG."""
+    png = cv2.imencode(".png", image[..., ::-1])[1].tobytes()
+    return decoded(subprocess.run(command.split(), input=png, capture_output=True, check=True).stdout)
 
 
-def opened(encoded: bytes | NDArray[np.uint8]) -> Bytes:
+def decoded(encoded: bytes | NDArray[np.uint8]) -> Bytes:
     return np.asarray(cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
 
 
@@ -62,15 +62,14 @@ def ffmpeg(filters: str) -> Callable[[Bytes], Bytes]:
 
 
 def encoded(extension: str, *settings: int) -> Callable[[Bytes], Bytes]:
-    return lambda image: opened(cv2.imencode(extension, image[..., ::-1], list(settings))[1])
+    return lambda image: decoded(cv2.imencode(extension, image[..., ::-1], list(settings))[1])
 
 
 def cjpeg(quality: int) -> Callable[[Bytes], Bytes]:
     def run(image: Bytes) -> Bytes:
-        written = cv2.imencode(".ppm", image[..., ::-1])[1].tobytes()
-        return opened(
-            subprocess.run(["cjpeg", "-quality", str(quality)], input=written, capture_output=True, check=True).stdout
-        )
+        ppm = cv2.imencode(".ppm", image[..., ::-1])[1].tobytes()
+        command = ["cjpeg", "-quality", str(quality)]
+        return decoded(subprocess.run(command, input=ppm, capture_output=True, check=True).stdout)
 
     return run
 
@@ -93,12 +92,12 @@ def gaussian_blurred(sigma: float) -> Callable[[Bytes], Bytes]:
     return lambda image: np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.uint8)
 
 
-def recoloured(factor: float) -> Callable[[Bytes], Bytes]:
+def saturated(factor: float) -> Callable[[Bytes], Bytes]:
     def run(image: Bytes) -> Bytes:
         lab = color.rgb2lab(image)
         lab[..., 1:] *= factor
         with warnings.catch_warnings():
-            # Colours outside sRGB are what this distortion makes.
+            # This distortion produces colors outside of sRGB.
             warnings.simplefilter("ignore", UserWarning)
             return np.rint(color.lab2rgb(lab).clip(0, 1) * 255).astype(np.uint8)
 
@@ -125,9 +124,9 @@ def pixelated(percent: int) -> Callable[[Bytes], Bytes]:
     return lambda image: magick(f"-scale {percent}% -scale {image.shape[1]}x{image.shape[0]}!")(image)
 
 
-# By type: what made it, and how.
-FOREIGN: dict[str, list[tuple[str, Callable[[Bytes], Bytes]]]] = {
-    "clean": [("nothing", lambda image: image)],
+# By type: descriptions and functions.
+EXTERNAL: dict[str, list[tuple[str, Callable[[Bytes], Bytes]]]] = {
+    "clean": [("none", lambda image: image)],
     "gaussian_blur": [(f"OpenCV GaussianBlur sigma {s}", gaussian_blurred(s)) for s in (0.75, 1.25, 2, 3.5)]
     + [(f"ImageMagick -blur 0x{s}", magick(f"-blur 0x{s}")) for s in (1.25, 2)],
     "lens_blur": [(f"scikit-image disk {r}, OpenCV filter2D", disk_blurred(r)) for r in (3, 5, 7)],
@@ -140,7 +139,7 @@ FOREIGN: dict[str, list[tuple[str, Callable[[Bytes], Bytes]]]] = {
     ],
     "color_shift": [(f"ffmpeg rgbashift {p}", ffmpeg(f"rgbashift=gh={p}:gv={p // 2}")) for p in (2, 4)],
     "hsv_saturation": [(f"ImageMagick -modulate 100,{p}", magick(f"-modulate 100,{p}")) for p in (30, 15)],
-    "lab_saturation": [(f"scikit-image Lab x {f}", recoloured(f)) for f in (2.5, 4.5)],
+    "lab_saturation": [(f"scikit-image Lab x {f}", saturated(f)) for f in (2.5, 4.5)],
     "jpeg2000": [
         (f"OpenCV .jp2 ratio {r}", encoded(".jp2", cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000 // r))
         for r in (24, 38, 80)
@@ -172,59 +171,51 @@ FOREIGN: dict[str, list[tuple[str, Callable[[Bytes], Bytes]]]] = {
 def main(hr: Path, out: Path, side: int, identifier: Path | None, precision: Precision) -> None:
     distorter = Distorter(test_photographs(hr) if side <= TEST_SIDE else [hr / "test", hr / "whole"], side, seed=2)
     jobs = (
-        joblib.delayed(judge_photo)(distorter, photo, identifier, precision) for photo in range(len(distorter.files))
+        joblib.delayed(identify_photo)(distorter, photo, identifier, precision) for photo in range(len(distorter.files))
     )
     rows: list[dict[str, Any]] = []
-    for number, some in enumerate(joblib.Parallel(joblib.cpu_count(), return_as="generator")(jobs), start=1):
-        rows += some
+    for number, part in enumerate(joblib.Parallel(joblib.cpu_count(), return_as="generator")(jobs), start=1):
+        rows += part
         print(f"{number}/{len(distorter.files)} photographs", flush=True)
     table = pd.DataFrame(rows)
-    table.to_csv(out / f"foreign-{side}.csv", index=False)
+    table.to_csv(out / f"external-{side}.csv", index=False)
     groups = GROUPS | {"clean": "clean"}
-    right = {"type": table.said == table.type, "group": table.said.map(groups) == table.type.map(groups)}
+    correct = {"type": table.predicted == table.type, "group": table.predicted.map(groups) == table.type.map(groups)}
     photos, everything = table.photo.to_numpy(), np.ones(len(table), bool)
     measures = {}
-    for name, hits in right.items():
-        share = partial(_mean_of, hits.to_numpy().astype(float))
+    for name, hits in correct.items():
+        share = partial(mean_of, hits.to_numpy().astype(float))
         measures[f"{name}_accuracy"] = dataclasses.asdict(jackknife(share, photos, everything))
-    write_json(out / f"foreign-{side}.json", {"measures": measures, "images": len(table), "precision": precision})
-    print(
-        table.assign(right_type=right["type"], right_group=right["group"])
-        .groupby("type")[["right_type", "right_group"]]
-        .mean()
-    )
+    write_json(out / f"external-{side}.json", {"measures": measures, "images": len(table), "precision": precision})
+    print(table.assign(**correct).groupby(table.type.rename("kind"))[["type", "group"]].mean())
     print({name: f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]" for name, value in measures.items()})
 
 
-def judge_photo(
+def identify_photo(
     distorter: Distorter, photo: int, identifier: Path | None, precision: Precision
 ) -> list[dict[str, Any]]:
-    """What is said of one photograph's images."""
+    """The predictions for the images of one photograph."""
     torch.set_num_threads(1)
-    fitted, rows = load_identifier(identifier, precision=precision), []
+    loaded, rows = load_identifier(identifier, precision=precision), []
     tiles = 2 if distorter.side <= TEST_SIDE else MAX_TILES
-    # As in the benchmark: clean is one of 25 kinds.
-    fitted.identifier.clean_share = 1 / len(fitted.names)
-    for number, (kind, makers) in enumerate(FOREIGN.items()):
-        for index, (tool, make) in enumerate(makers):
+    # Every type and clean are equally frequent.
+    loaded.identifier.clean_share = 1 / len(loaded.names)
+    for number, (kind, tools) in enumerate(EXTERNAL.items()):
+        for index, (tool, distort) in enumerate(tools):
             clean = distorter.draw(photo, (number, index), [])
-            distorted = make(np.rint(clean.load() * 255).astype(np.uint8))
-            finding = fitted.identify(np.ascontiguousarray(distorted, np.float32) / np.float32(255), tiles)
+            distorted = distort(np.rint(clean.load() * 255).astype(np.uint8))
+            finding = loaded.identify(np.ascontiguousarray(distorted, np.float32) / np.float32(255), tiles)
             rows.append(
-                {"photo": clean.photo, "type": kind, "tool": tool, "said": finding.type, "level": finding.level}
+                {"photo": clean.photo, "type": kind, "tool": tool, "predicted": finding.type, "level": finding.level}
             )
     return rows
-
-
-def _mean_of(values: NDArray[np.float64], rows: NDArray[np.bool_]) -> float:
-    return float(values[rows].mean())
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("hr", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--side", type=int, default=TEST_SIDE, help="pixels a side of the regions")
+    parser.add_argument("--side", type=int, default=TEST_SIDE, help="side of the regions in pixels")
     parser.add_argument("--identifier", type=Path, help="default: the bundled one")
     parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16", "auto"])
     given = parser.parse_args()

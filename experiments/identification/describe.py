@@ -1,4 +1,4 @@
-"""Descriptors of samples for the tools, photograph by photograph and several at once; what a killed run has finished is kept."""
+"""Descriptors of samples, computed photograph by photograph in parallel. Finished photographs of an interrupted run are kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ddrscope.identification import Descriptor
 from ddrscope.identification.fit import TileTable, describe_samples
 from ddrscope.identification.labelled_images import Sample
 
-# Of `tools/prepare_photos.py`: the photographs to fit to.
+# The folders of `make photos` that the identifier is fitted to.
 FIT_FOLDERS = ("train", "val", "snapshots", "gallery")
 Describe = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -24,18 +24,21 @@ Describe = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 def describe_by_photo(
     make: Callable[[], Descriptor | Describe], samples: Sequence[Sample], folder: Path, title: str
 ) -> TileTable:
-    """The descriptors of samples sorted by photograph; ``make`` is called in every process, one for each processor core.
+    """The descriptors of samples, which are sorted by photograph.
 
-    Each photograph has its folder, so that another one costs no more than itself.
+    Args:
+        make: returns the descriptor; it is called in every process, one per processor core.
+        samples: the samples, sorted by photograph.
+        folder: keeps the descriptors in one folder per photograph, so that only new photographs are computed.
+        title: begins the lines of progress.
     """
     tasks = [(photo, list(group)) for photo, group in groupby(samples, key=lambda sample: sample.photo)]
     started, done = time.monotonic(), 0
-    tables, before = [], 0
+    tables = []
     jobs = (joblib.delayed(_describe_photo)(make, group, folder / photo) for photo, group in tasks)
-    # One thread a process: two tiles side by side run faster than one by two threads.
+    # One thread per process: two tiles in parallel are faster than one with two threads.
     for (_, group), table in zip(tasks, joblib.Parallel(joblib.cpu_count(), return_as="generator")(jobs), strict=True):
-        tables.append(TileTable(table.descriptors, table.images + before))
-        before += len(group)
+        tables.append(TileTable(table.descriptors, table.images + done))
         done += len(group)
         print(f"{title}: {done}/{len(samples)} images, {time.monotonic() - started:.0f} s", flush=True)
     return TileTable(
@@ -45,5 +48,5 @@ def describe_by_photo(
 
 def _describe_photo(make: Callable[[], Descriptor | Describe], samples: list[Sample], folder: Path) -> TileTable:
     torch.set_num_threads(1)
-    made = make()
-    return describe_samples(samples, made.describe if isinstance(made, Descriptor) else made, folder)
+    descriptor = make()
+    return describe_samples(samples, descriptor.describe if isinstance(descriptor, Descriptor) else descriptor, folder)

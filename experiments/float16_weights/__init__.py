@@ -1,0 +1,1 @@
+"""Does storing weights in float16 change a measure?"""

@@ -1,0 +1,1 @@
+"""Which features identify distortions, how well, and on whose images?"""

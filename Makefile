@@ -77,12 +77,14 @@ guidance: install
 
 # SRGA beside its published recipe: 15 minutes, and some 20 GB of memory for the recipe.
 bench-srga: install
-	$(BIN)/python tools/bench_srga.py build/srga --images $(HR)/train
+	$(BIN)/python -m benchmarks.srga build/srga --images $(HR)/train
 
 # How fast features come, beside the plain way, torch.compile, ONNX Runtime and OpenVINO; what bfloat16 moves. Ten minutes, alone on the machine.
 bench: install
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
-	$(BIN)/python tools/bench_throughput.py build/bench
+	$(BIN)/python -m benchmarks.throughput build/bench
+	$(BIN)/python -m benchmarks.identify build/bench
+	$(BIN)/python -m benchmarks.bfloat16 build/bench
 
 # Looks for inputs that break what reads strangers' files, see fuzz/README.md; stops at the first finding.
 fuzz: install

@@ -1,12 +1,11 @@
-"""Many small images through `ddrscope identify`: is memory flat, and does a run that is killed again and again end in the same rows?
+"""`ddrscope identify` on many small images: is memory constant, and does a run that is killed and resumed give the same rows?
 
-    python tools/bench_many.py OUT [--part unbroken|killed] [--images 100000] [--fewer 10000] [--kills 10] [--lives SECONDS]
+    python -m benchmarks.many_images OUT [--part unbroken|killed] [--images 100000] [--fewer 10000] [--kills 10] [--lives SECONDS]
 
-Makes the images (64 x 64 pixels cut from the bundled photographs, noisy, blurred or compressed, as JPEG), then runs the command on the
-first ``--fewer`` and on all of them, and once more on all of them, killed by SIGKILL at random moments and resumed. OUT receives
-``unbroken.json`` (seconds, peak memory), ``killed.json`` (seconds and images done before each kill), and ``many.json``: whether memory
-stayed flat and the tables are equal row for row. What is done is not done again, so this tool may be killed too; its two parts may run
-beside each other where seconds do not matter.
+Writes the images (64 x 64 pixels of the bundled photographs, noisy, blurred or compressed, as JPEG), then runs the command on the first
+``--fewer`` and on all of them, and again on all of them, killed by SIGKILL at random times and resumed. OUT receives ``unbroken.json``
+(seconds, peak memory), ``killed.json`` (seconds and finished shards before each kill), and ``many-images.json``: whether memory is
+constant and the tables are equal. Finished parts are not repeated. The two parts may run at the same time if seconds do not matter.
 """
 
 from __future__ import annotations
@@ -31,46 +30,49 @@ from ddrscope.io.files import write_json
 SIDE = 64
 
 
-def main(out: Path, parts: list[str], count: int, fewer: int, kills: int, lives: float | None, precision: str) -> None:
+def main(arguments: argparse.Namespace) -> None:
+    out, count, fewer = arguments.out, arguments.images, arguments.fewer
+    parts = [arguments.part] if arguments.part else ["unbroken", "killed"]
     images = out / "images"
     make_images(images, count)
     lists = {}
     for number in (fewer, count):
         lists[number] = out / f"{number}.txt"
         lists[number].write_text("".join(f"{path}\n" for path in sorted(images.glob("*/*.jpg"))[:number]))
-    command = [sys.executable, "-m", "ddrscope", "identify", "--precision", precision, "--out"]
-    unbroken, killed = recall(out / "unbroken.json"), recall(out / "killed.json")
+    command = [sys.executable, "-m", "ddrscope", "identify", "--precision", arguments.precision, "--out"]
+    unbroken, killed = read_if_exists(out / "unbroken.json"), read_if_exists(out / "killed.json")
     if "unbroken" in parts:
         for number, name in ((fewer, "fewer"), (count, "all")):
             if name not in unbroken:
-                unbroken[name] = {"images": number} | run(
-                    [*command, str(out / f"{name}.parquet"), "--overwrite", str(lists[number])]
-                )
+                words = [*command, str(out / f"{name}.parquet"), "--overwrite", str(lists[number])]
+                unbroken[name] = {"images": number} | run(words)
                 write_json(out / "unbroken.json", unbroken)
     if "killed" in parts and not killed.get("finished"):
-        if lives is None and "fewer" not in unbroken:
+        if arguments.lives is None and "fewer" not in unbroken:
             raise SystemExit(
-                "how long a run lives is drawn from what the first images took: --part unbroken before, or give --lives"
+                "the time until a kill depends on the unbroken runs: run --part unbroken first, or give --lives"
             )
-        lives = lives or unbroken["fewer"]["seconds"] * count / fewer / kills
-        run_killed([*command, str(out / "killed.parquet"), str(lists[count])], kills, lives, out / "killed.json")
-    if "all" in unbroken and recall(out / "killed.json").get("finished"):
+        lives = arguments.lives or unbroken["fewer"]["seconds"] * count / fewer / arguments.kills
+        run_killed(
+            [*command, str(out / "killed.parquet"), str(lists[count])], arguments.kills, lives, out / "killed.json"
+        )
+    if "all" in unbroken and read_if_exists(out / "killed.json").get("finished"):
         compare(out, unbroken)
 
 
 def compare(out: Path, unbroken: dict[str, Any]) -> None:
     one, other = (pd.read_parquet(out / f"{name}.parquet") for name in ("all", "killed"))
-    found = unbroken | {
-        "killed": recall(out / "killed.json"),
+    results = unbroken | {
+        "killed": read_if_exists(out / "killed.json"),
         "rows": len(one),
         "rows equal": one.equals(other),
-        "memory of all, of that of fewer": unbroken["all"]["peak bytes"] / unbroken["fewer"]["peak bytes"],
+        "memory of all / memory of fewer": unbroken["all"]["peak bytes"] / unbroken["fewer"]["peak bytes"],
     }
-    write_json(out / "many.json", found)
-    print(json.dumps(found, indent=1))
+    write_json(out / "many-images.json", results)
+    print(json.dumps(results, indent=1))
 
 
-def recall(path: Path) -> dict[str, Any]:
+def read_if_exists(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
@@ -104,12 +106,12 @@ def run(command: list[str]) -> dict[str, Any]:
 
 
 def run_killed(command: list[str], kills: int, lives: float, record: Path) -> None:
-    """The same run killed ``kills`` times at random moments, up to one and a half times ``lives`` seconds from its start, and resumed."""
+    """Kill a run ``kills`` times, each time 0.02 to 1.5 times ``lives`` seconds after its start, and resume it."""
     draw = random.Random(0)
-    moments = [draw.uniform(0.02, 1.5) * lives for _ in range(kills)]
+    times = [draw.uniform(0.02, 1.5) * lives for _ in range(kills)]
     parts = Path(command[command.index("--out") + 1] + ".parts")
-    found = recall(record) or {"kills": []}
-    for seconds in moments[len(found["kills"]) :]:
+    results = read_if_exists(record) or {"kills": []}
+    for seconds in times[len(results["kills"]) :]:
         process = subprocess.Popen(resumed(command, parts), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             process.wait(seconds)
@@ -117,12 +119,11 @@ def run_killed(command: list[str], kills: int, lives: float, record: Path) -> No
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        found["kills"].append(
-            {"seconds": seconds, "shards kept": sum(1 for _ in parts.rglob("*.parquet")) if parts.exists() else 0}
-        )
-        write_json(record, found)
+        shards = sum(1 for _ in parts.rglob("*.parquet")) if parts.exists() else 0
+        results["kills"].append({"seconds": seconds, "shards": shards})
+        write_json(record, results)
     subprocess.run(resumed(command, parts), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    write_json(record, found | {"finished": True})
+    write_json(record, results | {"finished": True})
 
 
 def resumed(command: list[str], parts: Path) -> list[str]:
@@ -136,8 +137,9 @@ if __name__ == "__main__":
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--fewer", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--lives", type=float, help="seconds, default: a tenth of what all images take")
+    parser.add_argument(
+        "--lives", type=float, help="mean seconds until a kill (default: a tenth of the time for all images)"
+    )
     parser.add_argument("--precision", default="bfloat16", choices=["float32", "bfloat16", "auto"])
-    given = parser.parse_args()
-    parts = [given.part] if given.part else ["unbroken", "killed"]
-    main(given.out, parts, given.images, given.fewer, given.kills, given.lives, given.precision)
+    arguments = parser.parse_args()
+    main(arguments)

@@ -1,0 +1,66 @@
+"""Throughput of `ddrscope identify` in this process and on a local Ray cluster with one worker per core.
+
+    python -m benchmarks.identify OUT
+
+OUT receives ``identify.json``: images per second of 64 x 64 pixels, one tile each, in shards of 16.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from benchmarks.machine import describe
+from ddrscope.batch.executors import run_on_cluster
+from ddrscope.identification import IdentifyTask
+from ddrscope.images import bundled_photos, find_images, read_image
+from ddrscope.io.files import write_json
+
+SIDE, SHARD, SHARDS = 64, 16, 48
+
+
+def main(out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "identify.json", describe(("torch", "ray")) | rates())
+
+
+def rates() -> dict[str, Any]:
+    rate: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        photo = read_image(find_images([bundled_photos()])[0]).pixels
+        for number in range(SHARD):
+            part = photo[number : number + SIDE, number : number + SIDE]
+            Image.fromarray((part * 255).round().astype(np.uint8)).save(Path(folder, f"{number}.png"))
+        shard = find_images([folder])
+        threads = torch.get_num_threads()
+        for count, precision in ((1, "float32"), (threads, "float32"), (threads, "bfloat16")):
+            torch.set_num_threads(count)
+            worker = IdentifyTask(precision=precision).open()
+            worker(shard)
+            started = time.perf_counter()
+            for _ in range(SHARDS // 8):
+                worker(shard)
+            seconds = time.perf_counter() - started
+            rate[f"one process of {count} threads, {precision}"] = SHARDS // 8 * SHARD / seconds
+        jobs = [(number, shard) for number in range(SHARDS)]
+        times = [time.perf_counter() for _ in run_on_cluster(IdentifyTask(), jobs, "local")]
+    workers = len(os.sched_getaffinity(0))
+    # Without the time until every worker has started.
+    seconds = times[-1] - times[2 * workers - 1]
+    rate[f"{workers} workers of one thread, float32"] = cluster_rate = (SHARDS - 2 * workers) * SHARD / seconds
+    efficiency = cluster_rate / workers / rate["one process of 1 threads, float32"]
+    return {"images per second": rate, "efficiency of the workers": efficiency}
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]))

@@ -33,7 +33,7 @@ FETCHED = {
     "object": ("data",), "use": ("href",),
 }  # fmt: skip
 FETCHED_LINKS = ("stylesheet", "icon", "preload", "prefetch", "preconnect", "dns-prefetch", "modulepreload", "manifest")
-BUILT_ALONE = "study/report.html"
+BUILT_ALONE = "experiments/claims/results/report.html"
 
 
 @pytest.fixture(scope="module")

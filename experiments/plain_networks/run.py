@@ -1,6 +1,6 @@
 """Which plain networks show deep degradation representations most strongly?
 
-    python experiments/plain_networks/run.py HR OUT [--only NAME ...]
+    python -m experiments.plain_networks.run HR OUT [--only NAME ...]
 
 Trains small SR networks of different depth, activation, residual and initial weights for a few thousand steps. Each appends a line
 to ``OUT/trials.jsonl``: PSNR-Y on the validation photographs, by which a design is chosen, and the degradation and content shares

@@ -18,6 +18,7 @@ OUTSIDE = {
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
     "examples/README.md": "examples.md",
+    "benchmarks/README.md": "benchmarks.md",
 }
 # Result files, which are copied as they are.
 RESULTS = (".csv", ".gz", ".html", ".json", ".png")

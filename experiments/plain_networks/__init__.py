@@ -1,0 +1,1 @@
+"""Which plain networks show deep degradation representations most strongly?"""

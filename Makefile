@@ -14,7 +14,7 @@ PHOTOS ?=
 PHOTO_PACKAGES := lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 mate-backgrounds plasma-workspace-wallpapers kphotoalbum opencv-doc \
 	gcompris-qt-data tuxpaint-data palapeli-data puzzle-jigsaw
 
-FUZZ_TARGETS := degradation recipe checkpoint picture
+FUZZ_TARGETS := degradation recipe checkpoint image
 
 export OMP_NUM_THREADS = $(THREADS)
 

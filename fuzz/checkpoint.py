@@ -1,4 +1,4 @@
-"""A file of weights: a network, or an `InputError`. The first letter says which kind of file the rest is."""
+"""Fuzz target: a file of weights gives a network or raises `InputError`. The first byte selects the kind of file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ with instrumented("ddrscope.networks", "ddrscope.identification.files", "picklet
 with instrumented("torch._weights_only_unpickler"):
     import torch._weights_only_unpickler  # noqa: F401
 
-import spandrel  # noqa: F401  (imported at the first unknown file, it would count as that file's time)
+import spandrel  # noqa: F401  (otherwise imported at the first unknown file, which would count as its time)
 
 from ddrscope.errors import InputError
 
 FOLDER = scratch()
-# The two halves of an ncnn pair.
+# Separates the two files of an ncnn pair.
 CUT = b"\n====\n"
 
 

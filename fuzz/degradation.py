@@ -1,4 +1,4 @@
-"""The text of a degradation, with and without ranges: a pipeline that its own text names again, or an `InputError`."""
+"""Fuzz target: the text of a degradation gives a pipeline whose text parses to an equal one, or raises `InputError`."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def target(data: bytes) -> None:
     else:
         assert parse_degradation(pipeline.text) == pipeline
         if len(pipeline.steps) < 4:
-            made = pipeline.apply(IMAGE)
-            assert made.shape == IMAGE.shape and made.min() >= 0 and made.max() <= 1
+            degraded = pipeline.apply(IMAGE)
+            assert degraded.shape == IMAGE.shape and degraded.min() >= 0 and degraded.max() <= 1
     try:
-        drawn = parse_random_pipeline(text)
+        random_pipeline = parse_random_pipeline(text)
     except InputError:
         return
-    one = drawn.draw(np.random.default_rng(len(data)))
-    assert parse_degradation(one.text) == one
+    pipeline = random_pipeline.draw(np.random.default_rng(len(data)))
+    assert parse_degradation(pipeline.text) == pipeline
 
 
 if __name__ == "__main__":

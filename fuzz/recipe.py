@@ -1,4 +1,4 @@
-"""A recipe, as a TOML file and as changes on the command line: a recipe that its own text gives again, or an `InputError`."""
+"""Fuzz target: a recipe in TOML or as changes gives a recipe whose text parses to an equal one, or raises `InputError`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the targets share. Without atheris they are plain functions, which the tests feed with the corpora."""
+"""Shared by the fuzz targets. Without atheris they are plain functions, which the tests call with the corpora."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-# The input that ended the last run.
+# Receives the input that ended the last run.
 LAST = Path(__file__).resolve().parents[1] / "build" / "fuzz" / "last-finding"
 
 
 def instrumented(*packages: str) -> AbstractContextManager[object]:
-    """Imports inside this block tell the fuzzer which branches ran, where this is the program that is run."""
+    """A block whose imports are instrumented for branch coverage if a fuzz target is run as a program."""
     if not Path(sys.argv[0]).resolve().is_relative_to(Path(__file__).parent):
         return nullcontext()
     import atheris
@@ -22,22 +22,22 @@ def instrumented(*packages: str) -> AbstractContextManager[object]:
 
 
 def scratch() -> Path:
-    """A folder of this process for the file that is attacked."""
+    """A temporary folder for the file that is read."""
     return Path(tempfile.mkdtemp(prefix="ddrscope-fuzz-"))
 
 
 def main(target: Callable[[bytes], None]) -> None:
-    """Fuzz with libFuzzer's own options: folders of inputs, -max_total_time=SECONDS and so on."""
+    """Run the fuzzer with libFuzzer's options: folders of inputs, -max_total_time=SECONDS and so on."""
     import atheris
 
-    def kept(data: bytes) -> None:
+    def recorded(data: bytes) -> None:
         try:
             target(data)
         except BaseException:
-            # libFuzzer writes the input down only after Python has shut down, which may take longer than its own alarm allows.
+            # libFuzzer writes the input only after Python has shut down, which may take longer than its timeout.
             LAST.parent.mkdir(parents=True, exist_ok=True)
             LAST.write_bytes(data)
             raise
 
-    atheris.Setup(sys.argv, kept)
+    atheris.Setup(sys.argv, recorded)
     atheris.Fuzz()

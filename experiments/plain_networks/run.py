@@ -4,8 +4,8 @@
 
 Trains small SR networks of different depth, activation, residual and initial weights for a few thousand steps. Each appends a line
 to ``OUT/trials.jsonl``: PSNR-Y on the validation photographs, by which a design is chosen, and the degradation and content shares
-at the last feature layer on the photographs in ``HR/trial``, which no network is trained on. HR is what ``make photos`` makes. A
-trial that is there already is not run again.
+at the last feature layer on the held-out photographs in ``HR/trial``. HR holds the folders of ``make photos``. Trials with a line are
+not run again.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from ddrscope.training import PhotoPairs
 
 SCALE, SIDE = 4, 32
 DEGRADATIONS = ("clean", "blur:4", "noise:20")
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "leaky_relu": lambda: nn.LeakyReLU(0.1),
     "hardtanh": lambda: nn.Hardtanh(0, 1),
@@ -174,17 +175,15 @@ def shares(network: TrialNetwork, inputs: Tensor, photographs: np.ndarray) -> di
     pooled = (pooled - pooled.mean(0)) / pooled.std(0).clamp_min(1e-12)
     groups = np.tile(np.arange(len(DEGRADATIONS)), len(inputs) // len(DEGRADATIONS))
     design = Design(photographs, photographs, groups)
-    found = {}
+    result = {}
     for view, matrix in (("flattened", features.flatten(1)), ("pooled", pooled)):
         centred = matrix - matrix.mean(0)
         gram = (centred @ centred.T).numpy()
         values, intervals = asdict(variance_shares(gram, photographs, groups)), share_intervals(gram, design)
-        found[view] = {
+        result[view] = {
             key: [round(100 * value, 1) for value in (values[key], *intervals[key])]
             for key in ("degradation", "content")
         }
-    return found
-
-
+    return result
 if __name__ == "__main__":
     main()

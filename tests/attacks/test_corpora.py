@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 FUZZ = Path(__file__).parents[2] / "fuzz"
-TARGETS = ("degradation", "recipe", "checkpoint", "picture")
+TARGETS = ("degradation", "recipe", "checkpoint", "image")
 INPUTS = [
     path for target in TARGETS for kind in ("corpus", "findings") for path in sorted((FUZZ / kind / target).glob("*"))
 ]

@@ -1,4 +1,4 @@
-"""An image file: numbers in 0..1, or an `UnreadableImage` with its reason in one line."""
+"""Fuzz target: an image file is read as numbers in 0..1, or raises `UnreadableImage` with a reason of one line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ddrscope.errors import InputError
 
 FOLDER = scratch()
 FILE, COPY = FOLDER / "image.png", FOLDER / "copy.png"
-# Small, so that what is decoded beyond it shows in memory and time.
+# Small, so that decoding beyond the limit shows in memory and time.
 MAX_PIXELS = 1 << 16
 
 
@@ -31,8 +31,8 @@ def target(data: bytes) -> None:
         original = read_source_image(FILE, MAX_PIXELS)
     except InputError:
         return
-    made = np.rint(original.color * 255).astype(np.uint8)
-    write_image(COPY, made, original.metadata, "png")
+    pixels = np.rint(original.color * 255).astype(np.uint8)
+    write_image(COPY, pixels, original.metadata, "png")
 
 
 if __name__ == "__main__":

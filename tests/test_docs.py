@@ -85,7 +85,7 @@ def test_the_search_finds_words_where_the_site_is_opened_as_files_without_a_netw
     page.locator("input.md-search__input").press_sequentially("jackknife", delay=30)
     page.wait_for_selector(".md-search-result__item", timeout=30_000)
     found = page.locator(".md-search-result__item").all_inner_texts()
-    assert any("ReadResult the numbers" in text for text in found)
+    assert any("Reading the numbers" in text for text in found)
     assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:", "about:"))]
 
 

@@ -1,4 +1,4 @@
-# make install | demo | test | lint | docs | photos | study | specialists | guidance | bench-identify | bench-srga | bench | fuzz | clean
+# make install | demo | test | test-fast | lint | docs | photos | study | specialists | guidance | bench-identify | bench-srga | bench | fuzz | clean
 # THREADS bounds the processor threads of the demo, the tests and the study.
 PYTHON ?= python3.11
 THREADS ?= 2
@@ -18,7 +18,7 @@ FUZZ_TARGETS := degradation recipe checkpoint image
 
 export OMP_NUM_THREADS = $(THREADS)
 
-.PHONY: install demo test lint docs photos study specialists guidance bench-identify bench-srga bench fuzz clean
+.PHONY: install demo test test-fast lint docs photos study specialists guidance bench-identify bench-srga bench fuzz clean
 
 install: $(STAMP)
 
@@ -34,6 +34,10 @@ demo: install
 # As many processes as threads, each with one: most tests wait for commands, which start slowly and compute little.
 test: install lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(THREADS) --dist loadfile
+
+# The unit tier: no commands in processes of their own, no browser, no cluster, no documentation. Under a minute.
+test-fast: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(THREADS) -m "not (cli or browser or cluster or docs or slow)"
 
 # The site, built strictly: build/docs/site/index.html, which opens without a server and without a network.
 docs: install

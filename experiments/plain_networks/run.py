@@ -185,5 +185,7 @@ def shares(network: TrialNetwork, inputs: Tensor, photographs: np.ndarray) -> di
             for key in ("degradation", "content")
         }
     return result
+
+
 if __name__ == "__main__":
     main()

@@ -14,9 +14,9 @@ import pytest
 import torch
 from safetensors.torch import save, save_file
 
+from corrupt_files import NO_FILES, Attack, memory_below, refusal, write
 from ddrscope.errors import InputError
 from ddrscope.networks import EDSR, SRResNet, load_network
-from forged import NO_FILES, Attack, memory_below, refusal, write
 
 BATCH = torch.rand(1, 3, 8, 9, generator=torch.Generator().manual_seed(5))
 

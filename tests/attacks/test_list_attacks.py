@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from corrupt_files import NO_FILES, reason, write
 from ddrscope.cli import main
 from ddrscope.errors import InputError
 from ddrscope.images import find_images, read_image
 from ddrscope.io.files import write_json
 from ddrscope.io.run_directory import RunDirectory
-from forged import NO_FILES, reason, write
 
 GREY = np.full((16, 16, 3), 99, dtype=np.uint8)
 

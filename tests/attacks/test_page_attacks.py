@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from browser_fixtures import open_page
 from ddrscope.analysis import AnalysisResult
 from ddrscope.errors import InputError
 from ddrscope.generalization import GeneralizationResult, generalize
 from ddrscope.networks import Network, SRResNet
 from ddrscope.viz import density_figure, report_html, series_figure, srga_figure
 from ddrscope.viz.markup import script_safe
-from forged import open_page
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 # The same behind quotation marks, a formula that matplotlib cannot read, and a word to the terminal.

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corrupt_files import write
 from ddrscope.cli.app import repeat_options
 from ddrscope.cli.common import named_values
 from ddrscope.degradations import Degradation, Pipeline, list_degradations, parse_degradation, parse_random_pipeline
@@ -25,7 +26,6 @@ from ddrscope.images import find_images
 from ddrscope.networks import load_network
 from ddrscope.networks.checkpoints.ncnn import read_param
 from ddrscope.training import Recipe, as_toml, make_recipe, parse_changes
-from forged import write
 
 FAMILIES = sorted(family.family for family in list_degradations())
 ODD = ["1e999", "0x1", "1_0", "-0", "\u0663", "9" * 400]

@@ -12,6 +12,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from corrupt_files import NO_FILES, memory_below, write
 from ddrscope.degradations import parse_degradation, parse_random_pipeline
 from ddrscope.degradations.distortions import read_distortions
 from ddrscope.errors import InputError
@@ -21,7 +22,6 @@ from ddrscope.identification.files import bundled_identifier
 from ddrscope.networks import load_network
 from ddrscope.training import RECIPES, as_toml, make_recipe, parse_changes
 from ddrscope.training.guidance import build
-from forged import NO_FILES, memory_below, write
 
 
 def refused(call: Callable[..., object], *given: object) -> str:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+pytestmark = pytest.mark.docs
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 # Some of what each must print or leave behind.
 EXPECTED = {
     "analyze_my_network": ("tail:input", "my-network/report.html"),

@@ -82,7 +82,7 @@ def test_the_identifier_has_a_card_of_the_very_file() -> None:
     assert settings["sha256"] in card.text and f"`{settings['network']}`" in card.text
     types = [kind for row in cells(card.text, "| group | types |") for kind in row[1].split(", ")]
     assert sorted(types) == sorted(settings["types"])
-    benchmark = Path(__file__).parents[1] / "experiments/identification/results/benchmark.json"
+    benchmark = Path(__file__).parents[2] / "experiments/identification/results/benchmark.json"
     measures = json.loads(benchmark.read_text())["ddr"]["as_bundled"]
     said = [one.metric_value for one in card.data.eval_results]
     assert said == [

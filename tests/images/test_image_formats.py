@@ -12,8 +12,8 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
+from corrupt_files import reason, write
 from ddrscope.images import read_image
-from forged import reason, write
 
 RANDOM = np.random.default_rng(11)
 HEIGHT, WIDTH = 13, 18

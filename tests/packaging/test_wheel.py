@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LARGEST = 60 * 10**6
 # Named by a .pth file, so it runs before anything else in that environment.
 NO_NETWORK = """
@@ -48,7 +48,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "commit.txt")
-    for name in ("src", "tests", "tools"):
+    for name in ("src", "tests", "scripts"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
     run([*git, "init", "--quiet"], folder)

@@ -13,7 +13,6 @@ from PIL import Image, ImageEnhance
 from scipy.ndimage import convolve
 from scipy.stats import kstest, poisson
 
-from damaged import COLOR_ONLY, DOCUMENT, LADDERS, PHOTOS, as_float, degrade, flat
 from ddrscope.degradations import (
     Degradation,
     Range,
@@ -24,6 +23,7 @@ from ddrscope.degradations import (
 )
 from ddrscope.errors import InputError
 from ddrscope.images import bundled_photos
+from degradation_cases import COLOR_ONLY, DOCUMENT, LADDERS, PHOTOS, as_float, degrade, flat
 
 
 @pytest.fixture(scope="module")

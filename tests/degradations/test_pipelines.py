@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from damaged import COLOR_ONLY, LADDERS, PHOTOS, PIPELINES, as_float, degrade, flat
 from ddrscope.degradations import Pipeline, list_degradations, parse_degradation, parse_random_pipeline, shrink
 from ddrscope.errors import InputError
+from degradation_cases import COLOR_ONLY, LADDERS, PHOTOS, PIPELINES, as_float, degrade, flat
 
 
 @pytest.fixture(scope="module")

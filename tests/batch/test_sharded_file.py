@@ -293,7 +293,7 @@ def test_shards_grow_with_the_number_of_images(tmp_path: Path, count: int, large
 def test_a_full_disk_loses_nothing(folder: Path, tmp_path: Path) -> None:
     """No file may grow beyond some kilobytes, as where a disk is full; then there is room, and the run goes on."""
     program = (
-        "import resource, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import test_shards as t\n"
+        "import resource, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import test_sharded_file as t\n"
         "with t.ShardedFile(Path(sys.argv[3]), [sys.argv[2]], {}) as shards:\n"
         "    t.make(shards, 2); resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); t.make(shards)"
     )

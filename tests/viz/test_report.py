@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser
 
+from browser_fixtures import open_page
 from ddrscope.analysis import AnalysisResult
 from ddrscope.viz import grid_figure, path_figure, report_html, series_figure
 from ddrscope.viz.style import number, with_interval
-from forged import open_page
 
 
 @pytest.mark.parametrize(

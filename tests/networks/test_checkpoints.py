@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from corrupt_files import refusal
 from ddrscope.networks import SRResNet, load_network, reinitialized_copy, save_network
-from forged import refusal
 
 BATCH = torch.rand(1, 3, 8, 9, generator=torch.Generator().manual_seed(5))
 

@@ -25,7 +25,7 @@ from ddrscope.networks import (
     save_network,
 )
 
-PHOTOS = Path(__file__).parents[1] / "src" / "ddrscope" / "data" / "photos"
+PHOTOS = Path(__file__).parents[2] / "src" / "ddrscope" / "data" / "photos"
 
 
 def small(**changes) -> SRResNet:

@@ -37,7 +37,7 @@ def test_every_level_changes_images_more_than_the_one_before(distortion: Distort
 
 
 def test_the_document_lists_the_levels() -> None:
-    text = (Path(__file__).parents[1] / "docs" / "degradations.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "degradations.md").read_text()
     for distortion in DISTORTIONS:
         levels = ", ".join(" / ".join(f"`{text}`" for text in level) for level in distortion.levels)
         assert f"| {distortion.group} | {distortion.name} | {levels} |" in text

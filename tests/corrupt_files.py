@@ -1,4 +1,4 @@
-"""Files made by hand, and what the tests of bad input share."""
+"""Corrupt files written by hand, and assertions on how they are refused."""
 
 from __future__ import annotations
 
@@ -12,15 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser
 
-from ddrscope.analysis import AnalysisResult
 from ddrscope.errors import InputError
 from ddrscope.images import UnreadableImage, read_image
 from ddrscope.networks import load_network
-from ddrscope.viz import report_html
 
-# What may lie where a file is looked for.
+# Directory entries that are not regular files.
 NO_FILES: dict[str, Callable[[Path], object]] = {
     "pipe": os.mkfifo,
     "device": lambda path: path.symlink_to("/dev/zero"),
@@ -39,7 +36,7 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png_bytes(values: np.ndarray, size: tuple[int, int] | None = None, extra: bytes = b"") -> bytes:
-    """A PNG written by hand: Pillow cannot write 16-bit colour, nor a header that lies about the size."""
+    """A PNG written by hand: Pillow can write neither 16-bit color nor a wrong size in the header."""
     height, width, channels = values.shape
     depth = 8 * values.dtype.itemsize
     color_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
@@ -50,7 +47,7 @@ def png_bytes(values: np.ndarray, size: tuple[int, int] | None = None, extra: by
 
 
 def reason(path: Path, **options: int) -> str:
-    """Why an image cannot be read, in one line."""
+    """The reason why an image cannot be read. Asserts that the error is one line with the path."""
     with pytest.raises(UnreadableImage) as caught:
         read_image(path, **options)
     assert caught.value.path == path
@@ -59,7 +56,7 @@ def reason(path: Path, **options: int) -> str:
 
 
 def refusal(path: Path, **options: Any) -> str:
-    """The one line that loading a file of weights gives."""
+    """The message of the error that loading a file of weights raises. Asserts that it is one line with the path."""
     with pytest.raises(InputError) as caught:
         load_network(path, **options)
     message = str(caught.value)
@@ -70,7 +67,7 @@ def refusal(path: Path, **options: Any) -> str:
 
 
 class Attack:
-    """Pickles to a call that leaves a file behind."""
+    """Its pickle calls a command that creates the file `target`."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -81,11 +78,11 @@ class Attack:
 
 @contextmanager
 def memory_below(megabytes: int) -> Iterator[None]:
-    """Fails if the block ever holds so much more than before."""
+    """Fails if the memory of the process grows by more than `megabytes` within the block."""
     status = Path("/proc/self/status")
     if not status.exists():
-        pytest.skip("what a process holds is read from /proc")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        pytest.skip("needs /proc")
+    Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM
     before = _kilobytes(status, "VmRSS")
     yield
     assert _kilobytes(status, "VmHWM") - before < megabytes << 10
@@ -93,19 +90,3 @@ def memory_below(megabytes: int) -> Iterator[None]:
 
 def _kilobytes(status: Path, name: str) -> int:
     return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith(name))
-
-
-def open_page(browser: Browser, result: AnalysisResult, folder: Path, width: int) -> tuple[Any, dict[str, list[str]]]:
-    """A report in a real browser, and what it says, asks the network for, and does there that it must not."""
-    file = folder / "page.html"
-    file.write_text(report_html(result), encoding="utf-8")
-    seen: dict[str, list[str]] = {"console": [], "requests": [], "dialogs": []}
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    page.on("console", lambda message: seen["console"].append(message.text))
-    page.on("pageerror", lambda error: seen["console"].append(str(error)))
-    page.on("dialog", lambda dialog: (seen["dialogs"].append(dialog.message), dialog.dismiss()))
-    local = ("file:", "data:", "blob:")
-    page.on("request", lambda request: None if request.url.startswith(local) else seen["requests"].append(request.url))
-    page.goto(file.as_uri())
-    page.wait_for_selector("#map .scatterlayer .point")
-    return page, seen

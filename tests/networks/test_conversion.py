@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from corrupt_files import refusal
 from ddrscope.networks import SRResNet, load_network
-from forged import refusal
 
 BATCH = torch.rand(1, 3, 8, 9, generator=torch.Generator().manual_seed(5))
 

@@ -25,7 +25,9 @@ from ddrscope.networks import network_names
 from ddrscope.training import RECIPES
 from scripts.docs.printed_commands import PAGES, helped, printed
 
-ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.docs
+
+ROOT = Path(__file__).parents[2]
 
 # What a page needs to be shown, as against where its links lead.
 FETCHED = {

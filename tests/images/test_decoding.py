@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
+from corrupt_files import png_bytes, png_chunk, reason, write
 from ddrscope.errors import InputError
 from ddrscope.images import (
     bundled_photos,
@@ -24,7 +25,6 @@ from ddrscope.images import (
     read_image,
 )
 from ddrscope.images.decoding import decode
-from forged import png_bytes, png_chunk, reason, write
 
 RANDOM = np.random.default_rng(7)
 RGB8 = RANDOM.integers(0, 256, (12, 17, 3), dtype=np.uint8)

@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 from torch.optim.swa_utils import AveragedModel
 
+from corrupt_files import refusal
 from ddrscope.networks import SRResNet, load_network
-from forged import refusal
 
 BATCH = torch.rand(1, 3, 8, 9, generator=torch.Generator().manual_seed(5))
 State = dict[str, torch.Tensor]

@@ -23,7 +23,7 @@ from ddrscope import cli
 from ddrscope.analysis.result import EMBEDDING_COLUMNS
 from ddrscope.cli.app import COMMANDS, app, repeat_options
 from ddrscope.cli.common import resolve_precision
-from ddrscope.features import execution
+from ddrscope.features import precision
 from ddrscope.images import bundled_photos
 from ddrscope.io.run_directory import RunDirectory
 
@@ -389,7 +389,7 @@ def test_one_image_is_identified_without_waiting_for_pandas_and_scikit_learn() -
 def test_a_run_goes_on_in_the_precision_it_was_begun_in(
     begun: str, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execution, "is_bfloat16_faster", lambda device: other == "bfloat16")
+    monkeypatch.setattr(precision, "is_bfloat16_faster", lambda device: other == "bfloat16")
     with RunDirectory(tmp_path / "run", {"precision": begun}):
         pass
     assert resolve_precision("auto", "cpu", tmp_path / "run") == begun

@@ -90,7 +90,7 @@ def test_overwriting_spares_a_strangers_files(tmp_path: Path) -> None:
 
 
 def test_overwriting_removes_every_result_that_a_resumed_run_would_take_for_its_own(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[1] / "docs" / "files.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "files.md").read_text()
     results = {f"{command}.json" for command in re.findall(r"\w+(?=\.json` \|)", page)} - {
         "manifest.json",
         "quality.json",

@@ -19,7 +19,7 @@ from scripts.photographs import prepare
 from scripts.photographs.pixels import pixel_sha256, reduce
 from scripts.photographs.table import COLUMNS, Photograph
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 COMMIT = "0" * 40
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from scripts.docs.run_tutorials import TUTORIALS, read_source, run
 
-ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.docs
+
+ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "docs/tutorials").glob("*.ipynb"))
 
 

@@ -18,6 +18,8 @@ from PIL import Image
 
 from ddrscope.images import bundled_photos
 
+pytestmark = pytest.mark.cluster
+
 ray = pytest.importorskip("ray", reason="--cluster needs Ray, which CI installs: pip install 'ddrscope[cluster]'")
 COUNT = 70
 

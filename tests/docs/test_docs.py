@@ -139,7 +139,7 @@ def test_the_lines_for_pandas_summarize_what_identify_wrote(tmp_path: Path, monk
         "error": [None, None, None, "broken"],
     }
     pd.DataFrame(rows).to_parquet("findings.parquet")
-    text = (ROOT / "docs/many-images.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/how-to/identify-many.md").read_text(encoding="utf-8")
     *lines, last = re.findall(r"^```python\n(import pandas.*?)\n\n", text, re.MULTILINE | re.DOTALL)[0].splitlines()
     names: dict[str, Any] = {}
     exec("\n".join(lines), names)

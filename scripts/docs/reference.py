@@ -95,8 +95,9 @@ def api_pages(source: Path) -> dict[str, str]:
 
 
 def public_names() -> list[str]:
-    """The functions and classes that ``import ddrscope`` gives."""
-    return [name for name in ddrscope.__all__ if not name.startswith("_")]
+    """The functions and classes that ``import ddrscope`` gives: functions, then results and other classes, then exceptions."""
+    names = [name for name in ddrscope.__all__ if not name.startswith("_")]
+    return sorted(names, key=lambda name: (isinstance(getattr(ddrscope, name), type), name.endswith("Error")))
 
 
 def packages(source: Path) -> list[str]:
@@ -110,7 +111,7 @@ def _origin(name: str) -> str:
 
 
 def _directive(module: str, name: str) -> str:
-    return f"\n::: {module}.{name}\n    options:\n      show_root_heading: true\n"
+    return f"\n::: {module}.{name}\n    options:\n      show_root_heading: true\n      show_root_full_path: false\n"
 
 
 def _exported(init: Path) -> list[str]:

@@ -25,7 +25,8 @@ from torch.nn import functional
 
 from ddrscope.degradations import parse_degradation
 from ddrscope.images import find_images, read_image
-from ddrscope.metrics import Design, share_intervals, variance_shares
+from ddrscope.metrics.design import Design
+from ddrscope.metrics.variance_shares import share_intervals, variance_shares
 from ddrscope.metrics.image_quality import psnr_y
 from ddrscope.training import PhotoPairs
 

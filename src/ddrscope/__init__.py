@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ddrscope.analysis import AnalysisResult, analyze
     from ddrscope.errors import DdrscopeError, InputError, MissingDependencyError, RunConflictError
+    from ddrscope.extraction import ExtractedFeatures, extract_features
     from ddrscope.generalization import GeneralizationResult, generalize
-    from ddrscope.identification import load_identifier
+    from ddrscope.identification import (
+        DistortionMap,
+        Identification,
+        IdentificationResult,
+        IdentifiedImage,
+        ImageIdentifier,
+        identify,
+        load_identifier,
+        save_identifier,
+    )
+    from ddrscope.identification.fit import fit_identifier
     from ddrscope.metrics.estimate import Estimate
     from ddrscope.networks import Network, list_networks, load_network, save_network
 
@@ -19,35 +30,55 @@ if TYPE_CHECKING:
 _MODULES = {
     "AnalysisResult": "ddrscope.analysis",
     "DdrscopeError": "ddrscope.errors",
+    "DistortionMap": "ddrscope.identification",
     "Estimate": "ddrscope.metrics.estimate",
+    "ExtractedFeatures": "ddrscope.extraction",
     "GeneralizationResult": "ddrscope.generalization",
+    "Identification": "ddrscope.identification",
+    "IdentificationResult": "ddrscope.identification",
+    "IdentifiedImage": "ddrscope.identification",
+    "ImageIdentifier": "ddrscope.identification",
     "InputError": "ddrscope.errors",
     "MissingDependencyError": "ddrscope.errors",
     "Network": "ddrscope.networks",
     "RunConflictError": "ddrscope.errors",
     "analyze": "ddrscope.analysis",
+    "extract_features": "ddrscope.extraction",
+    "fit_identifier": "ddrscope.identification.fit",
     "generalize": "ddrscope.generalization",
+    "identify": "ddrscope.identification",
     "list_networks": "ddrscope.networks",
     "load_identifier": "ddrscope.identification",
     "load_network": "ddrscope.networks",
+    "save_identifier": "ddrscope.identification",
     "save_network": "ddrscope.networks",
 }
 
 __all__ = [
     "AnalysisResult",
     "DdrscopeError",
+    "DistortionMap",
     "Estimate",
+    "ExtractedFeatures",
     "GeneralizationResult",
+    "Identification",
+    "IdentificationResult",
+    "IdentifiedImage",
+    "ImageIdentifier",
     "InputError",
     "MissingDependencyError",
     "Network",
     "RunConflictError",
     "__version__",
     "analyze",
+    "extract_features",
+    "fit_identifier",
     "generalize",
+    "identify",
     "list_networks",
     "load_identifier",
     "load_network",
+    "save_identifier",
     "save_network",
 ]
 

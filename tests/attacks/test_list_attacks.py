@@ -215,7 +215,10 @@ def test_links_in_a_shared_folder_of_results_lead_nowhere(tmp_path: Path) -> Non
         write_json(shared / "manifest.json", {"settings": {"a": 1}})
         (shared / name).symlink_to(target)
         for options in ({"resume": True}, {"overwrite": True}):
-            with pytest.raises(InputError, match="symbolic link"), RunDirectory(shared, {"a": 1}, **options) as folder:
+            with (
+                pytest.raises(InputError, match="symbolic link"),
+                RunDirectory(shared, {"a": 1}, [], **options) as folder,
+            ):
                 folder.finish()
     assert mine.read_bytes() == b"mine" and (home / "letter").read_bytes() == b"dear"
 
@@ -235,12 +238,12 @@ def test_links_in_a_shared_folder_of_results_lead_nowhere(tmp_path: Path) -> Non
 )
 def test_manifests_that_are_none(tmp_path: Path, manifest: str) -> None:
     (tmp_path / "manifest.json").write_text(manifest)
-    with pytest.raises(InputError, match="resume"), RunDirectory(tmp_path, {"a": 1}, resume=True):
+    with pytest.raises(InputError, match="resume"), RunDirectory(tmp_path, {"a": 1}, [], resume=True):
         pass
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
 def test_manifests_that_are_no_file(tmp_path: Path, kind: str) -> None:
     NO_FILES[kind](tmp_path / "manifest.json")
-    with pytest.raises(InputError), RunDirectory(tmp_path, {"a": 1}, resume=True):
+    with pytest.raises(InputError), RunDirectory(tmp_path, {"a": 1}, [], resume=True):
         pass

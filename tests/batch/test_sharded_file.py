@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,13 +19,18 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from ddrscope.batch.executors import LocalExecutor
+from ddrscope.batch.process import process_shards
+from ddrscope.batch.shard_store import DIGEST, ShardStore, pack
 from ddrscope.batch.sharded_file import ShardedFile
-from ddrscope.batch.shards import DIGEST, LARGEST, SMALLEST, pack, write_parquet
+from ddrscope.batch.sharded_settings import MAX_SHARD, MIN_SHARD, ShardedFileSettings
 from ddrscope.errors import InputError
 from ddrscope.images import ImageFile, read_ahead
 from ddrscope.io.files import sha256
+from ddrscope.io.parquet import write_parquet
+from ddrscope.progress import NullProgress
 
-COUNT = 3 * SMALLEST + 5
+COUNT = 3 * MIN_SHARD + 5
 
 
 @pytest.fixture
@@ -37,18 +43,23 @@ def folder(tmp_path: Path) -> Path:
     return place
 
 
+def sharded_file(out: Path, sources: Sequence[str | Path], identity: dict[str, Any], **options: Any) -> ShardedFile:
+    return ShardedFile(ShardedFileSettings(out, sources, identity, **options))
+
+
 def means(files: Sequence[ImageFile]) -> bytes:
     """A shard: each image's mean."""
-    read = list(read_ahead(files))
-    values = [float(one.image.pixels.mean()) if one.image else None for one in read]
-    columns = {"path": [str(file.path) for file in files], "mean": values, DIGEST: [one.sha256 for one in read]}
-    return pack(pa.table(columns | {"error": [one.error.reason if one.error else None for one in read]}))
+    results = list(read_ahead(files))
+    values = [float(result.image.pixels.mean()) if result.image else None for result in results]
+    errors = [result.error.reason if result.error else None for result in results]
+    columns = {"path": [str(file.path) for file in files], "mean": values, "error": errors}
+    return pack(pa.table(columns | {DIGEST: [result.sha256 for result in results]}))
 
 
 def make(shards: ShardedFile, stop_after: int = 10**6) -> list[int]:
     made = []
     for number in shards.missing()[:stop_after]:
-        shards.keep(number, means(shards.shard(number)))
+        shards.keep(number, means(shards.files(number)))
         made.append(number)
     return made
 
@@ -61,8 +72,8 @@ def finish(shards: ShardedFile, out: Path) -> pd.DataFrame:
 
 def test_each_image_once_in_order_with_its_hash(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.parquet"
-    with ShardedFile(out, [folder], {}) as shards:
-        assert (len(shards), shards.images, shards.sizes()) == (4, COUNT, [SMALLEST] * 3 + [5])
+    with sharded_file(out, [folder], {}) as shards:
+        assert (len(shards), shards.images, shards.sizes()) == (4, COUNT, [MIN_SHARD] * 3 + [5])
         assert make(shards) == [0, 1, 2, 3]
         table = finish(shards, out)
     assert table["path"].tolist() == [str(path) for path in sorted(folder.iterdir())]
@@ -74,20 +85,49 @@ def test_each_image_once_in_order_with_its_hash(folder: Path, tmp_path: Path) ->
 
 def test_what_is_done_is_kept_and_what_is_damaged_made_anew(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.parquet"
-    with ShardedFile(out, [folder], {"a": 1}) as shards:
+    with sharded_file(out, [folder], {"a": 1}) as shards:
         make(shards, 2)
     kept = sorted((tmp_path / "x.parquet.parts" / "parts").glob("*.parquet"))
     damaged = bytearray(kept[0].read_bytes())
     damaged[len(damaged) // 2] ^= 1
     kept[0].write_bytes(damaged)
-    with pytest.raises(InputError, match="a = 1, not 2"), ShardedFile(out, [folder], {"a": 2}, resume=True):
+    with pytest.raises(InputError, match="a = 1, not 2"), sharded_file(out, [folder], {"a": 2}, resume=True):
         pass
-    with ShardedFile(out, [folder], {"a": 1}, resume=True) as shards:
-        with pytest.raises(InputError, match="shard 0 .*damaged"):
+    with sharded_file(out, [folder], {"a": 1}, resume=True) as shards:
+        with pytest.raises(InputError, match="shard 0 .*corrupt"):
             list(shards.tables())
         assert make(shards) == [0, 2, 3]
         table = finish(shards, out)
     assert table["path"].tolist() == [str(folder / f"{number:03d}.png") for number in range(COUNT)]
+
+
+class Count(NullProgress):
+    """The number of images that are done."""
+
+    done = 0
+
+    def advance(self, count: int = 1) -> None:
+        self.done += count
+
+
+def test_progress_counts_every_image_of_a_resumed_run(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.parquet"
+    with sharded_file(out, [folder], {}) as shards:
+        make(shards, 2)
+    progress = Count()
+    with sharded_file(out, [folder], {}, resume=True) as shards:
+        process_shards(shards, LocalExecutor(means), progress)
+        assert progress.done == COUNT and not shards.missing()
+        finish(shards, out)
+
+
+def test_a_shard_replaces_the_one_of_its_number(tmp_path: Path) -> None:
+    store = ShardStore(tmp_path)
+    for value in ("a", "b"):
+        store.write(7, pack(pa.table({"value": [value]})))
+    assert len(list(tmp_path.iterdir())) == 1
+    for each in (store, ShardStore(tmp_path)):
+        assert each.is_intact(7) and each.read(7)["value"].to_pylist() == ["b"] and not each.is_intact(8)
 
 
 def new_image(path: Path, value: int) -> None:
@@ -96,7 +136,7 @@ def new_image(path: Path, value: int) -> None:
 
 def again(out: Path, *sources: Path, **settings: object) -> tuple[bool, list[int], pd.DataFrame | None]:
     """``--resume`` as the commands do it: whether there is nothing to do, else the sizes of the shards that are made, and the table."""
-    shards = ShardedFile(out, sources, settings, resume=True)
+    shards = sharded_file(out, sources, settings, resume=True)
     if shards.is_finished():
         return True, [], None
     with shards:
@@ -108,14 +148,14 @@ def again(out: Path, *sources: Path, **settings: object) -> tuple[bool, list[int
 @pytest.mark.parametrize("finished", [False, True])
 def test_images_that_came_since_are_done_and_no_others(folder: Path, tmp_path: Path, finished: bool) -> None:
     out = tmp_path / "x.parquet"
-    with ShardedFile(out, [folder], {}) as shards:
+    with sharded_file(out, [folder], {}) as shards:
         make(shards, 100 if finished else 2)
         if finished:
             finish(shards, out)
     for name in ("000a.png", "zzz.png"):
         new_image(folder / name, 51)
     nothing, sizes, table = again(out, folder)
-    assert not nothing and sorted(sizes) == ([2] if finished else [2, 5, SMALLEST]) and table is not None
+    assert not nothing and sorted(sizes) == ([2] if finished else [2, 5, MIN_SHARD]) and table is not None
     assert table["path"].tolist() == [str(path) for path in sorted(folder.iterdir())]
     assert table[DIGEST].tolist() == [sha256(path) for path in sorted(folder.iterdir())]
     assert table.loc[table["path"].str.endswith(("000a.png", "zzz.png")), "mean"].tolist() == pytest.approx([0.2, 0.2])
@@ -129,13 +169,13 @@ def test_the_same_images_written_otherwise_go_on(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: bool
 ) -> None:
     out = tmp_path / "x.parquet"
-    with ShardedFile(out, [folder], {}) as shards:
+    with sharded_file(out, [folder], {}) as shards:
         make(shards, 100 if finished else 2)
         if finished:
             finish(shards, out)
     monkeypatch.chdir(tmp_path)
     nothing, sizes, _ = again(out, Path("images"))
-    assert nothing == finished and sizes == ([] if finished else [SMALLEST, 5])
+    assert nothing == finished and sizes == ([] if finished else [MIN_SHARD, 5])
 
 
 @pytest.mark.parametrize("finished", [False, True])
@@ -143,7 +183,7 @@ def test_images_that_are_gone_or_others_or_changed_are_refused_by_name(
     folder: Path, tmp_path: Path, finished: bool
 ) -> None:
     out = tmp_path / "x.parquet"
-    with ShardedFile(out, [folder], {}) as shards:
+    with sharded_file(out, [folder], {}) as shards:
         make(shards, 100 if finished else 2)
         if finished:
             finish(shards, out)
@@ -170,7 +210,7 @@ def test_images_that_are_gone_or_others_or_changed_are_refused_by_name(
 
 def test_another_setting_is_named(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.parquet"
-    with ShardedFile(out, [folder], {"degrade": "clean", "network": {"name": "a", "sha256": "0" * 64}}) as shards:
+    with sharded_file(out, [folder], {"degrade": "clean", "network": {"name": "a", "sha256": "0" * 64}}) as shards:
         make(shards)
         finish(shards, out)
     with pytest.raises(InputError, match="degrade = clean, not blur:4"):
@@ -184,7 +224,7 @@ def test_another_setting_is_named(folder: Path, tmp_path: Path) -> None:
 def test_what_belongs_to_the_file_is_verified_with_it(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.parquet"
     names = tmp_path / "x.txt"
-    with ShardedFile(out, [folder], {}, beside=[names]) as shards:
+    with sharded_file(out, [folder], {}, companions=[names]) as shards:
         make(shards)
         names.write_text("a")
         finish(shards, out)
@@ -192,50 +232,50 @@ def test_what_belongs_to_the_file_is_verified_with_it(folder: Path, tmp_path: Pa
         content = path.read_bytes()
         path.unlink()
         with pytest.raises(InputError, match=f"{path.name} is missing"):
-            ShardedFile(out, [folder], {}, resume=True, beside=[names]).is_finished()
+            sharded_file(out, [folder], {}, resume=True, companions=[names]).is_finished()
         path.write_bytes(content + b"x")
         with pytest.raises(InputError, match=f"{path.name} is not what was written"):
-            ShardedFile(out, [folder], {}, resume=True, beside=[names]).is_finished()
+            sharded_file(out, [folder], {}, resume=True, companions=[names]).is_finished()
         path.write_bytes(content)
 
 
 def test_a_drawing_that_was_deleted_is_made_again_and_no_drawing_is_an_image(folder: Path, tmp_path: Path) -> None:
     out, maps = tmp_path / "x.parquet", folder / "maps"
-    options: dict = {"drawn": lambda file: maps / file.name, "results": [maps]}
+    options: dict = {"image_output": lambda file: maps / file.name, "output_folders": [maps]}
 
     def draw(shards: ShardedFile, numbers: Sequence[int]) -> None:
         maps.mkdir(exist_ok=True)
         for number in numbers:
-            for file in shards.shard(number):
+            for file in shards.files(number):
                 new_image(maps / file.name, 0)
 
-    with ShardedFile(out, [folder], {}, **options) as shards:
+    with sharded_file(out, [folder], {}, **options) as shards:
         made = make(shards)
         draw(shards, made)
         finish(shards, out)
-    assert ShardedFile(out, [folder], {}, resume=True, **options).is_finished()
+    assert sharded_file(out, [folder], {}, resume=True, **options).is_finished()
     (maps / "020.png").unlink()
-    again = ShardedFile(out, [folder], {}, resume=True, **options)
+    again = sharded_file(out, [folder], {}, resume=True, **options)
     assert not again.is_finished()
     with again as shards:
         assert shards.images == COUNT and shards.missing() == [1]
         draw(shards, make(shards))
         finish(shards, out)
-    assert ShardedFile(out, [folder], {}, resume=True, **options).is_finished()
+    assert sharded_file(out, [folder], {}, resume=True, **options).is_finished()
 
 
 def test_a_finished_file_is_verified(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.parquet"
-    with ShardedFile(out, [folder], {}) as shards:
+    with sharded_file(out, [folder], {}) as shards:
         make(shards)
         finish(shards, out)
     with pytest.raises(InputError, match="exists"):
-        ShardedFile(out, [folder], {}).is_finished()
-    assert ShardedFile(out, [folder], {}, resume=True).is_finished()
+        sharded_file(out, [folder], {}).is_finished()
+    assert sharded_file(out, [folder], {}, resume=True).is_finished()
     out.write_bytes(out.read_bytes() + b"x")
     with pytest.raises(InputError, match="SHA-256 is another"):
-        ShardedFile(out, [folder], {}, resume=True).is_finished()
-    assert not ShardedFile(out, [folder], {}, overwrite=True).is_finished()
+        sharded_file(out, [folder], {}, resume=True).is_finished()
+    assert not sharded_file(out, [folder], {}, overwrite=True).is_finished()
 
 
 def test_a_folder_is_no_file_and_a_manifest_that_cannot_be_read_verifies_nothing(folder: Path, tmp_path: Path) -> None:
@@ -243,25 +283,25 @@ def test_a_folder_is_no_file_and_a_manifest_that_cannot_be_read_verifies_nothing
     out.mkdir()
     for options in ({}, {"resume": True}, {"overwrite": True}):
         with pytest.raises(InputError, match="is a folder"):
-            ShardedFile(out, [folder], {}, **options).is_finished()
+            sharded_file(out, [folder], {}, **options).is_finished()
     out.rmdir()
     out.write_bytes(b"x")
     manifest = tmp_path / "x.parquet.manifest.json"
     manifest.write_text("[" * 100_000)
     with pytest.raises(InputError, match="no readable"):
-        ShardedFile(out, [folder], {}, resume=True).is_finished()
+        sharded_file(out, [folder], {}, resume=True).is_finished()
     manifest.unlink()
     os.mkfifo(manifest)
     with pytest.raises(InputError, match="no readable"):
-        ShardedFile(out, [folder], {}, resume=True).is_finished()
+        sharded_file(out, [folder], {}, resume=True).is_finished()
 
 
 def test_dead_between_the_file_and_its_manifest(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.parquet"
-    with ShardedFile(out, [folder], {}) as shards:
+    with sharded_file(out, [folder], {}) as shards:
         make(shards)
         write_parquet(shards.tables(), out)
-    again = ShardedFile(out, [folder], {}, resume=True)
+    again = sharded_file(out, [folder], {}, resume=True)
     assert not again.is_finished()
     with again as shards:
         assert make(shards) == []
@@ -275,18 +315,20 @@ def test_half_files_of_a_run_that_ended_are_removed_and_nothing_else(folder: Pat
     for path in (*half, others):
         path.touch()
     parts = tmp_path / f"{out.name}.parts" / "parts"
-    with ShardedFile(out, [folder], {}):
+    with sharded_file(out, [folder], {}):
         (parts / ".000000-00.parquet.0123.tmp").touch()
-    with ShardedFile(out, [folder], {}, resume=True):
+    with sharded_file(out, [folder], {}, resume=True):
         assert not list(parts.glob(".*"))
     assert [path.exists() for path in (*half, others)] == [False, False, False, True]
 
 
-@pytest.mark.parametrize("count, largest, size", [(1_000, LARGEST, SMALLEST), (40_000, LARGEST, 40), (40_000, 32, 32)])
+@pytest.mark.parametrize(
+    "count, largest, size", [(1_000, MAX_SHARD, MIN_SHARD), (40_000, MAX_SHARD, 40), (40_000, 32, 32)]
+)
 def test_shards_grow_with_the_number_of_images(tmp_path: Path, count: int, largest: int, size: int) -> None:
     listed = tmp_path / "list.txt"
     listed.write_text("".join(f"{number}.png\n" for number in range(count)))
-    with ShardedFile(tmp_path / "x", [listed], {}, largest=largest) as shards:
+    with sharded_file(tmp_path / "x", [listed], {}, max_shard=largest) as shards:
         assert shards.sizes()[0] == size and shards.images == count
 
 
@@ -294,14 +336,14 @@ def test_a_full_disk_loses_nothing(folder: Path, tmp_path: Path) -> None:
     """No file may grow beyond some kilobytes, as where a disk is full; then there is room, and the run goes on."""
     program = (
         "import resource, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import test_sharded_file as t\n"
-        "with t.ShardedFile(Path(sys.argv[3]), [sys.argv[2]], {}) as shards:\n"
+        "with t.sharded_file(Path(sys.argv[3]), [sys.argv[2]], {}) as shards:\n"
         "    t.make(shards, 2); resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); t.make(shards)"
     )
     out = tmp_path / "x.parquet"
     words = [sys.executable, "-c", program, str(Path(__file__).parent), str(folder), str(out)]
     done = subprocess.run(words, capture_output=True, text=True)
     assert "File too large" in done.stderr
-    with ShardedFile(out, [folder], {}, resume=True) as shards:
+    with sharded_file(out, [folder], {}, resume=True) as shards:
         assert make(shards) == [2, 3]
         assert len(finish(shards, out)) == COUNT
 

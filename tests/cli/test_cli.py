@@ -367,13 +367,7 @@ def test_help_lists_every_command_without_waiting_for_pytorch() -> None:
     code = "import sys; from ddrscope.cli import _run; code = _run(['--help'], False); assert 'torch' not in sys.modules; sys.exit(code)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    modules = {path.stem.replace("_", "-") for path in Path(cli.__file__).parent.glob("*.py")} - {
-        "--init--",
-        "app",
-        "common",
-        "completion",
-    }
-    for name in modules:
+    for name in COMMANDS:
         assert re.search(rf"^  {name} +[A-Z].*[.?]$", done.stdout, re.MULTILINE), name
         assert "Usage:" in run(name, "--help").stdout
     nothing = run("models")
@@ -390,7 +384,7 @@ def test_a_run_goes_on_in_the_precision_it_was_begun_in(
     begun: str, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(precision, "is_bfloat16_faster", lambda device: other == "bfloat16")
-    with RunDirectory(tmp_path / "run", {"precision": begun}):
+    with RunDirectory(tmp_path / "run", {"precision": begun}, []):
         pass
     assert resolve_precision("auto", "cpu", tmp_path / "run") == begun
     assert resolve_precision("auto", "cpu", tmp_path / "none") == resolve_precision("auto", "cpu", None) == other
@@ -413,7 +407,7 @@ def test_features_go_on_in_the_precision_they_were_begun_in(begun: str, tmp_path
         "--view",
         "pooled",
     ]
-    stopped = "from ddrscope import cli; from ddrscope.cli import common; common.process_shards = lambda *_: 1 / 0; cli.main({})"
+    stopped = "from ddrscope import cli; from ddrscope.extraction import run; run.process_shards = lambda *_: 1 / 0; cli.main({})"
     begin = [*words, "--out", str(out), "--precision", begun]
     assert subprocess.run([sys.executable, "-c", stopped.format(begin)], capture_output=True).returncode
     # One of the two is not what auto is here.

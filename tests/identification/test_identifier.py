@@ -1,19 +1,14 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from functools import partial
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
@@ -29,26 +24,24 @@ from ddrscope.errors import InputError
 from ddrscope.identification import (
     Descriptor,
     DistortionIdentifier,
-    Identification,
+    ImageIdentifier,
     Predictions,
     bundled_identifier,
     load_identifier,
     save_identifier,
 )
 from ddrscope.identification.evaluation import Evaluation, jackknife, unseen_auroc
-from ddrscope.identification.fit import describe_samples, fit_identifier
 from ddrscope.identification.head import HeadSettings
-from ddrscope.identification.labelled_images import Distorter, Sample
-from ddrscope.identification.run import join_tables
-from ddrscope.images import ImageFile, bundled_photos, find_images, read_image
+from ddrscope.identification.labelled_images import DistortionSampler, LabelledImage
+from ddrscope.identification.tile_descriptors import describe_images, fit_to_images
+from ddrscope.images import bundled_photos, find_images, read_image
 from ddrscope.networks import SRResNet, load_network, save_network
-from ddrscope.viz.heatmap import group_map
 
 FEW = tuple(d for d in DISTORTIONS if d.name in ("gaussian_blur", "white_noise", "impulse_noise"))
 GROUPS = {distortion.name: distortion.group for distortion in FEW}
-QUICK = HeadSettings(width=64, dropout=0.1, passes=15, batch=32)
+QUICK = HeadSettings(width=64, dropout=0.1, epochs=15, batch=32)
 # A tenth of the rows: as many steps.
-LONGER = HeadSettings(width=64, dropout=0.1, passes=150, batch=32)
+LONGER = HeadSettings(width=64, dropout=0.1, epochs=150, batch=32)
 TYPES = ("one", "two", "three")
 
 
@@ -82,7 +75,7 @@ def fitted() -> DistortionIdentifier:
 
 def test_types_levels_and_probabilities_are_found(fitted: DistortionIdentifier) -> None:
     new = table(300, seed=1)
-    found = fitted.find(new["descriptors"], new["images"])
+    found = fitted.predict_all(new["descriptors"], new["images"])
     levels = new["levels"][::3]
     present = np.column_stack([levels.sum(1) == 0, levels > 0])
     assert ((found.probabilities > 0.5) == present).mean() > 0.97
@@ -105,9 +98,9 @@ def test_more_is_called_clean_where_more_is_expected(fitted: DistortionIdentifie
 
 def test_foreign_images_are_novel(fitted: DistortionIdentifier) -> None:
     new = table(300, seed=2)
-    known = fitted.find(new["descriptors"], new["images"]).novelty
+    known = fitted.predict_all(new["descriptors"], new["images"]).novelty
     assert 0.01 < (known > 0.95).mean() < 0.12
-    foreign = fitted.find(new["descriptors"] + 4 * new["foreign"], new["images"]).novelty
+    foreign = fitted.predict_all(new["descriptors"] + 4 * new["foreign"], new["images"]).novelty
     assert unseen_auroc(known, foreign) > 0.95
 
 
@@ -125,10 +118,10 @@ def test_shuffled_labels_teach_nothing() -> None:
 
 def test_a_image_is_identified_alone_as_among_others(fitted: DistortionIdentifier) -> None:
     new = table(40, seed=4)
-    together = fitted.find(new["descriptors"], new["images"])
+    together = fitted.predict_all(new["descriptors"], new["images"])
     for image in (0, 17, 39):
         rows = new["images"] == image
-        alone = fitted.find(new["descriptors"][rows], new["images"][rows])
+        alone = fitted.predict_all(new["descriptors"][rows], new["images"][rows])
         assert np.allclose(alone.probabilities[0], together.probabilities[image], atol=1e-5)
         assert np.allclose(alone.levels[0], together.levels[image], atol=1e-4)
         assert np.allclose(alone.novelty[0], together.novelty[image], atol=1e-4)
@@ -139,7 +132,7 @@ def test_too_few_photographs_and_strange_descriptors_are_refused(fitted: Distort
     with pytest.raises(InputError, match="too few to hold out"):
         DistortionIdentifier(TYPES).fit(known["descriptors"], known["levels"], known["images"], known["photos"] % 2)
     with pytest.raises(InputError, match="do not fit"):
-        fitted.find(np.zeros((2, 7)))
+        fitted.predict_all(np.zeros((2, 7)))
 
 
 @pytest.fixture(scope="module")
@@ -155,25 +148,24 @@ def on_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = load_network(str(folder / "small.safetensors"))
     descriptor = Descriptor(network, {"body.1": ("moments",)}, "float32")
     files = {file.photo: file.path for file in find_images([bundled_photos()])}
-    samples = list(Distorter(sorted(files.values())[:8], 96, FEW).every_level())
+    images = list(DistortionSampler(sorted(files.values())[:8], 96, FEW).every_level())
     (folder / "parts").mkdir()
-    known = describe_samples(samples, descriptor.describe, folder / "parts")
-    again = describe_samples(samples, lambda _: pytest.fail("shards are there"), folder / "parts")
-    assert np.array_equal(known.descriptors, again.descriptors) and np.array_equal(known.images, again.images)
-    one = fit_identifier(
-        samples, known, descriptor, GROUPS, {"photographs": sorted(files)[:8]}, components=40, head=LONGER
-    )
-    found = one.identifier.find(known.descriptors, known.images)
-    assert Evaluation(samples, found, GROUPS).measures()["group_accuracy"].value > 0.7
-    save_identifier(folder / "few.safetensors", one)
-    return folder / "few.safetensors"
+    tiles = describe_images(images, descriptor.describe, folder / "parts")
+    again = describe_images(images, lambda _: pytest.fail("shards are there"), folder / "parts")
+    assert np.array_equal(tiles.descriptors, again.descriptors) and np.array_equal(tiles.images, again.images)
+    unfitted = DistortionIdentifier(tuple(GROUPS), parts=descriptor.widths(), components=40, head=LONGER)
+    identifier = fit_to_images(unfitted, images, tiles)
+    predictions = identifier.predict_all(tiles.descriptors, tiles.images)
+    assert Evaluation(images, predictions, GROUPS).measures()["group_accuracy"].value > 0.7
+    fitted = ImageIdentifier(descriptor, identifier, GROUPS, {"photographs": sorted(files)[:8]})
+    return save_identifier(folder / "few.safetensors", fitted)
 
 
 def test_an_identifier_is_read_back(on_disk: Path, tmp_path: Path) -> None:
     one = load_identifier(on_disk, precision="float32")
     pixels = read_image(bundled_photos() / "camera__1.png").pixels
     finding = one.identify(parse_degradation("noise:25").apply(pixels))
-    assert finding.group == "noise" and 1 <= finding.level_low <= finding.level <= finding.level_high <= 5
+    assert finding.group == "noise" and 1 <= finding.level.low <= finding.level.value <= finding.level.high <= 5
     assert set(finding.probabilities) == {"clean", *GROUPS}
     with pytest.raises(InputError, match="at least 16"):
         one.identify(pixels[:5, :5])
@@ -187,8 +179,8 @@ def test_an_identifier_is_read_back(on_disk: Path, tmp_path: Path) -> None:
 
 
 def test_a_type_that_one_photograph_shows_is_left_out_with_it() -> None:
-    def sample(photo: str, levels: dict[str, int]) -> Sample:
-        return Sample(photo, levels, "", lambda: pytest.fail("no pixels are needed"))
+    def sample(photo: str, levels: dict[str, int]) -> LabelledImage:
+        return LabelledImage(photo, levels, "", lambda: pytest.fail("no pixels are needed"))
 
     samples = [sample(photo, {"one": level}) for photo in "abcd" for level in (1, 3, 5)] + [
         sample("e", {"two": level}) for level in (2, 4)
@@ -258,7 +250,7 @@ def test_the_map_shows_the_damaged_half(on_disk: Path) -> None:
     one = load_identifier(on_disk, precision="float32")
     pixels = read_image(bundled_photos() / "camera__1.png").pixels
     wide = np.concatenate([pixels, parse_degradation("noise:30").apply(pixels)], axis=1)
-    noise = group_map(one.map_distortions(wide), GROUPS, *wide.shape[:2])["noise"]
+    noise = one.map_distortions(wide).group_likelihoods()["noise"]
     assert noise.shape == wide.shape[:2] and 0 <= noise.min() <= noise.max() <= 1
     assert noise[:, 320:].mean() > noise[:, :192].mean() + 0.3
 
@@ -267,7 +259,7 @@ def test_the_map_shows_the_damaged_half(on_disk: Path) -> None:
 def test_the_map_reaches_every_border(on_disk: Path, height: int, width: int) -> None:
     one = load_identifier(on_disk, precision="float32")
     pixels = parse_degradation("noise:30").apply(np.full((height, width, 3), 0.5, np.float32))
-    maps = group_map(one.map_distortions(pixels), GROUPS, height, width)
+    maps = one.map_distortions(pixels).group_likelihoods()
     assert (np.stack(list(maps.values())).max(axis=0) > 0).all()
 
 
@@ -321,27 +313,6 @@ def test_a_folder_of_everything(on_disk: Path, tmp_path: Path) -> None:
     for other in (table, lines):
         assert other.loc[good.index, "type"].tolist() == good.type.tolist()
         assert np.allclose(other.loc[good.index, "probability"], good.probability.astype(float), atol=1e-4)
-
-
-@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
-def test_shards_are_joined_piece_by_piece(
-    on_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
-) -> None:
-    monkeypatch.setattr("ddrscope.identification.run.ROWS_AT_ONCE", 32)
-    files = [ImageFile(tmp_path / f"{number:03d}.png", f"{number:03d}.png", str(number)) for number in range(70)]
-    (tmp_path / "033.png").write_bytes((bundled_photos() / "astronaut__1.png").read_bytes())
-    worker = Identification(load_identifier(on_disk))
-    (tmp_path / f".x{suffix}.{os.getpid()}.tmp").write_text("left by a run that died")
-    tables = (pq.read_table(BytesIO(worker(files[start : start + 16]))) for start in range(0, 70, 16))
-    summary = join_tables(tables, tmp_path / f"x{suffix}")
-    assert summary.rows == 70 and len(summary.bad) == 69 and sum(summary.groups.values()) == 1
-    assert summary.bad[0] == (str(files[0].path), "no such file")
-    read: Any = {".parquet": pd.read_parquet, ".csv": pd.read_csv, ".jsonl": partial(pd.read_json, lines=True)}[suffix]
-    table = read(tmp_path / f"x{suffix}")
-    assert table["path"].tolist() == [str(file.path) for file in files]
-    assert table["error"].isna().sum() == 1 and table.loc[33, "probability"] > 0 and table["level"].notna().sum() == 1
-    if suffix == ".parquet":
-        assert pq.ParquetFile(tmp_path / "x.parquet").num_row_groups == 3
 
 
 @pytest.mark.parametrize(

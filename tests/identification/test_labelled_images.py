@@ -8,7 +8,7 @@ from PIL import Image
 
 from ddrscope.degradations.distortions import DISTORTIONS, read_distortions
 from ddrscope.errors import InputError
-from ddrscope.identification.labelled_images import Distorter, labelled_samples
+from ddrscope.identification.labelled_images import DistortionSampler, read_labelled_folder
 from ddrscope.images import bundled_photos
 
 FEW = DISTORTIONS[:3]
@@ -23,33 +23,33 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_level_of_every_distortion_is_drawn_anew_the_same(photos: Path) -> None:
-    samples = list(Distorter([photos], 96, FEW).every_level(repeats=2))
+    samples = list(DistortionSampler([photos], 96, FEW).every_level(repeats=2))
     assert len(samples) == 2 * 2 * (1 + 3) * 5
     assert sum(not sample.levels for sample in samples) == 20
     assert {sample.text.split(":")[0] for sample in samples if "lens_blur" in sample.levels} == {"lens_blur"}
-    again = list(Distorter([photos], 96, FEW).every_level(repeats=2))
+    again = list(DistortionSampler([photos], 96, FEW).every_level(repeats=2))
     for index in (0, 7, 40):
         pixels = samples[index].load()
         assert pixels.shape == (96, 96, 3) and pixels.dtype == np.float32
         assert np.array_equal(pixels, again[index].load()) and samples[index].text == again[index].text
-    other_seed = next(iter(Distorter([photos], 96, FEW, seed=1).every_level()))
+    other_seed = next(iter(DistortionSampler([photos], 96, FEW, seed=1).every_level()))
     assert not np.array_equal(samples[0].load(), other_seed.load())
 
 
 def test_pairs_are_of_two_groups(photos: Path) -> None:
-    distorter = Distorter([photos], 64)
+    sampler = DistortionSampler([photos], 64)
     groups = {distortion.name: distortion.group for distortion in DISTORTIONS}
-    pairs = list(distorter.pairs(10))
+    pairs = list(sampler.pairs(10))
     assert len(pairs) == 20
     for sample in pairs:
         assert len({groups[name] for name in sample.levels}) == 2 and min(sample.levels.values()) >= 2
         assert sample.text.count("+") == 1
-    assert not list(Distorter([photos], 64, FEW).pairs(10))
+    assert not list(DistortionSampler([photos], 64, FEW).pairs(10))
 
 
 def test_small_photographs_are_refused(photos: Path) -> None:
-    with pytest.raises(InputError, match="smaller than the 200 pixels"):
-        next(iter(Distorter([photos], 200).every_level())).load()
+    with pytest.raises(InputError, match="`side`=200"):
+        next(iter(DistortionSampler([photos], 200).every_level())).load()
 
 
 def test_labelled_folders(photos: Path, tmp_path: Path) -> None:
@@ -57,14 +57,14 @@ def test_labelled_folders(photos: Path, tmp_path: Path) -> None:
     for folder in ("clean", "scan", "scan/5", "jpeg/2"):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         image.save(tmp_path / folder / "astronaut__1.png")
-    found = {sample.text.removeprefix(f"{tmp_path}/"): sample for sample in labelled_samples(tmp_path)}
+    found = {sample.text.removeprefix(f"{tmp_path}/"): sample for sample in read_labelled_folder(tmp_path)}
     assert {name.rpartition("/")[0]: sample.levels for name, sample in found.items()} == {
         "clean": {}, "scan": {"scan": 3}, "scan/5": {"scan": 5}, "jpeg/2": {"jpeg": 2},
     }  # fmt: skip
     assert {sample.photo for sample in found.values()} == {"astronaut"}
     image.save(tmp_path / "stray.png")
-    with pytest.raises(InputError, match="names its damage"):
-        labelled_samples(tmp_path)
+    with pytest.raises(InputError, match="stray.png"):
+        read_labelled_folder(tmp_path)
 
 
 def test_distortions_from_a_file(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from scipy.stats import kurtosis, skew
 
 from ddrscope.errors import InputError
 from ddrscope.identification.pooling import LAGS, POOLINGS, Channels, autocorrelation
-from ddrscope.identification.tiles import ALIGNED, place_tiles
+from ddrscope.identification.tiles import ALIGNMENT, place_tiles
 
 sides = st.integers(1, 900)
 
@@ -18,11 +18,11 @@ sides = st.integers(1, 900)
 def test_tiles_cover_the_image(height: int, width: int, side: int) -> None:
     seen = np.zeros((height, width), bool)
     for top, left in place_tiles(height, width, side):
-        assert top % ALIGNED == left % ALIGNED == 0
+        assert top % ALIGNMENT == left % ALIGNMENT == 0
         assert top + min(side, height) <= height and left + min(side, width) <= width
         seen[top : top + side, left : left + side] = True
     # Aligned tiles may leave less than an alignment's pixels at the far borders.
-    assert seen[: max(1, height - ALIGNED), : max(1, width - ALIGNED)].all()
+    assert seen[: max(1, height - ALIGNMENT), : max(1, width - ALIGNMENT)].all()
 
 
 @given(sides, sides, st.integers(1, 20))
@@ -42,27 +42,27 @@ def test_poolings_against_numpy_and_scipy() -> None:
     channels = torch.randn(5, 3000, generator=generator).exp() * torch.arange(1, 6)[:, None]
     values = channels.numpy().astype(np.float64)
     averages, spreads = values.mean(1), values.std(1)
-    said = {name: pooling(Channels(channels, 50, 60)).numpy() for name, pooling in POOLINGS.items()}
-    assert np.allclose(said["mean"], averages, rtol=1e-5)
-    assert np.allclose(said["mean_std"], [*averages, *np.log(spreads)], rtol=1e-3)
+    pooled = {name: pooling(Channels(channels, 50, 60)).numpy() for name, pooling in POOLINGS.items()}
+    assert np.allclose(pooled["mean"], averages, rtol=1e-5)
+    assert np.allclose(pooled["mean_std"], [*averages, *np.log(spreads)], rtol=1e-3)
     skewness, tails = skew(values, axis=1), kurtosis(values, axis=1, fisher=False)
     expected = [*averages, *np.log(spreads), *(np.sign(skewness) * np.log1p(abs(skewness))), *np.log(tails)]
-    assert np.allclose(said["moments"], expected, rtol=1e-3)
+    assert np.allclose(pooled["moments"], expected, rtol=1e-3)
     percentiles = np.percentile(values, [1, 10, 50, 90, 99], axis=1).ravel()
-    assert np.allclose(said["percentiles"], percentiles, rtol=1e-4)
-    assert np.allclose(said["correlation"][10:], np.corrcoef(values)[np.triu_indices(5, 1)], atol=1e-3)
+    assert np.allclose(pooled["percentiles"], percentiles, rtol=1e-4)
+    assert np.allclose(pooled["correlation"][10:], np.corrcoef(values)[np.triu_indices(5, 1)], atol=1e-3)
     image = (values - averages[:, None]).reshape(5, 50, 60) / spreads[:, None, None]
-    alike = said["autocorrelation"].reshape(len(LAGS), 5)
+    alike = pooled["autocorrelation"].reshape(len(LAGS), 5)
     for lag, expected in {
         (0, 4): image[:, :, :-4] * image[:, :, 4:],
         (2, -2): image[:, :-2, 2:] * image[:, 2:, :-2],
     }.items():
         assert np.allclose(alike[LAGS.index(lag)], expected.mean((1, 2)), atol=1e-3)
     cells = image[:, :48, :56].reshape(5, 6, 8, 7, 8).std((2, 4)).reshape(5, -1)
-    assert np.allclose(said["local_spread"].reshape(5, 5)[2], np.log(np.median(cells, axis=1)), atol=1e-3)
+    assert np.allclose(pooled["local_spread"].reshape(5, 5)[2], np.log(np.median(cells, axis=1)), atol=1e-3)
 
 
-def test_positions_in_no_rows_are_said_to_have_no_neighbours() -> None:
+def test_positions_that_form_no_rows_have_no_neighbours() -> None:
     with pytest.raises(InputError, match="rows and columns"):
         autocorrelation(Channels(torch.rand(3, 101), 10, 10))
 

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from ddrscope.errors import InputError
+from ddrscope.errors import RunConflictError
 from ddrscope.io.files import atomic_write, sha256, write_json
+from ddrscope.io.locks import FolderLock
 from ddrscope.io.run_directory import RunDirectory
 
 
@@ -42,63 +42,90 @@ def test_sha256_of_known_content(tmp_path: Path) -> None:
 
 def test_a_folder_of_another_run_is_refused_and_can_be_overwritten(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with RunDirectory(out, {"crop": 128}) as folder:
-        (folder.parts / "piece").write_text("done")
-    with pytest.raises(InputError, match="--resume"), RunDirectory(out, {"crop": 128}):
+    with RunDirectory(out, {"crop": 128}, ["report.html"]) as run:
+        (run.parts / "part").write_text("done")
+    with pytest.raises(RunConflictError, match="`resume`"), RunDirectory(out, {"crop": 128}, ["report.html"]):
         pass
-    with pytest.raises(InputError, match="crop = 128, not 64"), RunDirectory(out, {"crop": 64}, resume=True):
+    with (
+        pytest.raises(RunConflictError, match="crop = 128, not 64"),
+        RunDirectory(out, {"crop": 64}, ["report.html"], resume=True),
+    ):
         pass
-    with RunDirectory(out, {"crop": 128}, resume=True) as folder:
-        assert (folder.parts / "piece").read_text() == "done"
-    with RunDirectory(out, {"crop": 64}, overwrite=True) as folder:
-        assert not list(folder.parts.iterdir())
+    with RunDirectory(out, {"crop": 128}, ["report.html"], resume=True) as run:
+        assert (run.parts / "part").read_text() == "done"
+    with RunDirectory(out, {"crop": 64}, ["report.html"], overwrite=True) as run:
+        assert not list(run.parts.iterdir())
 
 
 def test_a_run_that_fails_before_it_kept_anything_leaves_no_folder(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with pytest.raises(RuntimeError), RunDirectory(out, {}):
+    with pytest.raises(RuntimeError), RunDirectory(out, {}, []):
         raise RuntimeError
     assert not out.exists()
-    with pytest.raises(RuntimeError), RunDirectory(out, {}) as folder:
-        (folder.parts / "piece").write_text("done")
+    with pytest.raises(RuntimeError), RunDirectory(out, {}, []) as run:
+        (run.parts / "part").write_text("done")
         raise RuntimeError
-    assert (out / "parts" / "piece").is_file()
+    assert (out / "parts" / "part").is_file()
 
 
 def test_resume_with_nothing_begun_starts(tmp_path: Path) -> None:
-    with RunDirectory(tmp_path / "new", {}, resume=True) as folder:
-        assert folder.parts.is_dir()
+    with RunDirectory(tmp_path / "new", {}, [], resume=True) as run:
+        assert run.parts.is_dir()
 
 
-def test_overwriting_spares_a_strangers_files(tmp_path: Path) -> None:
-    stranger = tmp_path / "thesis.txt"
-    stranger.write_text("precious")
-    with pytest.raises(InputError, match="holds no earlier run"), RunDirectory(tmp_path, {}, overwrite=True):
+def test_overwriting_removes_outputs_and_spares_all_other_files(tmp_path: Path) -> None:
+    thesis = tmp_path / "thesis.txt"
+    thesis.write_text("precious")
+    with pytest.raises(RunConflictError, match="holds no earlier run"), RunDirectory(tmp_path, {}, [], overwrite=True):
         pass
     out = tmp_path / "out"
-    with RunDirectory(out, {}):
+    outputs = ["report.html", "figures", "tables"]
+    with RunDirectory(out, {}, outputs):
         (out / "notes.txt").write_text("mine")
         (out / "report.html").write_text("old")
+        (out / "tables").mkdir()
+        (out / "tables" / "a.csv").write_text("old")
         (out / "later").mkdir()
         (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "elsewhere" / "photo.png").write_text("precious")
         (out / "figures").symlink_to(tmp_path / "elsewhere")
-    with RunDirectory(out, {}, overwrite=True):
+    with RunDirectory(out, {}, outputs, overwrite=True):
         pass
-    assert (out / "later").is_dir() and (tmp_path / "elsewhere").is_dir() and not (out / "figures").is_symlink()
-    assert stranger.read_text() == "precious" and (out / "notes.txt").read_text() == "mine"
-    assert not (out / "report.html").exists()
+    assert {path.name for path in out.iterdir()} == {"manifest.json", "notes.txt", "later", "parts"}
+    assert (tmp_path / "elsewhere" / "photo.png").exists() and thesis.read_text() == "precious"
 
 
-def test_overwriting_removes_every_result_that_a_resumed_run_would_take_for_its_own(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "files.md").read_text()
-    results = {f"{command}.json" for command in re.findall(r"\w+(?=\.json` \|)", page)} - {
-        "manifest.json",
-        "quality.json",
-    }
-    assert results == {"analysis.json", "study.json", "generalization.json", "map.json", "upscale.json"}
-    with RunDirectory(tmp_path, {"seed": 0}):
-        for name in results:
-            (tmp_path / name).write_text("{}")
-    with RunDirectory(tmp_path, {"seed": 1}, overwrite=True):
+def test_overwriting_removes_the_outputs_of_another_application(tmp_path: Path) -> None:
+    with RunDirectory(tmp_path, {"seed": 0}, ["analysis.json", "figures"]):
+        (tmp_path / "analysis.json").write_text("{}")
+        (tmp_path / "figures").mkdir()
+    with RunDirectory(tmp_path, {"seed": 1}, ["map.json"], overwrite=True):
         pass
     assert {path.name for path in tmp_path.iterdir()} == {"manifest.json", "parts"}
+
+
+@pytest.mark.parametrize("outputs", [["../precious.txt", "..", ".", "a/b", ".lock", 3, None], "precious.txt", 5, {}])
+def test_no_manifest_makes_overwriting_remove_files_elsewhere(tmp_path: Path, outputs: object) -> None:
+    precious = tmp_path / "precious.txt"
+    precious.write_text("precious")
+    out = tmp_path / "out"
+    with RunDirectory(out, {}, []):
+        pass
+    write_json(out / "manifest.json", {"settings": {}, "outputs": outputs})
+    with RunDirectory(out, {}, [], overwrite=True):
+        pass
+    assert precious.read_text() == "precious"
+
+
+def test_stale_temporary_files_are_removed_but_not_those_of_another_run(tmp_path: Path) -> None:
+    outputs = ["a.json", "figures", "trainings"]
+    with RunDirectory(tmp_path, {}, outputs) as run:
+        (run.parts / "part").write_text("done")
+        for folder in ("figures", "trainings/one"):
+            (tmp_path / folder).mkdir(parents=True)
+        stale = [tmp_path / name for name in (".a.json.01.tmp", "figures/.b.png.01.tmp", "parts/.c.01.tmp")]
+        others = [tmp_path / name for name in (".thesis.txt.01.tmp", "trainings/one/.d.01.tmp")]
+        for path in (*stale, *others):
+            path.touch()
+    with FolderLock(tmp_path / "trainings" / "one"), RunDirectory(tmp_path, {}, outputs, resume=True):
+        assert [path.exists() for path in (*stale, *others)] == [False] * 3 + [True] * 2

@@ -21,8 +21,9 @@ from ddrscope.io.run_directory import RunDirectory
 
 WORKING = """
 import sys
-from ddrscope.io.files import RunDirectory, atomic_write
-with RunDirectory(sys.argv[1], {"a": 1}, resume=True) as folder, atomic_write(folder.parts / "piece") as temporary:
+from ddrscope.io.files import atomic_write
+from ddrscope.io.run_directory import RunDirectory
+with RunDirectory(sys.argv[1], {"a": 1}, [], resume=True) as run, atomic_write(run.parts / "part") as temporary:
     temporary.write_text("half")
     print("ready", flush=True)
     sys.stdin.read()
@@ -31,10 +32,10 @@ with RunDirectory(sys.argv[1], {"a": 1}, resume=True) as folder, atomic_write(fo
 COMING = """
 import sys
 from ddrscope.errors import InputError
-from ddrscope.io.files import RunDirectory
+from ddrscope.io.run_directory import RunDirectory
 try:
-    with RunDirectory(sys.argv[1], {"a": 1}, **{sys.argv[2]: True}) as folder:
-        print(sorted(path.name for path in folder.parts.iterdir()))
+    with RunDirectory(sys.argv[1], {"a": 1}, [], **{sys.argv[2]: True}) as run:
+        print(sorted(path.name for path in run.parts.iterdir()))
 except InputError as error:
     print(error)
 """
@@ -72,11 +73,11 @@ def test_a_living_run_keeps_its_lock_and_its_files(inside: list[str], tmp_path: 
         for option in ("resume", "overwrite"):
             said = coming(inside, out, option)
             assert str(out) in said and "in use" in said
-        assert any("piece" in path.name for path in (out / "parts").iterdir())
+        assert any("part" in path.name for path in (out / "parts").iterdir())
         run.communicate()
         assert run.returncode == 0
-    assert (out / "parts" / "piece").read_text() == "whole"
-    assert coming(inside, out, "resume") == "['piece']"
+    assert (out / "parts" / "part").read_text() == "whole"
+    assert coming(inside, out, "resume") == "['part']"
 
 
 def test_a_run_that_was_killed_is_no_obstacle_and_its_half_files_go(inside: list[str], tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ def test_a_run_that_was_killed_is_no_obstacle_and_its_half_files_go(inside: list
     with working(inside, out) as run:
         run.kill()
         run.communicate()
-    assert any("piece" in path.name for path in (out / "parts").iterdir())
+    assert any("part" in path.name for path in (out / "parts").iterdir())
     assert coming(inside, out, "resume") == "[]"
     assert not list(out.rglob(".*"))
 
@@ -92,14 +93,14 @@ def test_a_run_that_was_killed_is_no_obstacle_and_its_half_files_go(inside: list
 @pytest.mark.parametrize("content", ["", "1", "1" * 1000])
 def test_what_stands_in_a_lock_file_says_nothing(tmp_path: Path, content: str) -> None:
     (tmp_path / ".lock").write_text(content)
-    with RunDirectory(tmp_path, {}, resume=True):
+    with RunDirectory(tmp_path, {}, [], resume=True):
         pass
     assert not (tmp_path / ".lock").exists()
 
 
 def test_of_two_runs_in_one_process_one_is_refused(tmp_path: Path) -> None:
-    with RunDirectory(tmp_path / "out", {}) as first:
-        with pytest.raises(InputError, match="in use"), RunDirectory(tmp_path / "out", {}, resume=True):
+    with RunDirectory(tmp_path / "out", {}, []) as first:
+        with pytest.raises(InputError, match="in use"), RunDirectory(tmp_path / "out", {}, [], resume=True):
             pass
         with pytest.raises(InputError, match="in use"), FolderLock(first.path):
             pass
@@ -126,14 +127,17 @@ def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytes
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("fcntl.flock", flock)
-    with pytest.raises(InputError, match="(?s)out.*without locks.*--out") as said, RunDirectory(tmp_path / "out", {}):
+    with (
+        pytest.raises(InputError, match="(?s)out.*without locks.*`out`") as said,
+        RunDirectory(tmp_path / "out", {}, []),
+    ):
         pass
     assert "\n" not in str(said.value)
 
 
 def test_a_folder_in_the_place_of_the_lock_is_named(tmp_path: Path) -> None:
     (tmp_path / "out" / ".lock").mkdir(parents=True)
-    with pytest.raises(InputError, match=".lock"), RunDirectory(tmp_path / "out", {}):
+    with pytest.raises(InputError, match=".lock"), RunDirectory(tmp_path / "out", {}, []):
         pass
 
 
@@ -141,8 +145,8 @@ def test_a_folder_of_parts_that_no_run_made_keeps_its_files(tmp_path: Path) -> N
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "bolt.step").write_text("precious")
     for options in ({}, {"resume": True}, {"overwrite": True}):
-        with pytest.raises(InputError), RunDirectory(tmp_path, {}, **options) as folder:
-            folder.finish()
+        with pytest.raises(InputError), RunDirectory(tmp_path, {}, [], **options) as run:
+            run.finish()
     assert (tmp_path / "parts" / "bolt.step").read_text() == "precious"
 
 

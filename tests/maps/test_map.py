@@ -26,8 +26,10 @@ from ddrscope.images import bundled_photos, find_images
 from ddrscope.io.files import sha256, write_json
 from ddrscope.maps import FeatureFiles, MapSettings, PointMap
 from ddrscope.maps.plane_accuracy import PlaneAccuracy
-from ddrscope.metrics import Design, calinski_harabasz, measure
+from ddrscope.metrics.chi import calinski_harabasz
+from ddrscope.metrics.design import Design
 from ddrscope.metrics.group_sums import GroupSums
+from ddrscope.metrics.layer_measures import measure
 
 COMMAND = [sys.executable, "-m", "ddrscope"]
 GROUPS = {"clean": "clean", "blurred": "blur:4", "noisy": "noise:20"}

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from ddrscope.embedding.gram import gram_matrix
 from ddrscope.embedding.pca import GramPCA
-from ddrscope.metrics import Design, measure
+from ddrscope.metrics.design import Design
 from ddrscope.metrics.group_sums import PooledSums
+from ddrscope.metrics.layer_measures import measure
 
 KEYS = ("chi_pca", "degradation_share", "content_share", "interaction_share", "n", "k")
 

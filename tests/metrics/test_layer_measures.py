@@ -16,19 +16,13 @@ from sklearn.metrics import calinski_harabasz_score
 from ddrscope.embedding.gram import gram_matrix
 from ddrscope.embedding.pca import GramPCA
 from ddrscope.errors import InputError
-from ddrscope.metrics import (
-    Design,
-    calinski_harabasz,
-    jackknife,
-    knn_accuracy,
-    measure,
-    measure_planes,
-    path_spearman,
-    permutation_p_value,
-    photo_share,
-    share_intervals,
-    variance_shares,
-)
+from ddrscope.metrics.chi import calinski_harabasz, permutation_p_value
+from ddrscope.metrics.design import Design
+from ddrscope.metrics.jackknife import jackknife
+from ddrscope.metrics.knn import knn_accuracy
+from ddrscope.metrics.layer_measures import measure, measure_planes
+from ddrscope.metrics.level_path import path_spearman
+from ddrscope.metrics.variance_shares import photo_share, share_intervals, variance_shares
 
 
 def study(

@@ -7,17 +7,18 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
+from ddrscope.analysis.result import OUTPUTS
 from ddrscope.analysis.settings import AnalysisSettings
 from ddrscope.batch.inputs import image_inputs
 from ddrscope.images import bundled_photos
 from ddrscope.io.files import is_file, sha256
-from ddrscope.io.run_directory import RUN_OUTPUT_FOLDERS
+from ddrscope.io.run_directory import PARTS
 from ddrscope.networks import Network
 
 
 def analysis_inputs(settings: AnalysisSettings, networks: Sequence[Network], out: Path) -> dict[str, Any]:
     """The networks, images, sets and checkpoints of an analysis that writes into ``out``; each stands for the setting of its name."""
-    ours = [out / name for name in RUN_OUTPUT_FOLDERS]
+    ours = [out / name for name in (PARTS, *OUTPUTS)]
     images = settings.images or (bundled_photos(),)
     checkpoints = {name: sorted(map(Path, glob(pattern))) for name, pattern in settings.series.items()}
     return {

@@ -30,7 +30,7 @@ from ddrscope.images import (
     read_image,
     result_names,
 )
-from ddrscope.metrics import Design
+from ddrscope.metrics.design import Design
 
 THUMBNAIL_SIDE = 64
 

@@ -14,7 +14,9 @@ from ddrscope.analysis.grams import LayerGram
 from ddrscope.analysis.input_rows import Samples
 from ddrscope.embedding.pca import GramPCA
 from ddrscope.embedding.tsne import TsneMap
-from ddrscope.metrics import Content, Design, measure, measure_planes, path_spearman
+from ddrscope.metrics.design import Design
+from ddrscope.metrics.layer_measures import Content, measure, measure_planes
+from ddrscope.metrics.level_path import path_spearman
 
 COMPONENTS = 50
 

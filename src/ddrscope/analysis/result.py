@@ -12,6 +12,8 @@ from ddrscope.errors import InputError
 from ddrscope.io.files import atomic_write, read_json, write_json
 from ddrscope.io.paths import expand_path
 
+# What a run writes at the top of its folder.
+OUTPUTS = ("analysis.json", "embedding.parquet", "thumbnails.parquet", "report.html", "figures")
 EMBEDDING_COLUMNS = (
     "network", "layer", "view", "control", "picture", "photo", "degradation", "level", "x", "y", "seed",
 )  # fmt: skip

@@ -14,7 +14,7 @@ from ddrscope.features import VIEWS, Precision
 from ddrscope.features.device import resolve_device
 from ddrscope.features.precision import check_precision
 from ddrscope.images import check_photo_from
-from ddrscope.metrics import Content
+from ddrscope.metrics.layer_measures import Content
 
 DEFAULT_NETWORKS = ("srresnet-wgr", "srresnet-wogr")
 DEFAULT_DEGRADATIONS = ("clean", "blur:4", "noise:20")

@@ -1,1 +1,1 @@
-"""Many images: lists, sharded output files, executors in this process or on Ray."""
+"""Runs over many images: image lists, resumable output files made in shards, executors in this process or on Ray."""

@@ -1,4 +1,4 @@
-"""Lists of images on disk, in groups that can be read alone, and tables of theirs merged by name."""
+"""Lists of images on disk, in groups that can be read alone, and their rows merged in the order of the names."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ddrscope.images.files import ImageFile
 from ddrscope.io.files import atomic_write
 
 SCHEMA = pa.schema([("source", pa.binary()), ("local", pa.bool_()), ("name", pa.string()), ("photo", pa.string())])
-# Images and what is known of them, a row each.
+# Image files, and a table with a row for each.
 Group = tuple[list[ImageFile], pa.Table]
 
 
 def write_list(path: Path, groups: Iterable[pa.Table]) -> None:
-    """Write tables that begin with the columns of `SCHEMA`, as `table_of` makes them; each can be read alone."""
+    """Write tables, as `image_table` makes them, as the groups of one list."""
     with atomic_write(path) as temporary:
         writer: Any = None
         try:
@@ -33,22 +33,22 @@ def write_list(path: Path, groups: Iterable[pa.Table]) -> None:
                 writer.close()
 
 
-def table_of(files: Sequence[ImageFile], known: pa.Table | None = None) -> pa.Table:
-    """A row for each image, with the columns of ``known`` behind."""
-    # As bytes: a name on disk need not be text of any encoding.
-    rows = [
+def image_table(files: Sequence[ImageFile], rows: pa.Table | None = None) -> pa.Table:
+    """A table with a row for each image file: the columns of `SCHEMA`, then those of ``rows``."""
+    # Paths as bytes, since a file name need not be text of any encoding.
+    images = [
         {"source": os.fsencode(file.path), "local": isinstance(file.path, Path), "name": file.name, "photo": file.photo}
         for file in files
     ]
-    table = pa.Table.from_pylist(rows, SCHEMA)
-    if known is not None:
-        for field in known.schema:
-            table = table.append_column(field, known[field.name])
+    table = pa.Table.from_pylist(images, SCHEMA)
+    if rows is not None:
+        for field in rows.schema:
+            table = table.append_column(field, rows[field.name])
     return table
 
 
 class ImageList:
-    """A list that `write_list` wrote, group by group; a context manager."""
+    """A list that `write_list` wrote, read group by group; use it as a context manager."""
 
     def __init__(self, path: Path) -> None:
         self._file: Any = pq.ParquetFile(path)
@@ -60,55 +60,64 @@ class ImageList:
         self._file.close()
 
     def __len__(self) -> int:
-        """How many groups there are."""
+        """The number of groups."""
         return int(self._file.num_row_groups)
 
     def sizes(self) -> list[int]:
-        """How many images each group has."""
+        """The number of images in each group."""
         return [self._file.metadata.row_group(number).num_rows for number in range(len(self))]
 
     def files(self, number: int) -> list[ImageFile]:
-        """The images of a group, from 0 on."""
+        """The image files of a group, counted from 0."""
         rows = self._file.read_row_group(number, columns=SCHEMA.names).to_pylist()
         return [ImageFile(_path(row), row["name"], row["photo"]) for row in rows]
 
-    def known(self, number: int, columns: Sequence[str] | None = None) -> pa.Table:
-        """What is known of the images of a group: all, or some of the columns behind those of `SCHEMA`."""
+    def rows(self, number: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """The other columns of a group, all or some."""
         names = [name for name in self._file.schema_arrow.names if name not in SCHEMA.names]
         return self._file.read_row_group(number, columns=list(columns or names))
 
     def groups(self, columns: Sequence[str] | None = None) -> Iterator[Group]:
-        """Every group, and what is known of it."""
+        """The image files and the other columns of every group."""
         for number in range(len(self)):
-            yield self.files(number), self.known(number, columns)
+            yield self.files(number), self.rows(number, columns)
 
 
 def merge_by_name(streams: Sequence[Iterator[Group]], limit: int) -> Iterator[Group]:
-    """Groups in the order of the images' names, of ``limit`` rows, from streams that are each in that order."""
-    rows = heapq.merge(*map(_rows, streams), key=itemgetter(0))
+    """Merge streams of groups that are each in the order of the images' names.
+
+    Args:
+        streams: What to merge.
+        limit: The number of rows in each group of the result; the last has fewer.
+
+    Yields:
+        Groups in the order of the names.
+    """
+    merged = heapq.merge(*map(_numbered_rows, streams), key=itemgetter(0))
     files: list[ImageFile] = []
-    pieces: list[list[Any]] = []
-    for _, file, table, index in rows:
-        if pieces and pieces[-1][0] is table and pieces[-1][2] == index:
-            pieces[-1][2] += 1
+    # Runs of rows that follow each other in one table: [table, start, stop].
+    slices: list[list[Any]] = []
+    for _, file, table, index in merged:
+        if slices and slices[-1][0] is table and slices[-1][2] == index:
+            slices[-1][2] += 1
         else:
-            pieces.append([table, index, index + 1])
+            slices.append([table, index, index + 1])
         files.append(file)
         if len(files) == limit:
-            yield files, _joined(pieces)
-            files, pieces = [], []
+            yield files, _concatenated(slices)
+            files, slices = [], []
     if files:
-        yield files, _joined(pieces)
+        yield files, _concatenated(slices)
 
 
-def _rows(stream: Iterator[Group]) -> Iterator[tuple[str, ImageFile, pa.Table, int]]:
+def _numbered_rows(stream: Iterator[Group]) -> Iterator[tuple[str, ImageFile, pa.Table, int]]:
     for files, table in stream:
         for index, file in enumerate(files):
             yield file.name, file, table, index
 
 
-def _joined(pieces: list[list[Any]]) -> pa.Table:
-    return pa.concat_tables([table.slice(start, stop - start) for table, start, stop in pieces])
+def _concatenated(slices: list[list[Any]]) -> pa.Table:
+    return pa.concat_tables([table.slice(start, stop - start) for table, start, stop in slices])
 
 
 def _path(row: dict[str, Any]) -> Path | str:

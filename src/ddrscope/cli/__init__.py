@@ -13,6 +13,7 @@ import typer
 
 from ddrscope.cli.app import app, repeat_options
 from ddrscope.cli.completion import join_split_words
+from ddrscope.cli.log import show_log
 from ddrscope.cli.messages import in_options, options_of
 from ddrscope.errors import InputError, printable
 
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = [word for word in words if word != "--debug"]
     # Pillow's, on broken metadata, name no file; an image that cannot be read for it is named as such.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+    show_log()
     sys.exit(_run(words, debug))
 
 

@@ -9,6 +9,7 @@ import typer
 
 from ddrscope.analysis import DEFAULT_DEGRADATIONS, DEFAULT_NETWORKS, Analysis, AnalysisResult, AnalysisSettings
 from ddrscope.analysis.input_hashes import analysis_inputs
+from ddrscope.analysis.result import OUTPUTS
 from ddrscope.cli import common
 from ddrscope.features.device import resolve_device
 from ddrscope.io.run_directory import RunDirectory
@@ -125,7 +126,7 @@ def command(
         for spec in settings.networks
     }
     inputs = analysis_inputs(settings, list(named.values()), out)
-    with RunDirectory(out, settings.to_dict(), resume, overwrite, inputs) as folder:
+    with RunDirectory(out, settings.to_dict(), OUTPUTS, inputs=inputs, resume=resume, overwrite=overwrite) as folder:
         if folder.is_finished("analysis.json", "embedding.parquet", "thumbnails.parquet", "report.html"):
             result, page = AnalysisResult.load(out), out / "report.html"
             common.say("finished before: nothing to do")

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import torch
 import typer
@@ -19,14 +19,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from ddrscope.batch.executors import Task, Worker, run_locally, run_on_cluster
-from ddrscope.batch.sharded_file import ShardedFile
 from ddrscope.errors import InputError, escaped, printable
 from ddrscope.features import precision as run_precision
 from ddrscope.io.files import without_nan
-from ddrscope.io.manifest import MANIFEST, begun_settings
 from ddrscope.networks import Network
-from ddrscope.progress import Progress
 
 # What numpy and scikit-learn take.
 Seed = Annotated[
@@ -88,11 +84,7 @@ def resolve_precision(precision: str, device: str, begun: Path | None) -> Litera
     ``begun`` is the folder or the manifest of the run to go on with.
     Timed anew, a busy or another machine might settle it otherwise, and half of the numbers would be of the one, half of the other.
     """
-    run_precision.check_precision(precision)
-    before = (begun_settings(begun / MANIFEST if begun.is_dir() else begun) or {}).get("precision") if begun else None
-    if precision == "auto" and before in ("float32", "bfloat16"):
-        return cast(Literal["float32", "bfloat16"], before)
-    return run_precision.resolve_precision(cast(run_precision.Precision, precision), torch.device(device))
+    return run_precision.resolve_precision(precision, torch.device(device), begun)
 
 
 def keep_freed_memory() -> None:
@@ -105,20 +97,6 @@ def keep_freed_memory() -> None:
         # Of malloc.h: nothing is mapped by itself, and up to 2 GiB at the end of the heap are kept.
         for parameter, value in ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1)):
             adjust(parameter, value)
-
-
-def process_shards(
-    shards: ShardedFile, task: Task, worker: Worker, progress: Progress, cluster: str | None, threads: int
-) -> None:
-    """Make the shards that are missing, by ``worker`` in this process, or by others that ``task`` opens on a cluster."""
-    missing = shards.missing()
-    sizes = shards.sizes()
-    progress.advance(sum(sizes) - sum(sizes[number] for number in missing))
-    pieces = ((number, shards.shard(number)) for number in missing)
-    made = run_on_cluster(task, list(pieces), cluster, threads or 1) if cluster else run_locally(worker, pieces)
-    for number, content in made:
-        shards.keep(number, content)
-        progress.advance(sizes[number])
 
 
 def say(text: str) -> None:

@@ -11,6 +11,7 @@ from ddrscope.cli import common
 from ddrscope.features.device import resolve_device
 from ddrscope.generalization import GeneralizationResult, GeneralizationRun, GeneralizationSettings, read_suite
 from ddrscope.generalization.input_hashes import generalization_inputs
+from ddrscope.generalization.result import OUTPUTS
 from ddrscope.io.run_directory import RunDirectory
 from ddrscope.networks import load_network
 from ddrscope.viz.style import with_interval
@@ -99,7 +100,7 @@ def command(
         for spec in settings.networks
     }
     inputs = generalization_inputs(settings, list(named.values()), out)
-    with RunDirectory(out, settings.to_dict(), resume, overwrite, inputs) as folder:
+    with RunDirectory(out, settings.to_dict(), OUTPUTS, inputs=inputs, resume=resume, overwrite=overwrite) as folder:
         if folder.is_finished("generalization.json", "generalization.csv", "report.html"):
             result, page = GeneralizationResult.load(out), out / "report.html"
             common.say("finished before: nothing to do")

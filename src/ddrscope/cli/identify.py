@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ddrscope.batch.finished_file import begun_manifest
-from ddrscope.batch.sharded_file import ShardedFile
 from ddrscope.cli import common
 from ddrscope.errors import InputError
-from ddrscope.features.device import resolve_device
-from ddrscope.identification import Identification, IdentifyTask
-from ddrscope.identification.files import bundled_identifier
-from ddrscope.identification.run import check_format, heatmap_of, join_tables
+from ddrscope.identification import IdentifiedImage, identify, iter_identifications
 from ddrscope.identification.tiles import MAX_TILES
-from ddrscope.images import ImageFile, find_images
 from ddrscope.io.files import sha256
+from ddrscope.results.identification import CLEAN
 
-HELP = """Name the degradation in images: type, level, whether it is like anything known, and where.
+HELP = """Identify the degradation of images: type, level, whether it is like anything known, and where.
 
 Each image gives a row: path, type (the likeliest of 24 distortions and clean), group, probability, level (1 slight to 5 strong; 0 for
 clean) with the ends of its 80 % interval, novelty (0 to 1: the share of images with known distortions that are more ordinary), unseen
 (novelty above 0.95), error (why a file could not be read), and p_TYPE, the probability that TYPE is present, for every type.
---heatmap draws where, a PNG for each image. Without --out the findings are printed.
+--heatmap draws where, a PNG for each image. Without --out the rows are printed.
 
 \b
 Examples:
@@ -37,16 +30,16 @@ Examples:
 
 
 def command(
-    sources: Annotated[
+    images: Annotated[
         list[str], typer.Argument(metavar="PATH...", help="Images: folders, globs, lists (.txt), files.")
     ],
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="FILE.parquet, .csv or .jsonl.")] = None,
-    heatmap: Annotated[
-        Path | None, typer.Option("--heatmap", metavar="DIR", help="Folder for maps: photo.jpg.png of photo.jpg.")
+    heatmaps: Annotated[
+        Path | None, typer.Option("--heatmap", metavar="DIR", help="Folder for heatmaps: photo.jpg.png of photo.jpg.")
     ] = None,
     tiles: Annotated[
         str,
-        typer.Option("--tiles", metavar="N", help="Tiles of 128 x 128 pixels read of an image, spread evenly; or all."),
+        typer.Option("--tiles", metavar="N", help="Tiles of 128 x 128 pixels of each image, spread evenly; or all."),
     ] = str(MAX_TILES),
     identifier: Annotated[
         Path | None,
@@ -60,78 +53,55 @@ def command(
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
 ) -> None:
-    if out:
-        check_format(out)
-    elif cluster:
-        raise InputError("--cluster is for tables: give --out FILE")
-    common.use_threads(threads)
-    device = resolve_device(device)
-    settled = common.resolve_precision(precision, device, begun_manifest(out) if out and resume else None)
-    task = IdentifyTask(identifier, _tile_limit(tiles), heatmap, device, settled)
-    worker = task.open()
-    if out is None:
-        _print(worker, find_images(list(sources)), as_json)
+    limit = _tile_limit(tiles)
+    if out is None and cluster is None:
+        rows = []
+        with common.progress() as bars:
+            for image in iter_identifications(
+                images, heatmaps=heatmaps, tiles=limit, identifier=identifier, device=device, precision=precision,
+                threads=threads, progress=bars,
+            ):  # fmt: skip
+                rows.append(image)
+                if not as_json:
+                    common.show(describe(image))
+        if as_json:
+            common.print_json([image.to_row() for image in rows])
         return
-    file = identifier or bundled_identifier()
-    settings = {
-        "identifier": {"name": file.stem if identifier else "bundled", "sha256": sha256(file)}, "tiles": task.tiles, "precision": settled,
-        "heatmap": os.path.abspath(heatmap) if heatmap else None,
-    }  # fmt: skip
-    drawn = partial(heatmap_of, heatmap) if heatmap else None
     with common.progress() as bars:
-        results = [heatmap] if heatmap else []
-        shards = ShardedFile(out, sources, settings, resume, overwrite, drawn=drawn, results=results, progress=bars)
-        finished = shards.is_finished()
-    if finished:
-        common.say(f"{out} is there and as it was written: nothing to do")
-        return
-    with common.progress() as bars, shards:
-        bars.start("identifying", shards.images)
-        common.process_shards(shards, task, worker, bars, cluster, threads)
-        found = join_tables(shards.tables(), out)
-        written = shards.finish()
-    for path, reason in found.bad:
+        result = identify(
+            images, out=out, heatmaps=heatmaps, tiles=limit, identifier=identifier, cluster=cluster, resume=resume,
+            overwrite=overwrite, device=device, precision=precision, threads=threads, progress=bars,
+        )  # fmt: skip
+    summary = result.summary
+    for path, reason in summary.errors.items():
         common.say(f"{path}: {reason}")
-    if as_json:
+    if as_json and result.path:
         common.print_json(
-            {"out": str(out), "rows": found.rows, "errors": len(found.bad), "unseen": found.unseen}
-            | {"groups": dict(found.groups.most_common()), "sha256": written}
+            {"out": str(out), "rows": summary.images, "errors": len(summary.errors), "unseen": summary.unseen}
+            | {"groups": dict(summary.groups), "sha256": sha256(result.path)}
         )
-    common.say(f"{out}: {found.rows} images, {len(found.bad)} of them unreadable or too small")
+    common.say(f"{out}: {summary.images} images, {len(summary.errors)} of them unreadable or too small")
 
 
 command.__doc__ = HELP
+
+
+def describe(image: IdentifiedImage) -> str:
+    """A row as a line of text."""
+    found = image.identification
+    if found is None:
+        return f"{image.path}: {image.error}"
+    level = found.level
+    graded = "" if found.type == CLEAN else f", level {level.value:.1f} ({level.low:.1f} to {level.high:.1f})"
+    unseen = "; unlike anything known" if found.unseen else ""
+    others = ", ".join(f"{name} {probability:.2f}" for name, probability in found.others().items())
+    also = f"; also {others}" if others else ""
+    return f"{image.path}: {found.type} (probability {found.probability:.2f}){graded}{unseen}{also}"
 
 
 def _tile_limit(text: str) -> int | None:
     if text == "all":
         return None
     if not text.isdecimal() or int(text) < 1:
-        raise InputError(f"--tiles {text}: give a number from 1 on, or all")
+        raise InputError(f"`tiles`={text}: give a number from 1 on, or all")
     return int(text)
-
-
-def _print(worker: Identification, files: list[ImageFile], as_json: bool) -> None:
-    rows = []
-    for file, row in zip(files, worker.rows(files), strict=True):
-        rows.append(row)
-        if as_json:
-            continue
-        if row["error"]:
-            common.show(f"{file.name}: {row['error']}")
-            continue
-        level = (
-            ""
-            if row["type"] == "clean"
-            else f", level {row['level']:.1f} ({row['level_low']:.1f} to {row['level_high']:.1f})"
-        )
-        unseen = "; unlike anything known" if row["unseen"] else ""
-        also = sorted(((p, n) for n, p in _others(row) if p > 0.3), reverse=True)
-        more = "; also " + ", ".join(f"{name} {p:.2f}" for p, name in also) if also else ""
-        common.show(f"{file.name}: {row['type']} (probability {row['probability']:.2f}){level}{unseen}{more}")
-    if as_json:
-        common.print_json(rows)
-
-
-def _others(row: dict) -> list[tuple[str, float]]:
-    return [(key[2:], value) for key, value in row.items() if key.startswith("p_") and key[2:] != row["type"]]

@@ -13,6 +13,7 @@ from ddrscope.io.files import read_json
 from ddrscope.io.paths import expand_path
 from ddrscope.io.run_directory import RunDirectory
 from ddrscope.maps import MapSettings, PointMap
+from ddrscope.maps.result import OUTPUTS
 
 HELP = """Map a hundred thousand or a million points: measures, a t-SNE plane, a page.
 
@@ -54,7 +55,9 @@ def command(
     threads = common.use_threads(threads)
     with common.progress() as bars:
         made = PointMap(settings, threads, bars)
-        with RunDirectory(out, settings.to_dict(), resume, overwrite, {"files": made.files.digests}) as folder:
+        with RunDirectory(
+            out, settings.to_dict(), OUTPUTS, inputs={"files": made.files.digests}, resume=resume, overwrite=overwrite
+        ) as folder:
             page = out / "map.html"
             if folder.is_finished("map.json", "map.parquet", "map.html"):
                 data = read_json(out / "map.json")

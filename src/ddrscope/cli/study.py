@@ -11,6 +11,7 @@ from ddrscope.batch.inputs import image_inputs
 from ddrscope.cli import common
 from ddrscope.io.run_directory import RunDirectory
 from ddrscope.study import Study, StudySettings
+from ddrscope.study.result import OUTPUTS
 from ddrscope.training import RECIPES
 
 HELP = f"""Test the paper's claims C1 to C6: train what is missing, analyse, judge by rules fixed in the code, write a page.
@@ -56,7 +57,7 @@ def command(
     with common.progress() as bars:
         study = Study(settings, out, count, bars)
         inputs = {name: image_inputs([source]) for name, source in zip(("images", "val", "test"), folders, strict=True)}
-        with RunDirectory(out, study.identity, resume, overwrite, inputs) as folder:
+        with RunDirectory(out, study.identity, OUTPUTS, inputs=inputs, resume=resume, overwrite=overwrite) as folder:
             result = study.run()
             page = result.save(out)
             folder.finish()

@@ -20,7 +20,7 @@ from ddrscope.io.run_directory import RunDirectory
 from ddrscope.networks import load_network
 from ddrscope.upscaling import SourceImage, UpscaleRun, map_embeddings
 from ddrscope.upscaling.image_files import FORMATS
-from ddrscope.upscaling.run import SUMMARY, earlier_results
+from ddrscope.upscaling.run import OUTPUTS, SUMMARY, earlier_results
 from ddrscope.upscaling.tiling import OVERLAP, TILE
 from ddrscope.viz.upscaling import write_comparison, write_explanation
 
@@ -104,7 +104,7 @@ def command(
                 found += f": {error}"
             else:
                 found += f": {finding}"
-                said["found"] = {"type": finding.type, "probability": finding.probability, "level": finding.level}
+                said["found"] = {"type": finding.type, "probability": finding.probability, "level": finding.level.value}
         if compare:
             write_comparison(run.out / "compare" / run.drawing_names[file], original.color, made, loaded.name, found)
         if known:
@@ -118,7 +118,7 @@ def command(
     }  # fmt: skip
     beside = [name for name, wanted in (("compare", compare), ("explain", explain)) if wanted]
     before = earlier_results(out) if overwrite else []
-    with RunDirectory(out, settings, resume, overwrite) as folder:
+    with RunDirectory(out, settings, OUTPUTS, resume=resume, overwrite=overwrite) as folder:
         for result in before:
             result.unlink(missing_ok=True)
         with common.progress() as bars:

@@ -8,9 +8,13 @@ from ddrscope.errors import InputError, printable
 
 
 def resolve_device(name: str) -> str:
-    """The device that ``name`` means on this machine: ``auto`` is a CUDA GPU, else Apple's (``mps``), else the processor.
+    """The device that a name means on this machine.
 
-    Raises `InputError` for a device that this machine does not have.
+    Args:
+        name: ``auto`` (a CUDA GPU, else an Apple GPU, else the CPU), ``cpu``, ``cuda``, ``cuda:1``, ``mps`` ...
+
+    Raises:
+        InputError: This machine has no such device.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -20,5 +24,5 @@ def resolve_device(name: str) -> str:
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError) as error:
         reason = printable(str(error).splitlines()[0])
-        raise InputError(f"--device {name} is not available on this machine ({reason}): give auto or cpu") from None
+        raise InputError(f"`device`={name} is not available on this machine ({reason}): give auto or cpu") from None
     return name

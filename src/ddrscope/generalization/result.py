@@ -16,6 +16,9 @@ from ddrscope.generalization.ranking import rank
 from ddrscope.io.files import atomic_write, read_json, write_json
 from ddrscope.io.paths import expand_path
 
+# What a run writes at the top of its folder.
+OUTPUTS = ("generalization.json", "generalization.csv", "report.html", "figures")
+
 
 @dataclass(frozen=True)
 class GeneralizationResult:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ddrscope.batch.executors import run_locally, run_on_cluster
+from ddrscope.batch.executors import make_executor
 from ddrscope.generalization.jobs import Piece, ScoringTask, ScoringWorker
 from ddrscope.generalization.result import GeneralizationResult
 from ddrscope.generalization.settings import GeneralizationSettings
@@ -49,7 +49,7 @@ def generalize(
 class GeneralizationRun:
     """One run whose finished pieces, a network on a set, are kept in ``parts``: begun again, it goes on where it stopped.
 
-    With ``cluster`` (as `run_on_cluster` takes it) pieces are made by workers of ``threads`` threads there.
+    With ``cluster`` (as `make_executor` takes it) pieces are made by workers of ``threads`` threads there.
     """
 
     def __init__(
@@ -79,11 +79,13 @@ class GeneralizationRun:
         return summarize(self.settings, made.networks, made.layers, pieces, made.notes, made.skipped)
 
     def _share_out(self, made: ScoringWorker, missing: list[tuple[int, Piece]]) -> Iterator[tuple[int, bytes]]:
+        executor = make_executor(ScoringTask(self.settings), self.cluster, self.threads, made)
         if self.cluster is None:
-            yield from run_locally(made, missing)
+            # The worker itself reports what it does.
+            yield from executor.run(missing)
             return
         self.progress.start("networks on sets", len(missing))
-        for done in run_on_cluster(ScoringTask(self.settings), missing, self.cluster, self.threads):
+        for done in executor.run(missing):
             yield done
             self.progress.advance()
 

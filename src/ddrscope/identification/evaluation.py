@@ -1,4 +1,4 @@
-"""How good identification is: accuracy over types and groups, levels, calibration, unseen distortions, with intervals over photographs."""
+"""How accurate an identifier is: types, groups, levels, calibration, novelty, with intervals over photographs."""
 
 from __future__ import annotations
 
@@ -10,108 +10,130 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from ddrscope.identification.identifier import CLEAN, Predictions
-from ddrscope.identification.labelled_images import Sample
-from ddrscope.metrics import jackknife_interval
+from ddrscope.identification.identifier import Predictions
+from ddrscope.identification.labelled_images import LabelledImage
+from ddrscope.metrics.estimate import Estimate
+from ddrscope.metrics.jackknife import jackknife_interval
+from ddrscope.results.identification import CLEAN
 
-BINS = 10
-# "Clearly visible" degradation, for which a figure of its own is given.
+CALIBRATION_BINS = 10
+# From this level on a distortion is clearly visible.
 STRONG = 3
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A number with its 95 % interval (jackknife over ``photos`` photographs) and the number of images it rests on."""
+class SampleEstimate(Estimate):
+    """An estimate with its sample size.
 
-    value: float
-    low: float
-    high: float
-    n: int
-    photos: int
+    Args:
+        n: The number of images.
+        photos: The number of photographs, over which the interval is a jackknife.
+    """
+
+    n: int = 0
+    photos: int = 0
 
 
 def jackknife(
-    measure: Callable[[NDArray[np.bool_]], float], photos: NDArray[np.str_], among: NDArray[np.bool_]
-) -> Estimate:
-    """``measure`` of the images in ``among``, its interval from leaving out one photograph after the other.
+    measure: Callable[[NDArray[np.bool_]], float], photos: NDArray[np.str_], chosen: NDArray[np.bool_]
+) -> SampleEstimate:
+    """A measure of some images with its 95 % interval, from leaving out one photograph at a time.
 
-    NaN for fewer than 3 photographs, and where the measure is not a number without one of them.
+    Args:
+        measure: From a mask (N,) of images to a number.
+        photos: The photograph of each image, (N,).
+        chosen: The images that the measure is of, (N,).
+
+    Returns:
+        The estimate. Its ends are NaN for fewer than 3 photographs, or where the measure is NaN without one of them.
     """
-    names = np.unique(photos[among])
-    value = measure(among)
-    low, high = jackknife_interval(value, [measure(among & (photos != name)) for name in names])
-    return Estimate(value, low, high, int(among.sum()), len(names))
+    names = np.unique(photos[chosen])
+    value = measure(chosen)
+    low, high = jackknife_interval(value, [measure(chosen & (photos != name)) for name in names])
+    return SampleEstimate(value, low, high, int(chosen.sum()), len(names))
 
 
 class Evaluation:
-    """What was found in test images, each with one distortion or none, beside what is in them; ``groups`` by type."""
+    """Predictions for labelled images, each with one distortion or none, beside the truth.
 
-    def __init__(self, samples: Sequence[Sample], found: Predictions, groups: Mapping[str, str]) -> None:
+    Args:
+        images: The images.
+        predictions: For these images.
+        groups: The group of each type.
+
+    Attributes:
+        truth: The index of the true class of each image, 0 for clean.
+        predicted: The index of the likeliest class.
+        levels: The true level of each image, 0 for clean.
+    """
+
+    def __init__(self, images: Sequence[LabelledImage], predictions: Predictions, groups: Mapping[str, str]) -> None:
         self.names = np.array([CLEAN, *groups])
         self.groups = np.array([CLEAN, *groups.values()])
-        self.photos = np.array([sample.photo for sample in samples])
-        self.found = found
-        types = [next(iter(sample.levels), CLEAN) for sample in samples]
+        self.photos = np.array([image.photo for image in images])
+        self.predictions = predictions
+        types = [next(iter(image.levels), CLEAN) for image in images]
         self.truth = np.array([list(self.names).index(name) for name in types])
-        self.levels = np.array([next(iter(sample.levels.values()), 0) for sample in samples])
-        self.said = found.probabilities.argmax(1)
+        self.levels = np.array([next(iter(image.levels.values()), 0) for image in images])
+        self.predicted = predictions.probabilities.argmax(1)
 
-    def measures(self) -> dict[str, Estimate]:
-        """Every measure by name; ``_strong``: over levels 3 to 5."""
+    def measures(self) -> dict[str, SampleEstimate]:
+        """Every measure by name; those that end in ``_strong`` are of levels 3 to 5."""
         everything = np.ones(len(self.truth), bool)
-        strong, degraded = self.levels >= STRONG, self.levels > 0
-        right_type = self.said == self.truth
-        right_group = self.groups[self.said] == self.groups[self.truth]
-        rows = {
-            "type_accuracy": (lambda chosen: float(right_type[chosen].mean()), everything),
-            "type_accuracy_strong": (lambda chosen: float(right_type[chosen].mean()), strong),
-            "group_accuracy": (lambda chosen: float(right_group[chosen].mean()), everything),
-            "group_accuracy_strong": (lambda chosen: float(right_group[chosen].mean()), strong),
-            "level_spearman": (self._level_spearman, degraded),
-            "level_error": (lambda chosen: float(np.abs(self._level()[chosen] - self.levels[chosen]).mean()), degraded),
-            "level_coverage": (self._coverage, degraded),
+        strong, distorted = self.levels >= STRONG, self.levels > 0
+        type_hits = self.predicted == self.truth
+        group_hits = self.groups[self.predicted] == self.groups[self.truth]
+        level_errors = np.abs(self._predicted_level() - self.levels)
+        rows: dict[str, tuple[Callable[[NDArray[np.bool_]], float], NDArray[np.bool_]]] = {
+            "type_accuracy": (lambda chosen: float(type_hits[chosen].mean()), everything),
+            "type_accuracy_strong": (lambda chosen: float(type_hits[chosen].mean()), strong),
+            "group_accuracy": (lambda chosen: float(group_hits[chosen].mean()), everything),
+            "group_accuracy_strong": (lambda chosen: float(group_hits[chosen].mean()), strong),
+            "level_spearman": (self._level_spearman, distorted),
+            "level_error": (lambda chosen: float(level_errors[chosen].mean()), distorted),
+            "level_coverage": (self._level_coverage, distorted),
             "calibration_error": (self._calibration_error, everything),
         }
-        return {name: jackknife(measure, self.photos, among) for name, (measure, among) in rows.items()}
+        return {name: jackknife(measure, self.photos, chosen) for name, (measure, chosen) in rows.items()}
 
     def confusion(self) -> NDArray[np.float64]:
-        """Shares (1 + T, 1 + T): of the images with the type of the row, those said to have the type of the column."""
+        """The share (1 + T, 1 + T) of the images of the row's class that are predicted to be of the column's class."""
         counts = np.zeros((len(self.names), len(self.names)))
-        np.add.at(counts, (self.truth, self.said), 1)
+        np.add.at(counts, (self.truth, self.predicted), 1)
         return counts / np.maximum(counts.sum(1, keepdims=True), 1)
 
-    def _level(self) -> NDArray[np.float64]:
-        """The level said, given the type: that of the true type."""
-        return self.found.levels[np.arange(len(self.truth)), np.maximum(self.truth - 1, 0), 1]
+    def _predicted_level(self) -> NDArray[np.float64]:
+        """The predicted level of the true type."""
+        return self.predictions.levels[np.arange(len(self.truth)), np.maximum(self.truth - 1, 0), 1]
 
     def _level_spearman(self, chosen: NDArray[np.bool_]) -> float:
-        """The mean over types of the rank correlation of level said and true."""
-        level, orders = self._level(), []
+        """The mean over types of Spearman's correlation of predicted and true level."""
+        level, correlations = self._predicted_level(), []
         for index in range(1, len(self.names)):
             rows = chosen & (self.truth == index)
-            if not rows.any():
-                continue
-            # A level that never changes orders nothing.
-            orders.append(spearmanr(level[rows], self.levels[rows]).statistic if np.ptp(level[rows]) else 0.0)
-        return float(np.mean(orders))
+            if rows.any():
+                # The correlation of a constant prediction is undefined.
+                varies = np.ptp(level[rows]) > 0
+                correlations.append(spearmanr(level[rows], self.levels[rows]).statistic if varies else 0.0)
+        return float(np.mean(correlations))
 
-    def _coverage(self, chosen: NDArray[np.bool_]) -> float:
-        ends = self.found.levels[np.arange(len(self.truth)), np.maximum(self.truth - 1, 0)]
+    def _level_coverage(self, chosen: NDArray[np.bool_]) -> float:
+        """The share of true levels within their predicted intervals."""
+        ends = self.predictions.levels[np.arange(len(self.truth)), np.maximum(self.truth - 1, 0)]
         return float(((ends[:, 0] <= self.levels) & (self.levels <= ends[:, 2]))[chosen].mean())
 
     def _calibration_error(self, chosen: NDArray[np.bool_]) -> float:
-        """Expected calibration error of the likeliest type's probability, in bins of equal width."""
-        sure = self.found.probabilities.max(1)[chosen]
-        right = (self.said == self.truth)[chosen]
-        member = np.minimum((sure * BINS).astype(int), BINS - 1)
-        return float(
-            sum(
-                abs(sure[member == b].mean() - right[member == b].mean()) * (member == b).mean()
-                for b in np.unique(member)
-            )
-        )
+        """The expected calibration error of the likeliest type's probability, in bins of equal width."""
+        confidence = self.predictions.probabilities.max(1)[chosen]
+        hits = (self.predicted == self.truth)[chosen]
+        member = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+        errors = [
+            abs(confidence[member == index].mean() - hits[member == index].mean()) * (member == index).mean()
+            for index in np.unique(member)
+        ]
+        return float(sum(errors))
 
 
 def unseen_auroc(known: NDArray[np.float64], unseen: NDArray[np.float64]) -> float:
-    """How well novelty parts images with unseen distortions from those with known: 0.5 by chance, 1 always."""
+    """The area under the ROC curve by which novelty separates unseen distortions from known ones: 0.5 is chance."""
     return float(roc_auc_score(np.repeat([0, 1], [len(known), len(unseen)]), np.concatenate([known, unseen])))

@@ -1,4 +1,4 @@
-"""Identifiers on disk: one safetensors file, its settings in the metadata; nothing in it is ever run."""
+"""Identifiers on disk: a safetensors file with the settings in its metadata. Nothing in it is run."""
 
 from __future__ import annotations
 
@@ -21,14 +21,18 @@ from ddrscope.identification.image_identifier import ImageIdentifier
 from ddrscope.identification.novelty import NoveltyMeasure
 from ddrscope.io.files import atomic_write, is_file
 from ddrscope.io.paths import expand_path
-from ddrscope.networks import load_named_network
+from ddrscope.networks import Network, load_named_network
 from ddrscope.networks.checkpoints.safety import AllocationLimit
 
 FORMAT = "ddrscope identifier 1"
-# Read once an image and small; float16 would move them.
-EXACT = ("calibration", "widening", "fitted_clean_share", "centers", "reaches", "novelty.known")
-# What each part of the descriptor is reduced by.
-PART = ("centers", "bases", "reaches")
+# Small tensors whose digits matter; all others are written as float16.
+FLOAT32 = ("calibration", "widening", "fitted_clean_share", "centers", "reaches", "novelty.known")
+# Attributes of the identifier with one tensor for each part of the descriptor, and their names in the file.
+PART_TENSORS = {"centers": "centers_", "bases": "bases_", "reaches": "clip_limits_"}
+NOVELTY_TENSORS = {"known": "known_", "spread": "spread_", "centers": "centers_"}
+# The one setting of a head that has another name in the file.
+EPOCHS, EPOCHS_IN_FILE = "epochs", "passes"
+REMEDY = "fit one with `fit_identifier`"
 
 
 def bundled_identifier() -> Path:
@@ -36,56 +40,47 @@ def bundled_identifier() -> Path:
     return Path(__file__).resolve().parents[1] / "data" / "identifier.safetensors"
 
 
-def save_identifier(path: Path, fitted: ImageIdentifier) -> None:
-    """Write a fitted identifier, atomically; weights in float16."""
-    one, network = fitted.identifier, fitted.descriptor.network
+def save_identifier(path: str | Path, fitted: ImageIdentifier) -> Path:
+    """Write an identifier, atomically; weights in float16. Returns the path.
+
+    Args:
+        path: The file, .safetensors.
+        fitted: The identifier. The file names its network by SHA-256 and does not contain it.
+    """
+    path = expand_path(path)
     tensors = {
-        "calibration": one.calibration_,
-        "widening": one.widening_,
-        "fitted_clean_share": one.fitted_clean_share_,
-        "novelty.known": one.novelty_.known_,
-        "novelty.spread": one.novelty_.spread_,
-        "novelty.centers": one.novelty_.centers_,
-    }
-    for index, part in enumerate(zip(one.centers_, one.bases_, one.reaches_, strict=True)):
-        tensors |= {f"{name}.{index}": value for name, value in zip(PART, part, strict=True)}
-    for index, head in enumerate(one.heads_):
-        tensors |= {f"heads.{index}.{key}": value for key, value in head.state_dict().items()}
-    settings = {
-        "network": network.source
-        if Path(network.source).is_file() and not _is_bundled(network.source)
-        else network.name,
-        "sha256": network.sha256,
-        "poolings": {layer: list(names) for layer, names in fitted.descriptor.poolings.items()},
-        "types": list(one.types),
-        "groups": dict(fitted.groups),
-        "parts": list(one.parts) if one.parts else None,
-        "components": one.components,
-        "folds": one.folds,
-        "clean_share": one.clean_share,
-        "seed": one.seed,
-        "head": dataclasses.asdict(one.head or HeadSettings()),
-        "about": dict(fitted.about),
-    }
-    kept = {
-        key: (value.float() if key.startswith(EXACT) else value.half()).contiguous() for key, value in tensors.items()
+        key: (value.float() if key.startswith(FLOAT32) else value.half()).contiguous()
+        for key, value in _tensors(fitted.identifier).items()
     }
     with atomic_write(path) as temporary:
-        save_file(kept, temporary, {"format": FORMAT, "settings": json.dumps(settings)})
+        save_file(tensors, temporary, {"format": FORMAT, "settings": json.dumps(_settings(fitted))})
+    return path
 
 
 def load_identifier(
     path: str | Path | None = None, device: str = "auto", precision: str = "float32"
 ) -> ImageIdentifier:
-    """Read an identifier, by default the bundled one; `InputError` for any other file, or where its network is missing."""
+    """Load an identifier.
+
+    Args:
+        path: A file that `ddrscope.fit_identifier` wrote. Default: the bundled identifier of 24 distortions.
+        device: Where its network runs: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``mps`` ...
+        precision: In which its network is run: ``float32``, ``bfloat16`` or ``auto``.
+
+    Raises:
+        InputError: The file is not an identifier, or its network is missing or has other weights.
+
+    Examples:
+        >>> identifier = ddrscope.load_identifier()
+        >>> identifier.identify(pixels).type  # pixels: float32 (H, W, 3) in 0..1
+        'jpeg'
+    """
     check_precision(precision)
     path = expand_path(path or bundled_identifier())
     tensors, settings = _read(path)
     network = load_named_network(settings.get("network"), f"{path}: network")
     if network.sha256 != settings.get("sha256"):
-        raise InputError(
-            f"{path} was fitted to another {settings['network']} than the one here: fit it anew (ddrscope fit-identifier)"
-        )
+        raise InputError(f"{path} was fitted to another {settings['network']} than the one here: {REMEDY}")
     network.to(resolve_device(device))
     try:
         identifier = _identifier(tensors, settings)
@@ -94,32 +89,74 @@ def load_identifier(
     except InputError as error:
         raise InputError(f"{path} cannot be used: {error}") from None
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        said = f"{type(error).__name__}: {printable(str(error))[:300]}"
-        raise InputError(f"{path} is incomplete ({said}): make it anew with ddrscope fit-identifier") from None
+        reason = f"{type(error).__name__}: {printable(str(error))[:300]}"
+        raise InputError(f"{path} is incomplete ({reason}): {REMEDY}") from None
+
+
+def _tensors(identifier: DistortionIdentifier) -> dict[str, Tensor]:
+    """The fitted attributes by their names in the file."""
+    tensors = {
+        "calibration": identifier.calibration_,
+        "widening": identifier.widening_,
+        "fitted_clean_share": identifier.fitted_clean_share_,
+    }
+    tensors |= {f"novelty.{name}": getattr(identifier.novelty_, key) for name, key in NOVELTY_TENSORS.items()}
+    for name, key in PART_TENSORS.items():
+        tensors |= {f"{name}.{index}": value for index, value in enumerate(getattr(identifier, key))}
+    for index, head in enumerate(identifier.heads_):
+        tensors |= {f"heads.{index}.{key}": value for key, value in head.state_dict().items()}
+    return tensors
+
+
+def _settings(fitted: ImageIdentifier) -> dict[str, Any]:
+    identifier, network = fitted.identifier, fitted.descriptor.network
+    head = dataclasses.asdict(identifier.head or HeadSettings())
+    return {
+        "network": _network_reference(network),
+        "sha256": network.sha256,
+        "poolings": {layer: list(names) for layer, names in fitted.descriptor.poolings.items()},
+        "types": list(identifier.types),
+        "groups": dict(fitted.groups),
+        "parts": list(identifier.parts) if identifier.parts else None,
+        "components": identifier.components,
+        "folds": identifier.folds,
+        "clean_share": identifier.clean_share,
+        "seed": identifier.seed,
+        "head": {EPOCHS_IN_FILE if key == EPOCHS else key: value for key, value in head.items()},
+        "about": dict(fitted.about),
+    }
+
+
+def _network_reference(network: Network) -> str:
+    """The path of a network's file, or the name of a bundled network, whose path differs between installations."""
+    source = Path(network.source)
+    bundled = source.resolve().is_relative_to(Path(__file__).resolve().parents[1])
+    return network.source if source.is_file() and not bundled else network.name
 
 
 def _identifier(tensors: dict[str, Tensor], settings: dict[str, Any]) -> DistortionIdentifier:
     _check_settings(settings)
-    one = DistortionIdentifier(
+    head = {EPOCHS if key == EPOCHS_IN_FILE else key: value for key, value in settings["head"].items()}
+    identifier = DistortionIdentifier(
         settings["types"],
         parts=settings["parts"],
         components=settings["components"],
         folds=settings["folds"],
         clean_share=settings["clean_share"],
-        head=HeadSettings(**settings["head"]),
+        head=HeadSettings(**head),
         seed=settings["seed"],
     )
-    count = len(one.parts or [0])
-    one.centers_, one.bases_, one.reaches_ = ([tensors[f"{name}.{index}"] for index in range(count)] for name in PART)
-    one.calibration_, one.widening_ = tensors["calibration"], tensors["widening"]
-    one.fitted_clean_share_ = tensors["fitted_clean_share"]
+    count = len(identifier.parts or [0])
+    for name, key in PART_TENSORS.items():
+        setattr(identifier, key, [tensors[f"{name}.{index}"] for index in range(count)])
+    identifier.calibration_, identifier.widening_ = tensors["calibration"], tensors["widening"]
+    identifier.fitted_clean_share_ = tensors["fitted_clean_share"]
     with AllocationLimit(tensors.values()):
-        one.heads_ = [_head(tensors, index, one) for index in range(one.folds)]
-    one.novelty_ = NoveltyMeasure()
-    one.novelty_.known_, one.novelty_.spread_, one.novelty_.centers_ = (
-        tensors[f"novelty.{part}"] for part in ("known", "spread", "centers")
-    )
-    return one
+        identifier.heads_ = [_head(tensors, index, identifier) for index in range(identifier.folds)]
+    identifier.novelty_ = NoveltyMeasure()
+    for name, key in NOVELTY_TENSORS.items():
+        setattr(identifier.novelty_, key, tensors[f"novelty.{name}"])
+    return identifier
 
 
 def _check_settings(settings: dict[str, Any]) -> None:
@@ -131,17 +168,19 @@ def _check_settings(settings: dict[str, Any]) -> None:
         raise TypeError("types and groups are texts")
     if settings["folds"] < 1 or not 0 < settings["clean_share"] < 1:
         raise ValueError("folds or clean_share out of range")
+    if not isinstance(settings["head"], dict):
+        raise TypeError("head is no dict")
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not is_file(path):
-        raise InputError(f"{path}: no such file; make an identifier with ddrscope fit-identifier")
+        raise InputError(f"{path}: no such file; {REMEDY}")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
-                raise InputError(f"{path} holds no identifier: make one with ddrscope fit-identifier")
-            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118  (no mapping)
+                raise InputError(f"{path} holds no identifier: {REMEDY}")
+            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118  (not a mapping)
             settings = json.loads(metadata["settings"])
             if not isinstance(settings, dict):
                 raise ValueError("its settings are no table")
@@ -152,12 +191,9 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise InputError(f"{path} cannot be read as an identifier: {printable(str(error))}") from None
 
 
-def _head(tensors: dict[str, Tensor], index: int, one: DistortionIdentifier) -> Head:
+def _head(tensors: dict[str, Tensor], index: int, identifier: DistortionIdentifier) -> Head:
     prefix = f"heads.{index}."
-    head = Head(sum(basis.shape[1] for basis in one.bases_), len(one.types), one.head or HeadSettings())
+    size = sum(basis.shape[1] for basis in identifier.bases_)
+    head = Head(size, len(identifier.types), identifier.head or HeadSettings())
     head.load_state_dict({key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)})
     return head.eval()
-
-
-def _is_bundled(source: str) -> bool:
-    return Path(source).resolve().is_relative_to(Path(__file__).resolve().parents[1])

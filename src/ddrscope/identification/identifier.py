@@ -1,4 +1,4 @@
-"""The identifier: from descriptors to the probability of each distortion, its level, and how unlike anything known an image is."""
+"""The distortion identifier: from descriptors to the probability and level of each distortion, and to novelty."""
 
 from __future__ import annotations
 
@@ -14,20 +14,24 @@ from torch.nn import functional
 from ddrscope.errors import InputError
 from ddrscope.identification.head import QUANTILES, Head, HeadSettings, fit_head, presence_of
 from ddrscope.identification.novelty import NoveltyMeasure
+from ddrscope.results.identification import CLEAN
 
-CLEAN = "clean"
-# Whitening lifts components that are mostly noise: they are only scaled alike, but for the very largest.
+# In units of the mean variance: whitening alone would lift the last components, which are mostly noise. With this only
+# the very largest are scaled down.
 WHITENING_SHRINKAGE = 30.0
-# Components beyond so many standard deviations say no more: an image unlike all others must not upset the head.
-FARTHEST = 6.0
+# Components are clipped at so many standard deviations, so that an image unlike all others does not upset the heads.
+CLIP_SIGMA = 6.0
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What is found in N images.
+    """What is predicted for N images and T types.
 
-    ``probabilities`` (N, 1 + T): that each type is present, clean first; they need not sum to 1. ``levels`` (N, T, 3): the middle
-    between the ends of the 80 % interval, 1 to 5. ``novelty`` (N,): the share of images of known distortions that are more ordinary.
+    Args:
+        probabilities: That each type is present, (N, 1 + T), clean first; they need not sum to 1.
+        levels: The level of each type if it is present, 1 to 5, (N, T, 3): the middle between the ends of its 80 %
+            interval.
+        novelty: The share of images with known distortions that are more ordinary, (N,).
     """
 
     probabilities: NDArray[np.float64]
@@ -36,12 +40,20 @@ class Predictions:
 
 
 class DistortionIdentifier:
-    """Names distortions by descriptors, several descriptors (tiles) to an image; fitted, predicts as scikit-learn's classifiers do.
+    """A multi-label classifier of distortions by descriptors, several of them (tiles) to an image, as in scikit-learn.
 
-    ``types`` are the names of the distortions, without clean. As many heads as ``folds`` are fitted, each without the photographs of one
-    fold, on which it is then calibrated; what they say is averaged. The heads see principal components, hardly whitened: at most
-    ``components`` of each part of the descriptor, whose widths are ``parts`` (None: of one part), so that no part drowns in a larger
-    one. ``clean_share`` is the share of clean images to expect, since it is not that of the images fitted to.
+    A head is fitted for each fold, without the photographs of that fold, and calibrated on them; predictions are the
+    average of the heads. The heads read principal components of the descriptors.
+
+    Args:
+        types: The names of the distortions, without clean.
+        parts: The lengths of the parts of a descriptor, each reduced on its own, so that a short part is not drowned by a
+            long one. Default: one part.
+        components: The largest number of principal components of each part.
+        folds: The number of groups of photographs.
+        clean_share: The share of clean images to expect, which is not that of the images the identifier is fitted to.
+        head: How the heads are fitted.
+        seed: Of the components and of the heads.
     """
 
     def __init__(
@@ -62,11 +74,18 @@ class DistortionIdentifier:
     def fit(
         self, descriptors: ArrayLike, levels: ArrayLike, images: ArrayLike, photos: ArrayLike
     ) -> DistortionIdentifier:
-        """Fit to tiles' descriptors (N, D), the levels (N, T) of each type in them (0: absent), and what image and photograph each is of.
+        """Fit to the descriptors of tiles.
 
-        Raises `InputError` with fewer photographs than folds.
+        Args:
+            descriptors: (N, D).
+            levels: The level of each type in each tile, (N, T), 0 where it is absent.
+            images: The number of the image of each tile, (N,).
+            photos: The photograph of each tile, (N,).
+
+        Raises:
+            InputError: There are fewer photographs than folds.
         """
-        # Imported where something is fitted: to identify one image need not wait for it.
+        # Imported late, since identifying an image does not need it.
         from sklearn.model_selection import GroupKFold
 
         rows = np.asarray(descriptors, dtype=np.float32)
@@ -86,29 +105,37 @@ class DistortionIdentifier:
             with torch.inference_mode():
                 logits[held_out], quantiles[held_out] = head(reduced[held_out])
             self.heads_.append(head)
-        self._calibrate(_by_image(logits, images), _by_image(quantiles, images), _by_image(graded, images))
+        self._calibrate(_image_means(logits, images), _image_means(quantiles, images), _image_means(graded, images))
         self.novelty_ = NoveltyMeasure().fit(reduced, graded, images, photos, self.folds)
         return self
 
-    def find(self, descriptors: ArrayLike, images: ArrayLike | None = None) -> Predictions:
-        """What is found in the images whose tiles have these descriptors (N, D); without ``images`` each row is an image."""
+    def predict_all(self, descriptors: ArrayLike, images: ArrayLike | None = None) -> Predictions:
+        """Probabilities, levels and novelty of images.
+
+        Args:
+            descriptors: Of tiles, (N, D).
+            images: The number of the image of each tile, (N,). Default: each row is an image.
+
+        Raises:
+            InputError: The descriptors have another length than those the identifier was fitted to.
+        """
         reduced = self._reduce(np.asarray(descriptors, dtype=np.float32))
         members = np.arange(len(reduced)) if images is None else np.unique(np.asarray(images), return_inverse=True)[1]
         with torch.inference_mode():
-            said = [head(reduced) for head in self.heads_]
-            logits = _by_image(torch.stack([one for one, _ in said]).mean(0), members)
-            quantiles = _by_image(torch.stack([other for _, other in said]).mean(0), members)
-        ends = quantiles.double() + torch.tensor([-1.0, 0.0, 1.0]) * self.widening_
+            outputs = [head(reduced) for head in self.heads_]
+            logits = _image_means(torch.stack([presence for presence, _ in outputs]).mean(0), members)
+            quantiles = _image_means(torch.stack([levels for _, levels in outputs]).mean(0), members)
+        levels = quantiles.double() + torch.tensor([-1.0, 0.0, 1.0]) * self.widening_
         return Predictions(
-            self._probabilities(logits).numpy(), ends.clamp(1, 5).numpy(), self.novelty_.score(reduced, members)
+            self._probabilities(logits).numpy(), levels.clamp(1, 5).numpy(), self.novelty_.score(reduced, members)
         )
 
     def predict_proba(self, descriptors: ArrayLike, images: ArrayLike | None = None) -> NDArray[np.float64]:
-        """The probability that each of clean and the types is present: (N, 1 + T)."""
-        return self.find(descriptors, images).probabilities
+        """The probability that each of clean and the types is present, (N, 1 + T)."""
+        return self.predict_all(descriptors, images).probabilities
 
     def predict(self, descriptors: ArrayLike, images: ArrayLike | None = None) -> NDArray[np.str_]:
-        """The likeliest of clean and the types."""
+        """The likeliest of clean and the types, (N,)."""
         return np.array([CLEAN, *self.types])[self.predict_proba(descriptors, images).argmax(1)]
 
     def _fit_reduction(self, rows: NDArray[np.float32]) -> None:
@@ -117,39 +144,37 @@ class DistortionIdentifier:
 
         self.centers_: list[Tensor] = []
         self.bases_: list[Tensor] = []
-        self.reaches_: list[Tensor] = []
+        self.clip_limits_: list[Tensor] = []
         for part in np.split(rows, np.cumsum(self.parts or [rows.shape[1]])[:-1], axis=1):
             scaler = StandardScaler().fit(part)
             count = min(self.components, *part.shape)
             pca = PCA(count, svd_solver="randomized", random_state=self.seed).fit(scaler.transform(part))
             variances = pca.explained_variance_
             lengths = np.sqrt(variances + WHITENING_SHRINKAGE * variances.mean())
-            # On average 1 long, as a head expects what it reads to be.
+            # A mean variance of 1, as the initial weights of a head expect.
             lengths *= np.sqrt((variances / lengths**2).mean())
             self.centers_.append(torch.from_numpy(scaler.mean_).float())
             self.bases_.append(torch.from_numpy(pca.components_.T / scaler.scale_[:, None] / lengths).float())
-            self.reaches_.append(torch.from_numpy(FARTHEST * np.sqrt(variances) / lengths).float())
+            self.clip_limits_.append(torch.from_numpy(CLIP_SIGMA * np.sqrt(variances) / lengths).float())
 
     def _reduce(self, rows: NDArray[np.float32]) -> Tensor:
         widths = [len(center) for center in self.centers_]
         if rows.ndim != 2 or rows.shape[1] != sum(widths):
             raise InputError(f"descriptors of shape {rows.shape} do not fit: (N, {sum(widths)}) are needed")
-        parts = zip(torch.from_numpy(rows).split(widths, 1), self.centers_, self.bases_, self.reaches_, strict=True)
-        return torch.cat([((part - center) @ basis).clamp(-reach, reach) for part, center, basis, reach in parts], 1)
+        parts = torch.from_numpy(rows).split(widths, 1)
+        fitted = zip(parts, self.centers_, self.bases_, self.clip_limits_, strict=True)
+        return torch.cat([((part - center) @ basis).clamp(-limit, limit) for part, center, basis, limit in fitted], 1)
 
     def _calibrate(self, logits: Tensor, quantiles: Tensor, levels: Tensor) -> None:
-        """Weights of the logits (Platt), widening of the intervals (conformal), on images no head was fitted to."""
+        """Fit the weights of the logits (Platt) and the widening of the intervals (conformal) on held-out images."""
         from scipy.optimize import minimize
 
         present = presence_of(levels).double()
-        own, rivals = _against_rivals(logits)
+        own, others = _with_others(logits)
 
         def cross_entropy(weights: NDArray[np.float64]) -> float:
-            return float(
-                functional.binary_cross_entropy_with_logits(
-                    own * weights[0] + rivals * weights[1] + weights[2], present
-                )
-            )
+            calibrated = own * weights[0] + others * weights[1] + weights[2]
+            return float(functional.binary_cross_entropy_with_logits(calibrated, present))
 
         self.calibration_ = torch.from_numpy(minimize(cross_entropy, [1.0, -1.0, 0.0], method="Nelder-Mead").x)
         self.fitted_clean_share_ = present[:, 0].mean().clamp(0.001, 0.999)
@@ -160,22 +185,25 @@ class DistortionIdentifier:
 
     def _probabilities(self, logits: Tensor) -> Tensor:
         expected = torch.tensor(self.clean_share, dtype=torch.float64)
-        own = logits.double().clone()
-        own[:, 0] += expected.logit() - self.fitted_clean_share_.double().logit()
-        own, rivals = _against_rivals(own)
+        shifted = logits.double().clone()
+        shifted[:, 0] += expected.logit() - self.fitted_clean_share_.double().logit()
+        own, others = _with_others(shifted)
         weights = self.calibration_.double()
-        return (own * weights[0] + rivals * weights[1] + weights[2]).sigmoid()
+        return (own * weights[0] + others * weights[1] + weights[2]).sigmoid()
 
 
-def _against_rivals(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """The logits (N, K), and what all others together say: types mostly exclude each other, so a sure rival counts against a type."""
+def _with_others(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """The logits (N, K), and for each the log of the summed exponentials of all others.
+
+    Types mostly exclude each other, so a likely other type counts against a type.
+    """
     own = logits.double()
-    together = own.exp().sum(1, keepdim=True)
-    return own, (together - own.exp()).clamp(min=1e-12).log()
+    total = own.exp().sum(1, keepdim=True)
+    return own, (total - own.exp()).clamp(min=1e-12).log()
 
 
-def _by_image(values: Tensor, images: NDArray[np.int64]) -> Tensor:
-    """The means over each image's tiles."""
+def _image_means(values: Tensor, images: NDArray[np.int64]) -> Tensor:
+    """The mean over the tiles of each image."""
     index = torch.from_numpy(np.ascontiguousarray(images))
     sums = values.new_zeros((int(index.max()) + 1, *values.shape[1:])).index_add_(0, index, values)
     return sums / torch.bincount(index).reshape(-1, *[1] * (values.ndim - 1))

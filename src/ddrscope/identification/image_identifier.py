@@ -1,66 +1,41 @@
-"""What is wrong with one image, of any size: tiles, their descriptors, what the identifier says of them."""
+"""Identification of one image of any size."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ddrscope.errors import InputError
-from ddrscope.identification.descriptor import SMALLEST_SIDE, Descriptor
-from ddrscope.identification.identifier import CLEAN, DistortionIdentifier
-from ddrscope.identification.tiles import MAX_TILES, TILE, cut_tiles, place_tiles
+from ddrscope.identification.descriptor import MIN_SIDE, Descriptor
+from ddrscope.identification.identifier import DistortionIdentifier
+from ddrscope.identification.tiles import MAX_TILES, TILE, cut_tiles, place_tiles, tile_boxes
+from ddrscope.metrics.estimate import Estimate
+from ddrscope.results.identification import CLEAN, DistortionMap, Identification
 
 # The share of images with known distortions that is called unseen.
 FALSE_ALARM_RATE = 0.05
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is found in one image; the fields are the columns of `ddrscope identify`.
-
-    ``level`` is 1 to 5 with the ends of its 80 % interval, 0 where ``type`` is clean. ``novelty`` is the share of images with known
-    distortions that are more ordinary, ``unseen`` whether that is all but one in twenty. ``probabilities``: that each type is present.
-    """
-
-    type: str
-    group: str
-    probability: float
-    level: float
-    level_low: float
-    level_high: float
-    novelty: float
-    unseen: bool
-    probabilities: dict[str, float]
-
-    def __str__(self) -> str:
-        level = "" if self.type == CLEAN else f", level {self.level:.1f} of 5"
-        return f"{self.type} (probability {self.probability:.2f}){level}" + (
-            "; unlike anything known" if self.unseen else ""
-        )
-
-
-@dataclass(frozen=True)
-class DistortionMap:
-    """Where the degradation is: ``probabilities`` (tiles, 1 + T) of the tiles at ``corners`` (top, left), squares of ``side`` pixels.
-
-    ``names`` are clean and the types, in the order of the probabilities.
-    """
-
-    names: tuple[str, ...]
-    corners: list[tuple[int, int]]
-    side: int
-    probabilities: NDArray[np.float64]
+MAX_MAP_TILES = 400
 
 
 @dataclass(frozen=True)
 class ImageIdentifier:
-    """Identifies images (H, W, 3) in 0..1: a descriptor, an identifier fitted to it, and the group of each type.
+    """Identifies the distortion of images.
 
-    ``about`` says what it was fitted to, in words and plain values.
+    Args:
+        descriptor: Describes tiles of an image.
+        identifier: Fitted to such descriptors.
+        groups: The group of each type.
+        about: What it was fitted to, as JSON values.
+
+    Examples:
+        >>> identifier = ddrscope.load_identifier()
+        >>> print(identifier.identify(pixels))  # (H, W, 3), 0..1
+        jpeg (probability 0.97), level 3.2 of 5
     """
 
     descriptor: Descriptor
@@ -73,40 +48,57 @@ class ImageIdentifier:
         """Clean and the types, in the order of the probabilities."""
         return (CLEAN, *self.identifier.types)
 
-    def identify(self, pixels: NDArray[np.float32], tiles: int | None = MAX_TILES) -> Finding:
-        """What is wrong with an image, from at most ``tiles`` tiles of it, or all of them; `InputError` for one too small to say."""
+    def identify(self, pixels: NDArray[np.float32], tiles: int | None = MAX_TILES) -> Identification:
+        """Identify the distortion of an image.
+
+        Args:
+            pixels: The image, float32 (H, W, 3) in 0..1.
+            tiles: The largest number of tiles of 128 x 128 pixels to look at; None for all.
+
+        Raises:
+            InputError: The image has fewer than 16 pixels a side.
+        """
         height, width = pixels.shape[:2]
-        if min(height, width) < SMALLEST_SIDE:
-            raise InputError(
-                f"{width} x {height} pixels are too few to tell: at least {SMALLEST_SIDE} a side are needed"
-            )
+        if min(height, width) < MIN_SIDE:
+            raise InputError(f"{width} x {height} pixels are too few: at least {MIN_SIDE} a side are needed")
         corners = place_tiles(height, width, TILE, tiles)
         descriptors = self.descriptor.describe(cut_tiles(pixels, corners))
-        found = self.identifier.find(descriptors, np.zeros(len(corners), int))
-        probabilities = found.probabilities[0]
-        best = int(probabilities.argmax())
-        low, level, high = found.levels[0, best - 1] if best else (0.0, 0.0, 0.0)
-        name, novelty = self.names[best], float(found.novelty[0])
-        said = dict(zip(self.names, map(float, probabilities), strict=True))
-        group = self.groups.get(name, CLEAN)
-        return Finding(
-            name,
-            group,
-            said[name],
-            float(level),
-            float(low),
-            float(high),
-            novelty,
-            novelty > 1 - FALSE_ALARM_RATE,
-            said,
+        predictions = self.identifier.predict_all(descriptors, np.zeros(len(corners), int))
+        probabilities = dict(zip(self.names, map(float, predictions.probabilities[0]), strict=True))
+        best = int(predictions.probabilities[0].argmax())
+        low, level, high = predictions.levels[0, best - 1].tolist() if best else (0.0, 0.0, 0.0)
+        novelty = float(predictions.novelty[0])
+        return Identification(
+            type=self.names[best],
+            group=self.groups.get(self.names[best], CLEAN),
+            probability=probabilities[self.names[best]],
+            level=Estimate(level, low, high),
+            novelty=novelty,
+            unseen=novelty > 1 - FALSE_ALARM_RATE,
+            probabilities=probabilities,
         )
 
-    def map_distortions(self, pixels: NDArray[np.float32], stride: int = TILE // 4, limit: int = 400) -> DistortionMap:
-        """The probabilities at overlapping tiles, ``stride`` pixels apart, further where that makes more than ``limit`` tiles."""
+    def map_distortions(
+        self, pixels: NDArray[np.float32], stride: int = TILE // 4, limit: int = MAX_MAP_TILES
+    ) -> DistortionMap:
+        """Identify overlapping tiles of an image.
+
+        Args:
+            pixels: The image, float32 (H, W, 3) in 0..1.
+            stride: The distance of the tiles in pixels; it is doubled until there are at most ``limit`` tiles.
+            limit: The largest number of tiles.
+        """
         height, width = pixels.shape[:2]
         corners = place_tiles(height, width, TILE, stride=stride)
         while len(corners) > limit:
             stride *= 2
             corners = place_tiles(height, width, TILE, stride=stride)
-        probabilities = self.identifier.find(self.descriptor.describe(cut_tiles(pixels, corners))).probabilities
-        return DistortionMap(self.names, corners, TILE, probabilities)
+        probabilities = self.identifier.predict_proba(self.descriptor.describe(cut_tiles(pixels, corners)))
+        boxes = tile_boxes(corners, height, width)
+        return DistortionMap(self.names, self.groups, boxes, probabilities, height, width)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the identifier as one .safetensors file, which `load_identifier` reads; return the path."""
+        from ddrscope.identification.files import save_identifier
+
+        return save_identifier(path, self)

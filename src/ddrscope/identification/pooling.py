@@ -1,4 +1,4 @@
-"""From a layer's channels over positions to a few statistics that do not depend on the size of the image."""
+"""Statistics of a layer's channels that do not depend on the size of the image."""
 
 from __future__ import annotations
 
@@ -11,28 +11,33 @@ from torch.nn import functional
 
 from ddrscope.errors import InputError
 
-# Below the rounding of an image's 8 bits in any channel worth looking at.
-TINY = 1e-4
-# More positions say the same and take their time: a last HR layer has a quarter of a million in a tile.
-POSITIONS = 65_536
-# Rows and columns from one position to the other: what blur, blocks and interpolation leave alike lies at these distances.
+# Less than the rounding of an image to 8 bits changes in any channel of interest.
+EPSILON = 1e-4
+# More positions change nothing but the time: a last HR layer has a quarter of a million in a tile.
+MAX_POSITIONS = 65_536
+# For percentiles, whose cost grows with the number.
+MAX_SORTED_POSITIONS = 4096
+# Distances in rows and columns: blur, block artifacts and interpolation leave their marks at these.
 LAGS = tuple(
     (rows, columns) for step in (1, 2, 4, 8) for rows, columns in ((0, step), (step, 0), (step, step), (step, -step))
 )
-# Positions a side of the cells whose spreads are compared.
+# The side of a cell of `local_spread`, in positions.
 CELL = 8
-RANKS = (0.01, 0.1, 0.5, 0.9, 0.99)
+QUANTILES = (0.01, 0.1, 0.5, 0.9, 0.99)
 
 
 class Channels:
-    """A layer's channels (C, P) over at most `POSITIONS` positions, spread evenly, with what several poolings need of them.
+    """A layer's channels over positions, with what several poolings need of them.
 
-    ``height`` and ``width`` are those of the image at the network's input; positions are taken to lie in rows of its shape.
+    Args:
+        values: The channels (C, P), positions row by row in the shape of the image.
+        height: Of the image at the network's input.
+        width: Of the image at the network's input.
     """
 
     def __init__(self, values: Tensor, height: int, width: int) -> None:
-        # An odd stride meets every phase of a pixel shuffle.
-        stride = -(-values.shape[1] // POSITIONS) // 2 * 2 + 1
+        # An odd stride reaches every phase of a pixel shuffle.
+        stride = -(-values.shape[1] // MAX_POSITIONS) // 2 * 2 + 1
         self.values = values[:, ::stride]
         self._all, self._ratio = values, height / width
 
@@ -43,8 +48,8 @@ class Channels:
 
     @cached_property
     def spread(self) -> Tensor:
-        """The standard deviation of each channel and `TINY` more, (C,)."""
-        return self.values.std(dim=1, correction=0) + TINY
+        """The standard deviation of each channel plus `EPSILON`, (C,)."""
+        return self.values.std(dim=1, correction=0) + EPSILON
 
     @cached_property
     def unit(self) -> Tensor:
@@ -57,7 +62,7 @@ class Channels:
         rows = round((self._all.shape[1] * self._ratio) ** 0.5)
         if rows == 0 or self._all.shape[1] % rows:
             raise InputError(
-                f"{self._all.shape[1]} positions do not lie in rows and columns: choose poolings that need no neighbours"
+                f"{self._all.shape[1]} positions do not form rows and columns: choose poolings without neighbours"
             )
         return ((self._all - self.average[:, None]) / self.spread[:, None]).unflatten(1, (rows, -1))
 
@@ -78,48 +83,50 @@ def moments(channels: Channels) -> Tensor:
     positions = squares.shape[1]
     skewness = torch.linalg.vecdot(squares, channels.unit) / positions
     kurtosis = torch.linalg.vecdot(squares, squares) / positions
-    return torch.cat([mean_std(channels), _tamed(skewness), (kurtosis + TINY).log()])
+    return torch.cat([mean_std(channels), _signed_log(skewness), (kurtosis + EPSILON).log()])
 
 
 def percentiles(channels: Channels) -> Tensor:
     """The 1st, 10th, 50th, 90th and 99th percentile of each channel: (5C,)."""
-    # Kth values of a few thousand positions say the same as of all of them, at a tenth of the time.
-    seen = channels.values[:, :: max(1, channels.values.shape[1] // 4096)]
-    return _at_ranks(seen)
+    values = channels.values
+    return _quantiles(values[:, :: max(1, values.shape[1] // MAX_SORTED_POSITIONS)])
 
 
 def correlation(channels: Channels) -> Tensor:
-    """`mean_std` and the correlation of each two channels, the Gram matrix of the standardized channels: (2C + C(C-1)/2,)."""
-    together = channels.unit @ channels.unit.T / channels.unit.shape[1]
-    row, column = torch.triu_indices(len(together), len(together), offset=1)
-    return torch.cat([mean_std(channels), together[row, column]])
+    """`mean_std`, and the correlation of each pair of channels: (2C + C(C-1)/2,).
+
+    It is the Gram matrix of the standardized channels (Gatys et al. 2016).
+    """
+    matrix = channels.unit @ channels.unit.T / channels.unit.shape[1]
+    row, column = torch.triu_indices(len(matrix), len(matrix), offset=1)
+    return torch.cat([mean_std(channels), matrix[row, column]])
 
 
 def autocorrelation(channels: Channels) -> Tensor:
-    """How alike each channel is to itself at `LAGS`: (C times lags,); a lag that leaves the image is 0."""
+    """The correlation of each channel with itself at `LAGS`: (C times lags,); 0 for a lag larger than the image."""
     image = channels.image
     _, height, width = image.shape
-    alike = []
+    correlations = []
     for down, right in LAGS:
         if down >= height or abs(right) >= width:
-            alike.append(image.new_zeros(len(image)))
+            correlations.append(image.new_zeros(len(image)))
             continue
         first = image[:, : height - down, max(0, -right) : width - max(0, right)]
         second = image[:, down:, max(0, right) : width - max(0, -right)]
-        alike.append((first * second).mean((1, 2)))
-    return torch.cat(alike)
+        correlations.append((first * second).mean((1, 2)))
+    return torch.cat(correlations)
 
 
 def local_spread(channels: Channels) -> Tensor:
-    """Percentiles over cells of the log standard deviation of each channel within a cell: (5C,).
+    """Percentiles, over cells, of the log standard deviation of each channel within a cell: (5C,).
 
-    Noise fills the quietest cells, blur empties the liveliest, whatever the image shows.
+    Noise raises the lowest ones and blur lowers the highest ones, whatever the image shows.
     """
     image = channels.image[None]
     side = min(CELL, *image.shape[2:])
     average, square = functional.avg_pool2d(image, side), functional.avg_pool2d(image.square(), side)
-    spread = ((square - average.square()).clamp(min=0).sqrt() + TINY).log()
-    return _at_ranks(spread[0].flatten(1))
+    spread = ((square - average.square()).clamp(min=0).sqrt() + EPSILON).log()
+    return _quantiles(spread[0].flatten(1))
 
 
 POOLINGS: dict[str, Callable[[Channels], Tensor]] = {
@@ -128,11 +135,11 @@ POOLINGS: dict[str, Callable[[Channels], Tensor]] = {
 }
 
 
-def _at_ranks(values: Tensor) -> Tensor:
-    """The `RANKS` of each row of (C, P), rank by rank: (5C,)."""
-    return torch.quantile(values, torch.tensor(RANKS, device=values.device), dim=1).flatten()
+def _quantiles(values: Tensor) -> Tensor:
+    """The `QUANTILES` of each row of (C, P), quantile by quantile: (5C,)."""
+    return torch.quantile(values, torch.tensor(QUANTILES, device=values.device), dim=1).flatten()
 
 
-def _tamed(value: Tensor) -> Tensor:
-    """Small values as they are, large ones as their logarithm, with the sign kept."""
+def _signed_log(value: Tensor) -> Tensor:
+    """The logarithm of 1 plus the absolute value, with the sign of the value."""
     return value.sign() * value.abs().log1p()

@@ -1,165 +1,183 @@
-"""Many images: a row for each, a bad file costing its own, and the rows as one table."""
+"""Identification of many images: the public function."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
+import torch
 
-from ddrscope.batch.shards import DIGEST, pack, write_parquet
-from ddrscope.errors import InputError, escaped, printable
-from ddrscope.identification.files import load_identifier
-from ddrscope.identification.image_identifier import ImageIdentifier
+from ddrscope.batch.executors import make_executor
+from ddrscope.batch.output_files import resumable_manifest
+from ddrscope.batch.process import process_shards
+from ddrscope.batch.shard_store import DIGEST
+from ddrscope.batch.sharded_file import ShardedFile
+from ddrscope.batch.sharded_settings import ShardedFileSettings
+from ddrscope.errors import InputError
+from ddrscope.features.device import resolve_device
+from ddrscope.features.precision import resolve_precision
+from ddrscope.features.threads import torch_threads
+from ddrscope.identification.files import bundled_identifier
+from ddrscope.identification.result import IdentificationResult
 from ddrscope.identification.tiles import MAX_TILES
-from ddrscope.images import ImageFile, read_ahead
-from ddrscope.images.reading import ReadResult
-from ddrscope.io.files import atomic_write
+from ddrscope.identification.worker import IdentificationTask, IdentificationWorker, heatmap_path
+from ddrscope.images import find_images
+from ddrscope.io.files import sha256
+from ddrscope.io.paths import expand_path
+from ddrscope.progress import NullProgress, Progress
+from ddrscope.results.identification import IdentifiedImage
+from ddrscope.results.identification_files import check_format, write_tables
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-# Shards are joined so many rows at a time, whatever their number: memory stays the same.
-ROWS_AT_ONCE = 8192
-
-
-def check_format(out: Path) -> None:
-    """Raise `InputError` unless ``out`` ends in a format that can be written."""
-    if out.suffix not in WRITERS:
-        raise InputError(f"--out {out}: tables are written as {', '.join(WRITERS)}: give the file one of these endings")
+_logger = logging.getLogger("ddrscope")
 
 
-def heatmap_of(folder: Path, file: ImageFile) -> Path:
-    """Where the map of an image goes: with its own suffix, since a folder may hold scan.tif and scan.jpg."""
-    return folder / f"{file.name}.png"
+def identify(
+    images: str | Path | Sequence[str | Path],
+    *,
+    out: str | Path | None = None,
+    heatmaps: str | Path | None = None,
+    tiles: int | None = MAX_TILES,
+    identifier: str | Path | None = None,
+    cluster: str | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+    precision: str = "float32",
+    threads: int = 0,
+    progress: Progress | None = None,
+) -> IdentificationResult:
+    """Identify the distortion of images: type, level, whether it is like anything known, and where.
+
+    An image that cannot be read or has fewer than 16 pixels a side gets a row with an error. A row does not depend on the
+    other images.
+
+    Args:
+        images: Folders, globs, lists (.txt), files or URIs, as `ddrscope.images.find_images` takes them.
+        out: A file for the table: .parquet, .csv or .jsonl. Rows are kept as they are computed, so that a run that was
+            interrupted can be resumed. Default: the rows are only in memory.
+        heatmaps: A folder in which the heatmap of each image is drawn, as ``photo.jpg.png`` for ``photo.jpg``.
+        tiles: The largest number of tiles of 128 x 128 pixels to look at in each image, spread evenly; None for all.
+        identifier: A file that `ddrscope.fit_identifier` wrote. Default: the bundled identifier of 24 distortions.
+        cluster: ``local`` or the address of a Ray cluster, to share the work between workers; needs ``out``.
+        resume: Continue the interrupted run of ``out``, or add new images to a finished one; start if there is none.
+        overwrite: Replace what an earlier run left in ``out``.
+        device: Where the network runs: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``mps`` ...
+        precision: ``float32``, ``bfloat16``, or ``auto``: bfloat16 where it is faster.
+        threads: Processor threads; 0 for all. On a cluster: of each worker; 0 for 1.
+        progress: Shows how far the work is.
+
+    Returns:
+        The rows in the order of the images' names. With ``out`` they are read from the file as they are needed.
+
+    Raises:
+        InputError: There is no image, or a parameter is not usable.
+        RunConflictError: ``out`` exists and neither ``resume`` nor ``overwrite`` is given, or it is of another run.
+        MissingDependencyError: ``cluster`` is given and Ray is not installed.
+
+    Examples:
+        >>> result = ddrscope.identify("photos")
+        >>> for image in result:
+        ...     print(image.path, image.identification or image.error)
+        >>> ddrscope.identify("photos", out="findings.parquet", heatmaps="maps", resume=True).to_frame()
+    """
+    if out is None:
+        if cluster:
+            raise InputError("`cluster` needs a file for the table: give `out`")
+        worker = _task(heatmaps, tiles, identifier, device, precision, None).open()
+        return IdentificationResult(worker.identifier.names, tuple(_identify_each(worker, images, threads, progress)))
+    out = expand_path(out)
+    check_format(out)
+    task = _task(heatmaps, tiles, identifier, device, precision, resumable_manifest(out) if resume else None)
+    worker = task.open()
+    settings = ShardedFileSettings(
+        out,
+        _sources(images),
+        _identity(task),
+        resume=resume,
+        overwrite=overwrite,
+        image_output=partial(heatmap_path, task.heatmaps) if task.heatmaps else None,
+        output_folders=(task.heatmaps,) if task.heatmaps else (),
+    )
+    progress = progress or NullProgress()
+    shards = ShardedFile(settings, progress)
+    if shards.is_finished():
+        _logger.info("%s is complete and as it was written: nothing to do", out)
+        return IdentificationResult.load(out)
+    with torch_threads(threads), shards:
+        progress.start("identifying", shards.images)
+        process_shards(shards, make_executor(task, cluster, threads, worker), progress)
+        write_tables((table.drop_columns([DIGEST]) for table in shards.tables()), out)
+        shards.finish()
+    return IdentificationResult.load(out)
 
 
-@dataclasses.dataclass(frozen=True)
-class IdentifyTask:
-    """What a worker, here or on another machine, must be told to identify images: the options of `ddrscope identify`."""
+def iter_identifications(
+    images: str | Path | Sequence[str | Path],
+    *,
+    heatmaps: str | Path | None = None,
+    tiles: int | None = MAX_TILES,
+    identifier: str | Path | None = None,
+    device: str = "auto",
+    precision: str = "float32",
+    threads: int = 0,
+    progress: Progress | None = None,
+) -> Iterator[IdentifiedImage]:
+    """Identify the distortion of images, and yield each as soon as it is identified.
 
-    identifier: Path | None = None
-    tiles: int | None = MAX_TILES
-    heatmaps: Path | None = None
-    device: str = "cpu"
-    precision: str = "float32"
-
-    def open(self) -> Identification:
-        """Load what is needed; `InputError` as `load_identifier`."""
-        return Identification(load_identifier(self.identifier, self.device, self.precision), self.tiles, self.heatmaps)
-
-
-@dataclasses.dataclass(frozen=True)
-class Identification:
-    """Identifies image files: at most ``tiles`` tiles of each are read (None: all); maps go to the folder ``heatmaps``."""
-
-    identifier: ImageIdentifier
-    tiles: int | None = MAX_TILES
-    heatmaps: Path | None = None
-
-    def __call__(self, files: Sequence[ImageFile]) -> bytes:
-        """The shard of these images."""
-        rows, digests = [], []
-        for reading in read_ahead(files):
-            rows.append(self.row(reading))
-            digests.append(reading.sha256)
-        table = pa.Table.from_pandas(self.table(rows), preserve_index=False)
-        return pack(table.append_column(DIGEST, pa.array(digests, pa.string())))
-
-    def rows(self, files: Iterable[ImageFile]) -> Iterator[dict[str, Any]]:
-        """The columns of one image after the other."""
-        return map(self.row, read_ahead(files))
-
-    def row(self, reading: ReadResult) -> dict[str, Any]:
-        """The columns of one image; where it cannot be read or is too small, only ``path`` and ``error`` are filled."""
-        path = {"path": escaped(str(reading.file.path))}  # tables hold no bytes without an encoding
-        if reading.image is None:
-            return path | {"error": reading.error.reason if reading.error else ""}
-        pixels = reading.image.pixels
-        try:
-            finding = self.identifier.identify(pixels, self.tiles)
-            if self.heatmaps:
-                # Drawing is imported where something is drawn.
-                from ddrscope.viz.heatmap import write_heatmap
-
-                target = heatmap_of(self.heatmaps, reading.file)
-                write_heatmap(target, pixels, self.identifier.map_distortions(pixels), self.identifier.groups, finding)
-        except InputError as error:
-            return path | {"error": printable(str(error))}
-        columns = {key: value for key, value in dataclasses.asdict(finding).items() if key != "probabilities"}
-        present = {f"p_{name}": value for name, value in finding.probabilities.items()}
-        return path | columns | {"error": None} | present
-
-    def table(self, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-        """Rows as a table whose columns have one type each, empty or not."""
-        # Imported where a table is made: to identify one image need not wait for it.
-        import pandas as pd
-
-        numbers = ("probability", "level", "level_low", "level_high", "novelty")
-        types = {"path": "string", "type": "string", "group": "string"} | dict.fromkeys(numbers, "Float64")
-        types |= {"unseen": "boolean", "error": "string"} | {f"p_{name}": "Float64" for name in self.identifier.names}
-        return pd.DataFrame(list(rows), columns=list(types)).astype(types)
+    The arguments, the order of the rows and the exceptions are those of `identify` without ``out``.
+    """
+    worker = _task(heatmaps, tiles, identifier, device, precision, None).open()
+    yield from _identify_each(worker, images, threads, progress)
 
 
-@dataclasses.dataclass
-class Summary:
-    """What a finished table holds: its rows, the images unlike anything known, how many of each group, the bad files and why."""
-
-    rows: int = 0
-    unseen: int = 0
-    groups: Counter[str] = dataclasses.field(default_factory=Counter)
-    bad: list[tuple[str, str]] = dataclasses.field(default_factory=list)
-
-    def add(self, table: pd.DataFrame) -> None:
-        self.rows += len(table)
-        self.unseen += int(table["unseen"].sum())
-        self.groups.update(table["group"].dropna())
-        bad = table[table["error"].notna()]
-        self.bad += zip(bad["path"], bad["error"], strict=True)
+def _identify_each(
+    worker: IdentificationWorker,
+    images: str | Path | Sequence[str | Path],
+    threads: int,
+    progress: Progress | None,
+) -> Iterator[IdentifiedImage]:
+    files = find_images(_sources(images))
+    progress = progress or NullProgress()
+    progress.start("identifying", len(files))
+    with torch_threads(threads):
+        for image in worker.identify_files(files):
+            yield image
+            progress.advance()
 
 
-def join_tables(tables: Iterable[pa.Table], out: Path) -> Summary:
-    """Write the tables of all shards into ``out``, piece by piece, and say what it holds."""
-    summary = Summary()
-    with atomic_write(out) as temporary:
-        WRITERS[out.suffix](_pieces(tables, summary), temporary)
-    return summary
+def _task(
+    heatmaps: str | Path | None,
+    tiles: int | None,
+    identifier: str | Path | None,
+    device: str,
+    precision: str,
+    manifest: Path | None,
+) -> IdentificationTask:
+    if tiles is not None and tiles < 1:
+        raise InputError(f"`tiles`={tiles} is too few: give 1 or more, or None for all")
+    device = resolve_device(device)
+    return IdentificationTask(
+        expand_path(identifier) if identifier else None,
+        tiles,
+        expand_path(heatmaps) if heatmaps else None,
+        device,
+        resolve_precision(precision, torch.device(device), manifest),
+    )
 
 
-def _pieces(tables: Iterable[pa.Table], summary: Summary) -> Iterator[pd.DataFrame]:
-    waiting: list[pa.Table] = []
-    for table in tables:
-        waiting.append(table.drop_columns([DIGEST]))
-        if sum(map(len, waiting)) >= ROWS_AT_ONCE:
-            yield _counted(waiting, summary)
-            waiting = []
-    if waiting:
-        yield _counted(waiting, summary)
+def _identity(task: IdentificationTask) -> dict[str, object]:
+    """What decides whether two runs are the same, with the keys of the manifest."""
+    file = task.identifier or bundled_identifier()
+    return {
+        "identifier": {"name": file.stem if task.identifier else "bundled", "sha256": sha256(file)},
+        "tiles": task.tiles,
+        "precision": task.precision,
+        "heatmap": os.path.abspath(task.heatmaps) if task.heatmaps else None,
+    }
 
 
-def _counted(tables: list[pa.Table], summary: Summary) -> pd.DataFrame:
-    piece = pa.concat_tables(tables).to_pandas()
-    summary.add(piece)
-    return piece
-
-
-def _write_parquet(pieces: Iterator[pd.DataFrame], path: Path) -> None:
-    write_parquet((pa.Table.from_pandas(piece, preserve_index=False) for piece in pieces), path)
-
-
-def _write_csv(pieces: Iterator[pd.DataFrame], path: Path) -> None:
-    for number, piece in enumerate(pieces):
-        piece.to_csv(path, index=False, mode="a", header=number == 0)
-
-
-def _write_jsonl(pieces: Iterator[pd.DataFrame], path: Path) -> None:
-    for piece in pieces:
-        piece.to_json(path, orient="records", lines=True, double_precision=6, mode="a")
-
-
-WRITERS: dict[str, Callable[[Iterator[pd.DataFrame], Path], None]] = {
-    ".parquet": _write_parquet, ".csv": _write_csv, ".jsonl": _write_jsonl,
-}  # fmt: skip
+def _sources(images: str | Path | Sequence[str | Path]) -> list[str | Path]:
+    return [images] if isinstance(images, str | Path) else list(images)

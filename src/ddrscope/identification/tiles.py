@@ -1,13 +1,13 @@
-"""Tiles: how an image of any size is read through a window of one size."""
+"""Tiles: an image of any size is read through windows of one size."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-# The grids of JPEG and of video codecs begin at the image's corner: tiles begin on them.
-ALIGNED = 8
-# Pixels a side.
+# The block grids of JPEG and of video codecs start at the corner of the image; tiles start on them.
+ALIGNMENT = 8
+# The side of a tile in pixels.
 TILE = 128
 MAX_TILES = 16
 
@@ -15,14 +15,22 @@ MAX_TILES = 16
 def place_tiles(
     height: int, width: int, side: int, limit: int | None = None, stride: int | None = None
 ) -> list[tuple[int, int]]:
-    """Corners (top, left) of tiles of ``side`` pixels that cover an image, row by row; one corner where it is no larger.
+    """Place tiles so that they cover an image.
 
-    Neighbours are ``stride`` apart (default: side) or nearer, so that the last tiles end at the border. At most ``limit`` of them, spread
-    evenly over the image.
+    Args:
+        height: Of the image in pixels.
+        width: Of the image in pixels.
+        side: Of a tile in pixels.
+        limit: The largest number of tiles; they are spread evenly over the image. Default: no limit.
+        stride: The largest distance of neighbours in pixels. Default: ``side``.
+
+    Returns:
+        The corners (top, left), row by row; one corner if the image is no larger than a tile. The last tiles end within
+        `ALIGNMENT` pixels of the border.
     """
-    rows, columns = (_places(length, side, stride or side) for length in (height, width))
+    rows, columns = (_starts(length, side, stride or side) for length in (height, width))
     if limit is not None:
-        # As many rows as columns in proportion to the image, so that every part of it is seen.
+        # The longer axis first, so that every part of the image is seen.
         while len(rows) * len(columns) > limit:
             if len(rows) > len(columns):
                 rows = _thinned(rows)
@@ -32,19 +40,31 @@ def place_tiles(
 
 
 def cut_tiles(pixels: NDArray[np.float32], corners: list[tuple[int, int]]) -> NDArray[np.float32]:
-    """The tiles (N, TILE, TILE, C) of an image at these corners, smaller where the image is."""
+    """The tiles (N, `TILE`, `TILE`, C) of an image at these corners, smaller where the image is smaller."""
     return np.stack([pixels[top : top + TILE, left : left + TILE] for top, left in corners])
 
 
-def _places(length: int, side: int, stride: int) -> list[int]:
-    room = length - side
-    if room <= 0:
+def tile_boxes(corners: list[tuple[int, int]], height: int, width: int) -> tuple[tuple[int, int, int, int], ...]:
+    """The part of an image that each tile stands for: top, left, bottom, right.
+
+    A last tile also stands for the few pixels between it and the border, which its alignment leaves out.
+    """
+    return tuple((top, left, _end(top, height), _end(left, width)) for top, left in corners)
+
+
+def _end(start: int, length: int) -> int:
+    end = start + TILE
+    return length if length - end < ALIGNMENT else end
+
+
+def _starts(length: int, side: int, stride: int) -> list[int]:
+    free = length - side
+    if free <= 0:
         return [0]
-    count = -(-room // stride) + 1
-    places = np.linspace(0, room, count)
-    return sorted({int(place) // ALIGNED * ALIGNED for place in places})
+    count = -(-free // stride) + 1
+    return sorted({int(place) // ALIGNMENT * ALIGNMENT for place in np.linspace(0, free, count)})
 
 
 def _thinned(places: list[int]) -> list[int]:
-    keep = np.linspace(0, len(places) - 1, len(places) - 1).round().astype(int)
-    return [places[index] for index in sorted(set(keep.tolist()))]
+    kept = np.linspace(0, len(places) - 1, len(places) - 1).round().astype(int)
+    return [places[index] for index in sorted(set(kept.tolist()))]

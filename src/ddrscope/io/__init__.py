@@ -1,1 +1,1 @@
-"""Files written atomically, locks, run directories, paths."""
+"""Files: atomic writes, bounded reads, locks, run directories, manifests, paths."""

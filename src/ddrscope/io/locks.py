@@ -1,4 +1,4 @@
-"""Which process works in a folder: a lock that the operating system releases when its process ends, however it ends."""
+"""Locks on folders, which the operating system releases when their process ends."""
 
 from __future__ import annotations
 
@@ -9,47 +9,56 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ddrscope.errors import InputError
+from ddrscope.errors import RunConflictError
 
 LOCK = ".lock"
-# What the system says where it has no locks, and where the name is that of a folder or a link.
+# Errors of a file system without locks, and of a lock's path that is a folder or a link.
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL)
-NO_FILE = (errno.EISDIR, errno.ELOOP)
+NOT_A_FILE = (errno.EISDIR, errno.ELOOP)
 
 
 class FolderLock:
-    """Keeps every other process out of a folder while the block runs; the folder is made where there is none, and removed if left empty.
+    """Keeps other processes out of a folder; use it as a context manager.
 
-    It does not ask whether a process is alive, so it also holds between containers, and between machines where their file system shares
-    locks. Raises `InputError` where another process has the lock, and where the file system has no locks.
+    The folder is created if it does not exist, and removed at the end if it was created and is empty. The lock belongs
+    to the kernel and not to a process number, so it holds between containers, and between machines whose file system
+    shares locks. A process that was killed leaves no lock behind.
+
+    Args:
+        folder: The folder to lock.
+
+    Raises:
+        RunConflictError: Another process holds the lock, or the file system has no locks.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / LOCK
-        # A lock without the kernel's help would outlive its process, and be broken by guesses.
+        # A lock without the kernel's help would outlive its process.
         self._lock = FileLock(self.path, blocking=False, thread_local=False, fallback_to_soft=False)
         self._locked: os.stat_result | None = None
-        self._made = False
+        self._created_folder = False
 
     def __enter__(self) -> FolderLock:
-        self._made = not self.folder.exists()
+        self._created_folder = not self.folder.exists()
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             self._lock.acquire()
-        # No such file: another run removed the folder, which was empty, at this moment.
+        # FileNotFoundError: another run removed the empty folder at this moment.
         except (Timeout, FileNotFoundError):
-            raise InputError(f"{self.folder} is in use by another run: wait for it or choose another --out") from None
+            raise RunConflictError(
+                f"{self.folder} is in use by another run: wait for it or choose another `out`"
+            ) from None
         except OSError as error:
-            if error.errno in NO_FILE:
-                raise InputError(
-                    f"{self.path} is no file, which no run makes: remove it, or choose another --out"
+            if error.errno in NOT_A_FILE:
+                raise RunConflictError(
+                    f"{self.path} is not a regular file: remove it, or choose another `out`"
                 ) from None
             if error.errno not in NO_LOCKS:
                 raise
-            raise InputError(
-                f"{self.folder} lies on a file system without locks ({error.strerror}), where two runs could spoil each other's files: "
-                "choose an --out on another"
+            raise RunConflictError(
+                f"{self.folder} is on a file system without locks ({error.strerror}), "
+                "so that two runs could overwrite each other's files: choose an `out` on another file system"
             ) from None
         self._locked = self.path.lstat()
         return self
@@ -58,23 +67,23 @@ class FolderLock:
         self.release()
 
     def release(self) -> None:
-        """Give the lock back and remove its file; nothing where it was given back before."""
+        """Release the lock and remove its file; does nothing if it was released before."""
         if not self._lock.is_locked:
             return
         in_place = self._is_in_place()
         if in_place and os.name != "nt":
-            # While it is held: whoever opened the file meanwhile finds that it has no name any more, and does not take it for the lock.
+            # Removed while it is held: a process that opened the file meanwhile sees that it has no name any more.
             self.path.unlink(missing_ok=True)
         self._lock.release()
         with suppress(OSError):
             if in_place and os.name == "nt":
-                # An open file cannot be removed there; one that another process has opened stays.
+                # Windows removes no open file; a file that another process has opened stays.
                 self.path.unlink()
-            if in_place and self._made:
+            if in_place and self._created_folder:
                 self.folder.rmdir()
 
     def _is_in_place(self) -> bool:
-        """Whether the folder is still the one that was locked, and not another of the same name after it was moved away."""
+        """Whether the path still names the locked file, and not that of a new folder after this one was moved."""
         try:
             return self._locked is not None and os.path.samestat(self.path.lstat(), self._locked)
         except OSError:

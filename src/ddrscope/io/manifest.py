@@ -13,13 +13,19 @@ from typing import Any
 from ddrscope.io.files import read_json
 
 MANIFEST = "manifest.json"
-
-
 LIBRARIES = ("ddrscope", "torch", "numpy", "scipy", "scikit-learn", "openTSNE", "spandrel", "Pillow")
 
 
 def manifest(settings: Mapping[str, Any], inputs: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What is needed to do a run again: its settings, what went into it, the versions, the machine, the time."""
+    """What is needed to repeat a run.
+
+    Args:
+        settings: The settings of the run, as JSON values.
+        inputs: The content of what it reads, by SHA-256.
+
+    Returns:
+        The settings and inputs with the versions of Python and the libraries, the machine and the time (UTC).
+    """
     return {
         "settings": dict(settings),
         **({"inputs": dict(inputs)} if inputs else {}),
@@ -29,10 +35,10 @@ def manifest(settings: Mapping[str, Any], inputs: Mapping[str, Any] | None = Non
     }
 
 
-def begun_settings(manifest: Path) -> dict[str, Any] | None:
-    """The settings and inputs in a manifest, of a run that is to go on; None where there is no manifest that can be read."""
+def read_settings(path: Path) -> dict[str, Any] | None:
+    """The settings and inputs in a manifest, as one mapping; None if there is no readable manifest."""
     try:
-        read = read_json(manifest)
-        return dict(read["settings"]) | dict(read.get("inputs", {}))
+        content = read_json(path)
+        return dict(content["settings"]) | dict(content.get("inputs", {}))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -1,4 +1,4 @@
-"""Paths as people write them: the one place where ``~`` and environment variables are expanded."""
+"""Expansion of ``~`` and environment variables in paths; nothing else in the package expands them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from pathlib import Path
 
 
 def expand(text: str, folder: str | Path = "") -> str:
-    """The path or glob ``text`` with ``~``, ``~user``, ``$NAME`` and ``${NAME}`` expanded; URIs and unknown names stay as they are.
+    """A path or glob with ``~``, ``~user``, ``$NAME`` and ``${NAME}`` expanded.
 
-    A file or folder whose name has a ``$`` in it is taken as written if it exists (in ``folder``, by default the working directory).
-    ``./~`` is the entry called ``~``. Expanding twice gives the same.
+    Expanding twice gives the same result.
+
+    Args:
+        text: The path or glob. URIs and unknown names stay as they are. ``./~`` is the entry called ``~``. An entry
+            whose name contains a ``$`` is taken as written if it exists.
+        folder: The folder in which such an entry is looked for. Default: the working directory.
     """
     if "://" in text or "\0" in text:
         return text
@@ -19,12 +23,12 @@ def expand(text: str, folder: str | Path = "") -> str:
         text = os.path.expandvars(text)
     if text.startswith("~"):
         return os.path.expanduser(text)
-    # pathlib drops the "./" that protects a name: only an absolute path keeps its meaning.
+    # pathlib drops the leading "./", so only an absolute path keeps the meaning.
     return os.path.abspath(os.path.join(folder, text)) if os.path.normpath(text).startswith("~") else text
 
 
 def expand_path(path: str | Path) -> Path:
-    """The same as a `Path`."""
+    """`expand` as a `Path`."""
     return Path(expand(str(path)))
 
 

@@ -1,148 +1,173 @@
-"""The output directory of a run: resume, overwrite, one process at a time."""
+"""The output folder of a run: resume, overwrite, one process at a time."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, RunConflictError
 from ddrscope.io.differences import check_same
-from ddrscope.io.files import exists, is_file, remove_stale_temp_files, without_nan, write_json
+from ddrscope.io.files import exists, is_file, read_json, remove_stale_temp_files, without_nan, write_json
 from ddrscope.io.locks import LOCK, FolderLock
-from ddrscope.io.manifest import MANIFEST, begun_settings, manifest
+from ddrscope.io.manifest import MANIFEST, manifest, read_settings
 from ddrscope.io.paths import expand_path
 
-# What a run writes at the top of its folder; nothing else is ever removed.
-RUN_OUTPUTS = (
-    "parts", "figures", "analysis.json", "embedding.parquet", "thumbnails.parquet", "report.html", MANIFEST,
-    "study.json", "claims.csv", "layers.csv", "checkpoints.csv", "paths.csv", "trainings", "images", "analyses",
-    "generalization.json", "generalization.csv", "upscale.json", "compare", "explain", "map.json", "map.parquet", "map.html",
-)  # fmt: skip
-
-
-# Those of them that only the run with the lock writes into.
-RUN_OUTPUT_FOLDERS = ("parts", "figures", "compare", "explain")
+PARTS = "parts"
 
 
 class RunDirectory:
-    """The output folder of one run: refuses another run's, resumes its own, keeps two processes apart.
+    """The output folder of one run; use it as a context manager.
 
-    ``settings`` and ``inputs`` decide whether a folder is the same run's; an input stands for the setting of its name, which is only how
-    somebody wrote it. ``parts`` is where finished pieces are kept until the run is done.
-    Use as a context manager. Raises `InputError` when the folder is not empty and neither ``resume`` nor ``overwrite`` is
-    given, when it holds a run of other settings, or when a living process works in it.
+    It refuses the folder of another run, resumes its own, and keeps other processes out. Its manifest lists the
+    outputs, so that overwriting removes them and nothing else.
+
+    Args:
+        path: The folder.
+        settings: The settings of the run, as JSON values. A folder whose settings differ is that of another run.
+        outputs: Names, at the top of the folder, of the files and folders that the run writes.
+        inputs: The content that the run reads, by SHA-256. An input is compared instead of the setting of its name,
+            which only says how somebody wrote it.
+        resume: Continue the run in the folder; start if there is none.
+        overwrite: Replace the outputs of an earlier run, whatever its settings.
+
+    Attributes:
+        parts: The folder of intermediate results, deleted by `finish`.
+
+    Raises:
+        RunConflictError: The folder is not empty and neither ``resume`` nor ``overwrite`` is given, it holds another
+            run or files of no run, or another process works in it.
+        InputError: The path is a file.
     """
 
     def __init__(
         self,
         path: str | Path,
         settings: Mapping[str, Any],
+        outputs: Iterable[str],
+        *,
+        inputs: Mapping[str, Any] | None = None,
         resume: bool = False,
         overwrite: bool = False,
-        inputs: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = expand_path(path)
-        self.parts = self.path / "parts"
-        self.settings, self.inputs = (json.loads(json.dumps(without_nan(given or {}))) for given in (settings, inputs))
+        self.parts = self.path / PARTS
+        self.outputs = tuple(outputs)
+        # As JSON gives them back, so that they compare equal to those of a manifest.
+        self.settings, self.inputs = (json.loads(json.dumps(without_nan(value or {}))) for value in (settings, inputs))
         self.resume, self.overwrite = resume, overwrite
         self._lock = FolderLock(self.path)
         self._occupied = False
 
     def __enter__(self) -> RunDirectory:
         if self.path.exists() and not self.path.is_dir():
-            raise InputError(f"{self.path} is a file: --out needs a folder")
-        for one in (self.path / LOCK, self.parts):
-            # What lies there is written over or deleted; a folder from elsewhere must not point at another's files.
-            if one.is_symlink():
-                raise InputError(f"{one} is a symbolic link, which no run makes: remove it, or choose another --out")
+            raise InputError(f"{self.path} is a file: `out` must be a folder")
+        for path in (self.path / LOCK, self.parts):
+            # These are overwritten or deleted: in a folder from elsewhere a link could point to anyone's files.
+            if path.is_symlink():
+                raise RunConflictError(f"{path} is a symbolic link: remove it, or choose another `out`")
         if not exists(self.path / LOCK):
-            # Nothing, not even a lock, is written into a folder that is refused.
+            # Before locking, since a folder that is refused stays unchanged.
             self._check()
         with ExitStack() as stack:
             stack.enter_context(self._lock)
-            # Another run may have begun or ended until the lock was had.
+            # Again, since another run may have started or ended before the lock was acquired.
             self._occupied = self._check()
             self.parts.mkdir(parents=True, exist_ok=True)
             self._remove_stale_temp_files()
             if self._occupied and self.overwrite:
-                self._clear()
+                self._remove_outputs()
             if not self._occupied or self.overwrite:
-                write_json(self.path / MANIFEST, manifest(self.settings, self.inputs))
+                write_json(self.path / MANIFEST, manifest(self.settings, self.inputs) | {"outputs": list(self.outputs)})
             stack.pop_all()
         return self
 
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
         if failure and self.parts.is_dir() and not any(self.parts.iterdir()):
-            # It failed before it kept anything: the corrected command finds the folder as this one did.
+            # It failed before it kept anything: leave the folder as it was.
             self.parts.rmdir()
             if not self._occupied and {item.name for item in self.path.iterdir()} == {MANIFEST, LOCK}:
                 (self.path / MANIFEST).unlink()
         self._lock.release()
 
     def is_finished(self, *results: str) -> bool:
-        """Whether the run is to be resumed and all its ``results`` lie there: one that somebody deleted is made again."""
+        """Whether the run is resumed and all its ``results`` exist; one that was deleted is computed again."""
         return self.resume and all(is_file(self.path / name) for name in results)
 
     def finish(self) -> None:
-        """Delete the kept pieces: the result is on disk."""
-        for part in self.parts.glob("*"):
-            part.unlink()
+        """Delete the intermediate results."""
+        for path in self.parts.iterdir():
+            path.unlink()
         self.parts.rmdir()
 
     def discard(self) -> None:
-        """Delete the whole folder: it held nothing but pieces of a file that is written now."""
+        """Delete the whole folder, for runs whose result is a file beside it."""
         doomed = self.path.with_name(f".{self.path.name}.done")
         if os.name == "nt":
-            # A folder in which a file is open cannot be renamed there.
+            # Windows does not rename a folder that contains an open file.
             self._lock.release()
         shutil.rmtree(doomed, ignore_errors=True)
-        # In one step, so that a process which dies here leaves no half of it to be resumed.
+        # In one step, so that a process killed here leaves no half of it to be resumed.
         self.path.rename(doomed)
         shutil.rmtree(doomed)
 
     def _check(self) -> bool:
-        """Whether something lies in the folder; `InputError` where it may be neither gone on with nor replaced."""
-        # An empty folder of that name holds nothing; one that is not, without a manifest, is another's.
-        free = {LOCK} if exists(self.parts) and any(self.parts.iterdir()) else {LOCK, "parts"}
-        occupied = self.path.is_dir() and any(item.name not in free for item in self.path.iterdir())
+        """Whether the folder holds anything; raises `RunConflictError` if it can be neither resumed nor replaced."""
+        # An empty folder of parts holds nothing; with content and without a manifest it belongs to somebody else.
+        ignored = {LOCK} if exists(self.parts) and any(self.parts.iterdir()) else {LOCK, PARTS}
+        occupied = self.path.is_dir() and any(item.name not in ignored for item in self.path.iterdir())
         if occupied and not self.overwrite:
             self._check_same_run()
         elif occupied and not (self.path / MANIFEST).is_file():
-            # A folder named by mistake must not lose another's files.
-            raise InputError(
-                f"{self.path} is not empty and holds no earlier run: nothing there is overwritten, choose another --out"
+            # Somebody else's files in a folder that was named by mistake.
+            raise RunConflictError(
+                f"{self.path} is not empty and holds no earlier run: nothing there is overwritten, choose another `out`"
             )
         return occupied
 
     def _check_same_run(self) -> None:
         if not self.resume:
-            raise InputError(
-                f"{self.path} is not empty: give --resume to go on with it, --overwrite to replace it, or another --out"
+            raise RunConflictError(
+                f"{self.path} is not empty: give `resume`=True to continue, `overwrite`=True to replace it, "
+                "or another `out`"
             )
-        before = begun_settings(self.path / MANIFEST)
+        before = read_settings(self.path / MANIFEST)
         if before is None:
-            raise InputError(f"{self.path} holds no run that could be resumed: give --overwrite or another --out")
+            raise RunConflictError(
+                f"{self.path} holds no run that can be resumed: give `overwrite`=True or another `out`"
+            )
         check_same(before, self.settings | self.inputs, str(self.path))
 
     def _remove_stale_temp_files(self) -> None:
-        remove_stale_temp_files(self.path / name for name in RUN_OUTPUTS)
-        for folder in (self.path / name for name in RUN_OUTPUT_FOLDERS):
-            if not folder.is_symlink():
-                for left in folder.rglob(".*.tmp"):
-                    left.unlink(missing_ok=True)
+        remove_stale_temp_files(self.path / name for name in (*self.outputs, PARTS, MANIFEST))
+        for name in (*self.outputs, PARTS):
+            if not (self.path / name).is_symlink():
+                for folder, subfolders, files in os.walk(self.path / name):
+                    # A folder with a lock of its own is that of another run.
+                    subfolders[:] = [each for each in subfolders if not exists(Path(folder, each, LOCK))]
+                    for file in files:
+                        if file.startswith(".") and file.endswith(".tmp"):
+                            Path(folder, file).unlink(missing_ok=True)
 
-    def _clear(self) -> None:
-        """Remove only what a run writes, never a stranger's file in a folder named by mistake."""
-        for item in sorted(self.path.rglob("*"), reverse=True):
-            if item.relative_to(self.path).parts[0] not in RUN_OUTPUTS:
-                continue
-            # A link is removed, not what it points to.
-            if item.is_symlink() or not item.is_dir():
-                item.unlink()
-            elif item != self.parts and not any(item.iterdir()):
-                item.rmdir()
+    def _remove_outputs(self) -> None:
+        """Remove what this run writes, and what the manifest says of the earlier one, but no other file."""
+        removable = {*self.outputs, *_recorded_outputs(self.path / MANIFEST), PARTS, MANIFEST} - {LOCK}
+        for item in self.path.iterdir():
+            if item.name in removable:
+                # A link is removed, and not its target.
+                if item.is_dir() and not item.is_symlink():
+                    shutil.rmtree(item)
+                else:
+                    item.unlink()
+        self.parts.mkdir()
+
+
+def _recorded_outputs(path: Path) -> list[str]:
+    try:
+        return [name for name in read_json(path)["outputs"] if isinstance(name, str)]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ddrscope.batch.finished_file import manifest_of
+from ddrscope.batch.output_files import manifest_path
 from ddrscope.errors import InputError
 from ddrscope.io.differences import difference
 from ddrscope.io.files import read_json
@@ -44,7 +44,7 @@ def check_origins(files: Mapping[str, Path], digests: Mapping[str, str]) -> list
 def _origin(path: Path, digest: str) -> dict[str, Any]:
     """The settings that made a file; empty where no manifest says so."""
     try:
-        read = read_json(manifest_of(path))
+        read = read_json(manifest_path(path))
         if read["sha256"] != digest:
             return {}
         return {key: read["settings"].get(key) for key in SAME}

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from ddrscope.io.files import write_json
 
+# What a run writes at the top of its folder.
+OUTPUTS = ("map.json", "map.parquet", "map.html", "figures")
+
 
 @dataclass(frozen=True, eq=False)
 class MapResult:

@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ddrscope.batch.shards import write_parquet
 from ddrscope.embedding.tsne import TsneMap
 from ddrscope.errors import InputError
 from ddrscope.images import check_photo_from, photograph_notes, photograph_of
 from ddrscope.images.crops import share_out
 from ddrscope.io.files import atomic_write
 from ddrscope.io.manifest import manifest
+from ddrscope.io.parquet import write_parquet
 from ddrscope.io.paths import expand_path
 from ddrscope.maps.feature_files import FeatureFiles
 from ddrscope.maps.plane_accuracy import PlaneAccuracy

@@ -12,6 +12,11 @@ from ddrscope.io.files import atomic_write, write_json
 from ddrscope.io.paths import expand_path
 from ddrscope.study.evidence import Evidence
 
+# What a run writes at the top of its folder.
+OUTPUTS = (
+    "study.json", "claims.csv", "layers.csv", "checkpoints.csv", "paths.csv", "report.html", "figures", "trainings",
+    "images", "analyses",
+)  # fmt: skip
 TABLES = ("layers", "checkpoints", "paths")
 
 

@@ -28,6 +28,8 @@ from ddrscope.upscaling.tiling import OVERLAP, TILE, check_network, check_scale,
 # What the command writes there beside the results.
 OWN_FOLDERS = ("parts", "compare", "explain")
 SUMMARY = "upscale.json"
+# What a run writes at the top of its folder, besides the enlarged images.
+OUTPUTS = (SUMMARY, "compare", "explain")
 # Told of each finished image: its file, its original, and what was made of it, (H, W, C) in uint8 or uint16.
 Watch = Callable[[ImageFile, SourceImage, NDArray[np.unsignedinteger]], dict[str, Any]]
 

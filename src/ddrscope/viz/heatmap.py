@@ -1,8 +1,7 @@
-"""Where the degradation is, drawn over the image."""
+"""Where an image is distorted, drawn over the image."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,103 +10,92 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from ddrscope.degradations import resize
-from ddrscope.identification.identifier import CLEAN
-from ddrscope.identification.image_identifier import DistortionMap, Finding
-from ddrscope.identification.tiles import ALIGNED
 from ddrscope.io.files import atomic_write
+from ddrscope.results.identification import CLEAN, DistortionMap, Identification
 from ddrscope.viz.fonts import Figure, plain
+from ddrscope.viz.identification import group_color
 
-# Okabe and Ito's palette: told apart by colour-blind readers too.
-COLORS = {
-    "blur": "#0072B2",
-    "color": "#CC79A7",
-    "compression": "#D55E00",
-    "noise": "#009E73",
-    "brightness": "#F0E442",
-    "spatial": "#56B4E9",
-    "sharpness_contrast": "#E69F00",
-}
-OTHER = "#000000"
-# Probabilities at which a group's colour begins to show, and shows in full.
-UNLIKELY, LIKELY = 0.25, 0.75
-# Drawn no larger than this: a heatmap is for looking at.
-LARGEST_SIDE = 1024
-
-
-def group_map(
-    degradations: DistortionMap, groups: Mapping[str, str], height: int, width: int
-) -> dict[str, NDArray[np.float64]]:
-    """The likelihood (H, W) of clean and each group, that of its likeliest type, averaged over tiles, near centers counting more."""
-    of_type = {CLEAN: CLEAN, **groups}
-    names = dict.fromkeys(of_type[name] for name in degradations.names)
-    weight = np.zeros((height, width))
-    sums = {group: np.zeros((height, width)) for group in names}
-    columns = {group: [i for i, name in enumerate(degradations.names) if of_type[name] == group] for group in names}
-    for (top, left), said in zip(degradations.corners, degradations.probabilities, strict=True):
-        rows, cols = (
-            slice(top, _end(top + degradations.side, height)),
-            slice(left, _end(left + degradations.side, width)),
-        )
-        window = np.outer(_bump(rows.stop - rows.start), _bump(cols.stop - cols.start))
-        weight[rows, cols] += window
-        for group, types in columns.items():
-            sums[group][rows, cols] += window * said[types].max()
-    return {group: total / np.maximum(weight, 1e-12) for group, total in sums.items()}
+# Likelihoods at which a group's colour begins to show, and shows in full.
+MIN_LIKELIHOOD, FULL_LIKELIHOOD = 0.25, 0.75
+# How opaque the full colour is, and how colourful the image is under it.
+OPACITY, SATURATION = 0.65, 0.25
+# Larger images are drawn shrunk.
+MAX_SIDE = 1024
+# A group is in the legend if it shows this strongly on this share of the image.
+VISIBLE_STRENGTH, VISIBLE_SHARE = 0.1, 0.005
+# Of height to width: wide images get a broader figure.
+TALL = 1.6
 
 
 def write_heatmap(
-    path: Path, pixels: NDArray[np.float32], degradations: DistortionMap, groups: Mapping[str, str], finding: Finding
+    path: Path, pixels: NDArray[np.float32], distortions: DistortionMap, identification: Identification
 ) -> None:
-    """Write `heatmap_figure`, called like the file, as a PNG."""
+    """Write `heatmap_figure`, with the file's name as title, as a PNG; atomically."""
+    figure = heatmap_figure(pixels, distortions, identification, path.stem)
     with atomic_write(path) as temporary:
-        heatmap_figure(pixels, degradations, groups, finding, path.stem).savefig(temporary, format="png")
+        figure.savefig(temporary, format="png")
 
 
 def heatmap_figure(
-    pixels: NDArray[np.float32], degradations: DistortionMap, groups: Mapping[str, str], finding: Finding, name: str
+    pixels: NDArray[np.float32], distortions: DistortionMap, identification: Identification, name: str
 ) -> Figure:
-    """The image (H, W, 3) as it is, and beside it with each group's colour laid over it where the group is likely."""
+    """An image, and beside it the image under the colours of the groups that are likely at each place.
+
+    Args:
+        pixels: The image, float32 (H, W, 3) in 0..1.
+        distortions: Of this image.
+        identification: Of this image, for the title.
+        name: Of this image, for the title.
+    """
     height, width = pixels.shape[:2]
-    maps = group_map(degradations, groups, height, width)
-    factor = min(1.0, LARGEST_SIDE / max(height, width))
+    factor = min(1.0, MAX_SIDE / max(height, width))
     size = (max(1, round(height * factor)), max(1, round(width * factor)))
     shown = np.clip(resize(pixels, size), 0, 1) if factor < 1 else pixels
-    grey = np.repeat(shown.mean(axis=2, keepdims=True), 3, axis=2) * 0.75 + 0.25 * shown
-    small = {group: resize(plane.astype(np.float32)[..., None], size)[..., 0] for group, plane in maps.items()}
-    likeliest = np.stack(list(small.values())).argmax(axis=0)
-    # Nothing to show where clean is likeliest, and little where nothing is likely.
-    undamaged = likeliest == list(small).index(CLEAN)
-    sure = np.stack(list(small.values())).max(axis=0)
-    strength = np.where(undamaged, 0, np.clip((sure - UNLIKELY) / (LIKELY - UNLIKELY), 0, 1))[..., None]
-    palette = np.array([to_rgb(COLORS.get(group, OTHER)) for group in small])
-    overlay = grey * (1 - 0.65 * strength) + palette[likeliest] * 0.65 * strength
+    likelihoods = {
+        group: resize(plane.astype(np.float32)[..., None], size)[..., 0]
+        for group, plane in distortions.group_likelihoods().items()
+    }
+    groups = list(likelihoods)
+    likeliest, strength = _likeliest_group(likelihoods)
+    overlay = _overlay(shown, groups, likeliest, strength)
 
     ratio = size[0] / size[1]
-    wide = ratio < 1.6
-    figure = Figure(figsize=(10, 5 * ratio + 1.1) if wide else (8, 4 * ratio + 1.1), dpi=110, layout="constrained")
-    for panel, image, title in zip(
-        figure.subplots(1, 2), (shown, overlay), ("picture", "where the degradation is"), strict=True
-    ):
+    figsize = (10, 5 * ratio + 1.1) if ratio < TALL else (8, 4 * ratio + 1.1)
+    figure = Figure(figsize=figsize, dpi=110, layout="constrained")
+    for panel, image, title in zip(figure.subplots(1, 2), (shown, overlay), ("image", "distortions"), strict=True):
         panel.imshow(np.clip(image, 0, 1), interpolation="nearest" if factor == 1 else "auto")
         panel.set_title(title, fontsize=10)
         panel.axis("off")
-    seen = [
-        group for index, group in enumerate(small) if (strength[..., 0] * (likeliest == index) > 0.1).mean() > 0.005
+    visible = [
+        group
+        for index, group in enumerate(groups)
+        if (strength * (likeliest == index) > VISIBLE_STRENGTH).mean() > VISIBLE_SHARE
     ]
-    handles = [Patch(color=COLORS.get(group, OTHER), label=group.replace("_", ", ")) for group in seen]
+    handles = [Patch(color=group_color(group), label=group.replace("_", ", ")) for group in visible]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
-    said = finding.type if finding.type == CLEAN else f"{finding.type}, level {finding.level:.1f}"
-    unseen = "; unlike anything known" if finding.unseen else ""
-    figure.suptitle(f"{plain(name)}: {said} (probability {finding.probability:.2f}{unseen})", fontsize=11)
+    figure.suptitle(f"{plain(name)}: {_title(identification)}", fontsize=11)
     return figure
 
 
-def _end(end: int, length: int) -> int:
-    """Where what a tile says ends: the last tile, which begins on the grid, speaks for the few pixels behind it too."""
-    return length if length - end < ALIGNED else end
+def _likeliest_group(likelihoods: dict[str, NDArray[np.float32]]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The index of the likeliest group at each place, and how strongly to show it: not at all where it is clean."""
+    stacked = np.stack(list(likelihoods.values()))
+    likeliest = stacked.argmax(axis=0)
+    strength = np.clip((stacked.max(axis=0) - MIN_LIKELIHOOD) / (FULL_LIKELIHOOD - MIN_LIKELIHOOD), 0, 1)
+    return likeliest, np.where(likeliest == list(likelihoods).index(CLEAN), 0, strength)
 
 
-def _bump(length: int) -> NDArray[np.float64]:
-    """A window that is highest in the middle."""
-    return np.hanning(length + 2)[1:-1]
+def _overlay(
+    shown: NDArray[np.float32], groups: list[str], likeliest: NDArray[np.int64], strength: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    grey = np.repeat(shown.mean(axis=2, keepdims=True), 3, axis=2) * (1 - SATURATION) + SATURATION * shown
+    palette = np.array([to_rgb(group_color(group)) for group in groups])
+    weight = OPACITY * strength[..., None]
+    return grey * (1 - weight) + palette[likeliest] * weight
+
+
+def _title(identification: Identification) -> str:
+    level = "" if identification.type == CLEAN else f", level {identification.level.value:.1f}"
+    unseen = "; unlike anything known" if identification.unseen else ""
+    return f"{identification.type}{level} (probability {identification.probability:.2f}{unseen})"

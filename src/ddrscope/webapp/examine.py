@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddrscope.errors import InputError
-from ddrscope.identification import Finding
-from ddrscope.identification.identifier import CLEAN
 from ddrscope.networks.architectures.guided import EMBEDDING
+from ddrscope.results.identification import CLEAN, Identification
 from ddrscope.viz.heatmap import heatmap_figure
 from ddrscope.viz.upscaling import map_figure
 from ddrscope.webapp.images import SUFFIXES, Source, complaint, drawn, photographs, to_show
@@ -103,7 +102,7 @@ def examine_page(desk: AppState) -> None:
             part = (
                 "the image" if piece.shape == pixels.shape else f"its middle {piece.shape[1]} x {piece.shape[0]} pixels"
             )
-            yield {where: drawn(heatmap_figure(piece, distortions, desk.identifier.groups, finding, part))}
+            yield {where: drawn(heatmap_figure(piece, distortions, finding, part))}
             yield dict(zip((place, near), _placed(desk, pixels, finding), strict=True))
             yield {slider: enlarged_both_ways(desk.network, frame.of(pixels))}
         except InputError as error:
@@ -152,7 +151,7 @@ def _read(source: Source | None, desk: AppState) -> NDArray[np.float32]:
     return source.read(desk.limits)
 
 
-def words(finding: Finding) -> str:
+def words(finding: Identification) -> str:
     """A finding in sentences, as HTML."""
     name = html.escape(finding.type.replace("_", " "))
     said = [f"<strong>{name}</strong>, with a probability of {finding.probability:.0%}."]
@@ -160,7 +159,7 @@ def words(finding: Finding) -> str:
         group = html.escape(finding.group.replace("_", " and "))
         said.append(f"Group: {group}.")
         said.append(
-            f"Level {finding.level:.1f} of 5 (80 % interval {finding.level_low:.1f} to {finding.level_high:.1f})."
+            f"Level {finding.level.value:.1f} of 5 (80 % interval {finding.level.low:.1f} to {finding.level.high:.1f})."
         )
     said.append(
         f"Novelty {finding.novelty:.2f}: {finding.novelty:.0%} of images with known degradation are more ordinary than this one."
@@ -186,7 +185,7 @@ def framed(pixels: NDArray[np.float32], frame: Square) -> NDArray[np.float32]:
 
 
 def _placed(
-    desk: AppState, pixels: NDArray[np.float32], finding: Finding
+    desk: AppState, pixels: NDArray[np.float32], finding: Identification
 ) -> tuple[NDArray[np.uint8], list[tuple[NDArray[np.uint8], str]]]:
     """The map with the image's middle on it, and its nearest neighbours with captions."""
     known = desk.known

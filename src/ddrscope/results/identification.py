@@ -1,0 +1,148 @@
+"""What is found in an image: its distortion, how strong, how sure, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddrscope.metrics.estimate import Estimate
+
+# The class of images without a distortion, and its group.
+CLEAN = "clean"
+
+
+@dataclass(frozen=True)
+class Identification:
+    """What an identifier finds in one image.
+
+    Args:
+        type: The likeliest distortion, or ``clean``.
+        group: Its group, or ``clean``.
+        probability: That ``type`` is present, 0 to 1, calibrated.
+        level: Of ``type``, 1 (slight) to 5 (strong), with its 80 % prediction interval; 0 where ``type`` is ``clean``.
+        novelty: The share of images with known distortions that are more ordinary, 0 to 1.
+        unseen: Whether ``novelty`` is above 0.95: the image is unlike all known ones, so the type may be wrong.
+        probabilities: That each class is present, clean first; they need not sum to 1.
+    """
+
+    type: str
+    group: str
+    probability: float
+    level: Estimate
+    novelty: float
+    unseen: bool
+    probabilities: Mapping[str, float]
+
+    def __str__(self) -> str:
+        level = "" if self.type == CLEAN else f", level {self.level.value:.1f} of 5"
+        unseen = "; unlike anything known" if self.unseen else ""
+        return f"{self.type} (probability {self.probability:.2f}){level}{unseen}"
+
+    def others(self, above: float = 0.3) -> dict[str, float]:
+        """The other classes whose probability is above a threshold, the likeliest first."""
+        other = {name: value for name, value in self.probabilities.items() if name != self.type and value > above}
+        return dict(sorted(other.items(), key=lambda item: item[1], reverse=True))
+
+    def to_columns(self) -> dict[str, Any]:
+        """The columns of this image in a table, with ``p_TYPE`` for each class."""
+        return {
+            "type": self.type,
+            "group": self.group,
+            "probability": self.probability,
+            **self.level.to_columns("level"),
+            "novelty": self.novelty,
+            "unseen": self.unseen,
+            **{f"p_{name}": value for name, value in self.probabilities.items()},
+        }
+
+    @classmethod
+    def from_columns(cls, row: Mapping[str, Any]) -> Identification:
+        """The identification that `to_columns` wrote."""
+        return cls(
+            type=row["type"],
+            group=row["group"],
+            probability=row["probability"],
+            level=Estimate.from_columns(row, "level"),
+            novelty=row["novelty"],
+            unseen=row["unseen"],
+            probabilities={name[2:]: value for name, value in row.items() if name.startswith("p_")},
+        )
+
+
+@dataclass(frozen=True)
+class IdentifiedImage:
+    """A row of an identification table: an image file and what is found in it, or why nothing is.
+
+    Args:
+        path: The file, as text that prints.
+        identification: None where ``error`` is given.
+        error: Why the file could not be read or is too small; None where it is identified.
+    """
+
+    path: str
+    identification: Identification | None = None
+    error: str | None = None
+
+    def to_row(self) -> dict[str, Any]:
+        """The row of a table; columns without a value are missing."""
+        if self.identification is None:
+            return {"path": self.path, "error": self.error}
+        columns = self.identification.to_columns()
+        present = {name: columns.pop(name) for name in list(columns) if name.startswith("p_")}
+        return {"path": self.path, **columns, "error": self.error, **present}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> IdentifiedImage:
+        """The image that `to_row` wrote; missing columns may be null."""
+        found = None if row["type"] is None else Identification.from_columns(row)
+        return cls(row["path"], found, row["error"])
+
+
+@dataclass(frozen=True, eq=False)
+class DistortionMap:
+    """Where in an image each class is likely.
+
+    Args:
+        names: Clean and the types, in the order of ``probabilities``.
+        groups: The group of each type.
+        boxes: The parts of the image that were looked at, which overlap: top, left, bottom, right in pixels.
+        probabilities: That each class is present in each part, (boxes, classes).
+        height: Of the image in pixels.
+        width: Of the image in pixels.
+    """
+
+    names: tuple[str, ...]
+    groups: Mapping[str, str]
+    boxes: tuple[tuple[int, int, int, int], ...]
+    probabilities: NDArray[np.float64]
+    height: int
+    width: int
+
+    def group_likelihoods(self) -> dict[str, NDArray[np.float64]]:
+        """The likelihood of clean and of each group at every pixel, (height, width).
+
+        It is that of the group's likeliest type, averaged over the parts that cover the pixel; a part counts more near
+        its center.
+        """
+        group_of = {CLEAN: CLEAN, **self.groups}
+        columns: dict[str, list[int]] = {}
+        for index, name in enumerate(self.names):
+            columns.setdefault(group_of[name], []).append(index)
+        weights = np.zeros((self.height, self.width))
+        sums = {group: np.zeros((self.height, self.width)) for group in columns}
+        for (top, left, bottom, right), probabilities in zip(self.boxes, self.probabilities, strict=True):
+            part = slice(top, bottom), slice(left, right)
+            window = np.outer(_window(bottom - top), _window(right - left))
+            weights[part] += window
+            for group, indices in columns.items():
+                sums[group][part] += window * probabilities[indices].max()
+        return {group: total / np.maximum(weights, 1e-12) for group, total in sums.items()}
+
+
+def _window(length: int) -> NDArray[np.float64]:
+    """Weights that are largest in the middle and nowhere 0."""
+    return np.hanning(length + 2)[1:-1]

@@ -19,8 +19,8 @@ import torch
 from PIL import Image
 
 from benchmarks.machine import describe
-from ddrscope.batch.executors import run_on_cluster
-from ddrscope.identification import IdentifyTask
+from ddrscope.batch.ray_executor import RayExecutor
+from ddrscope.identification import IdentificationTask
 from ddrscope.images import bundled_photos, find_images, read_image
 from ddrscope.io.files import write_json
 
@@ -43,7 +43,7 @@ def rates() -> dict[str, Any]:
         threads = torch.get_num_threads()
         for count, precision in ((1, "float32"), (threads, "float32"), (threads, "bfloat16")):
             torch.set_num_threads(count)
-            worker = IdentifyTask(precision=precision).open()
+            worker = IdentificationTask(precision=precision).open()
             worker(shard)
             started = time.perf_counter()
             for _ in range(SHARDS // 8):
@@ -51,7 +51,7 @@ def rates() -> dict[str, Any]:
             seconds = time.perf_counter() - started
             rate[f"one process of {count} threads, {precision}"] = SHARDS // 8 * SHARD / seconds
         jobs = [(number, shard) for number in range(SHARDS)]
-        times = [time.perf_counter() for _ in run_on_cluster(IdentifyTask(), jobs, "local")]
+        times = [time.perf_counter() for _ in RayExecutor(IdentificationTask(), "local").run(jobs)]
     workers = len(os.sched_getaffinity(0))
     # Without the time until every worker has started.
     seconds = times[-1] - times[2 * workers - 1]

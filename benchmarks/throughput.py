@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks.machine import describe, matmul_rate
-from ddrscope.batch.shards import DIGEST, pack
+from ddrscope.batch.shard_store import DIGEST, pack
 from ddrscope.degradations import parse_degradation
 from ddrscope.features import collect_features
 from ddrscope.features.precision import is_bfloat16_faster

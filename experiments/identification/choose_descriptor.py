@@ -25,10 +25,10 @@ from sklearn.preprocessing import StandardScaler
 from ddrscope.degradations.distortions import DISTORTIONS
 from ddrscope.identification import Descriptor
 from ddrscope.identification.evaluation import STRONG, jackknife
-from ddrscope.identification.identifier import CLEAN
-from ddrscope.identification.labelled_images import Distorter, Sample
+from ddrscope.identification.labelled_images import DistortionSampler, LabelledImage
 from ddrscope.identification.tiles import TILE
 from ddrscope.networks import load_network
+from ddrscope.results.identification import CLEAN
 from experiments.identification.describe import FIT_FOLDERS, describe_by_photo
 
 LAYERS = ("body.0", "body.7", "body.15")
@@ -45,13 +45,13 @@ def make_descriptor(name: str) -> Descriptor:
     return Descriptor(load_network(name), dict.fromkeys(LAYERS, POOLINGS), "float32")
 
 
-def fit_samples(hr: Path) -> list[Sample]:
+def fit_samples(hr: Path) -> list[LabelledImage]:
     """One region of every photograph for each type and level, sorted by photograph."""
-    samples = [sample for folder in FIT_FOLDERS for sample in Distorter([hr / folder], TILE).every_level()]
+    samples = [sample for folder in FIT_FOLDERS for sample in DistortionSampler([hr / folder], TILE).every_level()]
     return sorted(samples, key=lambda sample: sample.photo)
 
 
-def cross_validate(samples: list[Sample], parts: list[NDArray[np.float32]]) -> dict[str, str]:
+def cross_validate(samples: list[LabelledImage], parts: list[NDArray[np.float32]]) -> dict[str, str]:
     """Cross-validated accuracies of a linear discriminant with 95 % intervals.
 
     Args:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ddrscope.identification import Descriptor, DistortionIdentifier
 from ddrscope.identification.evaluation import Evaluation, jackknife
-from ddrscope.identification.fit import fit_to_samples
+from ddrscope.identification.tile_descriptors import fit_to_images
 from ddrscope.io.files import write_json
 from experiments.identification.describe import describe_by_photo
 from experiments.identification.run import (
@@ -59,13 +59,13 @@ def main(hr: Path, out: Path) -> None:
         test_table = describe_by_photo(partial(some_tiles, make, 1), test, folder / "test", name + REDUCED)
         # Every type and clean are equally frequent among the test images.
         unfitted = DistortionIdentifier(tuple(TYPES), parts=make().widths(), clean_share=1 / (1 + len(TYPES)))
-        identifier = fit_to_samples(unfitted, fit, fit_table)
-        evaluation = Evaluation(test, identifier.find(test_table.descriptors, test_table.images), TYPES)
+        identifier = fit_to_images(unfitted, fit, fit_table)
+        evaluation = Evaluation(test, identifier.predict_all(test_table.descriptors, test_table.images), TYPES)
         results[name] = {measure: dataclasses.asdict(estimate) for measure, estimate in evaluation.measures().items()}
         groups, everything = evaluation.groups, np.ones(len(test), bool)
         correct[name] = {
-            "type_accuracy": evaluation.said == evaluation.truth,
-            "group_accuracy": groups[evaluation.said] == groups[evaluation.truth],
+            "type_accuracy": evaluation.predicted == evaluation.truth,
+            "group_accuracy": groups[evaluation.predicted] == groups[evaluation.truth],
         }
         for measure, first in correct[FIRST].items():
             difference = first.astype(float) - correct[name][measure]

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from ddrscope.identification import Descriptor
-from ddrscope.identification.fit import TileTable, describe_samples
-from ddrscope.identification.labelled_images import Sample
+from ddrscope.identification.labelled_images import LabelledImage
+from ddrscope.identification.tile_descriptors import TileDescriptors, describe_images
 
 # The folders of `make photos` that the identifier is fitted to.
 FIT_FOLDERS = ("train", "val", "snapshots", "gallery")
@@ -22,8 +22,8 @@ Describe = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 def describe_by_photo(
-    make: Callable[[], Descriptor | Describe], samples: Sequence[Sample], folder: Path, title: str
-) -> TileTable:
+    make: Callable[[], Descriptor | Describe], samples: Sequence[LabelledImage], folder: Path, title: str
+) -> TileDescriptors:
     """The descriptors of samples, which are sorted by photograph.
 
     Args:
@@ -38,15 +38,17 @@ def describe_by_photo(
     jobs = (joblib.delayed(_describe_photo)(make, group, folder / photo) for photo, group in tasks)
     # One thread per process: two tiles in parallel are faster than one with two threads.
     for (_, group), table in zip(tasks, joblib.Parallel(joblib.cpu_count(), return_as="generator")(jobs), strict=True):
-        tables.append(TileTable(table.descriptors, table.images + done))
+        tables.append(TileDescriptors(table.descriptors, table.images + done))
         done += len(group)
         print(f"{title}: {done}/{len(samples)} images, {time.monotonic() - started:.0f} s", flush=True)
-    return TileTable(
+    return TileDescriptors(
         np.concatenate([table.descriptors for table in tables]), np.concatenate([table.images for table in tables])
     )
 
 
-def _describe_photo(make: Callable[[], Descriptor | Describe], samples: list[Sample], folder: Path) -> TileTable:
+def _describe_photo(
+    make: Callable[[], Descriptor | Describe], samples: list[LabelledImage], folder: Path
+) -> TileDescriptors:
     torch.set_num_threads(1)
     descriptor = make()
-    return describe_samples(samples, descriptor.describe if isinstance(descriptor, Descriptor) else descriptor, folder)
+    return describe_images(samples, descriptor.describe if isinstance(descriptor, Descriptor) else descriptor, folder)

@@ -31,7 +31,7 @@ from ddrscope.degradations.distortions import DISTORTIONS
 from ddrscope.features import Precision
 from ddrscope.identification import load_identifier
 from ddrscope.identification.evaluation import jackknife
-from ddrscope.identification.labelled_images import Distorter
+from ddrscope.identification.labelled_images import DistortionSampler
 from ddrscope.identification.tiles import MAX_TILES
 from ddrscope.io.files import write_json
 from experiments.identification.controls import mean_of
@@ -169,14 +169,16 @@ EXTERNAL: dict[str, list[tuple[str, Callable[[Bytes], Bytes]]]] = {
 
 
 def main(hr: Path, out: Path, side: int, identifier: Path | None, precision: Precision) -> None:
-    distorter = Distorter(test_photographs(hr) if side <= TEST_SIDE else [hr / "test", hr / "whole"], side, seed=2)
+    sampler = DistortionSampler(
+        test_photographs(hr) if side <= TEST_SIDE else [hr / "test", hr / "whole"], side, seed=2
+    )
     jobs = (
-        joblib.delayed(identify_photo)(distorter, photo, identifier, precision) for photo in range(len(distorter.files))
+        joblib.delayed(identify_photo)(sampler, photo, identifier, precision) for photo in range(len(sampler.files))
     )
     rows: list[dict[str, Any]] = []
     for number, part in enumerate(joblib.Parallel(joblib.cpu_count(), return_as="generator")(jobs), start=1):
         rows += part
-        print(f"{number}/{len(distorter.files)} photographs", flush=True)
+        print(f"{number}/{len(sampler.files)} photographs", flush=True)
     table = pd.DataFrame(rows)
     table.to_csv(out / f"external-{side}.csv", index=False)
     groups = GROUPS | {"clean": "clean"}
@@ -192,21 +194,27 @@ def main(hr: Path, out: Path, side: int, identifier: Path | None, precision: Pre
 
 
 def identify_photo(
-    distorter: Distorter, photo: int, identifier: Path | None, precision: Precision
+    sampler: DistortionSampler, photo: int, identifier: Path | None, precision: Precision
 ) -> list[dict[str, Any]]:
     """The predictions for the images of one photograph."""
     torch.set_num_threads(1)
     loaded, rows = load_identifier(identifier, precision=precision), []
-    tiles = 2 if distorter.side <= TEST_SIDE else MAX_TILES
+    tiles = 2 if sampler.side <= TEST_SIDE else MAX_TILES
     # Every type and clean are equally frequent.
     loaded.identifier.clean_share = 1 / len(loaded.names)
     for number, (kind, tools) in enumerate(EXTERNAL.items()):
         for index, (tool, distort) in enumerate(tools):
-            clean = distorter.draw(photo, (number, index), [])
+            clean = sampler.sample(photo, (number, index), [])
             distorted = distort(np.rint(clean.load() * 255).astype(np.uint8))
             finding = loaded.identify(np.ascontiguousarray(distorted, np.float32) / np.float32(255), tiles)
             rows.append(
-                {"photo": clean.photo, "type": kind, "tool": tool, "predicted": finding.type, "level": finding.level}
+                {
+                    "photo": clean.photo,
+                    "type": kind,
+                    "tool": tool,
+                    "predicted": finding.type,
+                    "level": finding.level.value,
+                }
             )
     return rows
 

@@ -104,7 +104,6 @@ def draw_halves(target: Path) -> None:
             target / f"{name}.png",
             pixels,
             identifier.map_distortions(pixels),
-            identifier.groups,
             identifier.identify(pixels),
         )
 

@@ -38,19 +38,19 @@ def main(hr: Path, out: Path) -> None:
     for precision in precisions:
         make = partial(some_tiles, partial(descriptor, precision), 1)
         table = describe_by_photo(make, test, out / "precision" / precision, precision)
-        evaluation = Evaluation(test, identifier.find(table.descriptors, table.images), TYPES)
+        evaluation = Evaluation(test, identifier.predict_all(table.descriptors, table.images), TYPES)
         results[precision] = {name: dataclasses.asdict(estimate) for name, estimate in evaluation.measures().items()}
         evaluations[precision] = evaluation
     exact, rounded = evaluations["float32"], evaluations["bfloat16"]
     changes = {
         "type_accuracy, bfloat16 - float32": hits(rounded, "type") - hits(exact, "type"),
         "group_accuracy, bfloat16 - float32": hits(rounded, "group") - hits(exact, "group"),
-        "changed type": (rounded.said != exact.said).astype(float),
+        "changed type": (rounded.predicted != exact.predicted).astype(float),
         "changed type, probability in float32 at least 0.5": changed_if_confident(exact, rounded),
     }
     for name, values in changes.items():
         results[name] = dataclasses.asdict(jackknife(partial(mean_of, values), exact.photos, ~np.isnan(values)))
-    probability_changes = np.abs(rounded.found.probabilities - exact.found.probabilities)
+    probability_changes = np.abs(rounded.predictions.probabilities - exact.predictions.probabilities)
     results["largest change of a probability"] = float(probability_changes.max())
     results["mean change of a probability"] = float(probability_changes.mean())
     write_json(out / "precision.json", results)
@@ -65,13 +65,13 @@ def descriptor(precision: Precision) -> Descriptor:
 def hits(evaluation: Evaluation, kind: str) -> NDArray[np.float64]:
     """1 for each image with the right type or group, else 0."""
     names = evaluation.groups if kind == "group" else evaluation.names
-    return (names[evaluation.said] == names[evaluation.truth]).astype(float)
+    return (names[evaluation.predicted] == names[evaluation.truth]).astype(float)
 
 
 def changed_if_confident(exact: Evaluation, rounded: Evaluation) -> NDArray[np.float64]:
     """1 for each image with a changed type, else 0; NaN if the first probability is below 0.5."""
-    confident = exact.found.probabilities.max(1) >= 0.5
-    return np.where(confident, rounded.said != exact.said, np.nan)
+    confident = exact.predictions.probabilities.max(1) >= 0.5
+    return np.where(confident, rounded.predicted != exact.predicted, np.nan)
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def main(unpacked: Path, folder: Path, sheet: Path, identifier: Path | None) -> 
         finding = loaded.identify(pixels)
         likely = sorted(finding.probabilities.items(), key=lambda item: -item[1])[:3]
         predicted = ", ".join(f"{name.replace('_', ' ')} {probability:.2f}" for name, probability in likely)
-        predicted += f" (level {finding.level:.0f})" if finding.level else ""
+        predicted += f" (level {finding.level.value:.0f})" if finding.level.value else ""
         predicted += "; unseen" if finding.unseen else ""
         panel.imshow(pixels.clip(0, 1))
         panel.set_title(textwrap.fill(known, 34), fontsize=8)

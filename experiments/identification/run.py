@@ -28,9 +28,9 @@ from ddrscope.degradations.distortions import DISTORTIONS, GROUPS, LEVELS
 from ddrscope.identification import Descriptor, DistortionIdentifier, ImageIdentifier, save_identifier
 from ddrscope.identification.descriptor import default_poolings
 from ddrscope.identification.evaluation import STRONG, Evaluation, unseen_auroc
-from ddrscope.identification.fit import TileTable, fit_to_samples
 from ddrscope.identification.head import HeadSettings
-from ddrscope.identification.labelled_images import Distorter, Sample
+from ddrscope.identification.labelled_images import DistortionSampler, LabelledImage
+from ddrscope.identification.tile_descriptors import TileDescriptors, fit_to_images
 from ddrscope.identification.tiles import TILE
 from ddrscope.images import bundled_photos, find_images
 from ddrscope.io.files import write_json
@@ -106,7 +106,7 @@ def main(hr: Path, out: Path, names: list[str]) -> None:
                 describe_by_photo(make, samples, folder / part, f"{name}, {part}") for part, samples in fit.items()
             ]
             starts = np.cumsum([0, *map(len, fit.values())])
-            fit_table = TileTable(
+            fit_table = TileDescriptors(
                 np.concatenate([table.descriptors for table in tables]),
                 np.concatenate([table.images + start for table, start in zip(tables, starts, strict=False)]),
             )
@@ -121,28 +121,28 @@ def main(hr: Path, out: Path, names: list[str]) -> None:
                 print(key, measures, flush=True)
 
 
-def fit_samples(hr: Path) -> dict[str, list[Sample]]:
+def fit_samples(hr: Path) -> dict[str, list[LabelledImage]]:
     """Samples sorted by photograph: ``first``, a region per photograph, type and level; ``pairs``, regions with two types."""
-    distorters = [Distorter([hr / folder], FIT_SIDE) for folder in FIT_FOLDERS]
-    parts: dict[str, list[Iterator[Sample]]] = {
-        "first": [distorter.every_level() for distorter in distorters],
-        "pairs": [distorter.pairs(PAIRS) for distorter in distorters],
+    samplers = [DistortionSampler([hr / folder], FIT_SIDE) for folder in FIT_FOLDERS]
+    parts: dict[str, list[Iterator[LabelledImage]]] = {
+        "first": [sampler.every_level() for sampler in samplers],
+        "pairs": [sampler.pairs(PAIRS) for sampler in samplers],
     }
     return {part: sorted(chain(*samples), key=lambda sample: sample.photo) for part, samples in parts.items()}
 
 
 def test_photographs(hr: Path) -> list[str | Path]:
-    """The folder of test photographs and the first crop of each bundled one, as `Distorter` takes them."""
+    """The folder of test photographs and the first crop of each bundled one, as `DistortionSampler` takes them."""
     bundled = {file.photo: file.path for file in reversed(find_images([bundled_photos()]))}
     return [hr / "test", *bundled.values()]
 
 
-def test_samples(hr: Path) -> list[Sample]:
-    samples = Distorter(test_photographs(hr), TEST_SIDE, seed=1).every_level()
+def test_samples(hr: Path) -> list[LabelledImage]:
+    samples = DistortionSampler(test_photographs(hr), TEST_SIDE, seed=1).every_level()
     return sorted(samples, key=lambda sample: sample.photo)
 
 
-def reduce_samples(samples: list[Sample]) -> list[Sample]:
+def reduce_samples(samples: list[LabelledImage]) -> list[LabelledImage]:
     return [sample for sample in samples if max(sample.levels.values(), default=0) in REDUCED_LEVELS]
 
 
@@ -155,10 +155,10 @@ def some_tiles(make: Callable[[], Descriptor | Describe], count: int) -> Describ
 
 def evaluate(
     descriptor: Descriptor | Describe,
-    fit: list[Sample],
-    fit_table: TileTable,
-    test: list[Sample],
-    test_table: TileTable,
+    fit: list[LabelledImage],
+    fit_table: TileDescriptors,
+    test: list[LabelledImage],
+    test_table: TileDescriptors,
     out: Path | None = None,
 ) -> dict[str, Any]:
     """Fit an identifier and evaluate it. With ``out`` it is saved, with further measures."""
@@ -168,8 +168,8 @@ def evaluate(
         "tiles": len(fit_table.images),
     }
     # Every type and clean are equally frequent among the test images.
-    identifier = fit_to_samples(_identifier(descriptor, TYPES, clean_share=1 / (1 + len(TYPES))), fit, fit_table)
-    evaluation = Evaluation(test, identifier.find(test_table.descriptors, test_table.images), TYPES)
+    identifier = fit_to_images(_identifier(descriptor, TYPES, clean_share=1 / (1 + len(TYPES))), fit, fit_table)
+    evaluation = Evaluation(test, identifier.predict_all(test_table.descriptors, test_table.images), TYPES)
     measures = {key: dataclasses.asdict(value) for key, value in evaluation.measures().items()}
     result: dict[str, Any] = {"size": fit_table.descriptors.shape[1], "fitted": about, "measures": measures}
     if not out or not isinstance(descriptor, Descriptor):
@@ -178,9 +178,9 @@ def evaluate(
     pd.DataFrame(evaluation.confusion(), index=names, columns=names).to_csv(out / "confusion.csv")
     identifier.clean_share = CLEAN_SHARE
     save_identifier(out / "identifier.safetensors", ImageIdentifier(descriptor, identifier, TYPES, about))
-    bundled = Evaluation(test, identifier.find(test_table.descriptors, test_table.images), TYPES)
+    bundled = Evaluation(test, identifier.predict_all(test_table.descriptors, test_table.images), TYPES)
     result["as_bundled"] = {key: dataclasses.asdict(value) for key, value in bundled.measures().items()}
-    clean = bundled.said == 0
+    clean = bundled.predicted == 0
     result["as_bundled"]["called_clean_by_level"] = [
         float(clean[bundled.levels == level].mean()) for level in range(LEVELS + 1)
     ]
@@ -196,10 +196,10 @@ def _identifier(descriptor: Descriptor | Describe, types: Mapping[str, str], **s
 
 
 def unseen(
-    fit: list[Sample],
-    fit_table: TileTable,
-    test: list[Sample],
-    test_table: TileTable,
+    fit: list[LabelledImage],
+    fit_table: TileDescriptors,
+    test: list[LabelledImage],
+    test_table: TileDescriptors,
     descriptor: Descriptor | Describe,
 ) -> dict[str, float]:
     """AUROC of novelty for each group excluded from the fit: its images at levels 3 to 5 against all other test images."""
@@ -208,26 +208,26 @@ def unseen(
         kept = {name: other for name, other in TYPES.items() if other != group}
         subset = [sample for sample in fit if all(name in kept for name in sample.levels)]
         # Novelty does not depend on the heads: one pass is enough.
-        unfitted = _identifier(descriptor, kept, head=HeadSettings(passes=1))
-        identifier = fit_to_samples(unfitted, subset, _subset(fit_table, fit, subset))
-        novelty = identifier.find(test_table.descriptors, test_table.images).novelty
+        unfitted = _identifier(descriptor, kept, head=HeadSettings(epochs=1))
+        identifier = fit_to_images(unfitted, subset, _subset(fit_table, fit, subset))
+        novelty = identifier.predict_all(test_table.descriptors, test_table.images).novelty
         excluded = np.array([any(name not in kept for name in sample.levels) for sample in test])
         strong = np.array([max(sample.levels.values(), default=0) >= STRONG for sample in test])
         aurocs[group] = unseen_auroc(novelty[~excluded], novelty[excluded & strong])
     return aurocs
 
 
-def _subset(table: TileTable, samples: list[Sample], subset: list[Sample]) -> TileTable:
+def _subset(table: TileDescriptors, samples: list[LabelledImage], subset: list[LabelledImage]) -> TileDescriptors:
     """The rows of a table that belong to a subset of its samples."""
     positions: Mapping[int, int] = {id(sample): index for index, sample in enumerate(subset)}
     number = np.array([positions.get(id(sample), -1) for sample in samples])
     rows = number[table.images] >= 0
-    return TileTable(table.descriptors[rows], number[table.images[rows]])
+    return TileDescriptors(table.descriptors[rows], number[table.images[rows]])
 
 
-def _first_tiles(table: TileTable) -> TileTable:
+def _first_tiles(table: TileDescriptors) -> TileDescriptors:
     firsts = np.unique(table.images, return_index=True)[1]
-    return TileTable(table.descriptors[firsts], table.images[firsts])
+    return TileDescriptors(table.descriptors[firsts], table.images[firsts])
 
 
 if __name__ == "__main__":

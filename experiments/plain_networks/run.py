@@ -26,8 +26,8 @@ from torch.nn import functional
 from ddrscope.degradations import parse_degradation
 from ddrscope.images import find_images, read_image
 from ddrscope.metrics.design import Design
-from ddrscope.metrics.variance_shares import share_intervals, variance_shares
 from ddrscope.metrics.image_quality import psnr_y
+from ddrscope.metrics.variance_shares import share_intervals, variance_shares
 from ddrscope.training import PhotoPairs
 
 SCALE, SIDE = 4, 32

@@ -6,7 +6,7 @@ import functools
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch.nn import functional
@@ -78,8 +78,8 @@ def resolve_precision(
     if precision == "auto" and earlier_run:
         manifest = earlier_run / MANIFEST if earlier_run.is_dir() else earlier_run
         precision = (read_settings(manifest) or {}).get("precision", "auto")
-    if precision == "float32" or precision == "bfloat16":
-        return precision
+    if precision in ("float32", "bfloat16"):
+        return cast(Literal["float32", "bfloat16"], precision)
     return "bfloat16" if is_bfloat16_faster(device) else "float32"
 
 

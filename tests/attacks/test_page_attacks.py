@@ -7,10 +7,9 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser
 
 from browser_fixtures import open_page
 from ddrscope.analysis import AnalysisResult
@@ -19,6 +18,9 @@ from ddrscope.generalization import GeneralizationResult, generalize
 from ddrscope.networks import Network, SRResNet
 from ddrscope.viz import density_figure, report_html, series_figure, srga_figure
 from ddrscope.viz.markup import script_safe
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 # The same behind quotation marks, a formula that matplotlib cannot read, and a word to the terminal.

@@ -49,6 +49,7 @@ def test_a_whole_pickled_module(tmp_path, module):
     assert "SRResNet" in refusal(tmp_path / "net.pth")
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.trace:FutureWarning:torch")  # archives of the kind are still shared
 def test_a_torchscript_archive_needs_trust(tmp_path, module):
     path = tmp_path / "net.pt"
     with torch.inference_mode():

@@ -61,6 +61,7 @@ def everywhere(value: Any, text: str, keep: tuple[str, ...]) -> Any:
     return value + text if isinstance(value, str) else value
 
 
+@pytest.mark.slow
 def test_a_shared_analysis_is_only_text(small_result: AnalysisResult) -> None:
     data = everywhere(copy.deepcopy(small_result.data), WORSE, ("view", "answer", "content", "settings"))
     for entry in [*data["networks"], *data["controls"]]:
@@ -72,6 +73,7 @@ def test_a_shared_analysis_is_only_text(small_result: AnalysisResult) -> None:
     assert hostile.seen == plain.seen and hostile.running == plain.running
 
 
+@pytest.mark.filterwarnings("ignore:constrained_layout not applied:UserWarning")  # the names leave no room
 def test_names_of_sets_and_checkpoints_are_no_formulas(small_result: AnalysisResult) -> None:
     row = small_result.layer("srresnet-wgr", "pooled")
     series = [

@@ -9,7 +9,7 @@ from torch import Tensor
 from ddrscope.analysis import AnalysisResult, analyze
 from toy_networks import SmallCnn
 
-pytest_plugins = ["browser_fixtures"]
+pytest_plugins = ["browser_fixtures", "commands", "tiers"]
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from commands import call_command
 from corrupt_files import NO_FILES, reason, write
-from ddrscope.cli import main
 from ddrscope.errors import InputError
 from ddrscope.images import find_images, read_image
 from ddrscope.io.files import write_json
@@ -24,12 +24,6 @@ def image(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(GREY).save(path, "PNG")
     return path
-
-
-def run(*words: object) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main([str(word) for word in words])
-    return stop.value.code
 
 
 def test_symlink_loops_end(tmp_path: Path) -> None:
@@ -83,7 +77,7 @@ def test_results_never_leave_the_output_folder(tmp_path: Path) -> None:
     for file in find_images([listed]):
         assert not Path(file.name).is_absolute() and ".." not in Path(file.name).parts
     out = tmp_path / "out"
-    assert run("degrade", listed, "--degrade", "noise:20", "--out", out) == 0
+    assert call_command("degrade", listed, "--degrade", "noise:20", "--out", out).returncode == 0
     assert mine.read_bytes() == before
     assert len(list(out.rglob("*.png"))) == 2
 
@@ -116,7 +110,7 @@ def test_lines_that_lead_elsewhere(tmp_path: Path) -> None:
         else:
             assert "root:x" not in reason(file.path)
     out = tmp_path / "out"
-    assert run("degrade", listed, "--degrade", "clean", "--out", out) == 0
+    assert call_command("degrade", listed, "--degrade", "clean", "--out", out).returncode == 0
     assert [path.name for path in out.rglob("*") if path.is_file()] == ["good.png"]
 
 
@@ -144,7 +138,7 @@ def test_what_is_no_file_among_images(tmp_path: Path, kind: str) -> None:
     image(tmp_path / "set" / "good.png")
     NO_FILES[kind](tmp_path / "set" / "bad.png")
     NO_FILES[kind](tmp_path / "set" / "list.txt")
-    assert run("degrade", tmp_path / "set", "--degrade", "clean", "--out", tmp_path / "out") == 0
+    assert call_command("degrade", tmp_path / "set", "--degrade", "clean", "--out", tmp_path / "out").returncode == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
 
 
@@ -154,17 +148,18 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-def test_names_that_control_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_names_that_control_nothing(tmp_path: Path) -> None:
     for number, name in enumerate(HOSTILE):
         write(tmp_path / "set" / name, b"no image") if number % 2 and name[0] != "." else image(tmp_path / "set" / name)
     files = find_images([tmp_path / "set"])
     assert len({file.name for file in files}) == len(files) == sum(not name.startswith(".") for name in HOSTILE)
     assert all("\x1b" not in file.name and "\n" not in file.name and file.name.encode() for file in files)
-    assert run("degrade", tmp_path / "set", "--degrade", "clean", "--out", tmp_path / "out") == 0
-    said = capfd.readouterr().err
-    assert "\\x1b[2J" in said and not any(one in said for one in "\x1b\x07\r\u202e")
-    broken = len(HOSTILE) // 2 - 1  # the hidden one is not looked at
-    assert said.count("skipped ") == broken and said.count("\n") == 1 + broken
+    done = call_command("degrade", tmp_path / "set", "--degrade", "clean", "--out", tmp_path / "out")
+    shown = done.stderr
+    assert done.returncode == 0
+    assert "\\x1b[2J" in shown and not any(control in shown for control in "\x1b\x07\r\u202e")
+    broken = len(HOSTILE) // 2 - 1  # hidden files are not read
+    assert shown.count("skipped ") == broken and shown.count("\n") == 1 + broken
     assert len(list((tmp_path / "out").rglob("*.png"))) == len(files) - broken
 
 
@@ -174,7 +169,7 @@ def test_tables_hold_any_name(tmp_path: Path, suffix: str) -> None:
         (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
         write(tmp_path / "set" / name, b"no image")
     table = tmp_path / f"found{suffix}"
-    assert run("identify", tmp_path / "set", "--out", table) == 0
+    assert call_command("identify", tmp_path / "set", "--out", table).returncode == 0
     read = {".parquet": pd.read_parquet, ".csv": pd.read_csv, ".jsonl": lambda path: pd.read_json(path, lines=True)}[
         suffix
     ]

@@ -7,10 +7,9 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser
 
 from browser_fixtures import open_page
 from ddrscope.analysis import AnalysisResult
@@ -19,6 +18,9 @@ from ddrscope.generalization import GeneralizationResult, generalize
 from ddrscope.networks import Network, SRResNet
 from ddrscope.viz import density_figure, report_html, series_figure, srga_figure
 from ddrscope.viz.markup import script_safe
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 # The same behind quotation marks, a formula that matplotlib cannot read, and a word to the terminal.
@@ -59,6 +61,7 @@ def everywhere(value: Any, text: str, keep: tuple[str, ...]) -> Any:
     return value + text if isinstance(value, str) else value
 
 
+@pytest.mark.slow
 def test_a_shared_analysis_is_only_text(small_result: AnalysisResult) -> None:
     data = everywhere(copy.deepcopy(small_result.data), WORSE, ("view", "answer", "content", "settings"))
     for entry in [*data["networks"], *data["controls"]]:
@@ -70,6 +73,7 @@ def test_a_shared_analysis_is_only_text(small_result: AnalysisResult) -> None:
     assert hostile.seen == plain.seen and hostile.running == plain.running
 
 
+@pytest.mark.filterwarnings("ignore:constrained_layout not applied:UserWarning")  # the names leave no room
 def test_names_of_sets_and_checkpoints_are_no_formulas(small_result: AnalysisResult) -> None:
     row = small_result.layer("srresnet-wgr", "pooled")
     series = [

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from commands import PYTHON, Run
 
 pytestmark = pytest.mark.docs
 
@@ -30,12 +29,9 @@ def test_every_example_is_run_and_listed() -> None:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_an_example_runs(name: str, tmp_path: Path) -> None:
+def test_an_example_runs(name: str, tmp_path: Path, run_command: Run) -> None:
     printed, left = EXPECTED[name]
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / f"{name}.py")],
-        cwd=tmp_path, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    done = run_command(EXAMPLES / f"{name}.py", program=[PYTHON], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert printed in done.stdout
     assert (tmp_path / left).exists()

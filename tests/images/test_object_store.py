@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pandas as pd
 import pytest
 from moto.server import ThreadedMotoServer
 
+from commands import call_command
 from ddrscope.errors import InputError
 from ddrscope.images import UnreadableImage, bundled_photos, find_images, read_ahead, read_image, remote
 from ddrscope.io.files import sha256
@@ -83,8 +82,7 @@ def test_an_object_too_large_for_any_image_is_not_fetched_whole(bucket: str, mon
 
 
 def test_identify_a_bucket(bucket: str, tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "ddrscope", "identify", f"{bucket}/clean", "--out", str(tmp_path / "x.parquet")]
-    done = subprocess.run(words, capture_output=True, text=True)
+    done = call_command("identify", f"{bucket}/clean", "--out", tmp_path / "x.parquet")
     assert done.returncode == 0, done.stderr
     rows = pd.read_parquet(tmp_path / "x.parquet")
     assert (

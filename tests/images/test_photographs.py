@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from ddrscope import cli
+from commands import call_command
 from ddrscope.analysis import analyze
 from ddrscope.errors import InputError
 from ddrscope.generalization import generalize
@@ -101,7 +101,7 @@ def test_an_interval_of_one_photograph_is_none(folder: Path) -> None:
     assert all(row["srga_low"] <= row["srga_high"] for row in data["ranking"]) and data["scores"][0]["photos"] == COUNT
 
 
-def test_a_map_takes_the_rule(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_map_takes_the_rule(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     for group in range(2):
         names = [f"DSC__{number:03d}.png" for number in range(20)]
@@ -109,30 +109,19 @@ def test_a_map_takes_the_rule(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         pd.DataFrame({"picture": names, "features": features}).to_parquet(tmp_path / f"{group}.parquet")
     accuracies = {}
     for rule in ("prefix", "name"):
-        words = [
-            "map",
-            *(str(tmp_path / f"{group}.parquet") for group in range(2)),
-            "--photo-from",
-            rule,
-            "--out",
-            str(tmp_path / rule),
-        ]
-        with pytest.raises(SystemExit) as stopped:
-            cli.main(words)
-        assert not stopped.value.code and ("--photo-from" in capsys.readouterr().err) == (rule == "prefix")
+        files = [tmp_path / f"{group}.parquet" for group in range(2)]
+        done = call_command("map", *files, "--photo-from", rule, "--out", tmp_path / rule)
+        assert done.returncode == 0 and ("--photo-from" in done.stderr) == (rule == "prefix")
         accuracies[rule] = json.loads((tmp_path / rule / "map.json").read_text())["measures"]["knn_plane_sampled"]
     assert accuracies["prefix"] is None and accuracies["name"] > 0.9
 
 
 @pytest.mark.parametrize("words", [(), ("--photo-from", "folder")])
-def test_an_identifier_says_at_once_that_it_needs_photographs(
-    folder: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_identifier_says_at_once_that_it_needs_photographs(folder: Path, words: tuple[str, ...]) -> None:
     out = folder.parent / "mine.safetensors"
-    with pytest.raises(SystemExit) as stopped:
-        cli.main(["fit-identifier", "--images", str(folder), "--side", "64", *words, "--out", str(out)])
-    (line,) = capsys.readouterr().err.splitlines()
-    assert stopped.value.code == 2 and "--photo-from name" in line and not out.exists()
+    done = call_command("fit-identifier", "--images", folder, "--side", 64, *words, "--out", out)
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2 and "--photo-from name" in line and not out.exists()
 
 
 def test_the_crops_of_a_study_keep_their_photographs_apart(folder: Path, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,10 +12,10 @@ import pillow_heif
 import pytest
 from PIL import Image
 
+from commands import call_command
 from ddrscope.errors import InputError
 from ddrscope.images import find_images, read_image
 
-DDRSCOPE = [str(Path(sys.executable).with_name("ddrscope"))]
 PIXELS = np.linspace(20, 230, 24 * 32 * 3).astype(np.uint8).reshape(24, 32, 3)
 
 
@@ -44,10 +43,7 @@ def test_a_folder_of_mixed_types(mixed: Path) -> None:
 
 @pytest.mark.parametrize("source", ["", "/*"])
 def test_commands_count_and_name_what_they_leave_out(mixed: Path, tmp_path: Path, source: str) -> None:
-    words = ["degrade", f"{mixed}{source}", "--degrade", "clean", "--out", str(tmp_path / "out"), "--json"]
-    done = subprocess.run(
-        [*DDRSCOPE, *words], capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=300
-    )
+    done = call_command("degrade", f"{mixed}{source}", "--degrade", "clean", "--out", tmp_path / "out", "--json")
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stderr.splitlines() if "left out" in line]
     for text in (str(mixed), "5 files", "2 .cr2", "1 .nef", "1 .jp2", "1 without suffix", "develop", "convert"):
@@ -73,18 +69,15 @@ def test_nothing_is_said_where_nothing_is_left_out(tmp_path: Path, caplog: pytes
     assert not caplog.records
 
 
-def test_without_the_extra_a_heic_names_it(mixed: Path) -> None:
-    """As in an environment without pi-heif."""
-    code = (
-        "import sys; sys.modules['pi_heif'] = None\n"
-        "from pathlib import Path\nfrom ddrscope.errors import InputError\nfrom ddrscope.images import find_images, read_image\n"
-        "print([file.name for file in find_images([sys.argv[1]])])\n"
-        "try: read_image(Path(sys.argv[1], 'deeper', 'f.HEIC'))\nexcept InputError as error: print(error)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code, str(mixed)], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert "f.HEIC'" not in done.stdout and "1 .heic (pip install" in done.stderr
-    assert "pip install 'ddrscope[heic]'" in done.stdout
+def test_without_the_extra_a_heic_names_it(
+    mixed: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # As in an environment without pi-heif.
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    assert "deeper/f.HEIC" not in [file.name for file in find_images([mixed])]
+    assert "1 .heic (pip install" in caplog.text
+    with pytest.raises(InputError, match=r"pip install 'ddrscope\[heic\]'"):
+        read_image(mixed / "deeper" / "f.HEIC")
 
 
 def test_a_folder_that_cannot_be_entered_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -111,20 +104,17 @@ def test_several_links_to_one_file_are_said(tmp_path: Path, caplog: pytest.LogCa
     assert "2 names" in record.getMessage() and "link" in record.getMessage()
 
 
-def test_a_cut_tiff_is_named_once(tmp_path: Path) -> None:
-    """No library says more of it beside that."""
+def test_a_cut_tiff_is_named_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """No library writes more to the terminal."""
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
     for name, kind in (("8.tif", np.uint8), ("16.tif", np.uint16)):
         # The directory of pages, behind the pixels, is missing.
         pixels = PIXELS.astype(kind).tobytes()
         (tmp_path / name).write_bytes(b"II*\0" + (8 + len(pixels)).to_bytes(4, "little") + pixels)
-    words = ["degrade", str(tmp_path), "--degrade", "clean", "--out", str(tmp_path / "out")]
-    done = subprocess.run(
-        [*DDRSCOPE, *words], capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=300
-    )
+    done = call_command("degrade", tmp_path, "--degrade", "clean", "--out", tmp_path / "out")
     assert done.returncode == 0
     lines = done.stderr.splitlines()
-    assert len(lines) == 3 and all(sum(name in line for line in lines) == 1 for name in ("8.tif", "16.tif")), (
-        done.stderr
-    )
+    assert len(lines) == 3, done.stderr
+    assert all(sum(name in line for line in lines) == 1 for name in ("8.tif", "16.tif")), done.stderr
     assert sum("cut short" in line for line in lines) == 2
+    assert capfd.readouterr() == ("", "")

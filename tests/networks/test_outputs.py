@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from commands import call_command
 from ddrscope.errors import InputError
 from ddrscope.images import bundled_photos, find_images
 from ddrscope.networks import Network, SRResNet, load_network
@@ -25,7 +25,6 @@ from ddrscope.upscaling import UpscaleRun, enlarge
 from ddrscope.upscaling.tiling import check_network
 from toy_networks import Wrapped
 
-DDRSCOPE = [str(Path(sys.executable).with_name("ddrscope"))]
 BATCH = torch.rand(2, 3, 16, 24, generator=torch.Generator().manual_seed(5))
 # Networks as their authors write them: the image is not alone, nor always the first.
 SEVERAL = """
@@ -53,53 +52,47 @@ def scaled(module): module.scale, module.channels = 2, 3; return module
 """
 
 
-def ddrscope(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [*DDRSCOPE, *map(str, words)], cwd=folder, capture_output=True, text=True, env=environment, timeout=300
-    )
-
-
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The working directory, with an image and a module of networks."""
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "nets.py").write_text(SEVERAL)
     pixels = np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    return tmp_path
+    yield tmp_path
+    sys.modules.pop("nets", None)
 
 
 @pytest.mark.parametrize("name", ["first", "last", "coarse"])
 def test_of_several_outputs_the_image_is_enlarged(folder: Path, name: str) -> None:
     for network in ("image", name):
-        process = ddrscope(
-            folder, "upscale", "a.png", "--network", f"nets:{network}", "--no-identify", "--out", network
-        )
-        assert process.returncode == 0, process.stderr
+        done = call_command("upscale", "a.png", "--network", f"nets:{network}", "--no-identify", "--out", network)
+        assert done.returncode == 0, done.stderr
     assert (folder / name / "a.png").read_bytes() == (folder / "image" / "a.png").read_bytes()
     with Image.open(folder / name / "a.png") as image:
         assert image.size == (96, 80)
-    assert "tensors" in process.stderr
+    assert "tensors" in done.stderr
 
 
 def test_a_function_of_half_precision_is_run_in_float32(folder: Path) -> None:
     """Its weights are those of the other to 11 bits."""
     made = []
     for name in ("image", "half"):
-        process = ddrscope(folder, "upscale", "a.png", "--network", f"nets:{name}", "--no-identify", "--out", name)
-        assert process.returncode == 0, process.stderr
+        done = call_command("upscale", "a.png", "--network", f"nets:{name}", "--no-identify", "--out", name)
+        assert done.returncode == 0, done.stderr
         made.append(np.asarray(Image.open(folder / name / "a.png")).astype(int))
     assert np.abs(made[0] - made[1]).max() <= 1
 
 
 def test_a_function_that_fails_is_named(folder: Path) -> None:
-    process = ddrscope(folder, "upscale", "a.png", "--network", "nets:needs", "--no-identify", "--out", "out")
-    assert process.returncode == 2 and process.stderr.count("\n") == 1
-    assert "nets:needs" in process.stderr and "64 x 64" in process.stderr
+    done = call_command("upscale", "a.png", "--network", "nets:needs", "--no-identify", "--out", "out")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "nets:needs" in done.stderr and "64 x 64" in done.stderr
 
 
 def test_several_outputs_in_the_other_commands(folder: Path) -> None:
     layers = [
-        json.loads(ddrscope(folder, "models", "layers", f"nets:{name}", "--json").stdout)["default"]
+        json.loads(call_command("models", "layers", f"nets:{name}", "--json").stdout)["default"]
         for name in ("image", "last")
     ]
     assert layers[0] == layers[1]
@@ -118,8 +111,8 @@ def test_several_outputs_in_the_other_commands(folder: Path) -> None:
         "--out",
         out,
     ]
-    process = ddrscope(folder, "generalize", "nets:last", *words, "--layer", "tail:input", "--images", many(folder))
-    assert process.returncode == 0, process.stderr
+    done = call_command("generalize", "nets:last", *words, "--layer", "tail:input", "--images", many(folder))
+    assert done.returncode == 0, done.stderr
     scores = json.loads((out / "generalization.json").read_text())["scores"]
     assert all(score["psnr"] > 0 for score in scores)
 
@@ -136,9 +129,9 @@ def many(folder: Path) -> Path:
     "words", [["upscale", "a.png", "--no-identify", "--out", "out", "--network"], ["models", "layers"]]
 )
 def test_an_output_without_a_tensor_is_refused_in_one_line(folder: Path, words: list[str]) -> None:
-    process = ddrscope(folder, *words, "nets:nothing")
-    assert process.returncode == 2 and process.stderr.count("\n") == 1
-    assert "nets:nothing" in process.stderr and "str" in process.stderr
+    done = call_command(*words, "nets:nothing")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "nets:nothing" in done.stderr and "str" in done.stderr
 
 
 @dataclass
@@ -187,11 +180,11 @@ def test_a_file_with_weights_that_are_not_finite(folder: Path) -> None:
     state = SRResNet(channels=4, blocks=2, scale=2).state_dict()
     state["body.1.conv1.weight"][0, 0, 0, 0] = torch.nan
     torch.save(state, folder / "net.pth")
-    process = ddrscope(
-        folder, "upscale", "a.png", "--network", "net.pth", "--no-identify", "--out", "out", "--global-residual"
+    done = call_command(
+        "upscale", "a.png", "--network", "net.pth", "--no-identify", "--out", "out", "--global-residual"
     )
-    assert process.returncode == 2 and "body.1.conv1.weight" in process.stderr and "a.png" in process.stderr
-    assert not (folder / "out" / "a.png").exists() and "Warning" not in process.stderr
+    assert done.returncode == 2 and "body.1.conv1.weight" in done.stderr and "a.png" in done.stderr
+    assert not (folder / "out" / "a.png").exists() and "Warning" not in done.stderr
 
 
 def test_infinity_behind_the_clamping_of_spandrel(tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from commands import call_command
 from ddrscope.images import bundled_photos, find_images, read_image
 from ddrscope.networks import Network, load_network
 from ddrscope.networks.windows import tile_multiple
@@ -129,15 +128,7 @@ def test_a_network_whose_attention_spans_the_image_says_so(tmp_path: Path) -> No
     module = OmniSR(num_feat=16, res_num=1, block_num=1, up_scale=2, window_size=8, pe=True, bias=True)
     torch.save(module.state_dict(), tmp_path / "omni.pth")
     Image.new("RGB", (24, 16), "gray").save(tmp_path / "a.png")
-    words = [
-        "upscale",
-        tmp_path / "a.png",
-        "--network",
-        tmp_path / "omni.pth",
-        "--no-identify",
-        "--out",
-        tmp_path / "out",
-    ]
-    done = subprocess.run([sys.executable, "-m", "ddrscope", *map(str, words)], capture_output=True, text=True)
+    network, out = tmp_path / "omni.pth", tmp_path / "out"
+    done = call_command("upscale", tmp_path / "a.png", "--network", network, "--no-identify", "--out", out)
     assert done.returncode == 0, done.stderr
     assert "tiles" in done.stderr and "--tile" in done.stderr

@@ -7,13 +7,13 @@ import dataclasses
 import hashlib
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from commands import PYTHON, Run
 from scenes import scene
 from scripts.photographs import prepare
 from scripts.photographs.pixels import pixel_sha256, reduce
@@ -263,11 +263,10 @@ def test_a_folder_of_copies_that_does_not_exist_is_bad_usage(project: Project, t
     assert not project.out.exists()
 
 
-def test_the_command_itself(project: Project) -> None:
+def test_the_command_itself(project: Project, run_command: Run) -> None:
     project.run()
-    command = [sys.executable, "-m", "scripts.photographs.prepare", project.packages, project.out]
-    options = ["--table", project.table, "--copies", project.copies]
-    done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
+    words = [project.packages, project.out, "--table", project.table, "--copies", project.copies]
+    done = run_command("-m", "scripts.photographs.prepare", *words, program=[PYTHON], cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert "0 written and 3 kept" in done.stdout
     # No progress bar in a pipe.

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from ddrscope.batch.executors import make_executor
@@ -130,7 +131,8 @@ def extract_features(
         return run.to_file(target, resume, overwrite)
     with tempfile.TemporaryDirectory(prefix="ddrscope-") as folder:
         written = run.to_file(Path(folder, "features.npy"), resume=False, overwrite=False)
-        arrays = written.names, written.features.copy()
+        # Copied, since the file goes with the folder.
+        arrays = written.names, np.array(written.features)
         return ExtractedFeatures(written.layer, written.view, written.skipped, arrays=arrays)
 
 

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,10 +14,10 @@ from safetensors.torch import save_file
 from scipy.stats import sem
 from scipy.stats import t as student_t
 
-from ddrscope.cli import main
+from commands import call_command
 from ddrscope.degradations import parse_degradation
 from ddrscope.degradations.distortions import DISTORTIONS
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, RunConflictError
 from ddrscope.identification import (
     Descriptor,
     DistortionIdentifier,
@@ -31,11 +28,13 @@ from ddrscope.identification import (
     save_identifier,
 )
 from ddrscope.identification.evaluation import Evaluation, jackknife, unseen_auroc
+from ddrscope.identification.fit import fit_identifier
 from ddrscope.identification.head import HeadSettings
 from ddrscope.identification.labelled_images import DistortionSampler, LabelledImage
 from ddrscope.identification.tile_descriptors import describe_images, fit_to_images
 from ddrscope.images import bundled_photos, find_images, read_image
 from ddrscope.networks import SRResNet, load_network, save_network
+from ddrscope.progress import NullProgress
 
 FEW = tuple(d for d in DISTORTIONS if d.name in ("gaussian_blur", "white_noise", "impulse_noise"))
 GROUPS = {distortion.name: distortion.group for distortion in FEW}
@@ -116,7 +115,7 @@ def test_shuffled_labels_teach_nothing() -> None:
     assert np.abs(said - (levels > 0).mean(0)).mean() < 0.12
 
 
-def test_a_image_is_identified_alone_as_among_others(fitted: DistortionIdentifier) -> None:
+def test_an_image_is_identified_alone_as_among_others(fitted: DistortionIdentifier) -> None:
     new = table(40, seed=4)
     together = fitted.predict_all(new["descriptors"], new["images"])
     for image in (0, 17, 39):
@@ -205,16 +204,11 @@ def test_an_interval_over_photographs_is_that_of_the_mean() -> None:
     assert np.isnan(jackknife(lambda chosen: float(values[chosen].mean()), photos, np.isin(photos, ["a", "b"])).low)
 
 
-def begun_fit(*words: object) -> None:
-    """Begin to fit, and interrupt the command as soon as it has kept a part of its work."""
-    out = Path(str(words[words.index("--out") + 1]))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ddrscope", "fit-identifier", *map(str, words)], stderr=subprocess.DEVNULL
-    )
-    while process.poll() is None and not list(out.parent.glob(f"{out.name}.parts/parts/*.npz")):
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    process.wait()
+class Interrupt(NullProgress):
+    """Stops a fit as Ctrl-C does, as soon as it has kept a part of its work."""
+
+    def advance(self, count: int = 1) -> None:
+        raise KeyboardInterrupt
 
 
 def four_photographs(folder: Path) -> Path:
@@ -224,26 +218,24 @@ def four_photographs(folder: Path) -> Path:
     return folder
 
 
-def test_an_interrupted_fit_is_resumed_with_the_same_regions_only(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "few.toml").write_text(
-        '[[distortion]]\nname = "soft"\ngroup = "blur"\nlevels = ["blur:1", "blur:2", "blur:3", "blur:4", "blur:5"]\n'
-    )
-    words = [
-        "--images",
-        four_photographs(tmp_path / "a"),
-        "--distortions",
-        tmp_path / "few.toml",
-        "--repeats",
-        1,
-        "--pairs",
-        0,
-    ]
-    words += ["--out", tmp_path / "x.safetensors"]
-    begun_fit(*words)
-    assert fit(*words, "--side", 96, "--resume") == 2
-    assert "holds a run with side = 128, not 96" in capfd.readouterr().err
+def test_an_interrupted_fit_is_resumed_with_the_same_regions_only(tmp_path: Path, tiny_network_file: Path) -> None:
+    settings: dict[str, Any] = {
+        "images": four_photographs(tmp_path / "a"),
+        "distortions": FEW[:1],
+        "network": tiny_network_file,
+        "repeats": 1,
+        "pairs": 0,
+        "out": tmp_path / "x.safetensors",
+    }
+    with pytest.raises(KeyboardInterrupt):
+        fit_identifier(**settings, progress=Interrupt())
+    with pytest.raises(RunConflictError, match="side = 128, not 96"):
+        fit_identifier(**settings, side=96, resume=True)
+    # The same regions of another photograph.
+    wine = tmp_path / "a" / "wine.png"
+    Image.open(wine).rotate(180).save(wine)
+    with pytest.raises(RunConflictError, match="holds a run with images"):
+        fit_identifier(**settings, resume=True)
 
 
 def test_the_map_shows_the_damaged_half(on_disk: Path) -> None:
@@ -263,10 +255,6 @@ def test_the_map_reaches_every_border(on_disk: Path, height: int, width: int) ->
     assert (np.stack(list(maps.values())).max(axis=0) > 0).all()
 
 
-def run(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "ddrscope", *map(str, words)], capture_output=True, text=True)
-
-
 def test_a_folder_of_everything(on_disk: Path, tmp_path: Path) -> None:
     folder = tmp_path / "mixed"
     folder.mkdir()
@@ -280,7 +268,7 @@ def test_a_folder_of_everything(on_disk: Path, tmp_path: Path) -> None:
     (folder / "broken.png").write_bytes((folder / "fine.png").read_bytes()[:900])
     (folder / "empty.jpg").touch()
     out, maps = tmp_path / "x.parquet", tmp_path / "maps"
-    done = run(
+    done = call_command(
         "identify", folder, "--out", out, "--heatmap", maps, "--identifier", on_disk, "--json", "--precision", "float32"
     )
     assert done.returncode == 0, done.stderr
@@ -303,7 +291,7 @@ def test_a_folder_of_everything(on_disk: Path, tmp_path: Path) -> None:
     }
     for ending in ("csv", "jsonl"):
         assert (
-            run(
+            call_command(
                 "identify", folder, "--out", tmp_path / f"x.{ending}", "--identifier", on_disk, "--precision", "float32"
             ).returncode
             == 0
@@ -325,7 +313,7 @@ def test_a_folder_of_everything(on_disk: Path, tmp_path: Path) -> None:
     ],
 )
 def test_wrong_words(on_disk: Path, words: list[str], reason: str) -> None:
-    done = run("identify", *words, "--identifier", on_disk)
+    done = call_command("identify", *words, "--identifier", on_disk)
     assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr
 
 
@@ -363,14 +351,7 @@ def test_the_bundled_identifier_names_strong_damage() -> None:
     assert np.mean(right) >= 0.7
 
 
-def fit(*words: object) -> int:
-    """`ddrscope fit-identifier` in this process: how it ended."""
-    with pytest.raises(SystemExit) as stop:
-        main(["fit-identifier", *map(str, words)])
-    return stop.value.code  # type: ignore[return-value]
-
-
-def test_fitting_from_the_command_line_and_again(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_fitting_from_the_command_line_and_again(tmp_path: Path, tiny_network_file: Path) -> None:
     for file in find_images([bundled_photos()])[:8]:
         for kind, text in (("clean", "clean"), ("worn", "noise:25")):
             target = tmp_path / "scans" / kind / f"{Path(file.name).stem}.png"
@@ -378,42 +359,22 @@ def test_fitting_from_the_command_line_and_again(tmp_path: Path, capfd: pytest.C
             pixels = parse_degradation(text).apply(read_image(file).pixels[:136, :136])
             Image.fromarray((pixels * 255).round().astype(np.uint8)).save(target)
     out = tmp_path / "worn.safetensors"
-    words = ["--labelled", tmp_path / "scans", "--out", out]
-    assert fit(*words) == 0 and load_identifier(out).names == ("clean", "worn")
+    words = ["fit-identifier", "--labelled", tmp_path / "scans", "--network", tiny_network_file, "--out", out]
+    assert call_command(*words).returncode == 0
+    assert load_identifier(out).names == ("clean", "worn")
     written = out.read_bytes()
-    assert fit(*words) == 2
-    assert fit(*words, "--resume") == 0 and "nothing to do" in capfd.readouterr().err
-    for change, said in (
+    assert call_command(*words).returncode == 2
+    again = call_command(*words, "--resume")
+    assert again.returncode == 0 and "nothing to do" in again.stderr
+    for change, reason in (
         ("--clean-share=0.25", "clean_share = 0.5, not 0.25"),
-        ("--network=srresnet-wgr", "network = srgan-wgr"),
+        ("--network=srresnet-wgr", f"network = {tiny_network_file.stem}"),
     ):
-        assert fit(*words, change, "--resume") == 2 and said in capfd.readouterr().err
+        other = call_command(*words, change, "--resume")
+        assert other.returncode == 2 and reason in other.stderr
     changed = tmp_path / "scans" / "worn" / target.name
-    Image.new("RGB", (136, 136)).save(changed)
-    assert fit(*words, "--resume") == 2 and target.name in capfd.readouterr().err
-    changed.unlink()
-    assert fit(*words, "--resume") == 2 and target.name in capfd.readouterr().err
+    for change in (lambda: Image.new("RGB", (136, 136)).save(changed), changed.unlink):
+        change()
+        other = call_command(*words, "--resume")
+        assert other.returncode == 2 and target.name in other.stderr
     assert out.read_bytes() == written
-
-
-def test_what_was_described_of_other_photographs_is_not_taken_for_these(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "own.toml").write_text(
-        '[[distortion]]\nname = "worn"\ngroup = "noise"\nlevels = ["noise:5", "noise:10", "noise:15", "noise:20", "noise:25"]\n'
-    )
-    words = [
-        "--distortions",
-        tmp_path / "own.toml",
-        "--repeats",
-        1,
-        "--pairs",
-        0,
-        "--out",
-        tmp_path / "own.safetensors",
-    ]
-    others = four_photographs(tmp_path / "b")
-    Image.open(others / "wine.png").rotate(180).save(others / "wine.png")
-    begun_fit("--images", four_photographs(tmp_path / "a"), *words)
-    assert fit("--images", others, *words, "--resume") == 2
-    assert "holds a run with images" in capfd.readouterr().err

@@ -10,7 +10,6 @@ import ddrscope
 from ddrscope.degradations import parse_degradation
 
 PHOTOS = Path(ddrscope.__path__[0]) / "data" / "photos"
-DOCUMENT = Path(__file__).parents[1] / "docs" / "degradations.md"
 
 # Levels of every family from mild to severe.
 LADDERS = {

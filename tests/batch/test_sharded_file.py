@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from commands import PYTHON, Run, call_command
 from ddrscope.batch.executors import LocalExecutor
 from ddrscope.batch.process import process_shards
 from ddrscope.batch.shard_store import DIGEST, ShardStore, pack
@@ -332,17 +332,23 @@ def test_shards_grow_with_the_number_of_images(tmp_path: Path, count: int, large
         assert shards.sizes()[0] == size and shards.images == count
 
 
+@contextmanager
+def files_below(size: int) -> Iterator[None]:
+    """The system refuses to let any file grow beyond ``size`` bytes, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 def test_a_full_disk_loses_nothing(folder: Path, tmp_path: Path) -> None:
-    """No file may grow beyond some kilobytes, as where a disk is full; then there is room, and the run goes on."""
-    program = (
-        "import resource, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import test_sharded_file as t\n"
-        "with t.sharded_file(Path(sys.argv[3]), [sys.argv[2]], {}) as shards:\n"
-        "    t.make(shards, 2); resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); t.make(shards)"
-    )
     out = tmp_path / "x.parquet"
-    words = [sys.executable, "-c", program, str(Path(__file__).parent), str(folder), str(out)]
-    done = subprocess.run(words, capture_output=True, text=True)
-    assert "File too large" in done.stderr
+    with pytest.raises(OSError, match="File too large"), sharded_file(out, [folder], {}) as shards:
+        make(shards, 2)
+        with files_below(100):
+            make(shards)
     with sharded_file(out, [folder], {}, resume=True) as shards:
         assert make(shards) == [2, 3]
         assert len(finish(shards, out)) == COUNT
@@ -360,44 +366,45 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_the_command_on_a_full_disk(folder: Path, small_disk: Path) -> None:
-    words = [
-        sys.executable,
-        "-m",
-        "ddrscope",
-        "identify",
-        str(folder),
-        "--threads",
-        "1",
-        "--out",
-        str(small_disk / "x.csv"),
-        "--resume",
-    ]
+    words = ["identify", folder, "--threads", 1, "--out", small_disk / "x.csv", "--resume"]
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(20_000))
-    done = subprocess.run(words, capture_output=True, text=True)
+    done = call_command(*words)
     assert done.returncode == 1 and "No space left" in done.stderr and "--resume goes on" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
-    assert subprocess.run(words, capture_output=True).returncode == 0
+    assert call_command(*words).returncode == 0
     assert len(pd.read_csv(small_disk / "x.csv")) == COUNT
 
 
-def test_killed_again_and_again(folder: Path, tmp_path: Path) -> None:
-    """`kill -9` of the real command at any moment; the rows at the end are those of a run without."""
-    words = [sys.executable, "-m", "ddrscope", "identify", str(folder), "--threads", "1"]
-    assert subprocess.run([*words, "--out", str(tmp_path / "whole.parquet")], capture_output=True).returncode == 0
-    out = tmp_path / "killed.parquet"
-    parts = tmp_path / "killed.parquet.parts" / "parts"
-    rng, kills = np.random.default_rng(5), 0
-    for wanted in range(1, 4):
-        process = subprocess.Popen([*words, "--out", str(out), "--resume"], stderr=subprocess.DEVNULL)
-        while process.poll() is None and len(list(parts.glob("*.parquet"))) < wanted:
-            time.sleep(0.02)
-        time.sleep(rng.uniform(0, 0.3))
-        process.send_signal(signal.SIGKILL)
-        kills += process.wait() == -signal.SIGKILL
-    assert kills >= 2
-    assert subprocess.run([*words, "--out", str(out), "--resume"], capture_output=True).returncode == 0
-    pd.testing.assert_frame_equal(pd.read_parquet(out), pd.read_parquet(tmp_path / "whole.parquet"))
-    assert not parts.exists() and not list(tmp_path.glob(".*"))
-    assert pq.ParquetFile(out).metadata.num_rows == COUNT
+# The command, killed when it moves its n-th finished file into place: before or after.
+KILLED = """
+import os, signal, sys
+moment, number, replace = sys.argv[1], int(sys.argv[2]), os.replace
+
+def replace_and_die(*paths):
+    global number
+    number -= 1
+    if number or moment == "after":
+        replace(*paths)
+    if not number:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+os.replace = replace_and_die
+from ddrscope.cli import main
+main(sys.argv[3:])
+"""
+
+
+def test_killed_and_resumed(folder: Path, tmp_path: Path, run_command: Run) -> None:
+    """`kill -9` between any two steps; the rows at the end are those of a run without."""
+    words = ["identify", folder, "--threads", 1, "--out"]
+    whole, out = tmp_path / "whole.parquet", tmp_path / "killed.parquet"
+    assert call_command(*words, whole).returncode == 0
+    for moment, number in (("after", 2), ("before", 3)):
+        killed = run_command("-c", KILLED, moment, number, *words, out, "--resume", program=[PYTHON])
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        assert not out.exists()
+    assert call_command(*words, out, "--resume").returncode == 0
+    pd.testing.assert_frame_equal(pd.read_parquet(out), pd.read_parquet(whole))
+    assert not out.with_name("killed.parquet.parts").exists() and not list(tmp_path.glob(".*"))

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -23,7 +22,7 @@ from ddrscope.degradations import (
 )
 from ddrscope.errors import InputError
 from ddrscope.images import bundled_photos
-from degradation_cases import COLOR_ONLY, DOCUMENT, LADDERS, PHOTOS, as_float, degrade, flat
+from degradation_cases import COLOR_ONLY, LADDERS, PHOTOS, as_float, degrade, flat
 
 
 @pytest.fixture(scope="module")
@@ -306,17 +305,10 @@ def test_color_blocks_cover_the_area_they_say() -> None:
     assert np.mean(covered) == pytest.approx(0.02, abs=0.002)
 
 
-def test_every_family_is_in_the_ladders_and_in_the_table_of_the_document() -> None:
-    names = [family.family for family in list_degradations()]
-    assert names == sorted(LADDERS)
-    rows = {row[0]: row for row in re.findall(r"^\| `(.+?)` \| (\w+) \| (.+?) \|", DOCUMENT.read_text(), re.MULTILINE)}
-    for family in list_degradations():
-        _, stage, level = rows.pop(family.usage())
-        limits = family.level_range()
-        assert stage == family.stage
-        assert f"{limits.low:.10g} to {limits.high:.10g}" in level
-        assert family.describe()
-    assert not rows
+def test_every_family_has_levels_to_test() -> None:
+    families = list_degradations()
+    assert [family.family for family in families] == sorted(LADDERS)
+    assert all(family.describe() for family in families)
 
 
 @pytest.mark.parametrize("family", sorted(LADDERS))

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -34,10 +32,3 @@ def test_every_level_changes_images_more_than_the_one_before(distortion: Distort
         changes = [np.mean([np.abs(pipeline.apply(photo) - photo).mean() for photo in photos]) for pipeline in steps]
         assert severities == sorted(severities)
         assert np.all(np.diff(changes) > 0) and changes[0] > 1e-4, changes
-
-
-def test_the_document_lists_the_levels() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "degradations.md").read_text()
-    for distortion in DISTORTIONS:
-        levels = ", ".join(" / ".join(f"`{text}`" for text in level) for level in distortion.levels)
-        assert f"| {distortion.group} | {distortion.name} | {levels} |" in text

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from commands import Run
 from ddrscope.cli.degrade import command as degrade_command
 from ddrscope.errors import InputError
 from ddrscope.images import bundled_photos
@@ -44,8 +45,8 @@ CONTAINER = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
 @pytest.fixture(params=[[], CONTAINER], ids=["processes", "containers"])
-def inside(request: pytest.FixtureRequest) -> list[str]:
-    if request.param and subprocess.run([*request.param, "true"], capture_output=True).returncode:
+def inside(request: pytest.FixtureRequest, run_command: Run) -> list[str]:
+    if request.param and run_command("true", program=request.param).returncode:
         reason = "a process number space of one's own needs root"
         # A check that never runs checks nothing.
         pytest.fail(reason) if os.environ.get("CI") and not os.getuid() else pytest.skip(reason)

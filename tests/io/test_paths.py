@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ddrscope import cli
+from commands import call_command
 from ddrscope.analysis import AnalysisSettings
 from ddrscope.analysis.input_rows import make_samples
 from ddrscope.errors import InputError
@@ -20,9 +20,7 @@ from ddrscope.training import make_recipe
 
 
 def run(*words: object) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        cli.main(list(map(str, words)))
-    return int(stopped.value.code or 0)
+    return call_command(*words).returncode
 
 
 def draw(path: Path, side: int = 40) -> Path:
@@ -84,12 +82,10 @@ def test_tables_and_networks_lead_home(home: Path) -> None:
     ],
     ids=lambda words: " ".join(words[:3]),
 )
-def test_what_is_missing_is_looked_for_at_home(
-    home: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(*words) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert str(home / "gone") in line
+def test_what_is_missing_is_looked_for_at_home(home: Path, words: tuple[str, ...]) -> None:
+    done = call_command(*words)
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2 and str(home / "gone") in line
 
 
 def test_list_files_lead_home_and_name_what_is_missing_as_written(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

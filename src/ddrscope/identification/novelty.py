@@ -18,7 +18,7 @@ class NoveltyMeasure:
     """
 
     def fit(
-        self, reduced: Tensor, levels: Tensor, images: NDArray[np.int64], photos: NDArray, folds: int
+        self, reduced: Tensor, levels: Tensor, images: NDArray[np.int64], photos: NDArray[np.str_], folds: int
     ) -> NoveltyMeasure:
         """Fit to tiles (N, K) with the levels (N, T) of what is in them; the ordinary distances are those of photographs held out."""
         # Imported where something is fitted: to identify one image need not wait for it.

@@ -20,5 +20,5 @@ def resolve_device(name: str) -> str:
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError) as error:
         reason = printable(str(error).splitlines()[0])
-        raise InputError(f"--device {name} is not available on this machine ({reason}): give auto or cpu") from None
+        raise InputError(f"`device`={name} is not available on this machine ({reason}): give auto or cpu") from None
     return name

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
 from torch.nn import functional
 
 from ddrscope.errors import InputError
+from ddrscope.io.manifest import MANIFEST, begun_settings
 
 Precision = Literal["auto", "float32", "bfloat16"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
@@ -26,7 +28,7 @@ def is_bfloat16_faster(device: torch.device) -> bool:
     Some processors name the instructions and are slower with them, so it is measured, once in a process.
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
         return False
     # An older torch has no public way to ask; float32 is right everywhere.
@@ -55,14 +57,30 @@ def _seconds(kind: torch.dtype) -> float:
 def check_precision(name: str) -> None:
     """Raise `InputError` unless ``name`` is one of `PRECISIONS`: any other word would quietly mean float32."""
     if name not in PRECISIONS:
-        raise InputError(f"--precision {name} is unknown: choose {', '.join(PRECISIONS)}")
+        raise InputError(f"`precision`={name} is unknown: choose {', '.join(PRECISIONS)}")
 
 
-def resolve_precision(precision: Precision, device: torch.device) -> Literal["float32", "bfloat16"]:
-    """What ``precision`` is on the device: ``auto`` is bfloat16 where `is_bfloat16_faster`."""
-    if precision != "auto":
-        return precision
-    return "bfloat16" if is_bfloat16_faster(device) else "float32"
+def resolve_precision(
+    precision: str, device: torch.device, earlier_run: Path | None = None
+) -> Literal["float32", "bfloat16"]:
+    """The precision of a whole run.
+
+    Args:
+        precision: One of `PRECISIONS`. ``auto`` is the precision of the earlier run, else bfloat16 if it is faster on
+            the device: measured again, a busy or another machine could decide otherwise in the middle of a run.
+        device: The device that the network runs on.
+        earlier_run: Directory or manifest of the run to continue, if there is one.
+
+    Raises:
+        InputError: The name is unknown.
+    """
+    check_precision(precision)
+    if precision == "auto" and earlier_run:
+        manifest = earlier_run / MANIFEST if earlier_run.is_dir() else earlier_run
+        precision = (begun_settings(manifest) or {}).get("precision", "auto")
+    if precision not in ("float32", "bfloat16"):
+        precision = "bfloat16" if is_bfloat16_faster(device) else "float32"
+    return "bfloat16" if precision == "bfloat16" else "float32"
 
 
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:

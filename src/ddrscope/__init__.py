@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ddrscope.analysis import AnalysisResult, analyze
     from ddrscope.errors import DdrscopeError, InputError, MissingDependencyError, RunConflictError
+    from ddrscope.features.layer_list import list_layers
     from ddrscope.generalization import GeneralizationResult, generalize
     from ddrscope.identification import load_identifier
     from ddrscope.metrics.estimate import Estimate
-    from ddrscope.networks import Network, list_networks, load_network, save_network
+    from ddrscope.networks import (
+        Network,
+        list_networks,
+        load_network,
+        network_card,
+        save_network,
+        save_to_hub_folder,
+    )
 
     __version__: str
 
@@ -27,10 +35,13 @@ _MODULES = {
     "RunConflictError": "ddrscope.errors",
     "analyze": "ddrscope.analysis",
     "generalize": "ddrscope.generalization",
+    "list_layers": "ddrscope.features.layer_list",
     "list_networks": "ddrscope.networks",
     "load_identifier": "ddrscope.identification",
     "load_network": "ddrscope.networks",
+    "network_card": "ddrscope.networks",
     "save_network": "ddrscope.networks",
+    "save_to_hub_folder": "ddrscope.networks",
 }
 
 __all__ = [
@@ -45,10 +56,13 @@ __all__ = [
     "__version__",
     "analyze",
     "generalize",
+    "list_layers",
     "list_networks",
     "load_identifier",
     "load_network",
+    "network_card",
     "save_network",
+    "save_to_hub_folder",
 ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -133,5 +133,5 @@ def _print(worker: Identification, files: list[ImageFile], as_json: bool) -> Non
         common.print_json(rows)
 
 
-def _others(row: dict) -> list[tuple[str, float]]:
+def _others(row: dict[str, Any]) -> list[tuple[str, float]]:
     return [(key[2:], value) for key, value in row.items() if key.startswith("p_") and key[2:] != row["type"]]

@@ -3,15 +3,15 @@ FROM python:3.11-slim-bookworm AS build
 WORKDIR /source
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY constraints.txt ./
-# PyPI's PyTorch for x86-64 brings CUDA along; --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cpu is smaller by gigabytes.
+# On x86-64, PyPI's PyTorch includes CUDA, 4.7 GB; without it: --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ARG TORCH_INDEX=https://pypi.org/simple
 RUN python -m venv /opt/ddrscope \
     && /opt/ddrscope/bin/pip install --index-url "$TORCH_INDEX" --constraint constraints.txt torch torchvision
-# The commit that --version tells: docker build --build-arg COMMIT="$(git describe --always --dirty)" .
-ARG COMMIT=""
-COPY pyproject.toml setup.py README.md LICENSE ./
+# The version, which git is not there to tell: --build-arg VERSION="$(.venv/bin/python -m setuptools_scm)"
+ARG VERSION=""
+COPY pyproject.toml README.md LICENSE ./
 COPY src src
-RUN if [ -n "$COMMIT" ]; then echo "$COMMIT" > src/ddrscope/commit.txt; fi \
+RUN export ${VERSION:+SETUPTOOLS_SCM_PRETEND_VERSION_FOR_DDRSCOPE="$VERSION"} \
     && /opt/ddrscope/bin/pip install --constraint constraints.txt '.[pretrained,hub]'
 
 FROM python:3.11-slim-bookworm

@@ -1,15 +1,21 @@
-# make install | demo | test | test-fast | lint | docs | photos | study | specialists | guidance | bench-identify | bench-srga | bench | fuzz | clean
-# THREADS bounds the processor threads of the demo, the tests and the study.
+# make install | demo | test | test-fast | test-wheel | lint | docs | sizes | photos | study | specialists | guidance |
+#     bench-identify | bench-srga | bench | fuzz | clean
+# THREADS: processor threads of the demo, the tests and the study.
 PYTHON ?= python3.11
 THREADS ?= 2
+# Where PyTorch is installed from; on x86-64 Linux PyPI's wheel includes CUDA, 4.7 GB. The index of PyTorch has wheels without it.
+TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
+# Touched when the package is installed with its core dependencies, and with everything.
+CORE := $(VENV)/.installed-core
 STAMP := $(VENV)/.installed
-# How long each target of the fuzzer runs.
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+# Seconds that each fuzz target runs.
 SECONDS ?= 600
-# Where the photographs for training are, with folders train, val and test; any folders of clean photographs will do.
+# Photographs for training, in subfolders train, val and test; any clean photographs will do.
 HR ?= hr
-# Local copies of the photographs of public repositories; without, `make photos` fetches them.
+# Local copies of the photographs of public repositories; without it, `make photos` fetches them.
 PHOTOS ?=
 PHOTO_PACKAGES := lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 mate-backgrounds plasma-workspace-wallpapers kphotoalbum opencv-doc \
 	gcompris-qt-data tuxpaint-data palapeli-data puzzle-jigsaw
@@ -18,18 +24,30 @@ FUZZ_TARGETS := degradation recipe checkpoint image
 
 export OMP_NUM_THREADS = $(THREADS)
 
-.PHONY: install demo test test-fast lint docs photos study specialists guidance bench-identify bench-srga bench fuzz clean
+.PHONY: install demo test test-fast test-wheel lint docs sizes photos study specialists guidance bench-identify bench-srga bench fuzz clean
 
 install: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
+$(CORE): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch torchvision
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[pretrained,train,cluster,web,docs,dev]'
+	$(if $(TORCH_INDEX),$(PIP) --index-url $(TORCH_INDEX) torch torchvision)
+	$(PIP) --editable .
 	touch $@
 
-demo: install
+$(STAMP): $(CORE)
+	$(PIP) --editable '.[all,docs,dev]'
+	touch $@
+
+demo: $(CORE)
 	$(BIN)/ddrscope analyze --out demo --overwrite
+
+# What is installed, largest first, in megabytes.
+sizes: $(CORE)
+	$(BIN)/python -m scripts.installed_sizes
+
+# Builds the wheel and tries it in an empty environment of each supported Python on this machine.
+test-wheel:
+	$(PYTHON) -m scripts.try_wheel
 
 # As many processes as threads, each with one: most tests wait for commands, which start slowly and compute little.
 test: install lint
@@ -59,7 +77,7 @@ study: install
 
 # The bundled identifier and what docs/identification.md says of it; hours on slow cores. Needs Debian's imagemagick, ffmpeg and libjpeg-turbo-progs.
 bench-identify: install
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(PIP) --editable '.[bench]'
 	mkdir -p build/identify
 	$(BIN)/python -m experiments.identification.choose_descriptor $(HR) build/identify
 	$(BIN)/python -m experiments.identification.run $(HR) build/identify
@@ -85,14 +103,14 @@ bench-srga: install
 
 # How fast features come, beside the plain way, torch.compile, ONNX Runtime and OpenVINO; what bfloat16 moves. Ten minutes, alone on the machine.
 bench: install
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(PIP) --editable '.[bench]'
 	$(BIN)/python -m benchmarks.throughput build/bench
 	$(BIN)/python -m benchmarks.identify build/bench
 	$(BIN)/python -m benchmarks.bfloat16 build/bench
 
-# Looks for inputs that break what reads strangers' files, see fuzz/README.md; stops at the first finding.
+# Fuzzes the parsers of untrusted input (fuzz/README.md); stops at the first finding.
 fuzz: install
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
+	$(PIP) --editable '.[fuzz]'
 	mkdir -p $(foreach target,$(FUZZ_TARGETS),build/fuzz/$(target) fuzz/findings/$(target))
 	for target in $(FUZZ_TARGETS); do \
 		$(BIN)/python fuzz/$$target.py -max_total_time=$(SECONDS) -rss_limit_mb=3000 -timeout=20 \
@@ -101,6 +119,7 @@ fuzz: install
 
 lint: install
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
 clean:

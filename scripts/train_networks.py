@@ -15,6 +15,7 @@ import dataclasses
 import json
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -120,7 +121,7 @@ def _step_time(recipe: Recipe, stage: str, photos: PhotoPairs, validation: Photo
     return (times[-1] - times[WARM_UP]) / TIMED
 
 
-def _report(name: str):
+def _report(name: str) -> Callable[[Progress], None]:
     def report(progress: Progress) -> None:
         if progress.step % 200 == 0 or progress.step == progress.steps:
             print(f"{name} {progress.stage} {progress.step}/{progress.steps} loss {progress.loss:.4f}", flush=True)

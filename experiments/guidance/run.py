@@ -42,7 +42,7 @@ from ddrscope.images import bundled_photos, center_crop, find_images, read_image
 from ddrscope.io.files import atomic_write, write_json
 from ddrscope.metrics.image_quality import psnr_y, ssim_y
 from ddrscope.networks import GuidedSRResNet, load_network
-from ddrscope.networks.checkpoints.weights import read_metadata
+from ddrscope.networks.checkpoints.safetensors_files import read_metadata
 from ddrscope.training import PhotoPairs, Recipe, Training, make_recipe
 from ddrscope.training.guidance import told
 from ddrscope.training.recipes import MIXED_DEGRADATIONS

@@ -105,7 +105,7 @@ def saturated(factor: float) -> Callable[[Bytes], Bytes]:
 
 
 def shifted(offset: int) -> Callable[[Bytes], Bytes]:
-    return lambda image: np.asarray(cv2.add(image, (offset,) * 3 + (0,)), np.uint8)  # type: ignore[call-overload]
+    return lambda image: np.asarray(cv2.add(image, (offset,) * 3 + (0,)), np.uint8)
 
 
 def blocks(percent: float) -> Callable[[Bytes], Bytes]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ddrscope.networks.checkpoints.weights import read_metadata
+from ddrscope.networks.checkpoints.safetensors_files import read_metadata
 from experiments.guidance.compare_published import markdown
 from scripts.bundle import known_degradations
 from scripts.bundle.cards import network_card

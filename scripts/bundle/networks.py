@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student_t
 
-from ddrscope.networks.checkpoints.weights import read_metadata
+from ddrscope.networks.checkpoints.safetensors_files import read_metadata
 from scripts.bundle.cards import network_card
 
 ZOO = Path(__file__).resolve().parents[2] / "src" / "ddrscope" / "data" / "zoo"

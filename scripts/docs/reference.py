@@ -115,7 +115,11 @@ def _directive(module: str, name: str) -> str:
 
 
 def _exported(init: Path) -> list[str]:
-    """The names in the ``__all__`` of a module."""
+    """The names in the ``__all__`` of a module, or in the stub of a package that imports its members lazily."""
+    stub = init.with_suffix(".pyi")
+    if stub.exists():
+        imports = [node for node in ast.parse(stub.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)]
+        return sorted(alias.name for node in imports for alias in node.names)
     for node in ast.parse(init.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__":
             return list(ast.literal_eval(node.value))

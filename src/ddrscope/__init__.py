@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ddrscope.analysis import AnalysisResult, analyze
     from ddrscope.errors import DdrscopeError, InputError, MissingDependencyError, RunConflictError
     from ddrscope.extraction import ExtractedFeatures, extract_features
+    from ddrscope.features.layer_list import list_layers
     from ddrscope.generalization import GeneralizationResult, generalize
     from ddrscope.identification import (
         DistortionMap,
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
     )
     from ddrscope.identification.fit import fit_identifier
     from ddrscope.metrics.estimate import Estimate
-    from ddrscope.networks import Network, list_networks, load_network, save_network
+    from ddrscope.networks import (
+        Network,
+        list_networks,
+        load_network,
+        network_card,
+        save_network,
+        save_to_hub_folder,
+    )
 
     __version__: str
 
@@ -47,11 +55,14 @@ _MODULES = {
     "fit_identifier": "ddrscope.identification.fit",
     "generalize": "ddrscope.generalization",
     "identify": "ddrscope.identification",
+    "list_layers": "ddrscope.features.layer_list",
     "list_networks": "ddrscope.networks",
     "load_identifier": "ddrscope.identification",
     "load_network": "ddrscope.networks",
+    "network_card": "ddrscope.networks",
     "save_identifier": "ddrscope.identification",
     "save_network": "ddrscope.networks",
+    "save_to_hub_folder": "ddrscope.networks",
 }
 
 __all__ = [
@@ -75,11 +86,14 @@ __all__ = [
     "fit_identifier",
     "generalize",
     "identify",
+    "list_layers",
     "list_networks",
     "load_identifier",
     "load_network",
+    "network_card",
     "save_identifier",
     "save_network",
+    "save_to_hub_folder",
 ]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # Control characters, line separators, marks that change the writing direction, and bytes of no encoding.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -26,6 +28,30 @@ class MissingDependencyError(InputError):
 
 class RunConflictError(InputError):
     """An output directory or file belongs to another run, or another process works in it."""
+
+
+@contextmanager
+def require_extra(extra: str, purpose: str) -> Iterator[None]:
+    """Import packages of an optional extra; a missing one is reported with the line that installs it.
+
+    Args:
+        extra: The extra in pyproject.toml that installs the packages.
+        purpose: What needs them, as the beginning of the message.
+
+    Raises:
+        MissingDependencyError: A module that the block imports is not installed.
+
+    Examples:
+        >>> with require_extra("hub", "hf://ORG/NAME"):
+        ...     import huggingface_hub
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "a package").partition(".")[0]
+        raise MissingDependencyError(
+            f"{purpose} needs {package}, which is not installed: pip install 'ddrscope[{extra}]'"
+        ) from None
 
 
 def escaped(text: str) -> str:

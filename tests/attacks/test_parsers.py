@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corrupt_files import write
-from ddrscope.cli.app import repeat_options
 from ddrscope.cli.common import named_values
 from ddrscope.degradations import Degradation, Pipeline, list_degradations, parse_degradation, parse_random_pipeline
 from ddrscope.degradations.base import Range
@@ -24,7 +23,7 @@ from ddrscope.features.names import LayerName
 from ddrscope.generalization.suite import read_suite
 from ddrscope.images import find_images
 from ddrscope.networks import load_network
-from ddrscope.networks.checkpoints.ncnn import read_param
+from ddrscope.networks.checkpoints.ncnn_graphs import read_param
 from ddrscope.training import Recipe, as_toml, make_recipe, parse_changes
 
 FAMILIES = sorted(family.family for family in list_degradations())
@@ -172,17 +171,6 @@ def test_any_words_as_named_values(words: list[str]) -> None:
     values = value_or_refusal(named_values, "--set", words)
     if values is not None:
         assert [f"{name}={value}" for name, value in values.items()] == words
-
-
-@given(st.lists(st.one_of(st.text(), st.sampled_from(["--set", "--degrade", "-1", "--", "-"]))))
-def test_no_word_of_a_command_is_lost(words: list[str]) -> None:
-    repeated = value_or_refusal(repeat_options, ["analyze", *words])
-    if repeated is not None:
-        several = {"--set", "--degrade", "--images", "--layers", "--series", "--view"}
-        assert [word for word in repeated if word not in several] == [
-            "analyze",
-            *(word for word in words if word not in several),
-        ]
 
 
 @given(st.text())

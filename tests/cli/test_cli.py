@@ -1,4 +1,4 @@
-"""The real command in a process of its own: contracts, bad input, interruption."""
+"""The command line: what the main commands write, options, bad input, interruption."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import typer
 from PIL import Image
 
 from ddrscope import cli
 from ddrscope.analysis.result import EMBEDDING_COLUMNS
-from ddrscope.cli.app import COMMANDS, app, repeat_options
-from ddrscope.cli.common import resolve_precision
+from ddrscope.cli.app import COMMANDS, load_command
+from ddrscope.cli.messages import in_options, options_of
+from ddrscope.cli.progress import progress
 from ddrscope.features import precision
+from ddrscope.features.precision import resolve_precision
 from ddrscope.images import bundled_photos
 from ddrscope.io.run_directory import RunDirectory
 
@@ -47,7 +49,9 @@ def analysis(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess
         "srresnet-wgr",
         "--degrade",
         "clean",
+        "--degrade",
         "blur:2",
+        "--degrade",
         "blur:4",
         *QUICK,
         "--json",
@@ -105,7 +109,7 @@ def test_a_finished_run_is_refused_resumed_and_another_runs_folder_told_apart(
 def test_generalize_writes_what_the_contract_says(tmp_path: Path) -> None:
     out = tmp_path / "out"
     few = ["--patch", "64", "--patches", "40", "--components", "20"]
-    words = ["generalize", "srresnet-wgr", "srgan-wgr", "--degrade", "blur:2", "blur:4", *few, "--json", "--out", out]
+    words = ["generalize", "srresnet-wgr", "srgan-wgr", "--degrade", "blur:2 blur:4", *few, "--json", "--out", out]
     done = run(*words)
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
@@ -125,8 +129,9 @@ def test_degrading_to_files_and_comparing_the_folders_gives_the_numbers_of_degra
     for name, text in (("a", "clean"), ("b", "noise:20")):
         assert run("degrade", photos, "--degrade", text, "--scale", 4, "--out", tmp_path / name).returncode == 0
     common = ["analyze", "srresnet-wgr", "--crop", 64, "--layers", "body.15", "--tsne-seeds", 1, "--view", "flattened"]
-    memory = run(*common, "--images", photos, "--degrade", "clean", "noise:20", "--out", tmp_path / "memory")
-    files = run(*common, "--set", f"a={tmp_path / 'a'}", f"b={tmp_path / 'b'}", "--out", tmp_path / "files")
+    memory = run(*common, "--images", photos, "--degrade", "clean noise:20", "--out", tmp_path / "memory")
+    sets = ["--set", f"a={tmp_path / 'a'}", "--set", f"b={tmp_path / 'b'}"]
+    files = run(*common, *sets, "--out", tmp_path / "files")
     assert memory.returncode == files.returncode == 0, memory.stderr + files.stderr
     one, other = (
         json.loads((tmp_path / name / "analysis.json").read_text())["networks"][0]["layers"]
@@ -251,7 +256,7 @@ def test_interrupted_where_nothing_is_resumed_it_says_what_does_work(tmp_path: P
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
-    assert process.returncode == 130 and "the same command with --overwrite begins anew" in errors
+    assert process.returncode == 130 and "--overwrite" in errors
     done = run(*words, "--overwrite")
     assert done.returncode == 0, done.stderr
     assert len(list(out.glob("*.png"))) == 30
@@ -272,16 +277,16 @@ BAD = [
     (["analyze", "--images", "small"], "smaller than --crop 128"),
     (["analyze", "--crop", "126"], "no multiple of the network's scale 4"),
     (["analyze", "--layers", "bodi.15"], "body.15"),
-    (["analyze", "--degrade", "clean", "blurr:4"], "blur"),
-    (["analyze", "--degrade", "clean", "blur:400"], "0 to 50"),
-    (["analyze", "--degrade", "clean", "blur:x"], "not a number"),
-    (["analyze", "--degrade", "clean", "noise:10+blur:2"], "blur:2+noise:10"),
+    (["analyze", "--degrade", "clean blurr:4"], "blur"),
+    (["analyze", "--degrade", "clean blur:400"], "0 to 50"),
+    (["analyze", "--degrade", "clean blur:x"], "not a number"),
+    (["analyze", "--degrade", "clean noise:10+blur:2"], "blur:2+noise:10"),
     (["analyze", "--degrade", "clean"], "two or more"),
     (["analyze", "--limit", "1"], "--limit 1"),
     (["analyze", "srresnet-wgrr"], "srresnet-wgr"),
     (["analyze", "none.pth"], "no such file"),
     (["analyze", "text.pth"], "text.pth"),
-    (["analyze", "numbers.pth"], "is no network"),
+    (["analyze", "numbers.pth"], "is not a network"),
     (["analyze", "other.pth"], "architecture"),
     (["analyze", "nan.pth", "--global-residual"], "NaN or infinite"),
     (["analyze", "nomodule:build"], "nomodule"),
@@ -290,8 +295,14 @@ BAD = [
     (["analyze", "--series", "a=none*.pth"], "no file matches"),
     (["analyze", "--device", "quantum"], "--device quantum"),
     (["analyze", "--sed", "1"], "No such option"),
-    (["analyze", "--degrade", "--crop", "64"], "--degrade needs a value"),
-    (["analyze", "--out", "o", "--layers"], "--layers needs a value"),
+    (["analyze", "--degrade", "--crop", "64"], "--degrade"),
+    (["analyze", "--out", "o", "--layers"], "--layers"),
+    (["analyze", "--degrade", "clean", "blur:4"], '--degrade "clean blur:4" or --degrade clean --degrade blur:4'),
+    (["analyze", "--layers", "body.1", "body.2"], '--layers "body.1 body.2" or --layers body.1 --layers body.2'),
+    (["analyze", "--set", "a=small", "b=small"], "--set a=small --set b=small"),
+    (["generalize", "srresnet-wgr", "--degrade=blur:2", "noise:10", "--out", "o"], '--degrade "blur:2 noise:10"'),
+    (["serve", "--results", "a", "b"], "--results a --results b"),
+    (["train", "compact", "--images", "a", "b"], "--images a --images b"),
     (["analyze", "--seed", "x"], "--seed"),
     (["analyze", "--seed", "-1"], "--seed"),
     (["analyze", "--precision", "float16"], "choose auto, float32, bfloat16"),
@@ -351,27 +362,77 @@ def test_bad_input_gets_one_line_and_exit_2(
     assert hint in errors and errors.count("\n") == 1 and "Traceback" not in errors
 
 
+@pytest.mark.parametrize("command", ["analyze", "generalize"])
 @pytest.mark.parametrize(
     "words, expected",
     [
-        ("analyze a b --degrade x y --out o", "analyze a b --degrade x --degrade y --out o"),
-        ("analyze --degrade x --degrade y", "analyze --degrade x --degrade y"),
-        ("features a --degrade x y", "features a --degrade x y"),
+        (["--degrade", "clean", "--degrade", "blur:4"], ["clean", "blur:4"]),
+        (["--degrade", "clean  blur:4"], ["clean", "blur:4"]),
+        (["--degrade=clean blur:4", "--degrade", "noise:20"], ["clean", "blur:4", "noise:20"]),
+        (["--degrade", "blur:2 + noise:10 clean"], ["blur:2 + noise:10", "clean"]),
     ],
 )
-def test_options_of_several_words(words: str, expected: str) -> None:
-    assert repeat_options(words.split()) == expected.split()
+def test_a_list_option_is_repeated_or_quoted(command: str, words: list[str], expected: list[str]) -> None:
+    assert parsed(command, "srresnet-wgr", *words)["degrade"] == expected
 
 
-def test_help_lists_every_command_without_waiting_for_pytorch() -> None:
-    code = "import sys; from ddrscope.cli import _run; code = _run(['--help'], False); assert 'torch' not in sys.modules; sys.exit(code)"
+def test_an_option_for_paths_keeps_their_spaces() -> None:
+    values = parsed("analyze", "--images", "my photos", "--images", "more", "--set", "a=my scans")
+    assert values["images"] == ["my photos", "more"] and values["sets"] == ["a=my scans"]
+
+
+def parsed(name: str, *words: str) -> dict[str, Any]:
+    """The values of a command's parameters, by name; nothing is run."""
+    command: Any = load_command(name)
+    return command.make_context(name, list(words)).params
+
+
+@pytest.mark.parametrize(
+    "message, expected",
+    [
+        ("`crop`=4 is too small", "--crop 4 is too small"),
+        ("give `resume`=True or another `out`", "give --resume or another --out"),
+        ("`networks` is empty", "[NETWORK]... is empty"),
+        ("`batch`=3 is unknown", "batch=3 is unknown"),
+    ],
+)
+def test_parameters_in_messages_become_options(message: str, expected: str) -> None:
+    assert in_options(message, options_of(load_command("analyze"))) == expected
+
+
+def test_help_lists_every_command_without_importing_pytorch(capsys: pytest.CaptureFixture[str]) -> None:
+    code = (
+        "import sys\nfrom ddrscope.cli import main\ntry: main(['--help'])\nfinally: assert 'torch' not in sys.modules"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for name in COMMANDS:
         assert re.search(rf"^  {name} +[A-Z].*[.?]$", done.stdout, re.MULTILINE), name
-        assert "Usage:" in run(name, "--help").stdout
-    nothing = run("models")
-    assert nothing.returncode == 2 and "  layers " in nothing.stderr
+        with pytest.raises(SystemExit) as stop:
+            cli.main([name, "--help"])
+        assert not stop.value.code and "Usage:" in capsys.readouterr().out
+
+
+def test_a_group_without_a_command_prints_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["models"])
+    assert stop.value.code == 2 and "  layers " in capsys.readouterr().err
+
+
+def test_an_interruption_that_compiled_code_swallows_stops_the_work() -> None:
+    def swallow() -> None:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), progress() as bars:
+        bars.start("work", 2)
+        swallow()
+        bars.advance()
+        pytest.fail("the work went on")
+    with pytest.raises(KeyboardInterrupt), progress():
+        swallow()
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_one_image_is_identified_without_waiting_for_pandas_and_scikit_learn() -> None:
@@ -386,10 +447,11 @@ def test_a_run_goes_on_in_the_precision_it_was_begun_in(
     monkeypatch.setattr(precision, "is_bfloat16_faster", lambda device: other == "bfloat16")
     with RunDirectory(tmp_path / "run", {"precision": begun}, []):
         pass
-    assert resolve_precision("auto", "cpu", tmp_path / "run") == begun
-    assert resolve_precision("auto", "cpu", tmp_path / "none") == resolve_precision("auto", "cpu", None) == other
-    # What was asked for is refused by the run's folder, not changed.
-    assert resolve_precision(other, "cpu", tmp_path / "run") == other
+    cpu = torch.device("cpu")
+    assert resolve_precision("auto", cpu, tmp_path / "run") == begun
+    assert resolve_precision("auto", cpu, tmp_path / "none") == resolve_precision("auto", cpu) == other
+    # An explicit precision is kept: the run directory refuses it.
+    assert resolve_precision(other, cpu, tmp_path / "run") == other
 
 
 @pytest.mark.parametrize("begun", ["float32", "bfloat16"])
@@ -414,14 +476,6 @@ def test_features_go_on_in_the_precision_they_were_begun_in(begun: str, tmp_path
     done = run(*words, "--out", out, "--precision", "auto", "--resume")
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "features.parquet.manifest.json").read_text())["settings"]["precision"] == begun
-
-
-def test_a_command_that_was_stopped_names_no_option_that_it_lacks() -> None:
-    group: Any = typer.main.get_command(app)
-    for name in COMMANDS:
-        command = group.get_command(group.make_context("ddrscope", [name]), name)
-        named = set(re.findall(r"--[a-z]+", cli.how_to_go_on([name])))
-        assert named <= {option for parameter in command.params for option in parameter.opts}, name
 
 
 def test_help_gives_units_and_examples() -> None:

@@ -11,7 +11,6 @@ import torch
 from PIL import Image
 from torch import nn
 
-from ddrscope.cli.app import repeat_options
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.generalization import (
@@ -321,9 +320,3 @@ def test_suites(tmp_path: Path) -> None:
             read_suite(str(mine))
     with pytest.raises(InputError, match="bundled are pies"):
         read_suite("nothing")
-
-
-def test_several_words_after_an_option() -> None:
-    assert repeat_options("generalize n --degrade blur:2 noise:10 --out x".split()) == (
-        "generalize n --degrade blur:2 --degrade noise:10 --out x".split()
-    )

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from commands import call_command
 from ddrscope.identification.files import bundled_identifier
 from ddrscope.images import bundled_photos
-from ddrscope.networks.zoo import bundled_names, bundled_path, card_text
+from ddrscope.networks.zoo import bundled_names, bundled_path, network_card
 
 hub = pytest.importorskip("huggingface_hub", reason="the extra [hub] is not installed")
 
@@ -52,7 +52,9 @@ def test_models_show_prints_the_card_without_its_head() -> None:
     name = bundled_names()[0]
     printed = call_command("models", "show", name).stdout
     assert f"\n# {name}\n" in printed and "model-index" not in printed and "---\n" not in printed.replace("|---", "")
-    assert card_text(name).startswith(f"# {name}\n") and card_text("nothing") == card_text("../zoo/" + name) == ""
+    assert (
+        network_card(name).startswith(f"# {name}\n") and network_card("nothing") == network_card("../zoo/" + name) == ""
+    )
 
 
 def test_the_photographs_have_a_card_with_the_licence_of_each() -> None:

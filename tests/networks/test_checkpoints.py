@@ -1,4 +1,4 @@
-"""Files of weights: every naming, every wrapper, and what is none. Hostile ones are in attacks/."""
+"""Reading checkpoints: every naming, every wrapper, files that are none. Malicious ones are in attacks/."""
 
 from __future__ import annotations
 
@@ -127,14 +127,14 @@ def test_spandrel_architectures(tmp_path, architecture):
         assert network.layers == ("model.1.sub.0", "model.1.sub.1", "model.1", "model.10:input")
 
 
-def test_networks_that_want_more_than_a_image_are_refused(tmp_path):
+def test_networks_that_take_more_than_an_image_are_refused(tmp_path):
     from spandrel.architectures.DRUNet import DRUNet
 
     torch.save(DRUNet(in_nc=4, out_nc=3, nc=[8, 8, 8, 8], nb=2).state_dict(), tmp_path / "net.pth")
     assert "noise level" in refusal(tmp_path / "net.pth")
 
 
-def test_a_plain_denoiser_is_not(tmp_path):
+def test_a_denoiser_that_takes_only_an_image_is_loaded(tmp_path):
     from spandrel.architectures.DnCNN import DnCNN
 
     original = DnCNN(in_nc=1, out_nc=1, nc=8, nb=9, act_mode="R", mode="DnCNN")
@@ -151,8 +151,8 @@ def test_a_plain_denoiser_is_not(tmp_path):
         ({"state": {}, "param_groups": [{"lr": 0.1}]}, "optimizer"),
         ([1, 2, 3], "a list"),
         (torch.zeros(3), "a Tensor"),
-        ({}, "holds nothing"),
-        ({"encoder.weight": torch.zeros(3, 3), "encoder.bias": torch.zeros(3)}, "2 weights of no architecture"),
+        ({}, "contains nothing"),
+        ({"encoder.weight": torch.zeros(3, 3), "encoder.bias": torch.zeros(3)}, "2 weights of no known architecture"),
         ({f"k{n}": {f"k{n}": {}} for n in range(9)}, "no tensors"),
         ({"x" * 9999: torch.zeros(2)}, "1 weights"),
     ],

@@ -1,4 +1,4 @@
-"""Networks steered by the damage of their input: what the guide says, how it steers, how it is trained and kept."""
+"""Guided networks: the guide's statistics, how they modulate, how a guided network is trained and saved."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_an_option_overrules_the_file_and_an_oracle_is_no_network(tmp_path: Path
     assert load_network(tmp_path / "silent.safetensors").global_residual_source == "measured"
     oracle = build(make_recipe("pilot", parse_changes([*TINY, "guidance=oracle"])))
     save_network(tmp_path / "oracle.safetensors", oracle, {})
-    with pytest.raises(InputError, match="serves to measure with"):
+    with pytest.raises(InputError, match="no guide"):
         load_network(tmp_path / "oracle.safetensors")
 
 

@@ -1,4 +1,4 @@
-"""Networks as folders in the hub's layout: written, read back to the bit, hostile ones refused."""
+"""Networks as folders in the hub's layout: written, read back bit by bit, malicious ones refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ddrscope.networks import (
     save_to_hub_folder,
 )
 from ddrscope.networks.checkpoints.hub import CONFIG, WEIGHTS
-from ddrscope.networks.zoo import bundled_names, card_text
+from ddrscope.networks.zoo import bundled_names, network_card
 
 
 def a_batch() -> torch.Tensor:
@@ -78,7 +78,7 @@ def test_bundled_networks_are_exported_by_the_command_with_their_cards_and_in_fl
             "source": "",
             "sha256": "",
         }
-        assert (tmp_path / name / "README.md").read_text().endswith(card_text(name))
+        assert (tmp_path / name / "README.md").read_text().endswith(network_card(name))
         assert (tmp_path / name / WEIGHTS).stat().st_size < 2.1 * network.parameters + 20_000
 
 
@@ -90,14 +90,14 @@ def test_published_networks_are_written_or_refused(tmp_path: Path) -> None:
     again = load_network(save_to_hub_folder(network, tmp_path / "compact"))
     assert again.architecture == network.architecture and torch.equal(again(a_batch()), network(a_batch()))
     for name in ("realesr-animevideov3-x2", "efficientnet-lite0"):
-        with pytest.raises(InputError, match="cannot be brought back"):
+        with pytest.raises(InputError, match="cannot be restored"):
             save_to_hub_folder(load_network(name), tmp_path / name)
         assert not (tmp_path / name).exists()
 
 
 def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
-    with pytest.raises(InputError, match="no empty folder"):
+    with pytest.raises(InputError, match="not an empty folder"):
         save_to_hub_folder(load_network("srresnet-wgr"), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
@@ -109,25 +109,25 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_to_hub_folder(network, folder / "network")
 
 
-HOSTILE = [
-    ({"architecture": "Unknown"}, "those of SRResNet"),
-    ({"architecture": "../../etc/passwd"}, "those of SRResNet"),
+BAD_CONFIGURATIONS = [
+    ({"architecture": "Unknown"}, "weights beside it have SRResNet"),
+    ({"architecture": "../../etc/passwd"}, "weights beside it have SRResNet"),
     ({"architecture": ["SRResNet"]}, "architecture is"),
-    ({"architecture": "x\nTraceback " * 1000}, "those of SRResNet"),
+    ({"architecture": "x\nTraceback " * 1000}, "weights beside it have SRResNet"),
     ({"weights": "../../../etc/passwd"}, "unknown key 'weights'"),
     ({"auto_map": {"AutoModel": "evil.Model"}}, "unknown key 'auto_map'"),
     ({"library_name": "transformers"}, "library_name 'transformers'"),
-    ({"scale": 2}, "those of 4"),
+    ({"scale": 2}, "states scale 2"),
     ({"scale": True}, "scale is True"),
-    ({"scale": 10**30}, "those of 4"),
+    ({"scale": 10**30}, "states scale 1000"),
     ({"channels": None}, "channels is None"),
     ({"global_residual": "false"}, "global_residual is 'false'"),
     ({"scale": ...}, "scale is missing"),
 ]
 
 
-@pytest.mark.parametrize("change, hint", HOSTILE, ids=[str(change)[:40] for change, _ in HOSTILE])
-def test_a_hostile_configuration_is_refused_in_one_line(
+@pytest.mark.parametrize("change, hint", BAD_CONFIGURATIONS, ids=[str(change)[:40] for change, _ in BAD_CONFIGURATIONS])
+def test_a_wrong_configuration_is_refused_in_one_line(
     change: dict[str, object], hint: str, good: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder = shutil.copytree(good, tmp_path / "network")
@@ -139,13 +139,13 @@ def test_a_hostile_configuration_is_refused_in_one_line(
 @pytest.mark.parametrize(
     "name, content, hint",
     [
-        (CONFIG, b"{" * 100_000, "no JSON"),
-        (CONFIG, b"\xff\xfe", "no JSON"),
+        (CONFIG, b"{" * 100_000, "not JSON"),
+        (CONFIG, b"\xff\xfe", "not JSON"),
         (CONFIG, b"[]", "no object"),
         (CONFIG, b" " * (2 << 20), "larger than"),
         (CONFIG, None, "no such file"),
         (WEIGHTS, None, "no such file"),
-        (WEIGHTS, b"no weights", "no readable safetensors"),
+        (WEIGHTS, b"no weights", "not a readable safetensors"),
     ],
 )
 def test_a_damaged_folder_is_refused_in_one_line(

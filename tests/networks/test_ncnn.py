@@ -181,7 +181,7 @@ def test_a_graph_of_another_meaning_is_not_misread(tmp_path):
     assert "Softmax" in refused(tmp_path, graph)
     graph = compact()
     graph.lines[1] = graph.lines[1].replace("4=1", "4=0")
-    assert "no 3x3 convolution" in refused(tmp_path, graph)
+    assert "not a 3x3 convolution" in refused(tmp_path, graph)
 
 
 def test_weights_that_do_not_belong(tmp_path):

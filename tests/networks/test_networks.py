@@ -1,4 +1,4 @@
-"""Networks: shapes, residuals, naming of layers, random twins, names."""
+"""Networks: shapes, global residuals, layers, reinitialized copies, names."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def odd() -> Odd:
     return Odd()
 
 
-def test_random_twin(tmp_path):
+def test_a_reinitialized_copy(tmp_path):
     network = load_network(saved(tmp_path, small(), global_residual="true"))
     before = {key: value.clone() for key, value in network.module.state_dict().items()}
     state = torch.get_rng_state()
@@ -220,7 +220,7 @@ def test_random_twin(tmp_path):
     assert (twin.layers, twin.name) == (network.layers, "net (random weights)")
 
 
-def test_random_twin_of_parameters_without_a_rule():
+def test_parameters_without_an_initialization_keep_their_distribution():
     network = load_network(f"{__name__}:odd")
     twin = reinitialized_copy(network, 0)
     table, original = twin.module.table, network.module.table

@@ -1,4 +1,7 @@
-"""The wheel as it is built and installed: all of the package, nothing else, small, and at work without a network or a home."""
+"""The wheel: it contains the package and nothing else, states its version and commit, and works offline.
+
+`python -m scripts.try_wheel` also installs it with its core dependencies into an empty environment.
+"""
 
 from __future__ import annotations
 
@@ -12,26 +15,18 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[2]
-LARGEST = 60 * 10**6
-# Named by a .pth file, so it runs before anything else in that environment.
-NO_NETWORK = """
-import socket
+from scripts.try_wheel import NO_NETWORK
 
-
-def refuse(*_, **__):
-    raise OSError("no network here")
-
-
-socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
-"""
+pytestmark = pytest.mark.cli
+ROOT = Path(__file__).resolve().parents[2]
+MAX_BYTES = 60 * 10**6
+TAG = "v9.8.7"
 
 
 def run(words: list[object], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Without the caller's PYTHONPATH, which would bring the checkout back."""
+    """Run a command without the caller's PYTHONPATH, by which the checkout would be found."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "GIT_", "XDG_", "HF_"))}
     environment = kept | {"OMP_NUM_THREADS": "1"} | variables
     done = subprocess.run(
@@ -43,32 +38,33 @@ def run(words: list[object], folder: Path, **variables: str) -> subprocess.Compl
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout of what is here, of one commit: building leaves nothing in this one, and takes nothing left from an earlier build."""
+    """A repository of one tagged commit with the files of this checkout: building leaves nothing in this one."""
     folder = tmp_path_factory.mktemp("source")
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", ".git_archival.txt", ".gitattributes", ".gitignore"):
         shutil.copy(ROOT / name, folder)
-    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "commit.txt")
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "_version.py")
     for name in ("src", "tests", "scripts"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
     run([*git, "init", "--quiet"], folder)
     run([*git, "add", "."], folder)
     run([*git, "commit", "--quiet", "--no-gpg-sign", "--message", "all"], folder)
+    run([*git, "tag", "--annotate", "--message", "release", TAG], folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """By way of the source archive, as `python -m build` does it."""
+    """Built from the source archive, as `python -m build` does it."""
     out = tmp_path_factory.mktemp("dist")
     run([sys.executable, "-m", "build", "--no-isolation", "--outdir", out, source], source)
-    (found,) = out.glob("*.whl")
-    return found
+    (wheel,) = out.glob("*.whl")
+    return wheel
 
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with the wheel, the libraries of this one behind it (5 GB of PyTorch are not copied), and no network."""
+    """An environment with the wheel and without a network; its dependencies are those of this environment."""
     folder = tmp_path_factory.mktemp("clean") / "venv"
     run([sys.executable, "-m", "venv", "--without-pip", folder], folder.parent)
     python = folder / "bin" / "python"
@@ -77,61 +73,64 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder.parent,
     )
     (packages,) = folder.glob("lib/python*/site-packages")
-    # A folder named by a .pth file is searched, but its own .pth files, an editable ddrscope among them, are not read.
+    # The folder named by a .pth file is searched, but its own .pth files, such as an editable ddrscope's, are not read.
     (packages / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
     (packages / "no_network.py").write_text(NO_NETWORK)
     (packages / "no_network.pth").write_text("import no_network\n")
     return folder
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path, source: Path) -> None:
-    assert wheel.stat().st_size < LARGEST
-    expected = {name.removeprefix("src/") for name in run(["git", "ls-files", "src"], source).stdout.splitlines()}
+def package_files(wheel: Path) -> set[str]:
     with zipfile.ZipFile(wheel) as archive:
-        names = {name for name in archive.namelist() if not name.split("/")[0].endswith(".dist-info")}
-    assert names == expected | {"ddrscope/commit.txt"}
-    kinds = {Path(name).suffix for name in names}
-    assert {".py", ".png", ".csv", ".safetensors", ".md", ".toml", ".html", ".css", ".js"} <= kinds
+        return {name for name in archive.namelist() if not name.split("/")[0].endswith(".dist-info")}
 
 
-def test_the_installed_wheel_tells_its_version_and_commit(installed: Path, source: Path, tmp_path: Path) -> None:
+def tracked_files(source: Path) -> set[str]:
+    return {name.removeprefix("src/") for name in run(["git", "ls-files", "src"], source).stdout.splitlines()}
+
+
+def test_the_wheel_contains_the_package_and_nothing_else(wheel: Path, source: Path) -> None:
+    assert wheel.stat().st_size < MAX_BYTES
+    assert package_files(wheel) == tracked_files(source) | {"ddrscope/_version.py"}
+    kinds = {Path(name).suffix for name in package_files(wheel)}
+    assert {".py", ".pyi", ".typed", ".png", ".csv", ".safetensors", ".md", ".toml", ".html", ".css", ".js"} <= kinds
+
+
+def test_an_archive_without_git_gives_the_same_package(source: Path, tmp_path: Path) -> None:
+    """As code hosts offer them: `git archive` writes the version into .git_archival.txt."""
+    run(["git", "archive", "--output", tmp_path / "source.tar", "HEAD"], source)
+    shutil.unpack_archive(tmp_path / "source.tar", tmp_path / "unpacked")
+    run(
+        [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", tmp_path, tmp_path / "unpacked"],
+        tmp_path,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    assert package_files(wheel) == tracked_files(source) | {"ddrscope/_version.py"}
+    assert wheel.name.split("-")[1] == TAG.removeprefix("v")
+
+
+def test_the_installed_wheel_states_version_and_commit(installed: Path, source: Path, tmp_path: Path) -> None:
     where = run([installed / "bin" / "python", "-c", "import ddrscope; print(ddrscope.__file__)"], tmp_path).stdout
     assert Path(where.strip()).is_relative_to(installed)
     commit = run(["git", "rev-parse", "HEAD"], source).stdout.strip()
-    said = run([installed / "bin" / "ddrscope", "--version"], tmp_path).stdout
-    version, _, known = said.strip().removesuffix(")").partition(" (commit ")
-    assert version[0].isdigit() and len(known) >= 7 and commit.startswith(known)
+    printed = run([installed / "bin" / "ddrscope", "--version"], tmp_path).stdout
+    match = re.fullmatch(r"(\S+) \(commit ([0-9a-f]{7,})\)\n", printed)
+    assert match and match[1] == TAG.removeprefix("v") and commit.startswith(match[2])
 
 
 def test_the_installed_wheel_works_without_network_and_home(installed: Path, tmp_path: Path) -> None:
-    ask = "import socket\ntry: socket.create_connection(('127.0.0.1', 9))\nexcept OSError as error: print(error)"
-    assert run([installed / "bin" / "python", "-c", ask], tmp_path).stdout.strip() == "no network here"
+    connect = "import socket\ntry: socket.create_connection(('127.0.0.1', 9))\nexcept OSError as error: print(error)"
+    assert run([installed / "bin" / "python", "-c", connect], tmp_path).stdout.strip() == "no network here"
     home = tmp_path / "home"
     home.mkdir()
-    ddrscope = installed / "bin" / "ddrscope"
     (photos,) = installed.glob("lib/python*/site-packages/ddrscope/data/photos")
-    listed = run([ddrscope, "models", "list"], tmp_path, HOME=str(home)).stdout
-    bundled = sorted(path.stem for path in (photos.parent / "zoo").glob("*.safetensors"))
-    assert bundled and [line.split()[0] for line in listed.splitlines()][: len(bundled)] == bundled
-    found = run([ddrscope, "identify", photos / "coffee__1.png", "--tiles", "1"], tmp_path, HOME=str(home)).stdout
-    assert found.startswith("coffee__1.png: ") and "probability" in found
-    words = [
-        "features",
-        bundled[0],
-        "--images",
-        photos / "coffee__1.png",
-        "--crop",
-        "64",
-        "--view",
-        "pooled",
-        "--out",
-        "f.npy",
-    ]
-    run([ddrscope, *words], tmp_path, HOME=str(home))
-    features = np.load(tmp_path / "f.npy")
-    assert features.shape[0] == 1 and np.isfinite(features).all() and features.std() > 0
+    words = [installed / "bin" / "ddrscope", "identify", photos / "coffee__1.png", "--tiles", "1"]
+    printed = run(words, tmp_path, HOME=str(home)).stdout
+    assert printed.startswith("coffee__1.png: ") and "probability" in printed
 
 
-def test_the_citation_is_of_this_version() -> None:
-    cited = re.findall(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
-    assert cited == [tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]]
+def test_the_citation_is_of_the_latest_release_or_the_next_one() -> None:
+    (cited,) = re.findall(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    released = re.findall(r"^## \[?(\d[\w.]*)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    upcoming = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools_scm"]["fallback_version"]
+    assert cited in (*released[:1], upcoming.partition(".dev")[0])

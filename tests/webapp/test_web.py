@@ -28,7 +28,6 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from ddrscope.analysis import AnalysisResult
-from ddrscope.cli.app import repeat_options
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.generalization import generalize
@@ -485,4 +484,3 @@ def test_a_folder_without_results_and_a_taken_port_are_told_at_the_start(tmp_pat
         taken.listen()
         with pytest.raises(InputError, match="choose another port"):
             _check_free("127.0.0.1", taken.getsockname()[1])
-    assert repeat_options(["serve", "--results", "a", "b"]) == ["serve", "--results", "a", "--results", "b"]

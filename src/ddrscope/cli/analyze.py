@@ -25,7 +25,7 @@ Writes analysis.json, embedding.parquet, figures/ (PNG and PDF) and report.html 
 \b
 Examples:
   ddrscope analyze --out look
-  ddrscope analyze mynet.pth --images DIV2K_valid_HR --limit 60 --degrade clean blur:2 blur:4 noise:10 noise:20 --out look
+  ddrscope analyze mynet.pth --images DIV2K_valid_HR --limit 60 --degrade "clean blur:2 blur:4 noise:10 noise:20" --out look
   ddrscope analyze realsr-df2k realesrgan-x4plus --crop 64 --out pair
   ddrscope analyze mynet.pth --set phone=photos/phone --set scan=photos/scan --out real
   ddrscope analyze --series mine='runs/*.pth' --out training
@@ -44,7 +44,7 @@ def command(
     ] = None,
     degrade: Annotated[
         list[str] | None,
-        typer.Option(
+        common.list_option(
             "--degrade",
             metavar="D ...",
             help="Degradations, as blur:4 (sigma in HR pixels), noise:20 (sigma of 255), jpeg:30 (quality), a+b. "
@@ -59,7 +59,7 @@ def command(
     ] = None,
     layers: Annotated[
         list[str] | None,
-        typer.Option(
+        common.list_option(
             "--layers",
             metavar="L ...",
             help="Layer names or globs, as 'body.*' or conv_last:input. Default: every block and the last HR layer.",
@@ -67,7 +67,7 @@ def command(
     ] = None,
     view: Annotated[
         list[str] | None,
-        typer.Option(
+        common.list_option(
             "--view", metavar="V", help="flattened (the paper's) or pooled (mean and std per channel). Default: both."
         ),
     ] = None,

@@ -26,7 +26,7 @@ Writes generalization.json, generalization.csv, figures/ (PNG and PDF) and repor
 
 \b
 Examples:
-  ddrscope generalize srresnet-wgr srgan-wgr --patch 64 --degrade blur:2 blur:4 noise:10 noise:20 --out scores
+  ddrscope generalize srresnet-wgr srgan-wgr --patch 64 --degrade "blur:2 blur:4 noise:10 noise:20" --out scores
   ddrscope generalize mynet.pth other.pth --images DIV2K_valid_HR --suite pies --out scores
   ddrscope generalize mynet.pth --images DIV2K_valid_HR --set phone=photos/phone --out footage
 """
@@ -46,7 +46,7 @@ def command(
     ] = None,
     degrade: Annotated[
         list[str] | None,
-        typer.Option(
+        common.list_option(
             "--degrade", metavar="D ...", help="Degradations, as blur:4 (sigma in HR pixels), noise:20 (of 255), a+b."
         ),
     ] = None,

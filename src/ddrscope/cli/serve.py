@@ -25,7 +25,7 @@ Images that visitors drop are deleted after an hour and when the server stops. N
 \b
 Examples:
   ddrscope serve
-  ddrscope serve --results look scores --port 8000
+  ddrscope serve --results look --results scores --port 8000
   ddrscope serve --network mine.pth --identifier mine.safetensors --threads 4
 """
 
@@ -47,7 +47,7 @@ def command(
     ] = None,
     results: Annotated[
         list[Path] | None,
-        typer.Option("--results", metavar="DIR ...", help="Folders of ddrscope analyze and generalize to show."),
+        typer.Option("--results", metavar="DIR", help="Folders of ddrscope analyze and generalize to show."),
     ] = None,
     max_megabytes: Annotated[
         float, typer.Option("--max-megabytes", help="Largest file a visitor may send.", min=0.01, max=1000)

@@ -20,6 +20,7 @@ from ddrscope.io.run_directory import RunDirectory
 from ddrscope.networks import load_network
 from ddrscope.upscaling import SourceImage, UpscaleRun, map_embeddings
 from ddrscope.upscaling.image_files import FORMATS
+from ddrscope.upscaling.malloc_tuning import keep_freed_memory
 from ddrscope.upscaling.run import OUTPUTS, SUMMARY, earlier_results
 from ddrscope.upscaling.tiling import OVERLAP, TILE
 from ddrscope.viz.upscaling import write_comparison, write_explanation
@@ -80,7 +81,7 @@ def command(
     as_json: common.AsJson = False,
 ) -> None:
     common.use_threads(threads)
-    common.keep_freed_memory()
+    keep_freed_memory()
     device = resolve_device(device)
     loaded = load_network(network, global_residual=global_residual, allow_torchscript=allow_torchscript).to(device)
     files = find_inputs(sources, [out])

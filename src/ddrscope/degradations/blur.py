@@ -7,7 +7,6 @@ from typing import Annotated
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
-from scipy.signal import oaconvolve
 
 from ddrscope.degradations.base import Degradation, Range
 from ddrscope.degradations.registry import register
@@ -106,4 +105,7 @@ class MotionBlur(Degradation):
 def _convolved(pixels: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     pad = kernel.shape[0] // 2
     padded = np.pad(pixels, ((pad, pad), (pad, pad), (0, 0)), mode="symmetric")
+    # Importing it takes longer than importing everything else here.
+    from scipy.signal import oaconvolve
+
     return oaconvolve(padded, kernel[..., None], mode="valid", axes=(0, 1)).astype(np.float32)

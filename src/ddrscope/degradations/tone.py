@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from ddrscope.degradations.base import Degradation, Range
 from ddrscope.degradations.registry import register
@@ -82,6 +81,9 @@ class Saturation(Degradation):
 
 def _curved(pixels: np.ndarray, inputs: tuple[float, ...], outputs: tuple[float, ...]) -> np.ndarray:
     """Every value sent through the smooth curve through the given points and (0, 0) and (1, 1)."""
+    # Importing it is slow.
+    from scipy.interpolate import CubicSpline
+
     curve = CubicSpline((0, *inputs, 1), (0, *outputs, 1))
     return curve(pixels.clip(0, 1)).astype(np.float32)
 

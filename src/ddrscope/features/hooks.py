@@ -68,11 +68,11 @@ def run_hooked(
     def hooks(name: str) -> tuple[Callable[..., None], Callable[..., None]]:
         calls: Counter[str] = Counter()
 
-        def before(_module: nn.Module, args: tuple, kwargs: dict) -> None:
+        def before(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             calls["begun"] += 1
             see(LayerName(name, calls["begun"], is_input=True), first_tensor((args, kwargs)))
 
-        def after(_module: nn.Module, _args: tuple, output: Any) -> None:
+        def after(_module: nn.Module, _args: tuple[Any, ...], output: Any) -> None:
             calls["ended"] += 1
             see(LayerName(name, calls["ended"]), first_tensor(output))
 

@@ -6,7 +6,7 @@ import functools
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch.nn import functional
@@ -28,7 +28,7 @@ def is_bfloat16_faster(device: torch.device) -> bool:
     Some processors name the instructions and are slower with them, so it is measured, once in a process.
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
         return False
     # An older torch has no public way to ask; float32 is right everywhere.
@@ -78,9 +78,9 @@ def resolve_precision(
     if precision == "auto" and earlier_run:
         manifest = earlier_run / MANIFEST if earlier_run.is_dir() else earlier_run
         precision = (read_settings(manifest) or {}).get("precision", "auto")
-    if precision in ("float32", "bfloat16"):
-        return cast(Literal["float32", "bfloat16"], precision)
-    return "bfloat16" if is_bfloat16_faster(device) else "float32"
+    if precision not in ("float32", "bfloat16"):
+        precision = "bfloat16" if is_bfloat16_faster(device) else "float32"
+    return "bfloat16" if precision == "bfloat16" else "float32"
 
 
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:

@@ -1,8 +1,7 @@
-"""A network ready to be looked at, and what is known about it."""
+"""A network ready for analysis, with what is known about it."""
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import functools
 import hashlib
@@ -15,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from ddrscope.networks.architectures.guided import GuidedSRResNet
-from ddrscope.networks.architectures.plain import PlainSR
 from ddrscope.networks.architectures.srresnet import SRResNet
 from ddrscope.networks.outputs import image_of
 from ddrscope.networks.windows import tile_multiple
@@ -25,15 +23,27 @@ from ddrscope.networks.windows import tile_multiple
 class Network:
     """A module in evaluation mode with its scale, channels, layers and origin.
 
-    Calling it takes and gives float32 (B, channels, H, W) batches in 0..1, whatever range the module itself wants; the output
-    may leave 0..1 a little. Of several outputs the first that has an image's shape is given.
-    A classification network has scale 1 and gives logits (B, classes); in the place of its last HR layer
-    stands the input of its classifier. ``layers`` are the default ones in forward order, the last of them ``last_hr_layer``; empty and
-    None where the architecture is not known by heart. ``global_residual`` is None where unknown; ``global_residual_source``
-    says who told: ``option``, ``metadata``, ``measured`` or ``architecture``. ``run`` calls the module where that takes more
-    than ``module(batch)``; it must hold the module as an attribute, so that a deep copy calls the copied module.
-    ``notes`` are sentences that a report should show. ``sha256`` is that of the weights file, or of the weights themselves
-    where there is none.
+    Calling it maps batches (B, channels, H, W) in 0..1 to batches (B, C, scale*H, scale*W) in float32, whatever pixel
+    range the module itself has; the output may exceed 0..1 a little. Of several outputs, the first with the shape of
+    an image is returned. A classifier has scale 1 and returns logits (B, classes).
+
+    Args:
+        name: A short name for reports.
+        module: The module.
+        scale: Output side over input side.
+        channels: Input channels.
+        architecture: The name of the architecture.
+        global_residual: Whether the network adds its enlarged input to its output; None if unknown.
+        global_residual_source: ``option``, ``metadata``, ``measured`` or ``architecture``.
+        layers: The layers to analyze by default, in forward order; empty if the architecture is not known in detail.
+        last_hr_layer: The input of the output convolution, or of the classifier; the last of ``layers``.
+        minimum_size: The smallest input side in pixels.
+        size_multiple: Input sides are padded to multiples of it.
+        notes: Sentences that a report should show.
+        source: Where the weights come from.
+        sha256: SHA-256 of the checkpoint, or of the weights if there is none.
+        run: Calls the module if that takes more than ``module(batch)``. It must hold the module as an attribute, so
+            that a deep copy calls the copied module.
     """
 
     name: str
@@ -66,9 +76,9 @@ class Network:
 
     @functools.cached_property
     def tile_multiple(self) -> int:
-        """The distance in pixels of places where a tile may begin, so that windows and coarser grids lie as in the whole image.
+        """The grid in input pixels on which tiles may begin.
 
-        Measured by a trial run at first use.
+        There, windows and coarser grids lie as in the whole image. Measured by a trial run at first use.
         """
         if isinstance(self.module, SRResNet | GuidedSRResNet):
             return self.size_multiple
@@ -80,7 +90,7 @@ class Network:
         return self
 
     def identity(self) -> dict[str, str]:
-        """Its name and the SHA-256 of its weights: what tells whether a run that is resumed was of this network."""
+        """The name and the SHA-256 of the weights, by which a resumed run recognizes the network."""
         return {"name": self.name, "sha256": self.sha256}
 
     def describe(self) -> dict[str, Any]:
@@ -93,7 +103,12 @@ class Network:
 
 
 def disambiguate_names(networks: Sequence[Network], specs: Sequence[str]) -> list[Network]:
-    """The networks, those that share a name (`a/best.pth`, `b/best.pth`) named by what was typed."""
+    """The networks; those that share a name, as ``a/best.pth`` and ``b/best.pth``, are named by their specs instead.
+
+    Args:
+        networks: Loaded networks.
+        specs: What each was loaded from, as the user wrote it.
+    """
     names = [network.name for network in networks]
     return [
         dataclasses.replace(network, name=spec) if names.count(network.name) > 1 else network
@@ -101,45 +116,10 @@ def disambiguate_names(networks: Sequence[Network], specs: Sequence[str]) -> lis
     ]
 
 
-def reinitialized_copy(network: Network, seed: int = 0) -> Network:
-    """The same graph with its weights drawn anew from ``seed``, as before training.
-
-    SRResNet, guided or not, and PlainSR by their own ``initialize``, which leaves a guide as it is; any other submodule by its
-    ``reset_parameters``, PyTorch's default for its kind; parameters without such a rule (tables of position biases, learned scales)
-    from a normal distribution of their own mean and standard deviation. The draw does not depend on the device and leaves the global random
-    state as it was.
-    """
-    twin = copy.deepcopy(network)
-    device = next(twin.module.parameters(), torch.empty(0)).device
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(seed)
-        _redraw(twin.module.cpu())
-    digest = weights_sha256(twin.module)
-    twin.to(device)
-    return dataclasses.replace(
-        twin, name=f"{network.name} (random weights)", source=f"random weights, seed {seed}", sha256=digest
-    )
-
-
 def weights_sha256(module: nn.Module) -> str:
-    """The SHA-256 of a module's parameters and buffers, names and shapes included."""
+    """The SHA-256 of a module's parameters and buffers, including names and shapes."""
     digest = hashlib.sha256()
     for name, tensor in module.state_dict().items():
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
-
-
-def _redraw(module: nn.Module) -> None:
-    if isinstance(module, SRResNet | GuidedSRResNet | PlainSR):
-        module.initialize()
-        return
-    reset = getattr(module, "reset_parameters", None)
-    if callable(reset):
-        reset()
-    else:
-        for parameter in module.parameters(recurse=False):
-            spread = parameter.std() if parameter.numel() > 1 else parameter.abs().mean()
-            parameter.copy_(torch.randn_like(parameter) * spread + parameter.mean())
-    for child in module.children():
-        _redraw(child)

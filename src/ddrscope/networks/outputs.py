@@ -1,4 +1,4 @@
-"""Which of the tensors that a network gives is the image."""
+"""Which of the tensors that a network returns is the image."""
 
 from __future__ import annotations
 
@@ -10,27 +10,33 @@ from torch import Tensor
 
 from ddrscope.errors import InputError
 
-# Outputs within outputs; one that holds itself has no end.
-_DEEPEST = 8
+# Of nested outputs; one that contains itself has no end.
+_MAX_DEPTH = 8
 
 
 def image_of(output: Any, batch: Tensor, scale: int | None, name: str) -> Tensor:
-    """The image in what a network gives for ``batch`` (B, C, H, W): a tensor as it is; of several the first that has an image's shape.
+    """The image in the output of a network: of several tensors the first with its shape, else the first.
 
-    That is (B, C, scale*H, scale*W), or any whole multiple of H and W where ``scale`` is None; else the first tensor. Raises
-    `InputError` for an output without a floating-point tensor.
+    Args:
+        output: What the network returned.
+        batch: What it was given, (B, C, H, W).
+        scale: The image has the shape (B, C, scale*H, scale*W); None: any whole multiple of H and W.
+        name: The network, for the message.
+
+    Raises:
+        InputError: The output contains no floating-point tensor.
     """
     if isinstance(output, Tensor):
         return output
     tensors = list(output_tensors(output))
     if not tensors:
         raise InputError(
-            f"{name} gives a {type(output).__name__} without a tensor: give a function that wraps it and returns the image"
+            f"{name} returns a {type(output).__name__} without a tensor: wrap it in a function that returns the image"
         )
     return next((tensor for tensor in tensors if _is_image(tensor, batch, scale)), tensors[0])
 
 
-def output_tensors(output: Any, depth: int = _DEEPEST) -> Iterator[Tensor]:
+def output_tensors(output: Any, depth: int = _MAX_DEPTH) -> Iterator[Tensor]:
     """The floating-point tensors in nested tuples, lists, mappings and dataclasses, in order."""
     if isinstance(output, Tensor):
         if output.is_floating_point():
@@ -44,13 +50,13 @@ def output_tensors(output: Any, depth: int = _DEEPEST) -> Iterator[Tensor]:
     elif dataclasses.is_dataclass(output) and not isinstance(output, type):
         inner = vars(output).values()
     if depth:
-        for one in inner:
-            yield from output_tensors(one, depth - 1)
+        for item in inner:
+            yield from output_tensors(item, depth - 1)
 
 
 def _is_image(tensor: Tensor, batch: Tensor, scale: int | None) -> bool:
     if tensor.ndim != 4 or tensor.shape[:2] != batch.shape[:2]:
         return False
-    factors = {divmod(made, given) for made, given in zip(tensor.shape[2:], batch.shape[2:], strict=True)}
+    factors = {divmod(outer, inner) for outer, inner in zip(tensor.shape[2:], batch.shape[2:], strict=True)}
     factor, rest = factors.pop()
     return not factors and not rest and factor > 0 and scale in (None, factor)

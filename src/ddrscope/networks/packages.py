@@ -1,4 +1,4 @@
-"""Weights that come in data-only Python packages."""
+"""Files in data-only Python packages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def package_files(distribution: str) -> list[Path]:
-    """The files of an installed package; none where it is not installed."""
+    """The files of an installed distribution; an empty list if it is not installed."""
     try:
         files = metadata.files(distribution) or []
     except metadata.PackageNotFoundError:

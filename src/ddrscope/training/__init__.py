@@ -1,5 +1,12 @@
 """Training of the SRResNet family: a pixel stage, then an adversarial one."""
 
+from ddrscope.errors import require_extra
+
+with require_extra("train", "training"):
+    import accelerate as accelerate
+    import pydantic as pydantic
+    import tensorboard as tensorboard
+
 from ddrscope.training.loop import Progress
 from ddrscope.training.photos import PhotoPairs
 from ddrscope.training.quality import Evaluator, Quality

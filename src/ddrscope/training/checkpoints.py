@@ -14,7 +14,8 @@ from torch import nn
 from ddrscope.errors import InputError
 from ddrscope.io.differences import difference
 from ddrscope.io.files import atomic_write
-from ddrscope.networks.checkpoints.weights import read_metadata, read_weights
+from ddrscope.networks.checkpoints.safetensors_files import read_metadata
+from ddrscope.networks.checkpoints.weights import read_weights
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:

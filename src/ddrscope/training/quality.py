@@ -48,7 +48,7 @@ class Evaluator:
 
     def __init__(self, validation: PhotoPairs) -> None:
         self.validation = validation
-        self.perceptual = ShiftTolerantLpips("vgg").to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.perceptual = ShiftTolerantLpips("vgg").to(memory_format=torch.channels_last)
 
     def rate(
         self, module: nn.Module, photos: PhotoPairs, largest: int | None = None, perceptual: bool = True

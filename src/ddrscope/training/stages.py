@@ -17,7 +17,7 @@ from ddrscope.features.precision import resolve_precision
 from ddrscope.io.files import atomic_write, remove_stale_temp_files
 from ddrscope.io.locks import FolderLock
 from ddrscope.networks.architectures.discriminator import PatchDiscriminator
-from ddrscope.networks.checkpoints.weights import save_network
+from ddrscope.networks.checkpoints.safetensors_files import save_network
 from ddrscope.training.checkpoints import load_checkpoint, load_weights
 from ddrscope.training.devices import Devices
 from ddrscope.training.loop import CHECKPOINT, Progress, Stage

@@ -1,1 +1,1 @@
-"""Network architectures that this package defines."""
+"""The architectures that this package defines, one file each; `ddrscope.networks.registry` lists them."""

@@ -1,4 +1,4 @@
-"""The opponent of adversarial training."""
+"""The discriminator of adversarial training."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-# Detail is what differs from the means of squares of so many pixels a side; spread a little.
+# Detail is the difference to the means over squares of so many pixels a side, multiplied by `GAIN`.
 COARSE = 4
-SPREAD = 4
+GAIN = 4
 
 
 class PatchDiscriminator(nn.Module):
-    """Judges the detail at every place of an image: real or made by a network.
+    """Judges the detail at every place of an image: real or generated.
 
-    What both have in common, the small image they stem from, is taken away first: shown whole images, the discriminator
-    was still guessing after 600 steps, shown their detail it could tell within 50. Takes (B, 3, H, W) in 0..1, H and W multiples of
-    8, and returns logits (B, 1, H/8, W/8). ``spectral`` divides each weight by its largest singular value, which bounds the slope
-    of the logits: with a last layer left free they grew without end and the generator with them. Source: the patch
-    discriminator of Isola et al. 2017; Miyato et al. 2018 (spectral normalization).
+    Maps (B, 3, H, W) in 0..1, H and W multiples of 8, to logits (B, 1, H/8, W/8). Real and generated images share their
+    coarse content, which is subtracted first: on whole images the discriminator still guessed after 600 steps, on their
+    detail it could tell them apart within 50. Sources: Isola et al. 2017 (patch discriminator); Miyato et al. 2018
+    (spectral normalization).
+
+    Args:
+        channels: Channels of the first layer; doubled three times.
+        spectral: Divide each weight by its largest singular value, which bounds the slope of the logits. With an
+            unconstrained last layer, the logits grew without limit, and the generator diverged.
     """
 
     def __init__(self, channels: int = 32, spectral: bool = True) -> None:
@@ -37,4 +41,5 @@ class PatchDiscriminator(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         coarse = functional.avg_pool2d(images, COARSE)
         coarse = functional.interpolate(coarse, scale_factor=COARSE, mode="bilinear", align_corners=False)
-        return self.layers(SPREAD * (images - coarse))
+        logits: Tensor = self.layers(GAIN * (images - coarse))
+        return logits

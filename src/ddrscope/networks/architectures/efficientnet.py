@@ -1,4 +1,4 @@
-"""An ImageNet classification network, the contrast to super-resolution in claim C1."""
+"""EfficientNet-Lite0, an ImageNet classifier: the comparison to super-resolution in claim C1."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ddrscope.networks.architectures.base import State
+
 SIDE = 224
-# Expansion, kernel, stride of the first block, output channels, blocks: the stages of EfficientNet-B0.
+# The stages of EfficientNet-B0: expansion, kernel, stride of the first block, output channels, blocks.
 STAGES = (
     (1, 3, 1, 16, 1),
     (6, 3, 2, 24, 2),
@@ -22,7 +24,7 @@ STAGES = (
 
 
 class SamePadConv(nn.Conv2d):
-    """A convolution padded as TensorFlow's ``SAME``: the odd pixel goes to the right and to the bottom."""
+    """A convolution padded as TensorFlow's ``SAME``: an odd pixel goes to the right and to the bottom."""
 
     def forward(self, input: Tensor) -> Tensor:
         pads: list[int] = []
@@ -40,7 +42,7 @@ def _convolution(
 
 
 class InvertedResidual(nn.Module):
-    """A 1x1 convolution that widens, a depthwise one, a 1x1 one that narrows; added to the input where the shapes agree."""
+    """A 1x1 convolution that widens, a depthwise one, and a 1x1 one that narrows; a residual where the shapes agree."""
 
     def __init__(self, inputs: int, outputs: int, expansion: int, side: int, stride: int) -> None:
         super().__init__()
@@ -51,15 +53,15 @@ class InvertedResidual(nn.Module):
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        added = self.project(self.depthwise(self.expand(x)))
+        added: Tensor = self.project(self.depthwise(self.expand(x)))
         return x + added if self.residual else added
 
 
 class EfficientNetLite0(nn.Module):
-    """EfficientNet-Lite0: ImageNet classification, 4.7 M parameters, no squeeze-and-excitation, ReLU6.
+    """EfficientNet-Lite0 for ImageNet: 4.7 M parameters, no squeeze-and-excitation, ReLU6.
 
-    Takes (B, 3, H, W) in 0..1, resizes it to its own 224 x 224 (bicubic, smoothed when shrinking) and returns logits (B, 1000).
-    Source: Tan and Le 2019 (EfficientNet); the Lite variant as Google published it in 2020.
+    Maps (B, 3, H, W) in 0..1, resized to 224 x 224 (bicubic with antialiasing), to logits (B, 1000). Sources: Tan and
+    Le 2019 (EfficientNet); the Lite variant as published by Google in 2020.
     """
 
     def __init__(self) -> None:
@@ -80,7 +82,8 @@ class EfficientNetLite0(nn.Module):
             x = functional.interpolate(x, size=(SIDE, SIDE), mode="bicubic", antialias=True, align_corners=False)
         x = (255 * x - 127) / 128
         features = self.head(self.blocks(self.stem(x)))
-        return self.classifier(torch.mean(features, dim=(2, 3)))
+        logits: Tensor = self.classifier(torch.mean(features, dim=(2, 3)))
+        return logits
 
 
 _RENAMED = (
@@ -91,7 +94,7 @@ _RENAMED = (
 )  # fmt: skip
 
 
-def our_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
+def module_names(state: State) -> State:
     """The published weights under the names of this module."""
     renamed = {}
     for key, tensor in state.items():
@@ -104,5 +107,5 @@ def our_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def layer_names(module: EfficientNetLite0) -> tuple[str, ...]:
-    """The output of every block, and what enters the classifier."""
+    """The layers to analyze by default: the output of every block, and the input of the classifier."""
     return (*(f"blocks.{index}" for index in range(len(module.blocks))), "classifier:input")

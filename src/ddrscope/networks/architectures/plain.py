@@ -1,9 +1,11 @@
-"""Plain convolutional SR networks: no skip connections inside, only the global residual around everything."""
+"""A plain convolutional SR network: no skip connections but the optional global residual."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn import functional
+
+from ddrscope.networks.architectures.base import Architecture, ModelSpec, SelfInitializing, State, count_blocks
 
 
 class ConvReLU(nn.Sequential):
@@ -15,12 +17,20 @@ class ConvReLU(nn.Sequential):
         self.relu = nn.ReLU(inplace=True)
 
 
-class PlainSR(nn.Module):
-    """A stack of 3x3 convolutions with ReLU at LR size, then a convolution and one pixel shuffle.
+class PlainSR(SelfInitializing):
+    """3x3 convolutions with ReLU at LR size, then a convolution and one pixel shuffle.
 
-    Input (B, in_channels, H, W) and output ``(B, out_channels, scale*H, scale*W)``, both in 0..1. ``global_residual`` adds the bilinearly
-    enlarged input to the output. The last HR layer, the input of ``conv_last``, lies at LR size here. Source: Berger et al. 2023
-    (QuickSRNet, arXiv 2303.04336), with ReLU and without clipping.
+    Input (B, in_channels, H, W) and output (B, out_channels, scale*H, scale*W), both in 0..1. The last HR layer, the
+    input of ``conv_last``, has LR size here. Source: Berger et al. 2023 (QuickSRNet, arXiv 2303.04336), with ReLU and
+    without clipping.
+
+    Args:
+        in_channels: Input channels.
+        out_channels: Output channels.
+        channels: Channels of the body.
+        blocks: Convolutions before the last one.
+        scale: 1 or more.
+        global_residual: Add the bilinearly enlarged input to the output.
     """
 
     def __init__(
@@ -34,7 +44,7 @@ class PlainSR(nn.Module):
     ) -> None:
         super().__init__()
         if scale < 1:
-            raise ValueError(f"PlainSR enlarges by 1 or more, not by {scale}")
+            raise ValueError(f"PlainSR has scales from 1, not {scale}")
         if global_residual and in_channels != out_channels:
             raise ValueError(
                 f"a global residual needs as many output as input channels, not {out_channels} and {in_channels}"
@@ -48,8 +58,8 @@ class PlainSR(nn.Module):
     def initialize(self) -> None:
         """Draw the weights anew, by PyTorch's default.
 
-        QuickSRNet adds the identity to each convolution of the body. Without a global residual that would carry the image through the body
-        all the same, and blur what the comparison with and without is about.
+        QuickSRNet adds the identity to each convolution of the body. Without a global residual, that would still
+        carry the image through the body and blur the comparison of the two variants.
         """
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -64,17 +74,28 @@ class PlainSR(nn.Module):
         return output + x
 
 
-def plain_shape(state: dict[str, Tensor]) -> dict[str, int]:
-    """Read the constructor's arguments, but for ``global_residual`` and ``out_channels``, from the shapes of the weights.
+def _matches(state: State) -> bool:
+    return {"body.0.conv.weight", "conv_last.weight"} <= state.keys() and "conv_first.weight" not in state
 
-    As many output as input channels are assumed: the weights do not separate the output channels from the scale.
-    """
+
+def _read(state: State) -> ModelSpec:
     first, last = state["body.0.conv.weight"], state["conv_last.weight"]
-    return {
-        "in_channels": first.shape[1],
-        "out_channels": first.shape[1],
-        "channels": first.shape[0],
-        # Counted, not taken from the largest number: an untrusted file may name a billionth layer.
-        "blocks": len({key.split(".")[1] for key in state if key.startswith("body.")}),
-        "scale": round((last.shape[0] / first.shape[1]) ** 0.5),
-    }
+    channels, blocks = first.shape[1], count_blocks(state, "body.")
+    # The weights do not separate output channels from the scale: as many output as input channels are assumed.
+    scale = round((last.shape[0] / channels) ** 0.5)
+
+    def build(global_residual: bool) -> PlainSR:
+        return PlainSR(channels, channels, first.shape[0], blocks, scale, global_residual)
+
+    return ModelSpec(
+        state=state,
+        build=build,
+        scale=scale,
+        channels=channels,
+        # The output of the last block is the input of conv_last.
+        layers=(*(f"body.{n}" for n in range(blocks - 1)), "conv_last:input"),
+        global_residual=None,
+    )
+
+
+ARCHITECTURE = Architecture("PlainSR", _matches, _read)

@@ -1,4 +1,4 @@
-"""The SRResNet family: the paper's own subject, with and without a global residual."""
+"""SRResNet without batch normalization, with and without a global residual: the networks of the DDR paper."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ddrscope.networks.architectures.base import Architecture, ModelSpec, SelfInitializing, State, count_blocks
+
 SCALES = (1, 2, 3, 4)
 
+_KEYS = {"conv_first.weight", "body.0.conv1.weight", "conv_hr.weight", "conv_last.weight"}
 _OLD_TRUNK = re.compile(r"recon_trunk(?P<group>\d*)\.(?P<block>\d+)\.(?P<rest>conv[12]\.(?:weight|bias))")
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions around a ReLU, added to the input: no batch normalization.
+    """Two 3x3 convolutions with a ReLU between them, added to the input; no batch normalization.
 
-    ``residual_scale`` multiplies what the block adds (EDSR's baseline: 1; its large model: 0.1).
+    Args:
+        channels: Input and output channels.
+        residual_scale: Factor of what the block adds (EDSR's baseline: 1; its large model: 0.1).
     """
 
     def __init__(self, channels: int, residual_scale: float = 1.0) -> None:
@@ -27,21 +32,35 @@ class ResidualBlock(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
-        """``scale`` and ``shift``, which can be spread to the features' shape, change what the ReLU is given: x * (1 + scale) + shift."""
+        """Run the block.
+
+        Args:
+            x: Features (B, channels, H, W).
+            scale: Modulates the input h of the ReLU, with ``shift``: h * (1 + scale) + shift. Broadcast to ``x``.
+            shift: See ``scale``.
+        """
         hidden = self.conv1(x)
         if scale is not None and shift is not None:
             hidden = torch.addcmul(hidden + shift, hidden, scale)
-        added = self.conv2(self.relu(hidden))
+        added: Tensor = self.conv2(self.relu(hidden))
         return x + added if self.residual_scale == 1.0 else x + added * self.residual_scale
 
 
-class SRResNet(nn.Module):
-    """SRResNet without batch normalization, as BasicSR's MSRResNet, of which it shares the weight names.
+class SRResNet(SelfInitializing):
+    """SRResNet without batch normalization, under the weight names of BasicSR's MSRResNet.
 
-    Input (B, in_channels, H, W) and output ``(B, out_channels, scale*H, scale*W)``, both in 0..1. ``global_residual`` adds the
-    bilinearly enlarged input to the output; the weights are the same tensors either way, so a file of weights alone does not
-    tell which it is. Source: Ledig et al. 2017 (SRResNet); Wang et al. 2018 (the variant without batch normalization);
-    arXiv 2108.00406, section 3 (with and without global residual).
+    Input (B, in_channels, H, W) and output (B, out_channels, scale*H, scale*W), both in 0..1. Sources: Ledig et al.
+    2017 (SRResNet); Wang et al. 2018 (without batch normalization); arXiv 2108.00406, section 3 (with and without
+    global residual).
+
+    Args:
+        in_channels: Input channels.
+        out_channels: Output channels.
+        channels: Channels of the trunk.
+        blocks: Residual blocks.
+        scale: One of `SCALES`.
+        global_residual: Add the bilinearly enlarged input to the output. The weights have the same names and shapes
+            either way, so they do not determine it.
     """
 
     def __init__(
@@ -55,7 +74,7 @@ class SRResNet(nn.Module):
     ) -> None:
         super().__init__()
         if scale not in SCALES:
-            raise ValueError(f"SRResNet enlarges by {SCALES}, not by {scale}")
+            raise ValueError(f"SRResNet has the scales {SCALES}, not {scale}")
         if global_residual and in_channels != out_channels:
             raise ValueError(
                 f"a global residual needs as many output as input channels, not {out_channels} and {in_channels}"
@@ -94,31 +113,35 @@ class SRResNet(nn.Module):
             features = stage(features)
         return self.finish(x, features)
 
+    def trunk(self, x: Tensor) -> Tensor:
+        """The output of the body (B, channels, H, W), at the size of the input."""
+        features: Tensor = self.body(self.lrelu(self.conv_first(x)))
+        return features
+
+    def tail(self) -> list[nn.Sequential]:
+        """The stages from the trunk to the last HR layer; each begins with a 3x3 convolution and is local otherwise."""
+        names: dict[int, list[str]] = {1: [], 4: ["upconv1", "upconv2"]}
+        stages = [
+            nn.Sequential(getattr(self, name), self.pixel_shuffle, self.lrelu)
+            for name in names.get(self.scale, ["upconv1"])
+        ]
+        return [*stages, nn.Sequential(self.conv_hr, self.lrelu)]
+
     def finish(self, x: Tensor, features: Tensor) -> Tensor:
-        """The image made of the last HR layer and, with a global residual, of the input."""
-        output = self.conv_last(features)
+        """The output image from the input ``x`` and the last HR layer ``features``."""
+        output: Tensor = self.conv_last(features)
         if not self.global_residual:
             return output
         if self.scale > 1:
             x = functional.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
         return output + x
 
-    def trunk(self, x: Tensor) -> Tensor:
-        """The end of the body, at the input's size."""
-        return self.body(self.lrelu(self.conv_first(x)))
 
-    def tail(self) -> list[nn.Sequential]:
-        """What follows the trunk up to the last HR layer: stages that each begin with a 3 x 3 convolution and are local but for it."""
-        enlarging = {1: [], 4: ["upconv1", "upconv2"]}.get(self.scale, ["upconv1"])
-        stages = [nn.Sequential(getattr(self, name), self.pixel_shuffle, self.lrelu) for name in enlarging]
-        return [*stages, nn.Sequential(self.conv_hr, self.lrelu)]
+def basicsr_names(state: State) -> State:
+    """The weights under BasicSR's current names for MSRResNet: ``body.N`` and ``conv_hr``.
 
-
-def basicsr_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same weights under BasicSR's MSRResNet names: ``body.N`` and ``conv_hr``.
-
-    Older files say ``recon_trunk.N``, or, where the trunk is cut into groups to look between them, ``recon_trunk1.N`` to
-    ``recon_trunk4.N``; and ``HRconv``. Other names stay as they are.
+    Older checkpoints have ``HRconv`` and ``recon_trunk.N``, or ``recon_trunk1.N`` to ``recon_trunk4.N`` if the trunk is
+    cut into groups in order to read features between them. Other names stay as they are.
     """
     matches = [match for match in map(_OLD_TRUNK.fullmatch, state) if match]
     old_blocks = sorted({(int(match["group"] or 0), int(match["block"])) for match in matches})
@@ -132,11 +155,9 @@ def basicsr_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {rename(key): tensor for key, tensor in state.items()}
 
 
-def srresnet_shape(state: dict[str, Tensor]) -> dict[str, int]:
-    """Read the constructor's arguments, but for ``global_residual``, from weights under MSRResNet's names."""
+def srresnet_shape(state: State) -> dict[str, int]:
+    """The constructor's arguments, except ``global_residual``, from weights under MSRResNet's names."""
     first, last = state["conv_first.weight"], state["conv_last.weight"]
-    # Counted, not taken from the largest number: a hostile file may name a billionth block.
-    blocks = len({key.split(".")[1] for key in state if key.startswith("body.")})
     channels = first.shape[0]
     if "upconv2.weight" in state:
         scale = 4
@@ -148,6 +169,26 @@ def srresnet_shape(state: dict[str, Tensor]) -> dict[str, int]:
         "in_channels": first.shape[1],
         "out_channels": last.shape[0],
         "channels": channels,
-        "blocks": blocks,
+        "blocks": count_blocks(state, "body."),
         "scale": scale,
     }
+
+
+def _matches(state: State) -> bool:
+    return basicsr_names(state).keys() >= _KEYS
+
+
+def _read(state: State) -> ModelSpec:
+    state = basicsr_names(state)
+    shape = srresnet_shape(state)
+    return ModelSpec(
+        state=state,
+        build=lambda global_residual: SRResNet(**shape, global_residual=global_residual),
+        scale=shape["scale"],
+        channels=shape["in_channels"],
+        layers=(*(f"body.{n}" for n in range(shape["blocks"])), "conv_last:input"),
+        global_residual=None if shape["in_channels"] == shape["out_channels"] else False,
+    )
+
+
+ARCHITECTURE = Architecture("SRResNet", _matches, _read)

@@ -1,1 +1,1 @@
-"""ReadResult and writing checkpoints of untrusted origin."""
+"""Reading and writing checkpoints. All of them are untrusted input: nothing in a checkpoint is executed."""

@@ -1,4 +1,4 @@
-"""Networks in the layout of the Hugging Face hub: a folder with `model.safetensors`, `config.json` and `README.md`, the card."""
+"""Networks in the layout of the Hugging Face hub: a folder with weights, a configuration and a model card."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, require_extra
 from ddrscope.io.files import atomic_write, write_json
 from ddrscope.io.paths import expand_path
+from ddrscope.networks.architectures.base import State
 from ddrscope.networks.checkpoints.weights import read_weights
 from ddrscope.networks.network import Network
 from ddrscope.networks.registry import build_network
@@ -22,7 +23,7 @@ from ddrscope.networks.zoo import BUNDLED
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 PREFIX = "hf://"
-# What `config.json` says, and of which type. It names no file: what is read does not depend on it.
+# The keys of `config.json` and their types. It names no file: what is read does not depend on it.
 KEYS: dict[str, type | tuple[type, ...]] = {
     "library_name": str,
     "architecture": str,
@@ -37,39 +38,58 @@ _REPOSITORY = re.compile(
 
 
 def save_to_hub_folder(network: Network, folder: str | Path) -> Path:
-    """Write a network's weights, its configuration and its card; `load_network(folder)` gives the same outputs to the bit.
+    """Write a network as a folder in the layout of the Hugging Face hub.
 
-    Weights are written in float16 where that changes none of them. Raises `InputError` for a network that its weights alone would not
-    bring back (a function's, a classifier, one that is shrunk afterwards), and for a folder that is not empty.
+    `load_network` on the folder gives bit-identical outputs. Weights are written in float16 if that changes none of
+    them. Nothing is uploaded.
+
+    Args:
+        network: The network.
+        folder: An empty folder, or one that does not exist.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: The folder is not empty, or the weights alone do not restore the network (one from a function, a
+            classifier, one whose output is shrunk).
+        MissingDependencyError: huggingface_hub, which writes the card, is not installed.
     """
     folder = expand_path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} is there and is no empty folder: choose another")
+        raise InputError(f"{folder} exists and is not an empty folder: choose another")
     state = {name: _smallest(tensor) for name, tensor in network.module.state_dict().items()}
     config = _config(network)
-    again = _rebuild({name: _as_read(tensor) for name, tensor in state.items()}, config, network.name)
-    if again is None or not _same_outputs(network, again):
+    restored = _restore({name: _as_read(tensor) for name, tensor in state.items()}, config, network.name)
+    if restored is None or not _same_outputs(network, restored):
         raise InputError(
-            f"{network.name} ({network.architecture}) cannot be brought back from its weights alone, so it is not written: "
-            "only networks that a checkpoint of theirs brings back can be"
+            f"{network.name} ({network.architecture}) cannot be restored from its weights alone, so it is not written: "
+            "only networks that are loaded from a checkpoint can be"
         )
+    card = _card(network)
     with atomic_write(folder / WEIGHTS) as temporary:
         save_file(state, temporary, {"format": "pt"} | _metadata(config))
     write_json(folder / CONFIG, config)
     with atomic_write(folder / CARD) as temporary:
-        temporary.write_text(_card(network), encoding="utf-8")
+        temporary.write_text(card, encoding="utf-8")
     return folder
 
 
 def is_hub_folder(path: Path) -> bool:
-    """Whether ``path`` is a folder that `load_hub_folder` should read, or say why it cannot."""
+    """Whether `load_hub_folder` should read ``path``, or report why it cannot."""
     return path.is_dir() and ((path / CONFIG).is_file() or (path / WEIGHTS).is_file())
 
 
 def load_hub_folder(folder: Path, name: str | None = None, global_residual: bool | None = None) -> Network:
-    """The network in a folder of the hub's layout, named ``name``, else as the folder.
+    """Load the network in a folder of the hub's layout.
 
-    Raises `InputError` where a file is missing, the configuration holds anything unknown, or does not agree with the weights.
+    Args:
+        folder: The folder.
+        name: The name of the network; None: the folder's.
+        global_residual: As in `load_network`.
+
+    Raises:
+        InputError: A file is missing, the configuration has unknown content, or it does not agree with the weights.
     """
     name = name or folder.resolve().name
     config = read_config(folder / CONFIG)
@@ -78,60 +98,64 @@ def load_hub_folder(folder: Path, name: str | None = None, global_residual: bool
     for key in ("architecture", "scale", "channels"):
         if getattr(network, key) != config[key]:
             raise InputError(
-                f"{folder / CONFIG} says {key} {_short(config[key])}, but the weights beside it are those of {getattr(network, key)}: "
-                "one of the two files is another network's"
+                f"{folder / CONFIG} states {key} {_short(config[key])}, but the weights beside it have "
+                f"{getattr(network, key)}: "
+                "one of the two files belongs to another network"
             )
     return dataclasses.replace(network, name=name, source=str(folder / WEIGHTS), sha256=weights.sha256)
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """A configuration, checked; `InputError` for anything but the known keys with values of their types."""
+    """Read a configuration; `InputError` for anything but the known keys with values of their types."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; a network of the hub is a folder with {CONFIG} and {WEIGHTS}")
     if path.stat().st_size > _MAX_CONFIG:
-        raise InputError(f"{path} is larger than {_MAX_CONFIG >> 20} MB, which no configuration is: refused")
+        raise InputError(f"{path} is larger than {_MAX_CONFIG >> 20} MB, too large for a configuration: refused")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError, OSError) as error:
-        raise InputError(f"{path} is no JSON ({_short(error)}): download it again") from None
+        raise InputError(f"{path} is not JSON ({_short(error)}): download it again") from None
     if not isinstance(config, dict):
-        raise InputError(f"{path} holds no object: it must have {', '.join(KEYS)}")
+        raise InputError(f"{path} contains no object: it must have {', '.join(KEYS)}")
     unknown = [key for key in config if key not in KEYS]
     if unknown or config.get("library_name") != "ddrscope":
-        what = (
-            f"the unknown key {_short(unknown[0])}" if unknown else f"library_name {_short(config.get('library_name'))}"
-        )
+        what = f"unknown key {_short(unknown[0])}" if unknown else f"library_name {_short(config.get('library_name'))}"
         raise InputError(
-            f"{path} has {what}, so it is not ddrscope's; give the file of weights beside it instead, or a converted one"
+            f"{path} has the {what}, so ddrscope did not write it: give the checkpoint beside it, or a converted one"
         )
     for key, kind in KEYS.items():
         value = config.get(key, ...)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
             found = "is missing" if value is ... else f"is {_short(value)}"
-            raise InputError(f"{path}: {key} {found}, which no network has: write it anew with ddrscope models export")
+            raise InputError(
+                f"{path}: {key} {found}, which no network has: write it again with `ddrscope models export`"
+            )
     return config
 
 
 def cached_folder(spec: str) -> Path:
-    """Where `hf://ORG/NAME[@REVISION]` lies in the hub's cache on this machine; nothing is ever fetched. `InputError` where it does not."""
+    """The folder of ``hf://ORG/NAME[@REVISION]`` in the hub's cache on this machine; nothing is downloaded.
+
+    Raises:
+        InputError: The spec has another form, or the network is not in the cache.
+        MissingDependencyError: huggingface_hub is not installed.
+    """
     match = _REPOSITORY.fullmatch(spec)
     if not match:
         raise InputError(f"{_short(spec)} is not of the form {PREFIX}ORG/NAME or {PREFIX}ORG/NAME@REVISION")
-    try:
+    with require_extra("hub", spec):
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-    except ImportError:
-        raise InputError(f"{spec} needs the package huggingface_hub: pip install 'ddrscope[hub]'") from None
     try:
         return Path(snapshot_download(match["id"], revision=match["revision"], local_files_only=True))
     except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError):
         raise InputError(
-            f"{spec} is not in the hub's cache on this machine: fetch it first (hf download {match['id']})"
+            f"{spec} is not in the hub's cache on this machine: download it first (hf download {match['id']})"
         ) from None
 
 
 def cached_name(spec: str) -> str:
-    """The NAME of `hf://ORG/NAME[@REVISION]`."""
+    """The NAME in ``hf://ORG/NAME[@REVISION]``."""
     return spec.removeprefix(PREFIX).split("@")[0].split("/")[-1]
 
 
@@ -141,12 +165,12 @@ def _config(network: Network) -> dict[str, Any]:
 
 
 def _metadata(config: dict[str, Any]) -> dict[str, str]:
-    """What the metadata of a file of weights would say."""
+    """The metadata of a checkpoint with the same content."""
     return {"architecture": config["architecture"], "global_residual": str(config["global_residual"]).lower()}
 
 
 def _smallest(tensor: Tensor) -> Tensor:
-    """The tensor in float16 if that is exact, else as it is."""
+    """The tensor in float16 if that is exact, else unchanged."""
     tensor = tensor.detach().cpu()
     if tensor.dtype == torch.float32 and torch.equal(tensor.half().float(), tensor):
         tensor = tensor.half()
@@ -157,43 +181,42 @@ def _as_read(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
-def _rebuild(state: dict[str, Tensor], config: dict[str, Any], name: str) -> Network | None:
+def _restore(state: State, config: dict[str, Any], name: str) -> Network | None:
     try:
-        again = build_network(state, _metadata(config), name)
+        network = build_network(state, _metadata(config), name)
     except InputError:
         return None
-    return again if _config(again) == config else None
+    return network if _config(network) == config else None
 
 
-def _same_outputs(network: Network, again: Network) -> bool:
+def _same_outputs(network: Network, restored: Network) -> bool:
     side = -(-max(16, network.minimum_size) // network.size_multiple) * network.size_multiple
     device = next(network.module.parameters()).device
     batch = torch.rand(1, network.channels, side, side, generator=torch.Generator().manual_seed(0))
-    return torch.equal(network(batch.to(device)), again.to(device)(batch.to(device)))
+    return torch.equal(network(batch.to(device)), restored.to(device)(batch.to(device)))
 
 
 def _card(network: Network) -> str:
+    with require_extra("hub", "exporting a network"):
+        from huggingface_hub import ModelCard, ModelCardData
     bundled = BUNDLED / f"{network.name}.md"
     if bundled.is_file() and Path(network.source) == bundled.with_suffix(".safetensors"):
         return bundled.read_text(encoding="utf-8")
-    residual = {True: "with", False: "without", None: "unknown whether with"}[network.global_residual]
-    facts = (
-        f"{network.architecture}, x{network.scale}, {network.channels} input channels, {network.parameters:,} parameters, "
-        f"{residual} a global residual."
-    )
-    return f"""---
-library_name: ddrscope
-pipeline_tag: image-to-image
-tags:
-- image-restoration
-- {re.sub(r"[^a-z0-9-]+", "-", network.architecture.lower())}
----
+    tag = re.sub(r"[^a-z0-9-]+", "-", network.architecture.lower())
+    header = ModelCardData(
+        library_name="ddrscope", pipeline_tag="image-to-image", tags=["image-restoration", tag]
+    ).to_yaml()
+    residual = {True: "with a", False: "without", None: "possibly with a"}[network.global_residual]
+    text = f"""
 # {re.sub(r"[^ -~]", "?", network.name)}
 
-{facts} Its licence and its training are not known to the program that wrote this: add them before you give it on.
+{network.architecture}, x{network.scale}, {network.channels} input channels, {network.parameters:,} parameters,
+{residual} global residual. Licence and training are unknown to the program that wrote this card: add them before you
+publish it.
 
-    ddrscope models show FOLDER        # with FOLDER this folder; any command takes it as NETWORK
+    ddrscope models show FOLDER        # FOLDER is this folder; any command takes it as NETWORK
 """
+    return str(ModelCard(f"---\n{header}\n---\n{text}"))
 
 
 def _short(value: object) -> str:

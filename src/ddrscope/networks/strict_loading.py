@@ -1,0 +1,51 @@
+"""Building a module for weights and loading them strictly; whatever does not fit is one line of an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from torch import nn
+
+from ddrscope.errors import InputError, printable
+from ddrscope.networks.architectures.base import State
+from ddrscope.networks.checkpoints.safety import AllocationLimit
+
+T = TypeVar("T")
+
+
+def load_strictly(name: str, architecture: str, build: Callable[[], nn.Module], state: State) -> nn.Module:
+    """The built module with these weights, in evaluation mode; `InputError` if they do not fit."""
+
+    def load() -> nn.Module:
+        with AllocationLimit(state.values()):
+            module = build()
+        module.load_state_dict(state)
+        return module.eval()
+
+    return fitting(name, architecture, load)
+
+
+def fitting(name: str, architecture: str, step: Callable[[], T]) -> T:
+    """The result of a step; `InputError` if it fails because the weights do not fit the architecture.
+
+    Args:
+        name: The checkpoint, as the message names it.
+        architecture: The architecture that the names of the weights indicate.
+        step: Reads, builds or loads.
+    """
+    try:
+        return step()
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+    except (RuntimeError, ValueError, KeyError, IndexError, ZeroDivisionError) as error:
+        raise misfit(name, architecture, error) from None
+
+
+def misfit(name: str, architecture: str, error: Exception) -> InputError:
+    """The error for weights that have the names of an architecture, but not all of them or other shapes."""
+    reason = printable(str(error))[:200] or type(error).__name__
+    return InputError(
+        f"{name} has the weight names of {architecture}, but not all its weights, or of other shapes ({reason}): "
+        "give the class that made it as module:function"
+    )

@@ -105,7 +105,7 @@ def test_a_finished_run_is_refused_resumed_and_another_runs_folder_told_apart(
 def test_generalize_writes_what_the_contract_says(tmp_path: Path) -> None:
     out = tmp_path / "out"
     few = ["--patch", "64", "--patches", "40", "--components", "20"]
-    words = ["generalize", "srresnet-wgr", "srgan-wgr", "--degrade", "blur:2", "blur:4", *few, "--json", "--out", out]
+    words = ["generalize", "srresnet-wgr", "srgan-wgr", "--degrade", "blur:2 blur:4", *few, "--json", "--out", out]
     done = run(*words)
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)

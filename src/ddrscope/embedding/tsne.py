@@ -52,7 +52,7 @@ class TsneMap:
         self.embedding_ = np.array(self._map)
         return self
 
-    def transform(self, points: np.ndarray, many: bool = False) -> np.ndarray:
+    def transform(self, points: np.ndarray, on_grid: bool = False) -> np.ndarray:
         """Places (M, d) new points on the fitted plane, each by itself, without moving the old ones; returns (M, 2).
 
         With `many` what pushes a point away is read off a grid over the plane, computed once, as openTSNE does of its own accord from
@@ -60,11 +60,11 @@ class TsneMap:
         """
         if self._unit == 0:
             return np.zeros((len(points), 2))
-        if not many:
+        if not on_grid:
             # A grid that was computed before would still bound where points may go.
             self._map.interp_coeffs = self._map.box_x_lower_bounds = self._map.box_y_lower_bounds = None
         self._map.gradient_descent_params |= {
-            "negative_gradient_method": "fft" if many else "auto",
+            "negative_gradient_method": "fft" if on_grid else "auto",
             "n_jobs": self.threads,
         }
         # 5 is openTSNE's default for new points.

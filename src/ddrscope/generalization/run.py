@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
@@ -32,6 +33,7 @@ from ddrscope.io.run_directory import RunDirectory
 from ddrscope.networks import Network
 from ddrscope.progress import NullProgress, Progress
 
+_logger = logging.getLogger("ddrscope")
 RESULTS = ("generalization.json", "generalization.csv", "report.html")
 
 
@@ -138,6 +140,7 @@ def generalize(
         ) as directory:
             if directory.is_finished(*RESULTS):
                 result = GeneralizationResult.load(folder)
+                _logger.info("%s is complete: nothing to do", folder)
             else:
                 result = run.result(directory.parts)
                 progress.start("report", 0)

@@ -19,7 +19,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from ddrscope.embedding.gram import gram_matrix
-from ddrscope.embedding.pca import GramPCA
+from ddrscope.embedding.pca import pca_scores
 from ddrscope.embedding.tsne import TsneMap
 from ddrscope.errors import InputError
 from ddrscope.images import bundled_photos, find_images
@@ -156,7 +156,7 @@ def test_measures_are_those_of_the_features_held_whole(
         np.repeat(list(files), [len(table) for table in tables]),
     )
     gram = gram_matrix(features, standardize=True)
-    wanted = measure(GramPCA(50).fit_gram(gram).scores_, gram, Design(images, images, groups), permutations=1)
+    wanted = measure(pca_scores(gram), gram, Design(images, images, groups), permutations=1)
     for key in ("chi_pca", "degradation_share", "content_share", "interaction_share"):
         assert mapped[1]["measures"][key] == pytest.approx(wanted[key], rel=1e-9), key
 
@@ -231,7 +231,7 @@ def test_copies_of_sampled_rows_are_placed_beside_their_originals(files: dict[st
 
 def test_positions_read_off_a_grid_are_those_of_the_exact_gradient(files: dict[str, Path]) -> None:
     features = next(FeatureFiles(files).rows(10_000)).features
-    scores = GramPCA(20).fit_gram(gram_matrix(features, standardize=True)).scores_
+    scores = pca_scores(gram_matrix(features, standardize=True), 20)
     tsne = TsneMap().fit(scores[:60])
     exact, grid = tsne.transform(scores[60:]), tsne.transform(scores[60:], on_grid=True)
     size = np.ptp(tsne.embedding_, axis=0).max()

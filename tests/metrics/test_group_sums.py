@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 from ddrscope.embedding.gram import gram_matrix
-from ddrscope.embedding.pca import GramPCA
+from ddrscope.embedding.pca import pca_scores
 from ddrscope.metrics.design import Design
 from ddrscope.metrics.group_sums import PairedSums
 from ddrscope.metrics.layer_measures import measure
@@ -32,7 +32,7 @@ def expected(cells: np.ndarray, components: int = 50) -> dict[str, float]:
     images, groups, size = cells.shape
     names = np.repeat(np.arange(images), groups)
     gram = gram_matrix(cells.reshape(-1, size), standardize=True)
-    scores = GramPCA(components).fit_gram(gram).scores_
+    scores = pca_scores(gram, components)
     return measure(scores, gram, Design(names, names, np.tile(np.arange(groups), images)), permutations=1)
 
 

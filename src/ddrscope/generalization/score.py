@@ -8,7 +8,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from ddrscope.embedding.pca import GramPCA
+from ddrscope.embedding.pca import pca_scores
 from ddrscope.errors import InputError
 from ddrscope.metrics.estimate import Estimate
 from ddrscope.metrics.generalized_gaussian import GeneralizedGaussian, fit_by_moments, kl_divergence
@@ -66,7 +66,7 @@ def set_coefficients(
         raise InputError(f"{len(gram)} patches are too few for {components} components: give at least {components + 1}")
     if np.trace(gram) <= 0:
         raise InputError("its features do not vary from patch to patch, so nothing can be fitted")
-    scores = GramPCA(components).fit_gram(gram).scores_
+    scores = pca_scores(gram, components)
     kept = np.abs(scores - scores.mean()) <= OUTLIER_SIGMA * scores.std()
     mean = scores[kept].mean()
     names, member = np.unique(photos, return_inverse=True)

@@ -39,7 +39,7 @@ class GroupMeasures:
 class GroupSums:
     """Sums over rows of pooled features in groups; their size does not depend on the number of rows.
 
-    Columns are standardized as in `ddrscope.embedding.gram.GramMatrix`, so the index is that of
+    Columns are standardized as in `ddrscope.embedding.gram.gram_matrix`, so the index is that of
     `ddrscope.metrics.measure`.
 
     Args:

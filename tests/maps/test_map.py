@@ -81,7 +81,9 @@ def test_the_command_writes_what_the_documents_say(files: dict[str, Path], mappe
     assert np.isfinite(rows[["x", "y"]].to_numpy()).all()
     assert rows.groupby("group", observed=True)["sampled"].sum().tolist() == [40, 40, 40]
     data = json.loads((out / "map.json").read_text())
-    assert data["points"] == summary["points"] == len(rows) and [group["name"] for group in data["groups"]] == list(GROUPS)
+    assert data["points"] == summary["points"] == len(rows) and [group["name"] for group in data["groups"]] == list(
+        GROUPS
+    )
     assert data["balanced"] and data["settings"]["sample"] == 120 and data["manifest"]["versions"]["openTSNE"]
     for name in ("map", "groups"):
         assert min(Image.open(out / "figures" / f"{name}.png").size) > 300

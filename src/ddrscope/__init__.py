@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         save_identifier,
     )
     from ddrscope.identification.fit import fit_identifier
+    from ddrscope.maps import MapResult, map_features
     from ddrscope.metrics.estimate import Estimate
     from ddrscope.networks import Network, list_networks, load_network, save_network
 
@@ -39,6 +40,7 @@ _MODULES = {
     "IdentifiedImage": "ddrscope.identification",
     "ImageIdentifier": "ddrscope.identification",
     "InputError": "ddrscope.errors",
+    "MapResult": "ddrscope.maps",
     "MissingDependencyError": "ddrscope.errors",
     "Network": "ddrscope.networks",
     "RunConflictError": "ddrscope.errors",
@@ -50,6 +52,7 @@ _MODULES = {
     "list_networks": "ddrscope.networks",
     "load_identifier": "ddrscope.identification",
     "load_network": "ddrscope.networks",
+    "map_features": "ddrscope.maps",
     "save_identifier": "ddrscope.identification",
     "save_network": "ddrscope.networks",
 }
@@ -66,6 +69,7 @@ __all__ = [
     "IdentifiedImage",
     "ImageIdentifier",
     "InputError",
+    "MapResult",
     "MissingDependencyError",
     "Network",
     "RunConflictError",
@@ -78,6 +82,7 @@ __all__ = [
     "list_networks",
     "load_identifier",
     "load_network",
+    "map_features",
     "save_identifier",
     "save_network",
 ]

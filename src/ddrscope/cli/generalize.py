@@ -89,7 +89,7 @@ def command(
             networks,
             images or (),
             common.split_words(degradations),
-            common.named_values("--set", common.split_words(sets)),
+            common.named_values("--set", sets or []),
             suite=suite,
             reference=reference,
             patches=patches,

@@ -20,6 +20,8 @@ from ddrscope.viz.style import CONTROL_COLOR, group_style
 AXIS_LABELS = {"blur": "blur: sigma in HR pixels", "noise": "noise: sigma of 255", "jpeg": "JPEG quality"}
 # Panels in a row of the figure of densities, and the largest number of sets in it.
 _COLUMNS, _MAX_SETS = 4, 8
+# Inches that the title of the figure of scores needs.
+_MIN_WIDTH = 8.8
 
 
 def srga_figure(result: GeneralizationData) -> Figure:
@@ -27,7 +29,8 @@ def srga_figure(result: GeneralizationData) -> Figure:
     networks = [network.name for network in result.networks]
     families, others = _families(result)
     panels = len(families) + bool(others)
-    figure = Figure(figsize=(4.4 * max(1, panels) + 0.3 * len(others), 4.2), layout="constrained")
+    width = max(_MIN_WIDTH, 4.4 * panels + 0.3 * len(others))
+    figure = Figure(figsize=(width, 4.2), layout="constrained")
     widths = [1.0] * len(families) + [max(1.0, 0.12 * len(others))] * bool(others)
     axes = figure.subplots(1, max(1, panels), squeeze=False, sharey=True, width_ratios=widths or None)[0]
     for panel, (family, levels) in zip(axes, families.items(), strict=False):

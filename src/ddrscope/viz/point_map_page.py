@@ -54,6 +54,7 @@ def map_html(result: MapData) -> str:
         scripts=True,
         result=result,
         measures=[(text, format_number(measures[key])) for key, text in _MEASURES.items() if key in measures],
+        perplexity=format_number(result.perplexity),
         notes=notes,
         # JSON of `script_safe` and the package's own script need no escaping.
         payload=Markup(script_safe(_payload(result, shown))),

@@ -265,7 +265,7 @@ BAD = [
         "a.png: not a PNG",
     ),
     ("generalize nan.pth --degrade blur:2 --patch 64 --patches 40 --components 20 --out nan".split(), "not finite"),
-    (["generalize", "srresnet-wgr", "--suite", "pie", "--out", "suite"], "bundled are pies"),
+    (["generalize", "srresnet-wgr", "--suite", "pie", "--out", "suite"], "pies"),
     (["analyze", "--images", "nowhere"], "no such file or folder: nowhere"),
     (["analyze", "--images", "empty"], "no images in empty"),
     (["analyze", "--images", "broken"], "no image can be read"),

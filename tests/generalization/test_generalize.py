@@ -389,7 +389,7 @@ def constant() -> Network:
         (lambda: small_network("one", 0), {"components": 0}, "give 1 or more"),
         (lambda: small_network("one", 0), {"resamples": 0}, "give 1 or more"),
         (lambda: small_network("one", 0), {"precision": "bfloat"}, "auto, float32, bfloat16"),
-        (lambda: small_network("one", 0), {"patch": 512}, "no room for a patch of 512"),
+        (lambda: small_network("one", 0), {"patch": 512}, "too small for a patch of 512"),
         (lambda: small_network("one", 0), {"degradations": ()}, "nothing to score"),
         (lambda: small_network("one", 0), {"degradations": ("clean",)}, "nothing to score"),
         (lambda: small_network("one", 0), {"sets": {"blur:4": "."}}, "two sets are called"),

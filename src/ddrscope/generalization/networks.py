@@ -48,7 +48,7 @@ def load_networks(
     loaded = disambiguate_names(loaded, settings.networks)
     names = [network.name for network in loaded]
     if len(set(names)) < len(names):
-        raise InputError(f"two networks are called {max(names, key=names.count)}: rename one, or give it once")
+        raise InputError(f"two networks are called {max(names, key=names.count)}: rename one, or give it only once")
     for attribute in ("scale", "channels"):
         values = {network.name: getattr(network, attribute) for network in loaded}
         if len(set(values.values())) > 1:

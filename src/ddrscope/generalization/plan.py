@@ -131,15 +131,15 @@ def _check_count(
     if count <= settings.components:
         if not count and scanned.skipped:
             path, reason = next(iter(scanned.skipped.items()))
-            raise InputError(f"no image gives a patch: {path}: {reason}")
+            raise InputError(f"no image can be used: {path}: {reason}")
         common = " in the images that all of them have" if len(paths) > 1 else ""
         raise InputError(
-            f"{listed}: room for {count} patches of {side} pixels{common}, too few for {settings.components} principal "
-            "components: give more or larger images, a smaller `patch`, or fewer `components`"
+            f"{listed}: {count} patches of {side} pixels fit{common}, too few for {settings.components} principal components: "
+            "give more or larger images, a smaller `patch`, or fewer `components`"
         )
     notes = []
     if count < settings.patches:
-        notes.append(f"{listed}: {count} patches instead of {settings.patches}, since there is room for no more.")
+        notes.append(f"{listed}: {count} patches instead of {settings.patches}, since no more fit.")
     photos = {file.name: file.photo for file in source.files}
     return notes + [f"{listed}: {note}" for note in photograph_notes(photos, settings.photo_from)]
 

@@ -92,7 +92,7 @@ def generalize(
         device: Device of the networks that are loaded here.
         precision: Precision of the networks: ``float32``, ``bfloat16`` or ``auto``.
         threads: Processor threads; 0 for all. On a cluster, the threads of each worker (default 1).
-        progress: Is told about the progress.
+        progress: Where progress is reported.
         cluster: ``local`` or the address of a Ray cluster, which shares the networks and sets between its workers.
 
     Returns:

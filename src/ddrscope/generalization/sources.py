@@ -57,10 +57,10 @@ def scan_source(
         images: Reads the images.
         photo_from: The rule by which images belong to photographs.
     """
-    found = assign_photographs(find_images(list(sources)), photo_from)
-    stems = Counter(_stem(file) for file in found)
+    candidates = assign_photographs(find_images(list(sources)), photo_from)
+    stems = Counter(_stem(file) for file in candidates)
     files, grids, skipped = {}, {}, {}
-    for file in found:
+    for file in candidates:
         try:
             height, width = images.read(file).pixels.shape[:2]
         except UnreadableImage as error:
@@ -68,11 +68,11 @@ def scan_source(
             continue
         grid = height // scale // side, width // scale // side
         if min(grid):
-            # Files that differ in their suffix only are told apart by it.
+            # Files that differ in their suffix only keep it.
             key = _stem(file) if stems[_stem(file)] == 1 else file.name
             files[key], grids[key] = file, grid
         else:
-            skipped[str(file.path)] = f"{width} x {height} pixels: no room for a patch of {side * scale}"
+            skipped[str(file.path)] = f"{width} x {height} pixels: too small for a patch of {side * scale}"
     return ScannedSource(files, grids, skipped)
 
 

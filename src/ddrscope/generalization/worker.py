@@ -39,7 +39,7 @@ class ScoringWorker:
         networks: The networks.
         cutter: Cuts the patches.
         folder: Folder for temporary files. Default: the system's.
-        progress: Is told about each job.
+        progress: Where progress is reported.
     """
 
     def __init__(

@@ -49,7 +49,7 @@ def place_all(
         sampled: Which of them are sampled; these keep the positions of ``plane``, in order.
         plane: The plane of the sampled rows.
         classifier: Classifies the placed points.
-        progress: Is told about the progress.
+        progress: Where progress is reported.
 
     Returns:
         A row for each point with the columns of ``map.parquet``, and how many placed points are classified correctly.

@@ -96,7 +96,7 @@ def map_features(
         overwrite: Replace an earlier run in ``out``.
         seed: Seed of the sample and of t-SNE.
         threads: Processor threads; 0 for all. The result does not depend on it.
-        progress: Is told about the progress.
+        progress: Where progress is reported.
 
     Returns:
         Positions, groups and measures.

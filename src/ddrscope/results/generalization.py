@@ -225,7 +225,9 @@ class GeneralizationData:
         """The content of ``generalization.json`` (see docs/files.md)."""
         return {
             "scores": [score.to_json() for score in self.scores],
-            "srga_and_psnr": {network: found.to_json() for network, found in self.psnr_correlations.items()},
+            "srga_and_psnr": {
+                network: correlation.to_json() for network, correlation in self.psnr_correlations.items()
+            },
             "reference": self.reference,
             "networks": [network.to_json() for network in self.networks],
             "settings": self.manifest["settings"],

@@ -96,15 +96,15 @@ def generalization_figures(result: GeneralizationData) -> dict[str, Figure]:
 def _families(result: GeneralizationData) -> tuple[dict[str, dict[float, str]], list[str]]:
     """Sets by family and ascending level, for families with two levels or more; and the names of all other sets."""
     names = result.set_names[1:]
-    found: dict[str, dict[float, str]] = {}
+    by_family: dict[str, dict[float, str]] = {}
     for name in names:
         try:
             pipeline = None if name in result.given_sets else parse_degradation(name)
         except InputError:
             pipeline = None
         if pipeline and pipeline.level is not None:
-            found.setdefault(pipeline.family, {})[pipeline.level] = name
-    families = {family: dict(sorted(levels.items())) for family, levels in found.items() if len(levels) > 1}
+            by_family.setdefault(pipeline.family, {})[pipeline.level] = name
+    families = {family: dict(sorted(levels.items())) for family, levels in by_family.items() if len(levels) > 1}
     plotted = {name for levels in families.values() for name in levels.values()}
     return families, [name for name in names if name not in plotted]
 

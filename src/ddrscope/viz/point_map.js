@@ -39,7 +39,7 @@ function draw() {
     sums = [0, 1, 2].map(() => new Float32Array(across * lines));
   } else [counts, ...sums].forEach((cells) => cells.fill(0));
   const [reds, greens, blues] = sums;
-  let found = 0;
+  let count = 0;
   seen = [];
   for (let at = 0; at < data.count; at++) {
     const code = codes[at];
@@ -48,12 +48,12 @@ function draw() {
     if (px < 0 || py < 0 || px >= width || py >= height || xs[at] < left || ys[at] < top) continue;
     const cell = ((py / size) | 0) * across + ((px / size) | 0), color = rgb[code];
     counts[cell]++; reds[cell] += color[0]; greens[cell] += color[1]; blues[cell] += color[2];
-    if (found++ < DOTS) seen.push(at);
+    if (count++ < DOTS) seen.push(at);
   }
   pen.clearRect(0, 0, width, height);
-  if (found <= DOTS) dots(left, top, per);
+  if (count <= DOTS) dots(left, top, per);
   else { seen = []; density(across, lines, size); }
-  byId("status").textContent = `${found.toLocaleString("en")} points in view`;
+  byId("status").textContent = `${count.toLocaleString("en")} points in view`;
   canvas.dataset.milliseconds = (performance.now() - began).toFixed(1);
 }
 

@@ -183,7 +183,8 @@ def residuals(with_residual: GeneralizationResult, without: GeneralizationResult
     for residual, result in ((True, with_residual), (False, without)):
         for family, texts in FAMILIES.items():
             draws = {
-                kind: np.mean([result.resampled[f"{kind}-0", text] for text in texts], axis=0) for kind in WITHOUT_RESIDUAL
+                kind: np.mean([result.resampled[f"{kind}-0", text] for text in texts], axis=0)
+                for kind in WITHOUT_RESIDUAL
             }
             row: dict[str, Any] = {"global_residual": residual, "family": family}
             for kind in WITHOUT_RESIDUAL:

@@ -232,6 +232,15 @@ def test_an_interrupted_run_is_resumed(tmp_path: Path, result: GeneralizationRes
     assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == written
 
 
+def test_the_figures_of_a_run_are_none_of_its_images(tmp_path: Path) -> None:
+    images = photos(tmp_path / "images", 4)
+    options = SMALL | {"images": images, "degradations": ["blur:2"], "out": images / "scores", "patches": 24}
+    before = generalize(small_network("one", 0), **options)
+    (images / "scores" / "generalization.csv").unlink()
+    again = generalize(small_network("one", 0), resume=True, **options)
+    assert again.to_frame().equals(before.to_frame()) and again.notes == before.notes
+
+
 def test_given_sets_are_scored_as_they_are(tmp_path: Path) -> None:
     for file in find_images([bundled_photos()]):
         pixels = parse_degradation("blur:4").apply(read_image(file).pixels, 0, 4)
@@ -376,6 +385,7 @@ def constant() -> Network:
 @pytest.mark.parametrize(
     ("make", "options", "hint"),
     [
+        (lambda: [], {}, "`networks` is empty"),
         (lambda: small_network("one", 0), {"patches": 20}, "at least 21"),
         (lambda: small_network("one", 0), {"reference": "blur:9"}, "none of the sets"),
         (lambda: [small_network("one", 0), small_network("other", 0, scale=2)], {}, "differ in scale"),

@@ -14,6 +14,11 @@ from ddrscope.images import bundled_photos
 from ddrscope.io.run_directory import PARTS
 
 
+def output_paths(out: Path) -> list[Path]:
+    """The files and folders that a run writes into ``out``, which are none of its images."""
+    return [out / name for name in (PARTS, *OUTPUTS)]
+
+
 def input_hashes(settings: GeneralizationSettings, networks: Sequence[ScoredNetwork], out: Path) -> dict[str, Any]:
     """Hash what a run reads, for its manifest.
 
@@ -25,7 +30,7 @@ def input_hashes(settings: GeneralizationSettings, networks: Sequence[ScoredNetw
     Returns:
         The content for each of the settings ``networks``, ``images`` and ``sets``, as JSON values.
     """
-    outputs = [out / name for name in (PARTS, *OUTPUTS)]
+    outputs = output_paths(out)
     images = settings.images or (bundled_photos(),)
     return {
         "networks": [network.network.identity() for network in networks],

@@ -41,9 +41,11 @@ def load_networks(
         The networks in the same order. Two of the same name are named by what was given.
 
     Raises:
-        InputError: A network cannot be loaded, two are the same, they differ in scale or channels, or a layer is
+        InputError: There is no network, one cannot be loaded, two are the same, they differ in scale or channels, or a layer is
             unknown or has no image-shaped output.
     """
+    if not networks:
+        raise InputError("`networks` is empty: give one or more")
     loaded = [_load(network, settings) for network in networks]
     loaded = disambiguate_names(loaded, settings.networks)
     names = [network.name for network in loaded]

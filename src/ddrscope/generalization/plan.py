@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
@@ -59,7 +60,9 @@ class SetPlan:
         return tuple(dict.fromkeys((self.reference, *self.degradations, *self.given)))
 
 
-def plan_sets(settings: GeneralizationSettings, scale: int, channels: int, images: DecodedImages) -> SetPlan:
+def plan_sets(
+    settings: GeneralizationSettings, scale: int, channels: int, images: DecodedImages, outputs: Sequence[Path] = ()
+) -> SetPlan:
     """Choose the patches of every set.
 
     Sets that show the same images take the same patches of the same images; images that one of them lacks are left out.
@@ -69,6 +72,7 @@ def plan_sets(settings: GeneralizationSettings, scale: int, channels: int, image
         scale: Factor by which the networks enlarge.
         channels: Channels of the networks.
         images: Reads the images; every image is read once.
+        outputs: Files and folders that the run writes, whose images are left out.
 
     Raises:
         InputError: A degradation cannot be combined with the scale, or a set has too few patches.
@@ -80,7 +84,7 @@ def plan_sets(settings: GeneralizationSettings, scale: int, channels: int, image
     if settings.degraded_sets:
         inputs = {_CLEAN_IMAGES: settings.images or (str(bundled_photos()),)} | inputs
     scanned = {
-        name: scan_source(paths, side, scale if name == _CLEAN_IMAGES else 1, images, settings.photo_from)
+        name: scan_source(paths, side, scale if name == _CLEAN_IMAGES else 1, images, settings.photo_from, outputs)
         for name, paths in inputs.items()
     }
     reference = settings.reference if settings.reference in settings.sets else _CLEAN_IMAGES

@@ -16,7 +16,7 @@ from ddrscope.features.device import resolve_device
 from ddrscope.features.precision import resolve_precision
 from ddrscope.features.threads import torch_threads
 from ddrscope.generalization.decoded_images import DecodedImages
-from ddrscope.generalization.inputs import input_hashes
+from ddrscope.generalization.inputs import input_hashes, output_paths
 from ddrscope.generalization.measurement import Measurement
 from ddrscope.generalization.networks import ScoredNetwork, load_networks
 from ddrscope.generalization.patches import PatchCutter
@@ -133,7 +133,7 @@ def generalize(
         run = _Run(settings, load_networks(given, settings), progress, cluster, threads)
         if folder is None:
             with tempfile.TemporaryDirectory(prefix="ddrscope-") as parts:
-                return run.result(Path(parts))
+                return run.result(Path(parts), outputs=())
         inputs = input_hashes(settings, run.networks, folder)
         with RunDirectory(
             folder, settings.to_dict(), OUTPUTS, inputs=inputs, resume=resume, overwrite=overwrite
@@ -142,7 +142,7 @@ def generalize(
                 result = GeneralizationResult.load(folder)
                 _logger.info("%s is complete: nothing to do", folder)
             else:
-                result = run.result(directory.parts)
+                result = run.result(directory.parts, output_paths(folder))
                 progress.start("report", 0)
                 result.save(folder)
             directory.finish()
@@ -163,11 +163,11 @@ class _Run:
         self.settings, self.networks, self.progress = settings, networks, progress
         self.cluster, self.threads = cluster, threads
 
-    def result(self, parts: Path) -> GeneralizationResult:
-        """Measure what is not in ``parts`` yet, and summarize."""
+    def result(self, parts: Path, outputs: Sequence[Path]) -> GeneralizationResult:
+        """Measure what is not in ``parts`` yet, and summarize; images below ``outputs`` are left out."""
         first = self.networks[0].network
         images = DecodedImages(first.channels)
-        plan = plan_sets(self.settings, first.scale, first.channels, images)
+        plan = plan_sets(self.settings, first.scale, first.channels, images, outputs)
         jobs = [(number, name) for name in plan.set_names for number in range(len(self.networks))]
         files = [self._file(parts, job) for job in jobs]
         missing = [number for number, file in enumerate(files) if not file.exists()]

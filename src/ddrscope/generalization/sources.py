@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
+from ddrscope.batch.inputs import find_inputs
 from ddrscope.generalization.decoded_images import DecodedImages
-from ddrscope.images import ImageFile, UnreadableImage, assign_photographs, find_images
+from ddrscope.images import ImageFile, UnreadableImage, assign_photographs
 from ddrscope.images.crops import share_out
 
 
@@ -46,7 +47,12 @@ class PatchSource:
 
 
 def scan_source(
-    sources: Sequence[str], side: int, scale: int, images: DecodedImages, photo_from: str = "prefix"
+    sources: Sequence[str],
+    side: int,
+    scale: int,
+    images: DecodedImages,
+    photo_from: str = "prefix",
+    outputs: Sequence[Path] = (),
 ) -> ScannedSource:
     """Find the images of a source and count the patches that fit in each.
 
@@ -56,8 +62,9 @@ def scan_source(
         scale: Factor by which the images are shrunk.
         images: Reads the images.
         photo_from: The rule by which images belong to photographs.
+        outputs: Files and folders that the run writes, whose images are left out.
     """
-    candidates = assign_photographs(find_images(list(sources)), photo_from)
+    candidates = assign_photographs(find_inputs(sources, outputs), photo_from)
     stems = Counter(_stem(file) for file in candidates)
     files, grids, skipped = {}, {}, {}
     for file in candidates:

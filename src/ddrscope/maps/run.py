@@ -15,7 +15,6 @@ from ddrscope.errors import InputError
 from ddrscope.features.threads import torch_threads
 from ddrscope.images import check_photo_from, photograph_notes, photograph_of
 from ddrscope.io.manifest import manifest
-from ddrscope.io.parquet import write_parquet
 from ddrscope.io.paths import expand_path
 from ddrscope.io.run_directory import RunDirectory
 from ddrscope.maps.feature_files import FeatureFiles

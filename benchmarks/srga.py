@@ -33,13 +33,15 @@ from benchmarks.srga_recipe import (
     plain_srga,
     without_outliers,
 )
-from ddrscope.degradations import parse_degradation
 from ddrscope.embedding.gram import gram_matrix
 from ddrscope.features import Precision
 from ddrscope.features.precision import is_bfloat16_faster
 from ddrscope.features.streaming import HasTrunk, last_hr_strips
-from ddrscope.generalization.grams import patch_gram
-from ddrscope.generalization.patches import PatchSet, cut_degraded, find_source
+from ddrscope.generalization import GeneralizationSettings
+from ddrscope.generalization.decoded_images import DecodedImages
+from ddrscope.generalization.feature_grams import feature_gram
+from ddrscope.generalization.patches import PatchCutter, PatchSet
+from ddrscope.generalization.plan import plan_sets
 from ddrscope.generalization.score import set_coefficients, srga
 from ddrscope.images import bundled_photos
 from ddrscope.io.files import write_json
@@ -61,8 +63,10 @@ def main(out: Path, images: list[str], count: int, part: str | None) -> None:
 
 
 def cut_sets(images: list[str], texts: tuple[str, ...], side: int, count: int) -> dict[str, PatchSet]:
-    source = find_source(images, side, SCALE, 3, count)
-    return {text: cut_degraded(source, parse_degradation(text), side, SCALE, 3, 0) for text in texts}
+    settings = GeneralizationSettings((), tuple(images), texts, patches=count, patch=side * SCALE, components=1)
+    decoded = DecodedImages(channels=3)
+    cutter = PatchCutter(plan_sets(settings, SCALE, 3, decoded), decoded)
+    return {text: cutter.load(text) for text in texts}
 
 
 def speed(sets: dict[str, PatchSet]) -> dict[str, Any]:
@@ -105,7 +109,7 @@ def our_score(network: Network, sets: list[PatchSet], precision: Precision = "fl
     fits = []
     for patch_set in sets:
         assert network.last_hr_layer
-        gram = patch_gram(network, network.last_hr_layer, patch_set.patches, precision)
+        gram = feature_gram(network, network.last_hr_layer, patch_set.patches, precision)
         fits.append(set_coefficients(gram, patch_set.photos, COMPONENTS).fit())
     return float(srga(*fits))
 
@@ -148,7 +152,7 @@ def equality(sets: dict[str, PatchSet]) -> list[dict[str, Any]]:
         ours, plain = [], list[dict[str, Fit]]()
         for text in SETS:
             patches, photos = sets[text].patches, sets[text].photos
-            gram = patch_gram(network, network.last_hr_layer, patches, "float32")
+            gram = feature_gram(network, network.last_hr_layer, patches, "float32")
             ours.append(set_coefficients(gram, photos, COMPONENTS).fit())
             features = plain_features(network, patches)
             fits: dict[str, Fit] = {}

@@ -1,24 +1,22 @@
-"""Rank networks without ground truth, and say which cannot be told apart: python examples/rank_networks.py
+"""Rank networks without ground truth, and say which are not distinguishable: python examples/rank_networks.py
 
-Few and small patches, to be quick: for an answer take photographs of your own, 800 patches of 128 pixels, and every kind of damage
-that you expect.
+Few and small patches keep this quick. For a reliable ranking take your own photographs, 800 patches of 128 pixels, and every kind of
+degradation that you expect.
 """
 
 from __future__ import annotations
 
-from ddrscope.generalization import generalize
+import ddrscope
 
 NETWORKS = ["srresnet-wgr", "srgan-wgr", "srresnet-wogr"]
 
 
 def main() -> None:
-    result = generalize(NETWORKS, degradations=["blur:2", "blur:4"], patches=60, patch=64, components=40)
-    for row in result.data["ranking"]:
-        apart = {None: "", True: "", False: "  (cannot be told apart from the one above)"}[row["apart"]]
-        print(
-            f"{row['place']}. {row['network']:<16} {row['srga']:.2f} [{row['srga_low']:.2f}, {row['srga_high']:.2f}]{apart}"
-        )
-    # PSNR is known here because the damage is ours; on real footage only the first column is.
+    result = ddrscope.generalize(NETWORKS, degradations=["blur:2", "blur:4"], patches=60, patch=64, components=40)
+    for row in result.ranking:
+        remark = "  (not distinguishable from the one above)" if row.apart is False else ""
+        print(f"{row.place}. {row.network:<16} {row.srga}{remark}")
+    # PSNR is known here, since the images are degraded by ddrscope; for real footage only the scores are.
     print(result.to_frame()[["network", "set", "srga", "floor", "psnr"]].round(2).to_string(index=False))
 
 

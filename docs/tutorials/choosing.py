@@ -31,11 +31,9 @@ result = generalize(networks, degradations=["blur:2", "blur:4", "noise:20"], pat
 # ## Who is ahead, and is that sure?
 
 # %%
-for row in result.data["ranking"]:
-    told = "" if row["apart"] in (None, True) else "   cannot be told apart from the one above"
-    print(
-        f"{row['place']}. {row['network']:<14}{row['srga']:.2f}  [{row['srga_low']:.2f}, {row['srga_high']:.2f}]{told}"
-    )
+for row in result.ranking:
+    remark = "   not distinguishable from the one above" if row.apart is False else ""
+    print(f"{row.place}. {row.network:<14}{row.srga}{remark}")
 
 # %% [markdown]
 # The intervals are over photographs. Whether two networks can be told apart is judged by their *difference* on the same photographs, not by whether these intervals overlap.
@@ -68,9 +66,10 @@ from ddrscope.viz.style import OKABE_ITO
 figure, axes = plt.subplots(1, 3, figsize=(9, 2.8), sharey=True)
 for axis, name in zip(axes, ["blur:2", "blur:4", "noise:20"], strict=True):
     for number, network in enumerate(networks):
-        row = result.score(network, name)
+        score = result.score(network, name)
+        srga = score.srga
         axis.errorbar(
-            row["psnr"], row["srga"], [[row["srga"] - row["srga_low"]], [row["srga_high"] - row["srga"]]],
+            score.psnr, srga.value, [[srga.value - srga.low], [srga.high - srga.value]],
             fmt="osD^"[number], color=OKABE_ITO[number], label=network, capsize=3,
         )  # fmt: skip
     axis.set(title=name, xlabel="PSNR-Y, dB (right is better)")

@@ -26,8 +26,8 @@ import pandas as pd
 import torch
 from scipy.stats import spearmanr
 
-from ddrscope.generalization import GeneralizationResult, GeneralizationRun, GeneralizationSettings
-from ddrscope.generalization.score import interval
+from ddrscope.generalization import GeneralizationResult, generalize
+from ddrscope.generalization.score import estimate
 from ddrscope.images import bundled_photos
 from ddrscope.networks import Network, load_network
 from ddrscope.training import PhotoPairs, Training, make_recipe
@@ -64,9 +64,10 @@ def main(hr: Path, out: Path) -> None:
     pd.DataFrame(rises(result, names)).round(4).to_csv(out / "rises.csv", index=False)
     pd.DataFrame(rankings(result)).round(4).to_csv(out / "rankings.csv", index=False)
     pd.DataFrame(comparisons(result)).round(4).to_csv(out / "comparisons.csv", index=False)
-    pd.DataFrame(result.data["srga_and_psnr"]).T.round(4).to_csv(out / "correlations.csv", index_label="network")
+    correlations = {name: correlation.to_json() for name, correlation in result.psnr_correlations.items()}
+    pd.DataFrame(correlations).T.round(4).to_csv(out / "correlations.csv", index_label="network")
     without = [load(out, f"{kind}-0", False) for kind in WITHOUT_RESIDUAL]
-    result_without = score(without, images, out / "scores")
+    result_without = score(without, images, out / "scores-without-residual")
     pd.DataFrame(residuals(result, result_without)).round(4).to_csv(out / "residual.csv", index=False)
 
 
@@ -107,13 +108,9 @@ def train(name: str, residual: bool, hr: Path, out: Path) -> None:
     Training(recipe, photos, validation, folder(out, name, residual)).run(lambda _: None)
 
 
-def score(networks: list[Network], images: list[Path], parts: Path) -> GeneralizationResult:
-    """The scores of networks on `SETS`. Scores in ``parts`` are not computed again."""
-    parts.mkdir(parents=True, exist_ok=True)
-    settings = GeneralizationSettings(
-        tuple(network.name for network in networks), tuple(map(str, images)), SETS, patches=PATCHES
-    )
-    return GeneralizationRun(settings, parts, PrintedProgress(), {network.name: network for network in networks}).run()
+def score(networks: list[Network], images: list[Path], out: Path) -> GeneralizationResult:
+    """The scores of networks on `SETS`. An interrupted run in ``out`` is continued."""
+    return generalize(networks, images, SETS, patches=PATCHES, out=out, resume=True, progress=PrintedProgress())
 
 
 class PrintedProgress:
@@ -133,7 +130,7 @@ def rises(result: GeneralizationResult, names: list[str]) -> list[dict[str, Any]
         for family in ("blur", "noise"):
             within, beyond = FAMILIES[f"{family}, trained range"], FAMILIES[f"{family}, beyond"]
             for levels, texts in (("all", within + beyond), ("beyond", beyond)):
-                scores = [result.score(name, text)["srga"] for text in texts]
+                scores = [result.score(name, text).srga.value for text in texts]
                 rise = spearmanr(range(len(scores)), scores).statistic
                 rows.append({"network": name, "family": family, "levels": levels, "spearman": rise})
     return rows
@@ -145,7 +142,7 @@ def rankings(result: GeneralizationResult) -> list[dict[str, Any]]:
     for family, texts in {**FAMILIES, "all": SETS}.items():
         for seed in SEEDS:
             rows += [
-                {"family": family, "seed": seed} | row
+                {"family": family, "seed": seed} | row.to_json()
                 for row in result.rank(texts, [f"{kind}-{seed}" for kind in DEGRADATIONS])
             ]
     return rows
@@ -157,23 +154,22 @@ def comparisons(result: GeneralizationResult) -> list[dict[str, Any]]:
     for family, texts in {**FAMILIES, "all": SETS}.items():
         draws = {
             kind: np.array(
-                [np.mean([result.draws[f"{kind}-{seed}", text] for text in texts], axis=0) for seed in SEEDS]
+                [np.mean([result.resampled[f"{kind}-{seed}", text] for text in texts], axis=0) for seed in SEEDS]
             )
             for kind in DEGRADATIONS
         }
         means = {
             kind: np.array(
-                [np.mean([result.score(f"{kind}-{seed}", text)["srga"] for text in texts]) for seed in SEEDS]
+                [np.mean([result.score(f"{kind}-{seed}", text).srga.value for text in texts]) for seed in SEEDS]
             )
             for kind in DEGRADATIONS
         }
         for one, other in combinations(DEGRADATIONS, 2):
-            low, high = interval((draws[one] - draws[other]).mean(axis=0))
             differences = means[one] - means[other]
-            row = {"family": family, "one": one, "other": other, "seeds": len(SEEDS), "difference": differences.mean()}
+            difference = estimate(differences.mean(), (draws[one] - draws[other]).mean(axis=0))
+            row = {"family": family, "one": one, "other": other, "seeds": len(SEEDS)}
+            row |= difference.to_columns("difference")
             row |= {
-                "difference_low": low,
-                "difference_high": high,
                 "lowest_seed": differences.min(),
                 "highest_seed": differences.max(),
             }
@@ -187,15 +183,21 @@ def residuals(with_residual: GeneralizationResult, without: GeneralizationResult
     for residual, result in ((True, with_residual), (False, without)):
         for family, texts in FAMILIES.items():
             draws = {
-                kind: np.mean([result.draws[f"{kind}-0", text] for text in texts], axis=0) for kind in WITHOUT_RESIDUAL
+                kind: np.mean([result.resampled[f"{kind}-0", text] for text in texts], axis=0)
+                for kind in WITHOUT_RESIDUAL
             }
-            low, high = interval(draws["noise"] - draws["clean"])
             row: dict[str, Any] = {"global_residual": residual, "family": family}
-            for measure in ("srga", "psnr"):
-                for kind in WITHOUT_RESIDUAL:
-                    row[f"{kind}_{measure}"] = np.mean([result.score(f"{kind}-0", text)[measure] for text in texts])
-            difference = row["noise_srga"] - row["clean_srga"]
-            rows.append(row | {"noise - clean": difference, "difference_low": low, "difference_high": high})
+            for kind in WITHOUT_RESIDUAL:
+                row[f"{kind}_srga"] = np.mean([result.score(f"{kind}-0", text).srga.value for text in texts])
+            for kind in WITHOUT_RESIDUAL:
+                row[f"{kind}_psnr"] = np.mean([result.score(f"{kind}-0", text).psnr for text in texts])
+            difference = estimate(row["noise_srga"] - row["clean_srga"], draws["noise"] - draws["clean"])
+            row |= {
+                "noise - clean": difference.value,
+                "difference_low": difference.low,
+                "difference_high": difference.high,
+            }
+            rows.append(row)
     return rows
 
 

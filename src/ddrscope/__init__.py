@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         save_identifier,
     )
     from ddrscope.identification.fit import fit_identifier
+    from ddrscope.maps import MapResult, map_features
     from ddrscope.metrics.estimate import Estimate
     from ddrscope.networks import (
         Network,
@@ -47,6 +48,7 @@ _MODULES = {
     "IdentifiedImage": "ddrscope.identification",
     "ImageIdentifier": "ddrscope.identification",
     "InputError": "ddrscope.errors",
+    "MapResult": "ddrscope.maps",
     "MissingDependencyError": "ddrscope.errors",
     "Network": "ddrscope.networks",
     "RunConflictError": "ddrscope.errors",
@@ -59,6 +61,7 @@ _MODULES = {
     "list_networks": "ddrscope.networks",
     "load_identifier": "ddrscope.identification",
     "load_network": "ddrscope.networks",
+    "map_features": "ddrscope.maps",
     "network_card": "ddrscope.networks",
     "save_identifier": "ddrscope.identification",
     "save_network": "ddrscope.networks",
@@ -77,6 +80,7 @@ __all__ = [
     "IdentifiedImage",
     "ImageIdentifier",
     "InputError",
+    "MapResult",
     "MissingDependencyError",
     "Network",
     "RunConflictError",
@@ -90,6 +94,7 @@ __all__ = [
     "list_networks",
     "load_identifier",
     "load_network",
+    "map_features",
     "network_card",
     "save_identifier",
     "save_network",

@@ -15,8 +15,11 @@ from browser_fixtures import open_page
 from ddrscope.analysis import AnalysisResult
 from ddrscope.errors import InputError
 from ddrscope.generalization import GeneralizationResult, generalize
+from ddrscope.io.files import without_nan
 from ddrscope.networks import Network, SRResNet
-from ddrscope.viz import density_figure, report_html, series_figure, srga_figure
+from ddrscope.viz import report_html, series_figure
+from ddrscope.viz.generalization_figures import density_figure, srga_figure
+from ddrscope.viz.generalization_page import generalization_html
 from ddrscope.viz.markup import script_safe
 
 if TYPE_CHECKING:
@@ -88,11 +91,21 @@ def test_names_of_sets_and_checkpoints_are_no_formulas(small_result: AnalysisRes
     assert shown is not None
     module = SRResNet(channels=8, blocks=1)
     network = Network("one", module, 4, 3, "SRResNet", last_hr_layer="conv_last:input", sha256="one")
-    scored = generalize(network, degradations=["noise:20"], patches=24, patch=64, components=10, resamples=20).data
-    data = json.loads(json.dumps(scored).replace('"noise:20"', json.dumps(WORSE)))
-    data["settings"]["sets"] = {WORSE: "phone"}
-    for figure in (shown, srga_figure(GeneralizationResult(data)), density_figure(GeneralizationResult(data), "one")):
+    scored = generalize(network, degradations=["noise:20"], patches=24, patch=64, components=10, resamples=20)
+    data = json.loads(json.dumps(without_nan(scored.to_json())).replace('"noise:20"', json.dumps(WORSE)))
+    data["manifest"]["settings"]["sets"] = {WORSE: "phone"}
+    hostile = GeneralizationResult.from_json(data)
+    for figure in (shown, srga_figure(hostile), density_figure(hostile, "one")):
         figure.draw_without_rendering()
+
+
+def test_shared_scores_are_only_text() -> None:
+    module = SRResNet(channels=8, blocks=1)
+    network = Network("one", module, 4, 3, "SRResNet", last_hr_layer="conv_last:input", sha256="one")
+    scored = generalize([network], degradations=["noise:20"], patches=24, patch=64, components=10, resamples=20)
+    data = everywhere(without_nan(scored.to_json()), WORSE, ("settings", "photo_from"))
+    plain, hostile = (Tags(generalization_html(result)) for result in (scored, GeneralizationResult.from_json(data)))
+    assert hostile.seen == plain.seen and hostile.running == plain.running == []
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", "[" * 100_000, '{"networks": 3}', "null", "\0"])

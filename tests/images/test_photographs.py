@@ -93,12 +93,11 @@ def test_an_interval_of_one_photograph_is_none(folder: Path) -> None:
         "resamples": 50,
     }
     networks = ["srresnet-wgr", "srresnet-wogr"]
-    data = generalize(networks, **asked).data
-    assert all(np.isnan([row["srga_low"], row["srga_high"]]).all() for row in data["scores"] + data["ranking"])
-    # Nothing is known of how sure the order is.
-    assert not data["ranking"][1]["apart"] and any("--photo-from" in note for note in data["notes"])
-    data = generalize(networks, photo_from="name", **asked).data
-    assert all(row["srga_low"] <= row["srga_high"] for row in data["ranking"]) and data["scores"][0]["photos"] == COUNT
+    result = generalize(networks, **asked)
+    assert not any(row.srga.has_interval for row in (*result.scores, *result.ranking))
+    assert result.ranking[1].apart is False and any("photograph" in note for note in result.notes)
+    result = generalize(networks, photo_from="name", **asked)
+    assert all(row.srga.low <= row.srga.high for row in result.ranking) and result.scores[0].photos == COUNT
 
 
 def test_a_map_takes_the_rule(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`ddrscope map`: the real command on real features, its numbers against those of an analysis, its page in a browser."""
+"""`ddrscope map`: its files, its measures against those of the features held in memory, its page in a browser."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from ddrscope.embedding.gram import gram_matrix
-from ddrscope.embedding.pca import GramPCA
+from ddrscope.embedding.pca import pca_scores
 from ddrscope.embedding.tsne import TsneMap
 from ddrscope.errors import InputError
 from ddrscope.images import bundled_photos, find_images
 from ddrscope.io.files import sha256, write_json
-from ddrscope.maps import FeatureFiles, MapSettings, PointMap
-from ddrscope.maps.plane_accuracy import PlaneAccuracy
+from ddrscope.maps import MapResult, map_features
+from ddrscope.maps.feature_files import FeatureFiles
+from ddrscope.maps.plane_knn import PlaneKnn
 from ddrscope.metrics.chi import calinski_harabasz
 from ddrscope.metrics.design import Design
 from ddrscope.metrics.group_sums import GroupSums
@@ -66,7 +67,7 @@ def mapped(files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_the_command_writes_what_the_documents_say(files: dict[str, Path], mapped: tuple[Path, dict[str, Any]]) -> None:
-    out, said = mapped
+    out, summary = mapped
     rows = pd.read_parquet(out / "map.parquet")
     wanted = pd.concat(
         [pd.read_parquet(path, columns=["picture"]).assign(group=name) for name, path in files.items()],
@@ -80,15 +81,71 @@ def test_the_command_writes_what_the_documents_say(files: dict[str, Path], mappe
     assert np.isfinite(rows[["x", "y"]].to_numpy()).all()
     assert rows.groupby("group", observed=True)["sampled"].sum().tolist() == [40, 40, 40]
     data = json.loads((out / "map.json").read_text())
-    assert data["points"] == said["points"] == len(rows) and [group["name"] for group in data["groups"]] == list(GROUPS)
+    assert data["points"] == summary["points"] == len(rows) and [group["name"] for group in data["groups"]] == list(
+        GROUPS
+    )
     assert data["balanced"] and data["settings"]["sample"] == 120 and data["manifest"]["versions"]["openTSNE"]
     for name in ("map", "groups"):
         assert min(Image.open(out / "figures" / f"{name}.png").size) > 300
         assert (out / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     names = [f"{name}={path}" for name, path in files.items()]
     assert run("map", *names, "--out", out, "--sample", 120).returncode == 2
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
     again = run("map", *names, "--out", out, "--sample", 120, "--resume", "--json")
-    assert json.loads(again.stdout) == said and "nothing to do" in again.stderr
+    assert json.loads(again.stdout) == summary
+    assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
+
+
+def test_python_gives_what_the_command_writes(
+    files: dict[str, Path], mapped: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    result, written = map_features(files, sample=120, threads=1), MapResult.load(mapped[0])
+    pd.testing.assert_frame_equal(result.to_frame(), written.to_frame())
+    assert result.measures == written.measures and result.groups == written.groups
+    assert [group.name for group in result.groups] == list(GROUPS) and len(result) == len(written) == result.measures.n
+    assert result.codes.tolist() == written.codes.tolist() and result.xy.shape == (len(result), 2)
+    assert result.sampled.sum() == result.sample_size == len(result.sampled_names) == 120
+    assert "<iframe" in result._repr_html_() and result.plot().axes
+    page = result.save(tmp_path / "saved")
+    assert page.is_file() and pd.read_parquet(tmp_path / "saved" / "map.parquet").equals(result.to_frame())
+
+
+def test_files_without_a_name_are_named_by_their_stems(files: dict[str, Path], tmp_path: Path) -> None:
+    assert [group.name for group in map_features(list(files.values()), sample=20).groups] == list(GROUPS)
+    other = tmp_path / "clean.parquet"
+    shutil.copy(files["clean"], other)
+    with pytest.raises(InputError, match="two files are called 'clean'"):
+        map_features([files["clean"], other])
+
+
+@pytest.mark.parametrize("damage", ["no json", "no table", "other table", "fewer points"])
+def test_what_is_no_map_is_refused(mapped: tuple[Path, dict[str, Any]], tmp_path: Path, damage: str) -> None:
+    folder = tmp_path / "map"
+    shutil.copytree(mapped[0], folder)
+    table = pq.read_table(folder / "map.parquet")
+    if damage == "no json":
+        (folder / "map.json").write_text("[]")
+    elif damage == "no table":
+        (folder / "map.parquet").write_bytes(b"PAR1")
+    else:
+        pq.write_table(table.drop_columns("x") if damage == "other table" else table[1:], folder / "map.parquet")
+    with pytest.raises(InputError, match="no finished map"):
+        MapResult.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"sample": 4}, "`sample`=4"),
+        ({"perplexity": 0.5}, "`perplexity`=0.5"),
+        ({"perplexity": float("nan")}, "`perplexity`"),
+        ({"photo_from": "exif"}, "EXIF"),
+        ({"files": {}}, "`files`"),
+    ],
+)
+def test_bad_parameters_name_the_remedy(files: dict[str, Path], options: dict[str, Any], hint: str) -> None:
+    with pytest.raises(InputError, match=hint):
+        map_features(**{"files": files} | options)
 
 
 def test_measures_are_those_of_the_features_held_whole(
@@ -101,7 +158,7 @@ def test_measures_are_those_of_the_features_held_whole(
         np.repeat(list(files), [len(table) for table in tables]),
     )
     gram = gram_matrix(features, standardize=True)
-    wanted = measure(GramPCA(50).fit_gram(gram).scores_, gram, Design(images, images, groups), permutations=1)
+    wanted = measure(pca_scores(gram), gram, Design(images, images, groups), permutations=1)
     for key in ("chi_pca", "degradation_share", "content_share", "interaction_share"):
         assert mapped[1]["measures"][key] == pytest.approx(wanted[key], rel=1e-9), key
 
@@ -125,7 +182,7 @@ def features(folder: Path, name: str, **settings: Any) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("other", "said"),
+    ("other", "difference"),
     [
         ({"network": "two", "weights": "2" * 64}, "network = one .*, not two"),
         ({"layer": "body.2"}, "layer = body.1, not body.2"),
@@ -135,23 +192,20 @@ def features(folder: Path, name: str, **settings: Any) -> Path:
     ],
 )
 def test_files_of_other_features_are_refused_though_their_rows_are_as_long(
-    tmp_path: Path, other: dict[str, Any], said: str
+    tmp_path: Path, other: dict[str, Any], difference: str
 ) -> None:
     files = {"clean": features(tmp_path, "clean"), "blurred": features(tmp_path, "blurred", **other)}
-    with pytest.raises(InputError, match=said) as refused:
+    with pytest.raises(InputError, match=difference) as refused:
         FeatureFiles(files)
-    assert (
-        "clean.parquet" in str(refused.value)
-        and "blurred.parquet" in str(refused.value)
-        and "\n" not in str(refused.value)
-    )
+    assert all(name in str(refused.value) for name in ("clean.parquet", "blurred.parquet"))
+    assert "\n" not in str(refused.value)
     both = pa.concat_tables([pq.read_table(path).append_column("kind", [[name] * 8]) for name, path in files.items()])
     pq.write_table(both, tmp_path / "all.parquet")
-    # Nobody knows of rows that somebody put together.
+    # For a file that somebody put together there is no manifest.
     assert len(FeatureFiles({"all": tmp_path / "all.parquet"}, "kind")) == 16
 
 
-def test_it_is_noted_where_nothing_says_what_files_are_features_of(tmp_path: Path) -> None:
+def test_a_note_says_which_files_are_of_unknown_features(tmp_path: Path) -> None:
     files = {"clean": features(tmp_path, "clean"), "blurred": features(tmp_path, "blurred", degrade="blur:4")}
     assert FeatureFiles(files).notes == []
     # A renamed network is the same one.
@@ -162,28 +216,26 @@ def test_it_is_noted_where_nothing_says_what_files_are_features_of(tmp_path: Pat
         shutil.copy(tmp_path / "other.parquet.manifest.json", manifest) if remove == "rewritten" else manifest.unlink()
         (note,) = FeatureFiles(files).notes
         assert "blurred.parquet" in note and "clean.parquet" not in note
-    found = PointMap(MapSettings({name: str(path) for name, path in files.items()}, sample=16)).run(tmp_path / "out")
-    assert any("blurred.parquet" in note for note in found.data["notes"])
+    assert any("blurred.parquet" in note for note in map_features(files, sample=16).notes)
 
 
-def test_copies_of_sampled_rows_are_placed_beside_their_originals(files: dict[str, Path], tmp_path: Path) -> None:
-    """A second file with the rows of the first: what is sampled in one is placed in the other."""
-    copy = {"one": files["clean"], "other": files["clean"]}
-    PointMap(MapSettings({name: str(path) for name, path in copy.items()}, sample=60)).run(tmp_path)
-    rows = pd.read_parquet(tmp_path / "map.parquet")
-    one, other = (rows[rows["group"] == name].reset_index() for name in copy)
-    pairs = one["sampled"] & ~other["sampled"]
+def test_copies_of_sampled_rows_are_placed_beside_their_originals(files: dict[str, Path]) -> None:
+    """Two groups of the same rows: some rows are sampled in the first and placed in the second."""
+    rows = map_features({"first": files["clean"], "second": files["clean"]}, sample=60).to_frame()
+    first, second = (rows[rows["group"] == name].reset_index() for name in ("first", "second"))
+    pairs = first["sampled"] & ~second["sampled"]
     assert pairs.sum() > 5
-    apart = np.linalg.norm(one.loc[pairs, ["x", "y"]].to_numpy() - other.loc[pairs, ["x", "y"]].to_numpy(), axis=1)
+    offsets = first.loc[pairs, ["x", "y"]].to_numpy() - second.loc[pairs, ["x", "y"]].to_numpy()
+    distances = np.linalg.norm(offsets, axis=1)
     size = np.ptp(rows[["x", "y"]].to_numpy(), axis=0).max()
-    assert np.median(apart) < 0.02 * size and apart.max() < 0.25 * size
+    assert np.median(distances) < 0.02 * size and distances.max() < 0.25 * size
 
 
-def test_places_read_off_a_grid_are_those_of_the_tree(files: dict[str, Path]) -> None:
+def test_positions_read_off_a_grid_are_those_of_the_exact_gradient(files: dict[str, Path]) -> None:
     features = next(FeatureFiles(files).rows(10_000)).features
-    scores = GramPCA(20, standardize=True).fit(features).scores_
+    scores = pca_scores(gram_matrix(features, standardize=True), 20)
     tsne = TsneMap().fit(scores[:60])
-    exact, grid = tsne.transform(scores[60:]), tsne.transform(scores[60:], many=True)
+    exact, grid = tsne.transform(scores[60:]), tsne.transform(scores[60:], on_grid=True)
     size = np.ptp(tsne.embedding_, axis=0).max()
     assert np.median(np.linalg.norm(exact - grid, axis=1)) < 0.005 * size
     np.testing.assert_allclose(tsne.transform(scores[60:]), exact, atol=1e-4 * size)
@@ -198,10 +250,10 @@ def test_a_column_of_labels_gives_the_groups_of_files(
     pq.write_table(one.take(order), tmp_path / "all.parquet", row_group_size=17)
     done = run("map", tmp_path / "all.parquet", "--label", "kind", "--out", tmp_path / "out", "--sample", 60, "--json")
     assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
-    assert [group["name"] for group in said["groups"]] == sorted(GROUPS) and not said["balanced"]
-    assert said["measures"]["chi_pca"] == pytest.approx(mapped[1]["measures"]["chi_pca"], rel=1e-9)
-    assert "degradation_share" not in said["measures"] and "variance shares" in done.stderr
+    summary = json.loads(done.stdout)
+    assert [group["name"] for group in summary["groups"]] == sorted(GROUPS) and not summary["balanced"]
+    assert summary["measures"]["chi_pca"] == pytest.approx(mapped[1]["measures"]["chi_pca"], rel=1e-9)
+    assert "degradation_share" not in summary["measures"] and any("ariance" in note for note in summary["notes"])
     rows = pd.read_parquet(tmp_path / "out" / "map.parquet")
     assert rows["group"].astype(str).tolist() == one["kind"].take(pa.array(order)).to_pylist()
 
@@ -210,21 +262,20 @@ def test_groups_of_unequal_sizes_have_the_index_of_the_points() -> None:
     random = np.random.default_rng(3)
     codes = np.repeat([0, 1, 2], [5, 40, 13])
     points = random.normal(size=(58, 6)) + codes[:, None] * random.normal(size=6)
-    sums = (
-        GroupSums(3, points[0]).add(points[:20], codes[:20]).merge(GroupSums(3, points[0]).add(points[20:], codes[20:]))
-    )
+    sums = GroupSums(3, points[0]).add(points[:20], codes[:20]).add(points[20:], codes[20:])
     standardized = (points - points.mean(axis=0)) / points.std(axis=0)
-    assert sums.measures()["chi_pca"] == pytest.approx(calinski_harabasz(standardized, codes), rel=1e-9)
+    assert sums.measures().chi_pca == pytest.approx(calinski_harabasz(standardized, codes), rel=1e-9)
 
 
 def test_neighbours_are_of_other_photographs() -> None:
-    """Images that lie only beside crops of their own photograph, of their own group, are told by others: wrongly here."""
+    """The crops of a photograph lie together, and the photographs beside it are of the other group."""
     names = [f"p{number}__{crop}" for number in range(20) for crop in range(8)]
-    place = np.repeat(np.arange(20.0), 8)
-    codes = np.repeat(np.arange(20) % 2, 8)
-    known = PlaneAccuracy(np.stack([place, 0 * place], axis=1), codes, names)
-    known.ask(np.stack([place, 0 * place], axis=1), codes, names)
-    assert known.take() < 0.6 and np.isnan(known.take())
+    x = np.repeat(np.arange(20.0), 8)
+    plane, codes = np.stack([x, 0 * x], axis=1), np.repeat(np.arange(20) % 2, 8)
+    counts = PlaneKnn(plane, codes, names).count(plane, codes, names)
+    assert counts.total == 160 and counts.accuracy < 0.6
+    single = ["p__1"] * 10
+    assert np.isnan(PlaneKnn(plane[:10], codes[:10], single).count(plane[:10], codes[:10], single).accuracy)
 
 
 @pytest.mark.parametrize(
@@ -261,15 +312,10 @@ def test_what_is_no_parquet_costs_one_line(files: dict[str, Path], tmp_path: Pat
     (tmp_path / "no.parquet").write_text("hello")
     for path, words in (
         (tmp_path / "no.parquet", "cannot be read as Parquet"),
-        (tmp_path / "none.parquet", "is no file"),
+        (tmp_path / "none.parquet", "is not a file"),
     ):
         done = run("map", path, "--out", tmp_path / "out")
-        assert (
-            done.returncode == 2
-            and words in done.stderr
-            and "--out FILE.parquet" in done.stderr
-            and "Traceback" not in done.stderr
-        )
+        assert done.returncode == 2 and words in done.stderr and done.stderr.count("\n") == 1
     twice = run("map", files["clean"], files["clean"], "--out", tmp_path / "out")
     assert twice.returncode == 2 and "two files are called" in twice.stderr and not (tmp_path / "out").exists()
 
@@ -277,11 +323,11 @@ def test_what_is_no_parquet_costs_one_line(files: dict[str, Path], tmp_path: Pat
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_in_a_real_browser(browser: Browser, mapped: tuple[Path, dict[str, Any]], width: int) -> None:
     page = browser.new_page(viewport={"width": width, "height": 900})
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
     address = (mapped[0] / "map.html").resolve().as_uri()
     page.goto(address)
     total = f"{mapped[1]['points']:,} points in view"
@@ -293,17 +339,21 @@ def test_the_page_in_a_real_browser(browser: Browser, mapped: tuple[Path, dict[s
     page.wait_for_function("text => document.getElementById('status').textContent !== text", arg=total)
     page.locator("#only").check()
     page.wait_for_function("() => document.getElementById('status').textContent === '80 points in view'")
-    # Zoom onto a dot and point at it: its name is shown.
-    at = page.evaluate("""() => { const per = scale(), ratio = canvas.width / canvas.clientWidth, at = seen[0];
-        return [((xs[at] - centre[0]) * per + canvas.width / 2) / ratio, ((ys[at] - centre[1]) * per + canvas.height / 2) / ratio]; }""")
-    page.mouse.move(box["x"] + at[0], box["y"] + at[1])
+    # Pointing at a dot shows its group and its name.
+    dot = page.evaluate("""() => {
+        const canvas = document.getElementById("plane"), ratio = canvas.width / canvas.clientWidth;
+        const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+        const first = pixels.findIndex((value, at) => at % 4 === 3 && value > 100) >> 2;
+        return [(first % canvas.width) / ratio, Math.floor(first / canvas.width) / ratio]; }""")
+    page.mouse.move(box["x"] + dot[0], box["y"] + dot[1])
     page.locator("#tip").wait_for(state="visible")
-    assert "seen by t-SNE" in page.locator("#tip").inner_text()
+    group, name = page.locator("#tip").inner_text().split("\n")
+    assert group in GROUPS and ".png" in name
     page.mouse.wheel(0, -800)
     page.wait_for_function("() => parseInt(document.getElementById('status').textContent) < 80")
     page.locator("#whole").click()
     page.wait_for_function("() => document.getElementById('status').textContent === '80 points in view'")
-    assert said == [] and asked == [address]
+    assert messages == [] and requests == [address]
     page.close()
 
 

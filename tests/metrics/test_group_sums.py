@@ -1,4 +1,4 @@
-"""Measures from sums over images against those from the Gram matrix, whole and in parts."""
+"""Measures from sums over images against those from the Gram matrix."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
 
 from ddrscope.embedding.gram import gram_matrix
-from ddrscope.embedding.pca import GramPCA
+from ddrscope.embedding.pca import pca_scores
 from ddrscope.metrics.design import Design
-from ddrscope.metrics.group_sums import PooledSums
+from ddrscope.metrics.group_sums import PairedSums
 from ddrscope.metrics.layer_measures import measure
 
 KEYS = ("chi_pca", "degradation_share", "content_share", "interaction_share", "n", "k")
@@ -30,7 +32,7 @@ def expected(cells: np.ndarray, components: int = 50) -> dict[str, float]:
     images, groups, size = cells.shape
     names = np.repeat(np.arange(images), groups)
     gram = gram_matrix(cells.reshape(-1, size), standardize=True)
-    scores = GramPCA(components).fit_gram(gram).scores_
+    scores = pca_scores(gram, components)
     return measure(scores, gram, Design(names, names, np.tile(np.arange(groups), images)), permutations=1)
 
 
@@ -43,31 +45,29 @@ def expected(cells: np.ndarray, components: int = 50) -> dict[str, float]:
     st.integers(1, 5),
     st.floats(-1e4, 1e4),
 )
-def test_as_from_the_gram_matrix_whole_and_merged(
+def test_as_from_the_gram_matrix_at_once_and_in_parts(
     images: int, groups: int, size: int, seed: int, cut: int, offset: float
 ) -> None:
     cells, components = features(images, groups, size, seed, offset), 3
     origin = cells[0].mean(axis=0)
-    whole = PooledSums(groups, origin).update(cells)
-    merged = PooledSums(groups, origin).update(cells[:cut]).merge(PooledSums(groups, origin).update(cells[cut:]))
-    wanted, found, together = expected(cells, components), whole.measures(components), merged.measures(components)
+    whole = PairedSums(groups, origin).add_images(cells).measures(components)
+    parts = PairedSums(groups, origin).add_images(cells[:cut]).add_images(cells[cut:]).measures(components)
+    reference = expected(cells, components)
     for key in KEYS:
-        assert found[key] == pytest.approx(wanted[key], rel=1e-5, abs=1e-7), key
-        assert together[key] == pytest.approx(found[key], rel=1e-7, abs=1e-9), key
+        assert getattr(whole, key) == pytest.approx(reference[key], rel=1e-5, abs=1e-7), key
+        assert getattr(parts, key) == pytest.approx(getattr(whole, key), rel=1e-7, abs=1e-9), key
 
 
 def test_scores_are_those_of_pca() -> None:
     cells = features(30, 3, 8, 1)
-    sums = PooledSums(3, cells[0, 0]).update(cells)
-    mean, axes = sums.axes(4)
-    scores = (cells.reshape(-1, 8) - mean) @ axes
-    wanted = GramPCA(4, standardize=True).fit(cells.reshape(-1, 8)).scores_
-    np.testing.assert_allclose(np.abs(scores), np.abs(wanted), rtol=1e-4, atol=1e-4)
+    rows = cells.reshape(-1, 8)
+    mean, axes = PairedSums(3, cells[0, 0]).add_images(cells).axes(4)
+    expected_scores = PCA(4).fit_transform(StandardScaler().fit_transform(rows.astype(float)))
+    np.testing.assert_allclose(np.abs((rows - mean) @ axes), np.abs(expected_scores), rtol=1e-4, atol=1e-4)
 
 
-def test_what_means_nothing_is_nan() -> None:
-    flat = PooledSums(2, np.zeros(3)).update(np.ones((4, 2, 3), np.float32))
-    assert np.isnan(flat.measures()["chi_pca"]) and np.isnan(flat.measures()["content_share"])
-    assert np.isnan(PooledSums(2, np.zeros(3)).update(features(1, 2, 3, 0)).measures()["degradation_share"])
-    with pytest.raises(ValueError, match="same groups"):
-        PooledSums(2, np.zeros(3)).merge(PooledSums(2, np.ones(3)))
+def test_measures_that_are_not_defined_are_nan() -> None:
+    constant = PairedSums(2, np.zeros(3)).add_images(np.ones((4, 2, 3), np.float32)).measures()
+    assert np.isnan(constant.chi_pca) and np.isnan(constant.content_share or 0)
+    single = PairedSums(2, np.zeros(3)).add_images(features(1, 2, 3, 0)).measures()
+    assert np.isnan(single.degradation_share or 0)

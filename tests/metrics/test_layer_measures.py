@@ -14,7 +14,7 @@ from scipy.stats import t as student_t
 from sklearn.metrics import calinski_harabasz_score
 
 from ddrscope.embedding.gram import gram_matrix
-from ddrscope.embedding.pca import GramPCA
+from ddrscope.embedding.pca import pca_scores
 from ddrscope.errors import InputError
 from ddrscope.metrics.chi import calinski_harabasz, permutation_p_value
 from ddrscope.metrics.design import Design
@@ -295,7 +295,7 @@ ESTIMATED = ("chi_pca", "chi_content_pca", "degradation_share", "content_share",
 
 def measured(features: np.ndarray, design: Design, **options: Any) -> dict[str, float]:
     gram = gram_matrix(features)
-    return measure(GramPCA().fit_gram(gram).scores_, gram, design, **options)
+    return measure(pca_scores(gram), gram, design, **options)
 
 
 def test_measure_answers_by_degradation_or_by_content() -> None:
@@ -313,7 +313,7 @@ def test_measure_answers_by_degradation_or_by_content() -> None:
 
 def test_measure_takes_content_by_image_or_by_photograph() -> None:
     features, design = study(6, crops=3)
-    scores = GramPCA().fit(features).scores_
+    scores = pca_scores(gram_matrix(features))
     for content, labels in (("picture", design.images), ("photo", design.photos)):
         chi = measured(features, design, content=content)["chi_content_pca"]
         assert chi == pytest.approx(calinski_harabasz_score(scores, labels))
@@ -365,7 +365,7 @@ def test_shuffled_labels_keep_the_design_balanced() -> None:
 
 def test_chi_intervals_leave_out_whole_photographs() -> None:
     features, design = study(6, crops=3)
-    scores, result = GramPCA().fit(features).scores_, measured(features, design)
+    scores, result = pca_scores(gram_matrix(features)), measured(features, design)
     for key, labels in (("chi_pca", design.groups), ("chi_content_pca", design.images)):
         left_out = [design.photos != photo for photo in np.unique(design.photos)]
         logs = np.log([calinski_harabasz_score(scores[rows], labels[rows]) for rows in left_out])

@@ -92,7 +92,7 @@ def served(small_result: AnalysisResult, tmp_path_factory: pytest.TempPathFactor
     scores = generalize(
         [load_network("srresnet-wgr")], degradations=["blur:4"], patches=24, patch=64, components=10, resamples=50
     )
-    write_json(folder / "scores" / "generalization.json", scores.data)
+    write_json(folder / "scores" / "generalization.json", scores.to_json())
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -477,7 +477,7 @@ def test_a_folder_without_results_and_a_taken_port_are_told_at_the_start(tmp_pat
     with pytest.raises(InputError, match="holds no result"):
         name_results([tmp_path])
     (tmp_path / "generalization.json").write_text('{"networks": [], "scores": [], "ranking": [{}]}')
-    with pytest.raises(InputError, match="holds no whole result"):
+    with pytest.raises(InputError, match="holds no finished result"):
         name_results([tmp_path])
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

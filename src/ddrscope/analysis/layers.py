@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from ddrscope.analysis.grams import LayerGram
 from ddrscope.analysis.input_rows import Samples
-from ddrscope.embedding.pca import GramPCA
+from ddrscope.embedding.pca import pca_scores
 from ddrscope.embedding.tsne import TsneMap
 from ddrscope.metrics.design import Design
 from ddrscope.metrics.layer_measures import Content, measure, measure_planes
@@ -67,7 +67,7 @@ def _measure_layer(
     plane_seeds: list[int],
 ) -> MeasuredLayer:
     with threadpool_limits(1):
-        scores = GramPCA(COMPONENTS).fit_gram(gram.value).scores_
+        scores = pca_scores(gram.value, COMPONENTS)
         maps = [TsneMap(plane_seed).fit(scores) for plane_seed in plane_seeds]
         head = {"layer": gram.layer, "view": gram.view, "depth": depth, "features": gram.features}
         tail: dict[str, Any] = {"perplexity": maps[0].perplexity_ if maps else None}
@@ -128,5 +128,5 @@ def _path(family: str, levels: np.ndarray, scores: np.ndarray, design: Design) -
 
 def _principal_plane(points: np.ndarray) -> np.ndarray:
     centred = points - points.mean(axis=0)
-    plane = GramPCA(2).fit_gram(centred @ centred.T).scores_
+    plane = pca_scores(centred @ centred.T, 2)
     return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))

@@ -9,16 +9,15 @@ import typer
 
 from ddrscope.cli import common
 from ddrscope.errors import InputError
-from ddrscope.io.files import read_json
 from ddrscope.io.paths import expand_path
-from ddrscope.io.run_directory import RunDirectory
-from ddrscope.maps import MapSettings, PointMap
-from ddrscope.maps.result import OUTPUTS
+from ddrscope.maps import map_features
 
-HELP = """Map a hundred thousand or a million points: measures, a t-SNE plane, a page.
+HELP = """Map up to millions of points: measures, a t-SNE plane, a page.
 
-FILEs are pooled features as `ddrscope features --view pooled --out FILE.parquet` writes them, of one network and layer, one FILE for each
-degradation or set. They are read in batches: measures are exact, t-SNE sees a sample, every other point is placed on its plane.
+FILEs are pooled features of one network and layer, as `ddrscope features --view pooled --out FILE.parquet` writes them, one FILE for each
+degradation or set. Measures are of all points. t-SNE is fitted to a sample, and every other point is placed on its plane.
+
+Writes map.parquet, map.json, map.html and figures/ (PNG and PDF) into --out.
 
 \b
 Examples:
@@ -31,46 +30,50 @@ def command(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="[NAME=]FILE.parquet ...", help="Pooled features; NAME of the group, default the file's."
+            metavar="[NAME=]FILE.parquet ...",
+            help="Pooled features. NAME is that of the group; default: the file's stem.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
     label: Annotated[
         str | None,
-        typer.Option("--label", metavar="COLUMN", help="A column whose values are the groups, instead of the files."),
+        typer.Option(
+            "--label", metavar="COLUMN", help="A column whose values are the groups. Default: each file is a group."
+        ),
     ] = None,
-    sample: Annotated[int, typer.Option("--sample", help="Points that t-SNE sees, equally many of each group.")] = 5000,
-    perplexity: Annotated[float, typer.Option("--perplexity", help="Of t-SNE.")] = 30,
+    sample: Annotated[
+        int, typer.Option("--sample", help="Points that t-SNE is fitted to, equally many of each group.")
+    ] = 5000,
+    perplexity: Annotated[float, typer.Option("--perplexity", help="Perplexity of t-SNE.")] = 30,
     photo_from: common.PhotoFrom = "prefix",
     resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Keep a map that is finished; one that was interrupted is made from the start."),
+        bool, typer.Option("--resume", help="Keep a finished map; an interrupted one is computed from the start.")
     ] = False,
     overwrite: common.Overwrite = False,
     seed: common.Seed = 0,
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
 ) -> None:
-    settings = MapSettings(named_files(files), label, sample, perplexity, seed, photo_from)
-    threads = common.use_threads(threads)
     with common.progress() as bars:
-        made = PointMap(settings, threads, bars)
-        with RunDirectory(
-            out, settings.to_dict(), OUTPUTS, inputs={"files": made.files.digests}, resume=resume, overwrite=overwrite
-        ) as folder:
-            page = out / "map.html"
-            if folder.is_finished("map.json", "map.parquet", "map.html"):
-                data = read_json(out / "map.json")
-                common.say("finished before: nothing to do")
-            else:
-                result = made.run(out)
-                bars.start("figures and page", 0)
-                page, data = result.save(out), result.data
-            folder.finish()
+        result = map_features(
+            named_files(files),
+            label=label,
+            sample=sample,
+            perplexity=perplexity,
+            photo_from=photo_from,
+            out=out,
+            resume=resume,
+            overwrite=overwrite,
+            seed=seed,
+            threads=threads,
+            progress=bars,
+        )
+    page = out / "map.html"
     if as_json:
-        kept = ("points", "features", "balanced", "groups", "measures", "perplexity", "placed_by", "notes")
-        common.print_json({"out": str(out), "page": str(page)} | {key: data[key] for key in kept})
-    for note in data["notes"]:
+        data = result.to_json()
+        keys = ("points", "features", "balanced", "groups", "measures", "perplexity", "placed_by", "notes")
+        common.print_json({"out": str(out), "page": str(page)} | {key: data[key] for key in keys})
+    for note in result.notes:
         common.say(note)
     common.say(str(page.resolve()))
 
@@ -79,7 +82,11 @@ command.__doc__ = HELP
 
 
 def named_files(words: list[str]) -> dict[str, str]:
-    """`NAME=FILE` or FILE, which is called by its stem, as a dictionary; raises `InputError` for a name given twice."""
+    """Files by name from `NAME=FILE` or FILE, which is named by its stem.
+
+    Raises:
+        InputError: A name is given twice, or empty.
+    """
     files: dict[str, str] = {}
     for word in words:
         name, equals, path = word.partition("=")

@@ -7,99 +7,84 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-# Elements of one column block: 24 MB of float32 features, 48 MB once centred in float64.
-BLOCK_ELEMENTS = 6_000_000
+# Elements of a block of columns: 24 MB of float32 features, 48 MB once they are centred in float64.
+_BLOCK_ELEMENTS = 6_000_000
 
 
 class ColumnBlocks(Protocol):
-    """A matrix of N images by D features that is read by column blocks and never held whole."""
+    """A matrix of N rows and D features that is read by blocks of columns, and need not fit into memory."""
 
     @property
-    def shape(self) -> tuple[int, int]: ...
+    def shape(self) -> tuple[int, int]:
+        """(N, D)."""
+        ...
 
     def column_blocks(self, width: int) -> Iterator[np.ndarray]:
-        """Successive float32 (N, w) blocks, w <= width, that together hold every column once, in order."""
+        """All columns in order, as float32 (N, w) blocks with w <= ``width``."""
         ...
 
 
-Features = ColumnBlocks | np.ndarray
-
-
 class NonFiniteRow(ValueError):
-    """A feature is NaN or infinite; `row` is the first such row (the caller knows which layer and image that is)."""
+    """A feature is NaN or infinite. ``row`` is the first such row."""
 
     def __init__(self, row: int) -> None:
         super().__init__(f"row {row} holds NaN or infinite features")
         self.row = row
 
 
-class GramMatrix:
-    """Inner products between the *centred* feature vectors of N images, a sum over slices of the features.
+def gram_matrix(
+    features: ColumnBlocks | np.ndarray, standardize: bool = False, products: type[np.floating] = np.float64
+) -> NDArray[np.float64]:
+    """The inner products between the centred feature vectors of N rows.
 
-    Every block holds all N rows, so its columns are centred exactly, in float64, before they are multiplied: a mean
-    that dwarfs the differences costs no digits. With `standardize`, each column is also scaled to unit (population)
-    variance; a column that does not vary beyond float32 rounding counts as constant and contributes nothing.
-    With `products` float32 the centred features are rounded to it and multiplied there, sums over blocks staying in
-    float64: twice as fast, and right to about 1e-7 of the largest entry.
+    Args:
+        features: Features (N, D).
+        standardize: Scale each column to unit population variance. A column that varies by no more than float32 rounding
+            is constant and contributes nothing.
+        products: Type in which the centred features are multiplied; sums over blocks are float64. float32 is twice as
+            fast as float64, with errors of 1e-7 of the largest entry.
+
+    Returns:
+        The Gram matrix (N, N). Columns are centred in float64 before they are multiplied, so that a large mean costs no
+        digits.
+
+    Raises:
+        NonFiniteRow: A feature is NaN or infinite.
     """
-
-    def __init__(self, rows: int, standardize: bool = False, products: type[np.floating] = np.float64) -> None:
-        self.standardize = standardize
-        self.products = products
-        self.value = np.zeros((rows, rows))
-
-    def update(self, block: np.ndarray) -> None:
-        """Adds the columns of `block`, (N, w); raises NonFiniteRow on NaN or infinity."""
-        if self.products is np.float32 and not self.standardize:
-            centred = _centred(block)
-        else:
-            mean, scale = _column_moments(block, self.standardize)
-            centred = ((block - mean) * scale).astype(self.products, copy=False)
-        self.value += centred @ centred.T
-
-    def merge(self, other: GramMatrix) -> None:
-        """Adds the columns another machine or thread has seen: the same N rows, other columns."""
-        if (other.value.shape, other.standardize) != (self.value.shape, self.standardize):
-            raise ValueError("only Gram matrices of the same rows and the same standardization merge")
-        self.value += other.value
-
-
-def gram_matrix(features: Features, standardize: bool = False, products: type[np.floating] = np.float64) -> np.ndarray:
-    """The centred (N, N) float64 Gram matrix of (N, D) features; raises NonFiniteRow on NaN or infinity."""
-    gram = GramMatrix(features.shape[0], standardize, products)
+    gram = np.zeros((features.shape[0], features.shape[0]))
     for block in _column_blocks(features):
-        gram.update(block)
-    return gram.value
+        centred = _centred(block, standardize, products)
+        gram += centred @ centred.T
+    return gram
 
 
-def _block_width(rows: int) -> int:
-    return max(1, BLOCK_ELEMENTS // rows)
-
-
-def _column_blocks(features: Features, width: int | None = None) -> Iterator[np.ndarray]:
-    width = width or _block_width(features.shape[0])
+def _column_blocks(features: ColumnBlocks | np.ndarray) -> Iterator[np.ndarray]:
+    width = max(1, _BLOCK_ELEMENTS // features.shape[0])
     if isinstance(features, np.ndarray):
         return (features[:, start : start + width] for start in range(0, features.shape[1], width))
     return features.column_blocks(width)
 
 
-def _column_moments(block: np.ndarray, standardize: bool) -> tuple[np.ndarray, np.ndarray | float]:
-    """Mean (w,) and the factor that standardizes each column of a block (1 without standardization), in float64."""
+def _centred(block: np.ndarray, standardize: bool, products: type[np.floating]) -> np.ndarray:
+    if products is np.float32 and not standardize:
+        return _centred_float32(block)
     mean = block.mean(axis=0, dtype=np.float64)
     if not np.isfinite(mean).all():
         _require_finite(block)
-    if not standardize:
-        return mean, 1.0
-    deviation = block.std(axis=0, dtype=np.float64)
-    constant = deviation <= 8 * np.finfo(np.float32).eps * np.abs(mean)
-    return mean, np.where(constant, 0.0, 1 / np.where(constant, 1.0, deviation))
+    centred = block - mean
+    if standardize:
+        deviation = block.std(axis=0, dtype=np.float64)
+        constant = deviation <= 8 * np.finfo(np.float32).eps * np.abs(mean)
+        centred = centred * np.where(constant, 0.0, 1 / np.where(constant, 1.0, deviation))
+    return centred.astype(products, copy=False)
 
 
-def _centred(block: np.ndarray) -> np.ndarray:
-    """A float32 block less its columns' means, by all threads; rounding the means costs less than the features' own rounding."""
+def _centred_float32(block: np.ndarray) -> np.ndarray:
+    """The centred block, computed by all threads of PyTorch. The rounding of the mean is below that of the features."""
     values = torch.from_numpy(block)
-    # Summed from the first row on, so that a column that does not vary becomes exactly nought.
+    # Relative to the first row, so that a constant column becomes exactly 0.
     mean = values[0] + (values - values[0]).mean(0)
     if not mean.isfinite().all():
         _require_finite(block)

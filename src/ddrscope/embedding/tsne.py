@@ -1,24 +1,34 @@
-"""A t-SNE plane that can place new points."""
+"""A t-SNE plane that new points can be placed on."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from openTSNE import TSNE
 from openTSNE.initialization import pca as pca_initialization
 
 from ddrscope.errors import InputError
 
+# openTSNE's default for new points.
+_NEW_POINT_PERPLEXITY = 5.0
+
 
 class TsneMap:
     """A t-SNE plane of N points: openTSNE with its defaults and exact neighbours, Barnes-Hut below 10,000 points.
 
-    The same seed, points and library versions give the same plane when `threads` is 1; several threads may change the
-    last digits, and with them the plane. The start is the first two principal components plus a small jitter drawn
-    from `seed`. Perplexity is lowered to (N - 1) / 3, the most that N points support, when that is less than asked:
-    `perplexity_` is what was used and `adapted_` says so in words (else empty). Points that all coincide stay in one
-    spot.
+    The same seed, points and library versions give the same plane if ``threads`` is 1. Several threads may change the
+    last digits, and with them the plane. The optimization starts from the first two principal components with a small
+    jitter. Points that all coincide stay at the origin.
 
-    Raises InputError for fewer than 5 points.
+    Args:
+        seed: Seed of the jitter.
+        perplexity: Perplexity, lowered to (N - 1) / 3 if that is less.
+        threads: Processor threads.
+
+    Attributes:
+        embedding_: Positions (N, 2); the centre of their bounding box is the origin.
+        perplexity_: The perplexity that was used.
+        adapted_: Why it is not the perplexity that was given; else empty.
     """
 
     MIN_POINTS = 5
@@ -29,12 +39,14 @@ class TsneMap:
         self.threads = threads
 
     def fit(self, points: np.ndarray) -> TsneMap:
-        """Maps (N, d) points, usually PCA scores, to `embedding_` (N, 2), the box around it centred on the origin."""
+        """Fit the plane to points (N, d), usually PCA scores.
+
+        Raises:
+            InputError: There are fewer than 5 points.
+        """
         count = len(points)
         if count < self.MIN_POINTS:
-            raise InputError(
-                f"t-SNE needs at least {self.MIN_POINTS} points, here are {count}: add images or degradations"
-            )
+            raise InputError(f"t-SNE needs at least {self.MIN_POINTS} points, not {count}: add images or degradations")
         self.perplexity_ = min(float(self.perplexity), (count - 1) / 3)
         self.adapted_ = ""
         if self.perplexity_ < self.perplexity:
@@ -47,30 +59,35 @@ class TsneMap:
         scaled = self._scaled(points)
         tsne = TSNE(perplexity=self.perplexity_, neighbors="exact", n_jobs=self.threads, random_state=self.seed)
         self._map = tsne.fit(scaled, initialization=pca_initialization(scaled, random_state=self.seed))
-        # openTSNE's transform first moves its map to this centre; being there already keeps old and new together.
+        # openTSNE centres its map before it places new points, which would move them against the fitted ones.
         self._map -= (self._map.max(axis=0) + self._map.min(axis=0)) / 2
         self.embedding_ = np.array(self._map)
         return self
 
-    def transform(self, points: np.ndarray, many: bool = False) -> np.ndarray:
-        """Places (M, d) new points on the fitted plane, each by itself, without moving the old ones; returns (M, 2).
+    def transform(self, points: np.ndarray, on_grid: bool = False) -> NDArray[np.float64]:
+        """Place new points on the plane, each by itself, without moving the fitted ones.
 
-        With `many` what pushes a point away is read off a grid over the plane, computed once, as openTSNE does of its own accord from
-        10,000 points at a time on: many times as fast, and nearly the same place.
+        Args:
+            points: Points (M, d).
+            on_grid: Read the repulsion off a grid over the plane, which is computed once: much faster for many points,
+                and nearly the same positions. openTSNE does this by default for 10,000 points at a time.
+
+        Returns:
+            Positions (M, 2).
         """
         if self._unit == 0:
             return np.zeros((len(points), 2))
-        if not many:
-            # A grid that was computed before would still bound where points may go.
+        if not on_grid:
+            # The limits of an earlier grid would bound the positions.
             self._map.interp_coeffs = self._map.box_x_lower_bounds = self._map.box_y_lower_bounds = None
         self._map.gradient_descent_params |= {
-            "negative_gradient_method": "fft" if many else "auto",
+            "negative_gradient_method": "fft" if on_grid else "auto",
             "n_jobs": self.threads,
         }
-        # 5 is openTSNE's default for new points.
-        return np.array(self._map.transform(self._scaled(points), perplexity=min(5.0, self.perplexity_)))
+        perplexity = min(_NEW_POINT_PERPLEXITY, self.perplexity_)
+        return np.array(self._map.transform(self._scaled(points), perplexity=perplexity))
 
     def _scaled(self, points: np.ndarray) -> np.ndarray:
-        # t-SNE does not depend on scale, its numerics do. The start needs two columns even if the points lie on a line.
+        # t-SNE does not depend on the scale, its numerics do. The initialization needs two columns.
         missing = max(0, 2 - points.shape[1])
         return np.pad(points / self._unit, ((0, 0), (0, missing)))

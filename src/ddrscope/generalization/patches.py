@@ -1,130 +1,116 @@
-"""Sets of patches: the same places of the same images under each degradation, and images that are degraded already."""
+"""Cutting the patches of sets: each image is decoded and degraded as a whole, then cut."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ddrscope.degradations import Pipeline
-from ddrscope.errors import InputError
-from ddrscope.images import ImageFile, UnreadableImage, assign_photographs, find_images, grid_crops, read_image
-from ddrscope.images.crops import share_out
+from ddrscope.degradations import Pipeline, parse_degradation
+from ddrscope.generalization.decoded_images import DecodedImages
+from ddrscope.generalization.plan import SetPlan
+from ddrscope.generalization.sources import PatchSource
+from ddrscope.images import grid_crops
+from ddrscope.progress import NullProgress, Progress
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PatchSet:
-    """Patches (N, side, side, C) in 0..1 as the network gets them, and the photograph of each (N,)."""
+    """The patches of a set.
+
+    Args:
+        name: Name of the set.
+        patches: What the networks get, float32 (N, side, side, C) in 0..1.
+        photos: The photograph of each patch (N,).
+        truth: The clean patches at full size, float32 (N, side * scale, side * scale, C); None where it is not known.
+    """
 
     name: str
     patches: NDArray[np.float32]
     photos: NDArray[np.str_]
+    truth: NDArray[np.float32] | None = None
 
 
-@dataclass(frozen=True)
-class ScannedSource:
-    """The images of a source by name without suffix, how many patches fit in each, down and across, and why others were left out."""
+class PatchCutter:
+    """Cuts the patches of the sets of a run.
 
-    files: dict[str, ImageFile]
-    grids: dict[str, tuple[int, int]]
-    skipped: dict[str, str]
+    All sets that are asked for together are cut in one pass over the images, so that each image is decoded once for all
+    of them. Patches wait in temporary files. Memory holds one image at a time, besides those that ``images`` keeps.
 
+    Args:
+        plan: Where the patches come from.
+        images: Reads the images.
+        folder: Folder for the temporary files, which have no names and vanish with this object. Default: the system's.
+    """
 
-@dataclass(frozen=True)
-class PatchSource:
-    """Where the patches of a set come from: images, how many patches of each, and why others were left out."""
+    def __init__(self, plan: SetPlan, images: DecodedImages, folder: Path | None = None) -> None:
+        self.plan, self.images, self.folder = plan, images, folder
+        self._cut: dict[str, _PatchFile] = {}
+        self._truth_file: _PatchFile | None = None
+        self._truth: NDArray[np.float32] | None = None
 
-    files: list[ImageFile]
-    quotas: list[int]
-    skipped: dict[str, str] = field(default_factory=dict)
+    def cut(self, names: Sequence[str], progress: Progress | None = None) -> None:
+        """Cut the sets called ``names``, except for those that are cut already."""
+        missing = [name for name in names if name not in self._cut]
+        degradations = [name for name in self.plan.degradations if name in missing]
+        given = {name: source for name, source in self.plan.given.items() if name in missing}
+        clean = self.plan.clean if degradations else None
+        progress = progress or NullProgress()
+        progress.start("cutting patches", sum(len(source.files) for source in (clean, *given.values()) if source))
+        if clean:
+            self._cut_clean(clean, degradations, progress)
+        for name, source in given.items():
+            self._cut_given(name, source, progress)
 
+    def load(self, name: str) -> PatchSet:
+        """The patches of a set, which is cut first if it is not yet."""
+        self.cut([name])
+        if name in self.plan.given:
+            return PatchSet(name, self._cut[name].read(), np.array(self.plan.given[name].photos))
+        assert self.plan.clean is not None and self._truth_file is not None
+        if self._truth is None:
+            self._truth = self._truth_file.read()
+        return PatchSet(name, self._cut[name].read(), np.array(self.plan.clean.photos), self._truth)
 
-def scan_source(
-    sources: Sequence[str], side: int, scale: int, channels: int, photo_from: str = "prefix"
-) -> ScannedSource:
-    """The images of ``sources`` with room for patches of ``side`` pixels after shrinking by ``scale``; the others with the reason."""
-    found = assign_photographs(find_images(list(sources)), photo_from)
-    stems = Counter(_stem(file) for file in found)
-    files, grids, skipped = {}, {}, {}
-    for file in found:
-        try:
-            height, width = read_image(file, channels).pixels.shape[:2]
-        except UnreadableImage as error:
-            skipped[str(file.path)] = error.reason
-            continue
-        grid = height // scale // side, width // scale // side
-        if min(grid):
-            # Two that differ in their suffix only keep it.
-            key = _stem(file) if stems[_stem(file)] == 1 else file.name
-            files[key], grids[key] = file, grid
-        else:
-            skipped[str(file.path)] = f"{width} x {height} pixels: no room for a patch of {side * scale}"
-    return ScannedSource(files, grids, skipped)
+    def _cut_clean(self, source: PatchSource, names: Sequence[str], progress: Progress) -> None:
+        plan = self.plan
+        files = {name: _PatchFile(plan.side, plan.channels, self.folder) for name in names}
+        pipelines = {name: parse_degradation(name) for name in names}
+        truth = None if self._truth_file else _PatchFile(plan.side * plan.scale, plan.channels, self.folder)
+        for file, quota in zip(source.files, source.quotas, strict=True):
+            image = self.images.read(file)
+            for name, pipeline in pipelines.items():
+                pixels = pipeline.apply(image.pixels, plan.seed, plan.scale, image.bits)
+                files[name].append(grid_crops(pixels, plan.side, quota, file.name))
+            if truth:
+                pixels = Pipeline().apply(image.pixels, plan.seed, 1, image.bits)
+                truth.append(grid_crops(pixels, plan.side * plan.scale, quota, file.name))
+            progress.advance()
+        self._cut |= files
+        self._truth_file = truth or self._truth_file
 
-
-def choose_patches(source: ScannedSource, names: Sequence[str], count: int) -> PatchSource:
-    """``count`` patches of the images called ``names``, shared out equally as far as they have room."""
-    room = [down * across for down, across in map(source.grids.__getitem__, names)]
-    return PatchSource([source.files[name] for name in names], share_out(room, count), source.skipped)
-
-
-def find_source(sources: Sequence[str], side: int, scale: int, channels: int, count: int) -> PatchSource:
-    """All images of ``sources`` with their numbers of patches, as `scan_source` and `choose_patches` give them."""
-    scanned = scan_source(sources, side, scale, channels)
-    return choose_patches(scanned, list(scanned.files), count)
-
-
-def group_by_images(sources: Mapping[str, ScannedSource]) -> list[list[str]]:
-    """The names of the sources, those together that show the same images: at least half of the smaller's names are the other's."""
-    groups: list[list[str]] = []
-    for name, source in sources.items():
-        for group in groups:
-            first = sources[group[0]]
-            if 2 * len(first.files.keys() & source.files.keys()) >= max(1, min(len(first.files), len(source.files))):
-                group.append(name)
-                break
-        else:
-            groups.append([name])
-    return groups
-
-
-def common_images(sources: Sequence[ScannedSource]) -> list[str]:
-    """The names of the images that all ``sources`` have, with patches at the same places."""
-    first, *others = sources
-    return [name for name, grid in first.grids.items() if all(other.grids.get(name) == grid for other in others)]
+    def _cut_given(self, name: str, source: PatchSource, progress: Progress) -> None:
+        patches = _PatchFile(self.plan.side, self.plan.channels, self.folder)
+        for file, quota in zip(source.files, source.quotas, strict=True):
+            patches.append(grid_crops(self.images.read(file).pixels, self.plan.side, quota, file.name))
+            progress.advance()
+        self._cut[name] = patches
 
 
-def _stem(file: ImageFile) -> str:
-    return PurePosixPath(file.name).with_suffix("").as_posix()
+class _PatchFile:
+    """Patches (side, side, channels) in a temporary file without a name."""
 
+    def __init__(self, side: int, channels: int, folder: Path | None) -> None:
+        self._shape = (-1, side, side, channels)
+        self._file = tempfile.TemporaryFile(dir=folder)
 
-def cut_degraded(source: PatchSource, pipeline: Pipeline, side: int, scale: int, channels: int, seed: int) -> PatchSet:
-    """The patches of clean images under a degradation; the whole image is degraded and shrunk, then cut."""
+    def append(self, patches: Sequence[NDArray[np.float32]]) -> None:
+        self._file.write(np.ascontiguousarray(patches, np.float32).data)
 
-    def degraded(file: ImageFile) -> NDArray[np.float32]:
-        image = read_image(file, channels)
-        return pipeline.apply(image.pixels, seed, scale, image.bits)
-
-    return _cut(pipeline.text, source, degraded, side)
-
-
-def cut_as_they_are(name: str, source: PatchSource, side: int, channels: int) -> PatchSet:
-    """The patches of images that are degraded already, at the size they have."""
-    return _cut(name, source, lambda file: read_image(file, channels).pixels, side)
-
-
-def _cut(name: str, source: PatchSource, pixels_of: Callable[[ImageFile], NDArray[np.float32]], side: int) -> PatchSet:
-    patches: list[NDArray[np.float32]] = []
-    photos: list[str] = []
-    for file, quota in zip(source.files, source.quotas, strict=True):
-        if quota:
-            patches += [patch.copy() for patch in grid_crops(pixels_of(file), side, quota, file.name)]
-            photos += [file.photo] * quota
-    if not patches:
-        first = next(iter(source.skipped.items()), ("", "there are no images"))
-        raise InputError(f"set {name}: no patches: {': '.join(filter(None, first))}")
-    return PatchSet(name, np.stack(patches), np.array(photos))
+    def read(self) -> NDArray[np.float32]:
+        self._file.seek(0)
+        return np.fromfile(self._file, np.float32).reshape(self._shape)

@@ -1,97 +1,91 @@
-"""The result of a generalization run, on disk and in memory."""
+"""The result of a generalization run, in memory and on disk."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ddrscope.errors import InputError
-from ddrscope.generalization.ranking import rank
+from ddrscope.generalization.ranking import rank_by_mean
 from ddrscope.io.files import atomic_write, read_json, write_json
 from ddrscope.io.paths import expand_path
+from ddrscope.results.generalization import GeneralizationData, RankedNetwork
+
+# What a run writes at the top of its folder.
+OUTPUTS = ("generalization.json", "generalization.csv", "report.html", "figures")
 
 # What a run writes at the top of its folder.
 OUTPUTS = ("generalization.json", "generalization.csv", "report.html", "figures")
 
 
 @dataclass(frozen=True)
-class GeneralizationResult:
-    """What `generalize` found: ``data`` is the content of ``generalization.json``, whose keys are described in docs/files.md.
+class GeneralizationResult(GeneralizationData):
+    """The result of `ddrscope.generalize`.
 
-    ``draws`` are the resampled scores (R,) by network and set, the same photographs weighing the same in all; empty after `load`.
+    Args:
+        resampled: Resampled scores (R,) by network and set, without the reference; a photograph has the same weights in
+            all of them. Empty for a result that was loaded.
     """
 
-    data: dict[str, Any]
-    draws: Mapping[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict, repr=False)
+    resampled: Mapping[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict, repr=False, compare=False)
 
-    def rank(self, sets: Sequence[str] | None = None, networks: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        """Some of the networks ranked by their mean score on some of the sets, as `ranking` describes; of a fresh result only.
+    def rank(
+        self, sets: Sequence[str] | None = None, networks: Sequence[str] | None = None
+    ) -> tuple[RankedNetwork, ...]:
+        """Rank some of the networks by their mean score over some of the sets. Not for results that were loaded.
 
-        Without ``sets``: on all that every network has a score of.
+        Args:
+            sets: Names of the sets. Default: all that every network has a score of.
+            networks: Names of the networks. Default: all.
         """
-        networks = networks or list(dict.fromkeys(network for network, _ in self.draws))
-        scored = [name for network, name in self.draws if network == networks[0]] if networks else []
-        sets = sets or [name for name in scored if all((network, name) in self.draws for network in networks)]
-        if not sets:
-            return []
-        means = {network: float(np.mean([self.score(network, name)["srga"] for name in sets])) for network in networks}
-        return rank(
-            {network: np.mean([self.draws[network, name] for name in sets], axis=0) for network in networks}, means
-        )
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row for each network and set."""
-        rows = [{key: value for key, value in row.items() if key != "histogram"} for row in self.data["scores"]]
-        return pd.DataFrame(rows)
-
-    def score(self, network: str, name: str) -> dict[str, Any]:
-        """The row of one network and set."""
-        for row in self.data["scores"]:
-            if (row["network"], row["set"]) == (network, name):
-                return row
-        raise KeyError(f"no set {name!r} of network {network!r}")
+        return rank_by_mean(self.scores, self.resampled, sets, networks)
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``generalization.json``, ``generalization.csv``, ``figures/`` and ``report.html``; return the page."""
-        from ddrscope.viz import write_generalization
+        """Write ``generalization.json``, ``generalization.csv``, ``figures/`` and ``report.html``.
+
+        Returns:
+            The path of the report.
+        """
+        from ddrscope.viz.generalization_page import write_generalization
 
         folder = expand_path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_write(folder / "generalization.csv") as temporary:
             self.to_frame().to_csv(temporary, index=False)
         page = write_generalization(self, folder)
-        write_json(folder / "generalization.json", self.data)
+        # Last, since its presence says that the result is complete.
+        write_json(folder / "generalization.json", self.to_json())
         return page
 
     @classmethod
     def load(cls, folder: str | Path) -> GeneralizationResult:
-        """Read what `save` wrote. Raises `InputError` when the folder holds no finished run."""
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: The folder holds no result.
+        """
         folder = expand_path(folder)
         try:
-            data = read_json(folder / "generalization.json")
-            if not isinstance(data, dict) or not {"networks", "scores", "ranking"} <= data.keys():
-                raise ValueError("it is no result")
-            return cls(data)
-        except (OSError, ValueError) as error:
+            return cls.from_json(read_json(folder / "generalization.json"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
-                f"{folder} holds no finished run ({error}): run `ddrscope generalize --out {folder}`"
+                f"{folder} holds no finished result of generalize ({type(error).__name__}: {error})"
             ) from None
 
-    def plot(self) -> Any:
-        """Score against level for each kind of degradation, as a matplotlib figure."""
-        from ddrscope.viz import srga_figure
+    def plot(self) -> Figure:
+        """Plot SRGA against the level of each degradation."""
+        from ddrscope.viz.generalization_figures import srga_figure
 
         return srga_figure(self)
 
     def _repr_html_(self) -> str:
-        """The whole page inside a frame."""
-        from ddrscope.viz import generalization_html
+        """The report inside a frame."""
+        from ddrscope.viz.generalization_page import generalization_html
         from ddrscope.viz.writing import framed
 
         return framed(generalization_html(self))

@@ -1,4 +1,4 @@
-"""What a generalization run is asked to do."""
+"""The settings of a generalization run."""
 
 from __future__ import annotations
 
@@ -15,15 +15,22 @@ from ddrscope.features.precision import check_precision
 from ddrscope.generalization.score import COMPONENTS
 from ddrscope.images import check_photo_from
 
-# The paper's patches: 32 pixels at the input, 128 after enlarging four times.
+# As in the paper: 32 pixels at the input of a x4 network, 128 at its output.
 PATCH_SIDE = 128
 PATCHES = 800
+RESAMPLES = 1000
 CLEAN = "clean"
 
 
 @dataclass(frozen=True)
 class GeneralizationSettings:
-    """Networks and sets to score; ``patch`` is the side in pixels of the large image, ``patches`` the number in each set."""
+    """What to score; see `ddrscope.generalize` for the meaning of the fields.
+
+    Degradations are brought into their canonical text, and ``device`` is resolved.
+
+    Raises:
+        InputError: A value is out of range, or there is nothing to score.
+    """
 
     networks: tuple[str, ...]
     images: tuple[str, ...] = ()
@@ -33,7 +40,7 @@ class GeneralizationSettings:
     patches: int = PATCHES
     patch: int = PATCH_SIDE
     components: int = COMPONENTS
-    resamples: int = 1000
+    resamples: int = RESAMPLES
     layer: str | None = None
     seed: int = 0
     precision: Precision = "float32"
@@ -46,37 +53,46 @@ class GeneralizationSettings:
         check_precision(self.precision)
         object.__setattr__(self, "device", resolve_device(self.device))
         object.__setattr__(self, "photo_from", check_photo_from(self.photo_from))
-        if self.components < 1:
-            raise InputError(f"--components {self.components} leave nothing to fit: give 1 or more")
-        if self.patch < 8:
-            raise InputError(f"--patch {self.patch} is too small: give 8 or more HR pixels")
-        if self.resamples < 1:
-            raise InputError(f"resamples = {self.resamples} make no interval: give 1 or more")
-        if self.patches <= self.components:
-            raise InputError(
-                f"--patches {self.patches} are too few for {self.components} principal components: give at least {self.components + 1}"
-            )
-        # One text for one degradation: blur:2.0 is blur:2.
+        # blur:2.0 is blur:2.
         texts = tuple(dict.fromkeys(parse_degradation(text).text for text in self.degradations))
         object.__setattr__(self, "degradations", texts)
         if self.reference not in self.sets:
             object.__setattr__(self, "reference", parse_degradation(self.reference).text)
-        if not {*texts, *self.sets} - {self.reference}:
-            raise InputError("nothing to score beside the reference: give --suite, --degrade or --set")
-        if self.reference not in (*texts, *self.sets, CLEAN):
-            raise InputError(f"--reference {self.reference} is none of the sets: name one of --degrade or --set")
-        for name in self.sets:
-            if name in (*texts, CLEAN) and name != self.reference or name in texts:
-                raise InputError(f"two sets are called {name}: give --set another name")
+        self._check_numbers()
+        self._check_sets()
 
-    def texts(self) -> tuple[str, ...]:
-        """The degradations of clean images, with the reference where it is one of them."""
-        return (
-            self.degradations
-            if self.reference in (*self.degradations, *self.sets)
-            else (self.reference, *self.degradations)
-        )
+    @property
+    def degraded_sets(self) -> tuple[str, ...]:
+        """The sets that are made by degrading clean images; the reference is among them unless it is a given set."""
+        if self.reference in (*self.degradations, *self.sets):
+            return self.degradations
+        return (self.reference, *self.degradations)
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON values."""
         return dataclasses.asdict(self) | {"sets": dict(self.sets)}
+
+    def _check_numbers(self) -> None:
+        if self.components < 1:
+            raise InputError(f"`components`={self.components} is too small: give 1 or more")
+        if self.patch < 8:
+            raise InputError(f"`patch`={self.patch} is too small: give 8 or more HR pixels")
+        if self.resamples < 1:
+            raise InputError(f"`resamples`={self.resamples} is too small: give 1 or more")
+        if self.patches <= self.components:
+            raise InputError(
+                f"`patches`={self.patches} is too small for {self.components} principal components: "
+                f"give at least {self.components + 1}"
+            )
+
+    def _check_sets(self) -> None:
+        texts = self.degradations
+        if not {*texts, *self.sets} - {self.reference}:
+            raise InputError("there is nothing to score beside the reference: give `suite`, `degradations` or `sets`")
+        if self.reference not in (*texts, *self.sets, CLEAN):
+            raise InputError(
+                f"`reference`={self.reference} is none of the sets: give one of `degradations` or a name of `sets`"
+            )
+        for name in self.sets:
+            if name in texts or (name == CLEAN and name != self.reference):
+                raise InputError(f"two sets are called {name}: choose another name in `sets`")

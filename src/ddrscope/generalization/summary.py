@@ -1,113 +1,118 @@
-"""From finished pieces, a network on a set each, to the result: scores with intervals, the ranking."""
+"""From measurements to the result: scores with intervals, the ranking, notes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ddrscope.generalization.gaussian import kl_divergence
-from ddrscope.generalization.ranking import rank_correlation
+from ddrscope.generalization.measurement import Measurement
+from ddrscope.generalization.networks import ScoredNetwork
+from ddrscope.generalization.plan import SetPlan
+from ddrscope.generalization.ranking import psnr_correlation, rank_by_mean
 from ddrscope.generalization.result import GeneralizationResult
-from ddrscope.generalization.score import SetCoefficients, interval, resampled, srga
+from ddrscope.generalization.score import estimate, resampled_scores, srga
 from ddrscope.generalization.settings import GeneralizationSettings
 from ddrscope.io.manifest import manifest
-from ddrscope.networks import Network
+from ddrscope.metrics.generalized_gaussian import kl_divergence
+from ddrscope.results.generalization import PsnrCorrelation, Score
+from ddrscope.results.networks import NetworkInfo
 
-Piece = Mapping[str, NDArray[Any]]
 RESIDUAL_NOTE = (
-    "With a global residual a network writes what it removes into its last HR layer: on noise those that remove more scored worse "
+    "With a global residual a network writes what it removes into its last HR layer: on noise, those that remove more had larger scores "
     "(docs/generalization.md). Look at images before you trust such a ranking."
-)
-# What a set without a score lacks.
-UNSCORED = dict.fromkeys(
-    ("srga", "srga_low", "srga_high", "kl", "sigma", "shape", "distinguishable", "psnr", "histogram")
 )
 
 
 def summarize(
     settings: GeneralizationSettings,
-    networks: Sequence[Network],
-    layers: Mapping[str, str],
-    pieces: Mapping[tuple[str, str], Piece],
-    notes: Sequence[str],
-    skipped: Mapping[str, str],
+    networks: Sequence[ScoredNetwork],
+    plan: SetPlan,
+    measurements: Mapping[tuple[str, str], Measurement],
 ) -> GeneralizationResult:
-    """The result of a run; ``pieces`` by the names of network and set."""
-    names = list(dict.fromkeys(name for _, name in pieces))
-    scores: list[dict[str, Any]] = []
-    draws: dict[tuple[str, str], NDArray[np.float64]] = {}
+    """The result of a run.
+
+    Args:
+        settings: Settings of the run.
+        networks: The networks.
+        plan: The sets.
+        measurements: What was measured, by network and set.
+    """
+    scores: list[Score] = []
+    resampled: dict[tuple[str, str], NDArray[np.float64]] = {}
     for network in networks:
-        reference = pieces[network.name, settings.reference]
-        for name in names:
-            piece = pieces[network.name, name]
-            row = {
-                "network": network.name,
-                "set": name,
-                "patches": int(piece["patches"]),
-                "layer": layers[network.name],
-                "scale": network.scale,
-                "floor": float(reference["floor"]),
-                "error": str(piece["error"]) if "error" in piece else None,
-            }
-            if row["error"]:
-                scores.append(row | {"photos": None} | UNSCORED)
-                continue
-            drawn = resampled(_coefficients(reference), _coefficients(piece), settings.resamples, settings.seed)
-            if name != settings.reference:
-                draws[network.name, name] = drawn
-            scores.append(row | _scored(reference, piece, drawn))
-    correlations = {}
-    for network in networks:
-        rows = [
-            row
-            for row in scores
-            if row["network"] == network.name and row["set"] != settings.reference and not row["error"]
-        ]
-        value, count = rank_correlation([row["srga"] for row in rows], [row["psnr"] for row in rows])
-        correlations[network.name] = {"spearman": value, "sets": count}
-    unscored = [
-        f"{row['network']}, set {row['set']}: {row['error']}; the ranking leaves the set out."
-        for row in scores
-        if row["error"]
+        reference = measurements[network.name, plan.reference]
+        for name in plan.set_names:
+            measurement = measurements[network.name, name]
+            resamples = _resampled(reference, measurement, settings)
+            scores.append(_score(network, name, reference, measurement, resamples))
+            if resamples is not None and name != plan.reference:
+                resampled[network.name, name] = resamples
+    return GeneralizationResult(
+        scores=tuple(scores),
+        psnr_correlations={network.name: _correlation(network.name, plan.reference, scores) for network in networks},
+        reference=plan.reference,
+        networks=tuple(NetworkInfo.from_json(network.network.describe()) for network in networks),
+        notes=_notes(networks, plan, scores),
+        skipped=plan.skipped,
+        manifest=manifest(settings.to_dict()),
+        ranking=rank_by_mean(scores, resampled),
+        resampled=resampled,
+    )
+
+
+def _resampled(
+    reference: Measurement, measurement: Measurement, settings: GeneralizationSettings
+) -> NDArray[np.float64] | None:
+    if reference.coefficients is None or measurement.coefficients is None:
+        return None
+    return resampled_scores(reference.coefficients, measurement.coefficients, settings.resamples, settings.seed)
+
+
+def _score(
+    network: ScoredNetwork,
+    name: str,
+    reference: Measurement,
+    measurement: Measurement,
+    resamples: NDArray[np.float64] | None,
+) -> Score:
+    scale, floor = network.network.scale, reference.floor
+    if resamples is None or reference.coefficients is None or measurement.coefficients is None:
+        return Score(network.name, name, measurement.patches, network.layer, scale, floor, measurement.error)
+    reference_fit, fit = reference.coefficients.fit(), measurement.coefficients.fit()
+    score = float(srga(reference_fit, fit))
+    return Score(
+        network=network.name,
+        set_name=name,
+        patches=measurement.patches,
+        layer=network.layer,
+        scale=scale,
+        floor=floor,
+        srga=estimate(score, resamples),
+        kl=float(kl_divergence(reference_fit, fit)),
+        sigma=float(fit.sigma),
+        shape=float(fit.shape),
+        photos=len(measurement.coefficients.photos),
+        distinguishable=score > floor,
+        psnr=measurement.psnr,
+        histogram=measurement.histogram,
+    )
+
+
+def _correlation(network: str, reference: str, scores: Sequence[Score]) -> PsnrCorrelation:
+    rows = [score for score in scores if score.network == network and score.set_name != reference and not score.error]
+    return psnr_correlation([score.srga.value for score in rows], [score.psnr for score in rows])
+
+
+def _notes(networks: Sequence[ScoredNetwork], plan: SetPlan, scores: Sequence[Score]) -> tuple[str, ...]:
+    notes = [f"{network.name}: {note}" for network in networks for note in network.network.notes]
+    notes += plan.notes
+    notes += [
+        f"{score.network}, set {score.set_name}: {score.error}; the ranking leaves the set out."
+        for score in scores
+        if score.error
     ]
-    data = {
-        "scores": scores,
-        "srga_and_psnr": correlations,
-        "reference": settings.reference,
-        "networks": [one.describe() for one in networks],
-        "settings": settings.to_dict(),
-        "notes": [
-            *notes,
-            *unscored,
-            *([RESIDUAL_NOTE] if len(networks) > 1 and any(one.global_residual for one in networks) else []),
-        ],
-        "skipped": [{"path": path, "reason": reason} for path, reason in skipped.items()],
-        "manifest": manifest(settings.to_dict()),
-    }
-    result = GeneralizationResult(data, draws)
-    return GeneralizationResult(data | {"ranking": result.rank()}, draws)
-
-
-def _scored(reference: Piece, piece: Piece, drawn: NDArray[np.float64]) -> dict[str, Any]:
-    known, test = _coefficients(reference), _coefficients(piece)
-    fitted, (low, high) = test.fit(), interval(drawn)
-    score = float(srga(known.fit(), fitted))
-    return {
-        "srga": score,
-        "srga_low": low,
-        "srga_high": high,
-        "kl": float(kl_divergence(known.fit(), fitted)),
-        "sigma": float(fitted.sigma),
-        "shape": float(fitted.shape),
-        "photos": len(test.photos),
-        "distinguishable": score > float(reference["floor"]),
-        "psnr": float(np.nanmean(piece["psnr"])) if np.isfinite(piece["psnr"]).any() else None,
-        "histogram": {"counts": piece["counts"].tolist(), "edges": piece["edges"].tolist()},
-    }
-
-
-def _coefficients(piece: Piece) -> SetCoefficients:
-    return SetCoefficients(tuple(map(str, piece["photos"])), piece["sums"], int(piece["components"]))
+    if len(networks) > 1 and any(network.network.global_residual for network in networks):
+        notes.append(RESIDUAL_NOTE)
+    return tuple(notes)

@@ -1,7 +1,6 @@
-"""Maps of many points: exact measures from sums, t-SNE of a sample, the rest placed on its plane."""
+"""Maps of many points: measures from sums, t-SNE of a sample, all other points placed on its plane."""
 
-from ddrscope.maps.feature_files import FeatureFiles
 from ddrscope.maps.result import MapResult
-from ddrscope.maps.run import MapSettings, PointMap
+from ddrscope.maps.run import map_features
 
-__all__ = ["FeatureFiles", "MapResult", "MapSettings", "PointMap"]
+__all__ = ["MapResult", "map_features"]

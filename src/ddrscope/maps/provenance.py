@@ -1,4 +1,4 @@
-"""What files of features are features of, by the manifests that `ddrscope features` leaves beside them."""
+"""What the features of a file are, by the manifest that `ddrscope features` writes beside it."""
 
 from __future__ import annotations
 
@@ -11,27 +11,36 @@ from ddrscope.errors import InputError
 from ddrscope.io.differences import difference
 from ddrscope.io.files import read_json
 
-# Files that differ in one of these hold different quantities, although their rows may be equally long.
-SAME = ("network", "layer", "view", "crop", "precision")
+# Features that differ in one of these are different quantities, even if their number is the same.
+COMPARED = ("network", "layer", "view", "crop", "precision")
 
 
 def check_origins(files: Mapping[str, Path], digests: Mapping[str, str]) -> list[str]:
-    """Notes on files of which it is not known what they are features of; `InputError` where two are known to differ in that.
+    """Check that files hold features of the same network, layer, view, crop and precision.
 
-    ``digests`` are the files' SHA-256 by name: the manifest of another file says nothing.
+    Args:
+        files: The files by name.
+        digests: Their SHA-256 by name. A manifest of another digest is ignored.
+
+    Returns:
+        A note if this is not known of all files.
+
+    Raises:
+        InputError: Two files differ.
     """
     if len(files) < 2:
         return []
-    known = {path: origin for name, path in files.items() if (origin := _origin(path, digests[name]))}
-    for key in SAME:
-        told = [(path, origin[key]) for path, origin in known.items() if origin.get(key) is not None]
-        for path, value in told[1:]:
-            first, before = told[0]
-            if found := difference(before, value, key):
+    origins = {path: origin for name, path in files.items() if (origin := _origin(path, digests[name]))}
+    for key in COMPARED:
+        values = [(path, origin[key]) for path, origin in origins.items() if origin.get(key) is not None]
+        for path, value in values[1:]:
+            first_path, first_value = values[0]
+            if text := difference(first_value, value, key):
                 raise InputError(
-                    f"{path} is not of the same features as {first} ({found}): give files of one network, layer, view, crop and precision"
+                    f"{path} is not of the same features as {first_path} ({text}): give files of one network, layer, view, "
+                    "crop and precision"
                 )
-    unknown = [path.name for path in files.values() if any(known.get(path, {}).get(key) is None for key in SAME)]
+    unknown = [path.name for path in files.values() if any(origins.get(path, {}).get(key) is None for key in COMPARED)]
     if not unknown:
         return []
     more = f" and {len(unknown) - 1} more files" if len(unknown) > 1 else ""
@@ -42,11 +51,11 @@ def check_origins(files: Mapping[str, Path], digests: Mapping[str, str]) -> list
 
 
 def _origin(path: Path, digest: str) -> dict[str, Any]:
-    """The settings that made a file; empty where no manifest says so."""
+    """The settings that made a file; empty if no manifest has them."""
     try:
-        read = read_json(manifest_path(path))
-        if read["sha256"] != digest:
+        manifest = read_json(manifest_path(path))
+        if manifest["sha256"] != digest:
             return {}
-        return {key: read["settings"].get(key) for key in SAME}
+        return {key: manifest["settings"].get(key) for key in COMPARED}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

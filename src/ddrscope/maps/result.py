@@ -1,49 +1,71 @@
-"""What a map of many points holds, and its files."""
+"""A map of many points, in memory and on disk."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+import pyarrow as pa
+import pyarrow.parquet as pq
+from matplotlib.figure import Figure
 
-from ddrscope.io.files import write_json
+from ddrscope.errors import InputError
+from ddrscope.io.files import atomic_write, read_json, write_json
+from ddrscope.io.paths import expand_path
+from ddrscope.results.maps import MapData
+
+# What a run writes at the top of its folder.
+OUTPUTS = ("map.json", "map.parquet", "map.html", "figures")
+_ROW_GROUP = 20_000
 
 # What a run writes at the top of its folder.
 OUTPUTS = ("map.json", "map.parquet", "map.html", "figures")
 
 
 @dataclass(frozen=True, eq=False)
-class MapResult:
-    """``data`` is map.json; ``xy`` float32 (n, 2) and ``codes`` (n,) are the places and groups of all rows, in the order of the files.
+class MapResult(MapData):
+    """The result of `ddrscope.map_features`."""
 
-    ``flags`` say for each group which of its rows, in order, were sampled; ``names`` are those of the sampled rows, in the files' order.
-    """
+    def save(self, folder: str | Path) -> Path:
+        """Write ``map.parquet``, ``figures/``, ``map.html`` and ``map.json``.
 
-    data: dict[str, Any]
-    xy: NDArray[np.float32]
-    codes: NDArray[np.int16]
-    flags: list[NDArray[np.bool_]]
-    names: list[str]
+        Returns:
+            The path of the page.
+        """
+        from ddrscope.viz.point_map_page import write_map
 
-    @property
-    def groups(self) -> list[str]:
-        """Their names, in the order of the codes."""
-        return [group["name"] for group in self.data["groups"]]
-
-    def sampled(self) -> NDArray[np.bool_]:
-        """For each row whether it was sampled, (n,)."""
-        found = np.empty(len(self.codes), bool)
-        for code, flags in enumerate(self.flags):
-            found[self.codes == code] = flags
-        return found
-
-    def save(self, folder: Path) -> Path:
-        """Write figures, map.html and, last, map.json into ``folder``, where map.parquet is; return the page's path."""
-        from ddrscope.viz.point_map import write_map
-
+        folder = expand_path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_write(folder / "map.parquet") as temporary:
+            pq.write_table(self.table, temporary, row_group_size=_ROW_GROUP)
         page = write_map(self, folder)
-        write_json(folder / "map.json", self.data)
+        # Last, since its presence says that the result is complete.
+        write_json(folder / "map.json", self.to_json())
         return page
+
+    @classmethod
+    def load(cls, folder: str | Path) -> MapResult:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: The folder holds no map.
+        """
+        folder = expand_path(folder)
+        try:
+            data = read_json(folder / "map.json")
+            return cls.from_json(data, pq.read_table(folder / "map.parquet"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
+            raise InputError(f"{folder} holds no finished map ({type(error).__name__}: {error})") from None
+
+    def plot(self) -> Figure:
+        """Plot all points on the plane, coloured by group."""
+        from ddrscope.viz.point_map_figures import map_figure
+
+        return map_figure(self)
+
+    def _repr_html_(self) -> str:
+        """The page inside a frame."""
+        from ddrscope.viz.point_map_page import map_html
+        from ddrscope.viz.writing import framed
+
+        return framed(map_html(self))

@@ -1,4 +1,4 @@
-"""The Calinski-Harabasz index and the permutation test that uses it."""
+"""The Calinski-Harabasz index, and a permutation test that uses it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ from ddrscope.metrics.design import encode, permutations_within
 
 
 def calinski_harabasz(points: np.ndarray, labels: np.ndarray) -> float:
-    """CHI = [tr(B)/(k-1)] / [tr(W)/(n-k)] of (n, d) points in k labelled groups (Calinski and Harabasz, 1974).
+    """The Calinski-Harabasz index CHI = [tr(B) / (k - 1)] / [tr(W) / (n - k)].
 
-    Infinite when groups are distinct and none has any spread; NaN where the ratio means nothing: one group only, as
-    many groups as points, or points that all coincide.
+    Args:
+        points: Points (n, d).
+        labels: The group of each point (n,), one of k.
+
+    Returns:
+        The index, 0 or more; 1 on average for random groups. Infinite if the groups are distinct and none has any
+        spread. NaN where it is not defined: one group, as many groups as points, or points that all coincide.
+
+    Source: Calinski and Harabasz 1974.
     """
     codes = encode(labels)
     count, groups = len(codes), int(codes.max(initial=-1)) + 1
@@ -23,7 +30,7 @@ def calinski_harabasz(points: np.ndarray, labels: np.ndarray) -> float:
     means = np.add.reduceat(ordered, np.cumsum(sizes) - sizes, axis=0) / sizes[:, None]
     between = float(sizes @ np.square(means).sum(axis=1))
     within = float(np.square(centred - means[codes]).sum())
-    # Equal points leave a within-group scatter of rounding only.
+    # For equal points the scatter within groups is rounding only.
     if within <= (4 * np.finfo(float).eps) ** 2 * between:
         return float("inf")
     return (between / (groups - 1)) / (within / (count - groups))
@@ -32,17 +39,26 @@ def calinski_harabasz(points: np.ndarray, labels: np.ndarray) -> float:
 def permutation_p_value(
     points: np.ndarray, labels: np.ndarray, images: np.ndarray, permutations: int = 999, seed: int = 0
 ) -> float:
-    """Chance of a CHI at least as large as the observed when labels are permuted within each image.
+    """The probability of a CHI at least as large as the observed one if labels are permuted within each image.
 
-    `points` (n, d), `labels` and `images` (n,). The value is (1 + count of such permutations) / (1 + permutations).
-    Small values say that the features move with the label at all, not that they gather.
+    A small value says that the features depend on the label. It does not say that they cluster by it.
+
+    Args:
+        points: Points (n, d).
+        labels: The label of each point (n,).
+        images: The image of each point (n,).
+        permutations: Number of random permutations.
+        seed: Seed of the permutations.
+
+    Returns:
+        (1 + number of permutations with such a CHI) / (1 + ``permutations``).
     """
     codes = encode(labels)
     sizes = np.bincount(codes)
     centred = points - points.mean(axis=0)
     random = np.random.default_rng(seed)
 
-    # Total scatter and group sizes never change, so CHI grows with the between-group scatter alone.
+    # The total scatter and the sizes of the groups are constant, so CHI grows with the scatter between groups.
     def between(arrangements: np.ndarray) -> np.ndarray:
         sums = (arrangements[:, None, :] == np.arange(len(sizes))[:, None]).astype(float) @ centred
         return np.square(sums).sum(axis=2) @ (1 / sizes)
@@ -52,6 +68,6 @@ def permutation_p_value(
     count = 0
     for start in range(0, permutations, batch):
         arrangements = permutations_within(codes, images, min(batch, permutations - start), random)
-        # An arrangement equal to the observed one must count whatever the order of summation.
+        # The tolerance counts arrangements that equal the observed one but are summed in another order.
         count += int((between(arrangements) >= observed * (1 - 1e-12)).sum())
     return (1 + count) / (1 + permutations)

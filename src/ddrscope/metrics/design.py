@@ -1,4 +1,4 @@
-"""Which image, photograph and group (degradation or set) each row of a study is."""
+"""The design of a sample of features: the image, photograph and group of each row."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """Labels of n rows: the image shown, the photograph it is a crop of, and the group (degradation or set) it is in.
+    """The labels of n rows, as names or numbers.
 
-    Each is an array (n,) of names or numbers. An image belongs to one photograph.
+    Args:
+        images: The image of each row (n,).
+        photos: The photograph that the image is, or is a crop of (n,).
+        groups: The degradation or set of the row (n,).
+
+    Raises:
+        ValueError: The arrays differ in length, or an image belongs to two photographs.
     """
 
     images: np.ndarray
@@ -32,33 +38,33 @@ class Design:
 
     @cached_property
     def balanced(self) -> bool:
-        """Whether each of two or more images meets each of two or more groups exactly once."""
+        """Whether each of two or more images occurs exactly once in each of two or more groups."""
         counts = cell_counts(self.images, self.groups)
         return min(counts.shape) >= 2 and bool((counts == 1).all())
 
     def shuffled(self, seed: int) -> Design:
-        """The control of shuffled labels: the same design with groups permuted within each image."""
+        """The same design with groups permuted within each image: the control of shuffled labels."""
         groups = permutations_within(self.groups, self.images, 1, np.random.default_rng(seed))[0]
         return Design(self.images, self.photos, groups)
 
 
 def encode(labels: np.ndarray) -> np.ndarray:
-    """Labels as integers 0..k-1 in sorted order of the labels."""
+    """Labels (n,) as integers 0..k-1 in the sorted order of the labels."""
     return np.unique(labels, return_inverse=True)[1]
 
 
 def cell_counts(images: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Number of rows of each image in each group, (images, groups), in sorted order of both."""
+    """The number of rows of each image in each group (images, groups), in the sorted order of both."""
     rows, columns = encode(images), encode(groups)
     shape = (rows.max(initial=-1) + 1, columns.max(initial=-1) + 1)
     return np.bincount(rows * shape[1] + columns, minlength=shape[0] * shape[1]).reshape(shape)
 
 
 def permutations_within(labels: np.ndarray, images: np.ndarray, times: int, random: np.random.Generator) -> np.ndarray:
-    """The labels permuted within each image, independently `times` times: (times, n)."""
+    """Independent random permutations of the labels (n,) within each image: (times, n)."""
     codes = encode(images)
     rows = np.argsort(codes, kind="stable")
-    # Keys of one image stay between its code and the next, so sorting shuffles rows inside each image only.
+    # The keys of an image lie between its code and the next, so that rows are sorted within each image only.
     shuffled = np.argsort(codes + random.random((times, len(codes))) / 2, axis=1)
     permuted = np.empty((times, len(codes)), dtype=labels.dtype)
     permuted[:, rows] = labels[shuffled]

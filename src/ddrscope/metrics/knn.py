@@ -1,4 +1,4 @@
-"""How well the nearest neighbours of a point, among other photographs, tell its group."""
+"""k-NN accuracy on held-out photographs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,23 @@ from ddrscope.metrics.design import encode
 def knn_accuracy(
     points: np.ndarray, labels: np.ndarray, photos: np.ndarray, neighbours: int = 5, folds: int = 5
 ) -> tuple[float, np.ndarray]:
-    """Cross-validated k-NN accuracy (chance 1/k if balanced) and whether each row was told right, (n,) of 1.0 or 0.0.
+    """Cross-validated accuracy of a k-NN classifier; all rows of a photograph are in one fold.
 
-    `points` (n, d); all rows of a photograph fall in one fold. Fewer photographs than folds leave one out at a time;
-    with one photograph there is nothing to learn from and all is NaN.
+    Args:
+        points: Points (n, d).
+        labels: The group of each point (n,).
+        photos: The photograph of each point (n,).
+        neighbours: Number of neighbours.
+        folds: Number of folds; the number of photographs if that is less.
+
+    Returns:
+        The accuracy (chance is 1/k for k groups of equal size), and 1.0 for each row that is classified correctly, else
+        0.0 (n,). All NaN for one photograph, since there is nothing to fit to.
     """
     codes, folds = encode(labels), min(folds, len(np.unique(photos)))
-    right = np.full(len(codes), np.nan)
+    correct = np.full(len(codes), np.nan)
     if folds >= 2 and points.shape[1]:
         for train, test in GroupKFold(folds).split(points, groups=photos):
             classifier = KNeighborsClassifier(min(neighbours, len(train))).fit(points[train], codes[train])
-            right[test] = classifier.predict(points[test]) == codes[test]
-    return float(right.mean()), right
+            correct[test] = classifier.predict(points[test]) == codes[test]
+    return float(correct.mean()), correct

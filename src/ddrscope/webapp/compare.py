@@ -15,16 +15,19 @@ from matplotlib.figure import Figure
 from ddrscope.analysis import AnalysisResult
 from ddrscope.errors import InputError, printable
 from ddrscope.generalization import GeneralizationResult
-from ddrscope.viz import analysis_figures, generalization_figures
+from ddrscope.metrics.estimate import format_number
+from ddrscope.results.generalization import RankedNetwork
+from ddrscope.viz import analysis_figures
 from ddrscope.viz.analysis_page import CAPTIONS
-from ddrscope.viz.style import MEASURE_NAMES, number, with_interval
+from ddrscope.viz.generalization_figures import generalization_figures
+from ddrscope.viz.style import MEASURE_NAMES, with_interval
 from ddrscope.webapp.images import drawn
 
 # Figures shown at most; a run of many networks has more, in its own folder.
 FIGURES = 6
 HOW = """<p>The server was given no results. Make some, and start it with them:</p>
 <pre>ddrscope analyze --out look
-ddrscope generalize srresnet-wgr srgan-wgr --degrade clean blur:2 blur:4 noise:10 --patch 64 --patches 400 --out scores
+ddrscope generalize srresnet-wgr srgan-wgr --degrade "clean blur:2 blur:4 noise:10" --patch 64 --patches 400 --out scores
 ddrscope serve --results look scores</pre>"""
 
 
@@ -52,7 +55,7 @@ def show_result(folder: Path) -> Shown:
     if (folder / "analysis.json").is_file():
         return _show_analysis(AnalysisResult.load(folder), folder)
     if (folder / "generalization.json").is_file():
-        return _show_generalization(GeneralizationResult.load(folder), folder)
+        return _show_generalization(GeneralizationResult.load(folder))
     raise InputError(
         f"--results {folder} holds no result: give a folder that ddrscope analyze or ddrscope generalize wrote"
     )
@@ -115,32 +118,21 @@ def _show_analysis(result: AnalysisResult, folder: Path) -> Shown:
         raise InputError(f"{folder} holds no whole analysis ({type(error).__name__}: {error}): make it anew") from None
 
 
-def _show_generalization(result: GeneralizationResult, folder: Path) -> Shown:
-    try:
-        sentences = ["Smaller scores generalize better.", *map(_place, result.data["ranking"]), *result.data["notes"]]
-        rows = [
-            {
-                "network": row["network"], "set": row["set"], "SRGA": with_interval(row, "srga"), "floor": number(row["floor"]),
-                "PSNR": number(row["psnr"]), "patches": row["patches"], "photographs": row["photos"], "error": row["error"] or "",
-            }
-            for row in result.data["scores"]
-        ]  # fmt: skip
-        names = [one["name"] for one in result.data["networks"]]
-        captions = [
-            "Scores against the level of each degradation, with 95 % intervals",
-            *(f"Densities of {name}" for name in names),
-        ]
-        figures = dict(zip(captions, generalization_figures(result).values(), strict=True))
-        return Shown(sentences, _texts(rows), figures)
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        raise InputError(f"{folder} holds no whole result ({type(error).__name__}: {error}): make it anew") from None
+def _show_generalization(result: GeneralizationResult) -> Shown:
+    sentences = ["Smaller scores are better.", *map(_sentence, result.ranking), *result.notes]
+    rows = [
+        {
+            "network": score.network, "set": score.set_name, "SRGA": score.srga, "floor": format_number(score.floor),
+            "PSNR": format_number(score.psnr), "patches": score.patches, "photographs": score.photos, "error": score.error or "",
+        }
+        for score in result.scores
+    ]  # fmt: skip
+    return Shown(sentences, _texts(rows), generalization_figures(result))
 
 
-def _place(row: dict[str, Any]) -> str:
-    sure = {None: "", True: ", worse than the one above", False: ", cannot be told apart from the one above"}[
-        row["apart"]
-    ]
-    return f"Place {row['place']}: {row['network']}, {with_interval(row, 'srga')}{sure}."
+def _sentence(row: RankedNetwork) -> str:
+    comparison = {None: "", True: ", worse than the one above", False: ", not distinguishable from the one above"}
+    return f"Place {row.place}: {row.network}, {row.srga}{comparison[row.apart]}."
 
 
 def _texts(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

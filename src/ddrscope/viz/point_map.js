@@ -1,8 +1,9 @@
 "use strict";
-// Counts the points in every cell of two pixels anew at each view: a million points take one pass over two typed arrays.
+// Counts the points in each cell at every change of the view: one pass over typed arrays, also for a million points.
 const data = JSON.parse(document.getElementById("payload").textContent);
 const byId = (id) => document.getElementById(id);
-const SIDE = 65536, CLOSEST = 100, DOTS = 20000, FAINTEST = 0.25, CELL = 2;
+// Positions are 0..SIDE; up to DOTS points in view are dots; cells are CELL pixels wide.
+const SIDE = 65536, MAX_ZOOM = 100, DOTS = 20000, MIN_OPACITY = 0.25, CELL = 2;
 
 function bytes(text) {
   const raw = atob(text), out = new Uint8Array(raw.length);
@@ -17,13 +18,14 @@ data.x = data.y = data.codes = data.sampled = data.rows = null;
 const canvas = byId("plane"), pen = canvas.getContext("2d"), small = document.createElement("canvas");
 const rgb = data.groups.map((group) => [1, 3, 5].map((from) => parseInt(group.color.slice(from, from + 2), 16)));
 const visible = data.groups.map(() => true);
-// The box around all points: its middle, and its sides as shares of the square.
+// The bounding box of all points: its centre, and its sides as shares of SIDE.
 const box = [xs, ys].map((values) => [values.reduce((low, value) => Math.min(low, value), SIDE), values.reduce((high, value) => Math.max(high, value), 0)]);
 const middle = box.map(([low, high]) => (low + high) / 2), shares = box.map(([low, high]) => Math.max(0.05, (high - low) / SIDE));
-// What part of the square 0..SIDE is seen: its centre, and pixels of the canvas a unit.
+// The view: its centre, its zoom (1: the whole map), whether it waits to be drawn, and the points shown as dots.
 let centre = middle, zoom = 1, waiting = false, seen = [];
 let counts = new Float32Array(0), sums = [counts, counts, counts];
 
+// Pixels of the canvas for each unit of position.
 const scale = () => ((0.96 * Math.min(canvas.width / shares[0], canvas.height / shares[1])) / SIDE) * zoom;
 
 function draw() {
@@ -35,9 +37,9 @@ function draw() {
   if (counts.length !== across * lines) {
     counts = new Float32Array(across * lines);
     sums = [0, 1, 2].map(() => new Float32Array(across * lines));
-  } else [counts, ...sums].forEach((one) => one.fill(0));
+  } else [counts, ...sums].forEach((cells) => cells.fill(0));
   const [reds, greens, blues] = sums;
-  let found = 0;
+  let count = 0;
   seen = [];
   for (let at = 0; at < data.count; at++) {
     const code = codes[at];
@@ -46,25 +48,25 @@ function draw() {
     if (px < 0 || py < 0 || px >= width || py >= height || xs[at] < left || ys[at] < top) continue;
     const cell = ((py / size) | 0) * across + ((px / size) | 0), color = rgb[code];
     counts[cell]++; reds[cell] += color[0]; greens[cell] += color[1]; blues[cell] += color[2];
-    if (found++ < DOTS) seen.push(at);
+    if (count++ < DOTS) seen.push(at);
   }
   pen.clearRect(0, 0, width, height);
-  if (found <= DOTS) dots(left, top, per);
+  if (count <= DOTS) dots(left, top, per);
   else { seen = []; density(across, lines, size); }
-  byId("status").textContent = `${found.toLocaleString("en")} points in view`;
+  byId("status").textContent = `${count.toLocaleString("en")} points in view`;
   canvas.dataset.milliseconds = (performance.now() - began).toFixed(1);
 }
 
 function density(across, lines, size) {
   const [reds, greens, blues] = sums, image = pen.createImageData(across, lines), out = image.data;
-  // The fullest cells would leave all others pale: what a thousandth of the filled cells exceed is full strength.
+  // The fullest 0.1 % of the cells are opaque: by the fullest alone, all others would be pale.
   const filled = counts.filter((count) => count > 0).sort(), most = Math.log(Math.max(2, filled[Math.floor(filled.length * 0.999)]));
   for (let cell = 0; cell < counts.length; cell++) {
     const count = counts[cell];
     if (!count) continue;
     const at = 4 * cell;
     out[at] = reds[cell] / count; out[at + 1] = greens[cell] / count; out[at + 2] = blues[cell] / count;
-    out[at + 3] = 255 * (FAINTEST + (1 - FAINTEST) * Math.min(1, Math.log(count) / most));
+    out[at + 3] = 255 * (MIN_OPACITY + (1 - MIN_OPACITY) * Math.min(1, Math.log(count) / most));
   }
   [small.width, small.height] = [across, lines];
   small.getContext("2d").putImageData(image, 0, 0);
@@ -75,7 +77,7 @@ function density(across, lines, size) {
 function dots(left, top, per) {
   const radius = (seen.length > 5000 ? 1.5 : 3) * (window.devicePixelRatio || 1);
   pen.globalAlpha = 0.75;
-  // In a scrambled order, so that no group lies over all others.
+  // In a scrambled order, so that no group covers the others.
   const step = 7919, count = seen.length;
   for (let turn = 0; turn < count; turn++) {
     const at = seen[count % step ? (turn * step) % count : turn];
@@ -92,10 +94,10 @@ function later() {
   if (!waiting) { waiting = true; requestAnimationFrame(draw); }
 }
 
-// Zoom about a place on the canvas, in its pixels; what lies there stays there.
+// Zooms about a position on the canvas, in pixels, which stays where it is.
 function zoomBy(factor, px = canvas.width / 2, py = canvas.height / 2) {
   const before = scale(), offset = [px - canvas.width / 2, py - canvas.height / 2];
-  zoom = Math.min(CLOSEST, Math.max(0.8, zoom * factor));
+  zoom = Math.min(MAX_ZOOM, Math.max(0.8, zoom * factor));
   centre = centre.map((value, axis) => value + offset[axis] / before - offset[axis] / scale());
   later();
 }
@@ -112,7 +114,7 @@ function fit() {
   later();
 }
 
-// What of the canvas an event points at, in its pixels.
+// The position of an event on the canvas, in pixels.
 function place(event) {
   const box = canvas.getBoundingClientRect();
   return [(event.clientX - box.left) * (canvas.width / box.width), (event.clientY - box.top) * (canvas.height / box.height)];
@@ -123,7 +125,7 @@ function nameOf(at) {
   if (!isSampled(at)) return `${group}\nrow ${(rows ? rows[at] : at).toLocaleString("en")} of map.parquet (from 0), placed`;
   let before = 0;
   for (let other = 0; other < at; other++) before += isSampled(other);
-  return `${group}\n${data.names[before]}, seen by t-SNE`;
+  return `${group}\n${data.names[before]}, in the t-SNE sample`;
 }
 
 function point(event) {
@@ -136,23 +138,22 @@ function point(event) {
   tip.hidden = nearest < 0;
   if (nearest < 0) return;
   tip.textContent = nameOf(nearest);
-  tip.style.whiteSpace = "pre-line";
   const box = canvas.getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top;
   tip.style.left = x < box.width / 2 ? `${x + 12}px` : ""; tip.style.right = x < box.width / 2 ? "" : `${box.width - x + 12}px`;
   tip.style.top = `${Math.min(y + 12, box.height - 60)}px`;
 }
 
-// Fingers and mouse buttons that are down: one moves the map, two zoom it.
+// Fingers and mouse buttons that are down: one moves the map, two zoom.
 const down = new Map();
-const apart = () => { const [a, b] = [...down.values()]; return Math.hypot(a[0] - b[0], a[1] - b[1]); };
+const span = () => { const [a, b] = [...down.values()]; return Math.hypot(a[0] - b[0], a[1] - b[1]); };
 canvas.addEventListener("pointerdown", (event) => { down.set(event.pointerId, place(event)); canvas.setPointerCapture(event.pointerId); });
 canvas.addEventListener("pointermove", (event) => {
   const before = down.get(event.pointerId), now = place(event);
   if (!before) { point(event); return; }
   if (down.size === 1) { down.set(event.pointerId, now); move(now[0] - before[0], now[1] - before[1]); return; }
-  const distance = apart();
+  const distance = span();
   down.set(event.pointerId, now);
-  if (down.size === 2 && distance > 0) zoomBy(apart() / distance, now[0], now[1]);
+  if (down.size === 2 && distance > 0) zoomBy(span() / distance, now[0], now[1]);
 });
 for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, (event) => down.delete(event.pointerId));
 canvas.addEventListener("wheel", (event) => { event.preventDefault(); zoomBy(Math.exp(-event.deltaY / 400), ...place(event)); }, { passive: false });

@@ -1,4 +1,4 @@
-"""From a network and a set of patches to the Gram matrix of one layer, without ever holding the features."""
+"""The Gram matrix of a layer's features for a set of patches, without holding the features."""
 
 from __future__ import annotations
 
@@ -19,20 +19,34 @@ from ddrscope.networks import Network
 BATCH = 16
 
 
-def patch_gram(
+def feature_gram(
     network: Network,
     layer: str,
     patches: NDArray[np.float32],
     precision: Precision = "auto",
     folder: Path | None = None,
-    step: Callable[[int], None] = lambda _: None,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> NDArray[np.float64]:
-    """The centred Gram matrix (N, N) of the flattened features of ``layer`` for patches (N, H, W, C) in 0..1.
+    """The centred Gram matrix of the flattened features of a layer.
 
-    The last HR layer of a network that has a trunk is computed strip by strip; any other layer lies in a temporary file in ``folder``
-    meanwhile. ``step`` is called with the number of patches done. Raises `InputError` where a feature is NaN or infinite.
+    The last HR layer of a network with a trunk is streamed, a few rows at a time. The features of any other layer go to a
+    temporary file.
+
+    Args:
+        network: The network.
+        layer: Name of the layer.
+        patches: Inputs (N, H, W, C) in 0..1.
+        precision: Precision of the network.
+        folder: Folder for the temporary file. Default: the system's.
+        advance: Called with the number of patches that the network has processed since the last call.
+
+    Returns:
+        The inner products (N, N) of the centred features.
+
+    Raises:
+        InputError: A feature is NaN or infinite.
     """
-    batches = _batches(patches, step)
+    batches = _batches(patches, advance)
     if layer == network.last_hr_layer and isinstance(network.module, HasTrunk) and network.run is None:
         gram = np.zeros((len(patches), len(patches)))
         try:
@@ -56,8 +70,8 @@ def patch_gram(
     return gram_matrix(features[layer, "flattened"], products=np.float32)
 
 
-def _batches(patches: NDArray[np.float32], step: Callable[[int], None]) -> Iterator[Tensor]:
+def _batches(patches: NDArray[np.float32], advance: Callable[[int], None]) -> Iterator[Tensor]:
     for start in range(0, len(patches), BATCH):
-        some = patches[start : start + BATCH]
-        yield torch.from_numpy(np.ascontiguousarray(some)).permute(0, 3, 1, 2)
-        step(len(some))
+        batch = patches[start : start + BATCH]
+        yield torch.from_numpy(np.ascontiguousarray(batch)).permute(0, 3, 1, 2)
+        advance(len(batch))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from commands import Run, Start, call_command
 from ddrscope.images import bundled_photos
 
 pytestmark = pytest.mark.cluster
@@ -46,60 +45,41 @@ def cluster() -> Iterator[Any]:
     del os.environ["RAY_USAGE_STATS_ENABLED"]
 
 
-def words(*more: object) -> list[str]:
-    return [sys.executable, "-m", "ddrscope", *map(str, more)]
-
-
-def run(*more: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words(*more), capture_output=True, text=True)
-
-
-def test_a_node_dies_and_the_rows_are_the_same(cluster, folder: Path, tmp_path: Path) -> None:
+def test_a_node_dies_and_the_rows_are_the_same(
+    cluster: Any, folder: Path, tmp_path: Path, start_command: Start
+) -> None:
     alone, shared = tmp_path / "alone.parquet", tmp_path / "shared.parquet"
-    assert run("identify", folder, "--out", alone, "--threads", 1).returncode == 0
+    assert call_command("identify", folder, "--out", alone, "--threads", 1).returncode == 0
     node = cluster.add_node(num_cpus=1)
-    command = words("identify", folder, "--out", shared, "--cluster", cluster.address, "--json")
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = start_command("identify", folder, "--out", shared, "--cluster", cluster.address, "--json")
     parts = tmp_path / "shared.parquet.parts" / "parts"
     while process.poll() is None and not list(parts.glob("*.parquet")):
         time.sleep(0.05)
     # One of two workers, with a piece in its hands.
     cluster.remove_node(node, allow_graceful=False)
     assert process.poll() is None
-    said, errors = process.communicate(timeout=300)
+    printed, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
-    assert json.loads(said)["rows"] == COUNT and "Traceback" not in errors
+    assert json.loads(printed)["rows"] == COUNT and "Traceback" not in errors
     one, other = pd.read_parquet(alone), pd.read_parquet(shared)
     pd.testing.assert_frame_equal(one, other, rtol=0, atol=1e-6)
     assert len(other) == COUNT and other["error"].notna().sum() == 1
 
 
-def test_features_from_a_cluster(cluster, folder: Path, tmp_path: Path) -> None:
-    common = [
-        "features",
-        "srgan-wgr",
-        "--images",
-        folder,
-        "--crop",
-        48,
-        "--layer",
-        "body.3",
-        "--view",
-        "pooled",
-        "--precision",
-        "float32",
-    ]
-    assert run(*common, "--out", tmp_path / "alone.npy", "--threads", 1).returncode == 0
-    done = run(*common, "--out", tmp_path / "shared.npy", "--cluster", cluster.address)
+def test_features_from_a_cluster(cluster: Any, folder: Path, tmp_path: Path, run_command: Run) -> None:
+    common = ["features", "srgan-wgr", "--images", folder, "--crop", 48, "--layer", "body.3", "--view", "pooled"]
+    common += ["--precision", "float32"]
+    assert call_command(*common, "--out", tmp_path / "alone.npy", "--threads", 1).returncode == 0
+    done = run_command(*common, "--out", tmp_path / "shared.npy", "--cluster", cluster.address)
     assert done.returncode == 0, done.stderr
     np.testing.assert_allclose(np.load(tmp_path / "shared.npy"), np.load(tmp_path / "alone.npy"), rtol=0, atol=1e-6)
     assert (tmp_path / "shared.txt").read_text() == (tmp_path / "alone.txt").read_text()
 
 
-def test_scores_from_a_cluster(cluster, tmp_path: Path) -> None:
+def test_scores_from_a_cluster(cluster: Any, tmp_path: Path, run_command: Run) -> None:
     common = ["generalize", "srresnet-wgr", "--patch", 32, "--patches", 60, "--components", 20, "--degrade", "blur:2"]
-    assert run(*common, "--out", tmp_path / "alone", "--threads", 1).returncode == 0
-    done = run(*common, "--out", tmp_path / "shared", "--cluster", cluster.address)
+    assert call_command(*common, "--out", tmp_path / "alone", "--threads", 1).returncode == 0
+    done = run_command(*common, "--out", tmp_path / "shared", "--cluster", cluster.address)
     assert done.returncode == 0, done.stderr
     one, other = (
         json.loads((tmp_path / name / "generalization.json").read_text())["scores"] for name in ("alone", "shared")
@@ -108,13 +88,13 @@ def test_scores_from_a_cluster(cluster, tmp_path: Path) -> None:
         assert [row[key] for row in other] == pytest.approx([row[key] for row in one], abs=1e-6), key
 
 
-@pytest.mark.parametrize(
-    "more, reason",
-    [
-        (["--cluster", "127.0.0.1:1"], "give local, or the address of a running head"),
-        (["--cluster", "local", "--threads", "999"], "no room for a worker of 999 threads"),
-    ],
-)
-def test_no_cluster(folder: Path, tmp_path: Path, more: list[str], reason: str) -> None:
-    done = run("identify", folder, "--out", tmp_path / "x.csv", *more)
-    assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr
+def test_what_a_cluster_cannot_do_is_said_in_one_line(
+    cluster: Any, folder: Path, tmp_path: Path, run_command: Run
+) -> None:
+    for address, threads, reason in (
+        ("127.0.0.1:1", 1, "give local, or the address of a running head"),
+        (cluster.address, 999, "no room for a worker of 999 threads"),
+    ):
+        words = ["--out", tmp_path / "x.csv", "--cluster", address, "--threads", threads]
+        done = run_command("identify", folder, *words)
+        assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr

@@ -40,13 +40,14 @@ def call_command(*words: object) -> Done:
     """
     out, err = io.StringIO(), io.StringIO()
     arguments, threads = [str(word) for word in words], torch.get_num_threads()
-    handler, logger = logging.StreamHandler(err), logging.getLogger("ddrscope")
-    logger.addHandler(handler)
+    logger = logging.getLogger("ddrscope")
+    handlers, level = logger.handlers[:], logger.level
     try:
         with warnings.catch_warnings(), redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as stop:
             main(arguments)
     finally:
-        logger.removeHandler(handler)
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
         torch.set_num_threads(threads)
     code = stop.value.code
     assert isinstance(code, int)

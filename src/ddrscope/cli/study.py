@@ -8,15 +8,14 @@ from typing import Annotated
 import typer
 
 from ddrscope.cli import common
-from ddrscope.training import RECIPES
 
-HELP = f"""Test claims C1 to C6 of the paper: train networks, analyse them, judge by rules fixed in advance.
+HELP = """Test claims C1 to C6 of the paper: train networks, analyse them, judge by rules fixed in advance.
 
-Trains an SRResNet, and an SRGAN from it, for each of --seeds seeds, with and without global residual, by --recipe
-({", ".join(RECIPES)}, or a .toml file; KEY=VALUE changes it), and adds the four bundled networks. The images are crops
-of the bundled and of the --test photographs. --out receives study.json, claims.csv, the evidence as CSV, figures/ and
-report.html; its folders trainings/, images/ and analyses/ keep what is done, for --resume. Three seeds of the recipe
-`pilot` took an hour and a half on two cores with native bfloat16.
+Trains an SRResNet, and an SRGAN from it, for each of --seeds seeds, with and without global residual, by --recipe (a
+name as for `ddrscope train`, or a .toml file; KEY=VALUE changes it), and adds the four bundled networks. The images are
+crops of the bundled and of the --test photographs. --out receives study.json, claims.csv, the evidence as CSV, figures/
+and report.html; its folders trainings/, images/ and analyses/ keep what is done, for --resume. Three seeds of the
+recipe `pilot` took an hour and a half on two cores with native bfloat16.
 
 \b
 Examples:

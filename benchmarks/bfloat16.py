@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from ddrscope.analysis import analyze
+from ddrscope.results.layers import ESTIMATES
 
 NETWORKS = ("srresnet-wgr", "srgan-wgr", "srresnet-wogr")
 
@@ -29,13 +30,14 @@ def compare() -> pd.DataFrame:
     for precision in ("float32", "bfloat16"):
         result = analyze(NETWORKS, precision=precision)
         measures[precision] = {
-            (network["name"], row["layer"], row["view"], key): (value, row.get(f"{key}_low"), row.get(f"{key}_high"))
-            for network in result.data["networks"] for row in network["layers"] for key, value in row.items()
-            if f"{key}_low" in row and value is not None
-        }  # fmt: skip
+            (network.name, layer.layer, layer.view, key): getattr(layer, key)
+            for network in result.networks
+            for layer in network.layers
+            for key in ESTIMATES
+        }
     rows = []
-    for key, (value, low, high) in measures["float32"].items():
-        changed = measures["bfloat16"][key][0]
+    for key, estimate in measures["float32"].items():
+        value, low, high, changed = estimate.value, estimate.low, estimate.high, measures["bfloat16"][key].value
         row = dict(zip(("network", "layer", "view", "measure"), key, strict=True))
         values = {"float32": value, "low": low, "high": high, "bfloat16": changed, "inside": low <= changed <= high}
         change = 2 * abs(changed - value) / (high - low) if high > low else 0.0

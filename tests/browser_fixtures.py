@@ -50,7 +50,7 @@ def open_page(browser: Browser, result: AnalysisResult, folder: Path, width: int
 
     Returns the page and lists of console messages, network requests and dialogs, all of which should stay empty.
     """
-    from ddrscope.viz import report_html
+    from ddrscope.viz.analysis_page import report_html
 
     file = folder / "page.html"
     file.write_text(report_html(result), encoding="utf-8")

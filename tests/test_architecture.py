@@ -18,7 +18,7 @@ LAYERS = (
     "upscaling", "webapp", "cli",
 )  # fmt: skip
 # Imports that are still to be turned round.
-UPWARD = {("viz", "analysis"), ("viz", "study"), ("viz", "upscaling")}
+UPWARD = {("viz", "upscaling")}
 MAX_LINES = 400
 
 

@@ -51,13 +51,14 @@ def load_both(folder: Path) -> tuple[Network, Network]:
 
 def compare(exact: Network, rounded: Network) -> dict[str, float]:
     """The largest change of each measure over layers and views, in half widths of the interval on the side of the change."""
-    data = analyze([exact, rounded], content="photo", tsne_seeds=1, precision="float32").data
-    before, after = (entry["layers"] for entry in data["networks"])
+    result = analyze([exact, rounded], content="photo", tsne_seeds=1, precision="float32")
+    before, after = (entry.layers for entry in result.networks)
     largest = dict.fromkeys(MEASURES, 0.0)
-    for exact_row, rounded_row in zip(before, after, strict=True):
+    for exact_layer, rounded_layer in zip(before, after, strict=True):
         for measure in MEASURES:
-            value, changed = exact_row[measure], rounded_row[measure]
-            reach = exact_row[f"{measure}_high"] - value if changed > value else value - exact_row[f"{measure}_low"]
+            estimate, changed = getattr(exact_layer, measure), getattr(rounded_layer, measure).value
+            value = estimate.value
+            reach = estimate.high - value if changed > value else value - estimate.low
             if changed != value:
                 largest[measure] = max(largest[measure], abs(changed - value) / reach if reach else float("inf"))
     return largest

@@ -27,7 +27,7 @@ from ddrscope.degradations import parse_degradation
 from ddrscope.images import find_images, read_image
 from ddrscope.metrics.design import Design
 from ddrscope.metrics.image_quality import psnr_y
-from ddrscope.metrics.variance_shares import share_intervals, variance_shares
+from ddrscope.metrics.variance_shares import variance_shares
 from ddrscope.training import PhotoPairs
 
 SCALE, SIDE = 4, 32
@@ -180,10 +180,10 @@ def shares(network: TrialNetwork, inputs: Tensor, photographs: np.ndarray) -> di
     for view, matrix in (("flattened", features.flatten(1)), ("pooled", pooled)):
         centred = matrix - matrix.mean(0)
         gram = (centred @ centred.T).numpy()
-        values, intervals = asdict(variance_shares(gram, photographs, groups)), share_intervals(gram, design)
+        values = variance_shares(gram, design)
         result[view] = {
-            key: [round(100 * value, 1) for value in (values[key], *intervals[key])]
-            for key in ("degradation", "content")
+            key: [round(100 * value, 1) for value in (share.value, share.low, share.high)]
+            for key, share in (("degradation", values.degradation), ("content", values.content))
         }
     return result
 

@@ -23,7 +23,8 @@ from ddrscope.degradations import parse_degradation, resize
 from ddrscope.images import bundled_photos, find_images, read_image
 from ddrscope.metrics.image_quality import psnr_y
 from ddrscope.networks import Network
-from ddrscope.viz.style import CONTROL_COLOR, group_style, with_interval
+from ddrscope.results.layers import in_view
+from ddrscope.viz.style import CONTROL_COLOR, group_style
 from experiments.specialists.run import DEGRADATIONS, SEEDS, load_all
 
 INPUTS = ("clean", "blur:3", "noise:15", "blur:3+noise:15")
@@ -102,7 +103,7 @@ def maps_figure(networks: dict[str, Network]) -> Figure:
     figure = Figure(figsize=(3 * len(DEGRADATIONS), 6.8), layout="constrained")
     planes = result.embedding[result.embedding["control"] == ""]
     for line, view in zip(figure.subplots(2, len(DEGRADATIONS)), ("flattened", "pooled"), strict=True):
-        for panel, (kind, entry) in zip(line, zip(DEGRADATIONS, result.data["networks"], strict=True), strict=True):
+        for panel, (kind, entry) in zip(line, zip(DEGRADATIONS, result.networks, strict=True), strict=True):
             points = planes[(planes["network"] == f"{kind}-0") & (planes["view"] == view)]
             for index, text in enumerate(INPUTS):
                 color, marker = group_style(index)
@@ -112,15 +113,15 @@ def maps_figure(networks: dict[str, Network]) -> Figure:
                 )
             panel.set_xticks([])
             panel.set_yticks([])
-            row = next(row for row in entry["layers"] if row["view"] == view)
-            panel.set_title(f"{TITLES[kind]}\nCHI {with_interval(row, 'chi_pca')}", fontsize=9)
+            layer = in_view(entry.layers, view)[0]
+            panel.set_title(f"{TITLES[kind]}\nCHI {layer.chi_pca}", fontsize=9)
         line[0].set_ylabel(f"{view} features", fontweight="bold")
     styles = [(text, *group_style(index)) for index, text in enumerate(INPUTS)]
     handles = [Line2D([], [], linestyle="", color=color, marker=marker, label=text) for text, color, marker in styles]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
     figure.suptitle(
         "t-SNE of the last HR layer; CHI by degradation on PCA-50 [95 %]; "
-        f"{result.data['images']} images of {result.data['photos']} photographs",
+        f"{result.images} images of {result.photos} photographs",
         fontsize=10,
     )
     return figure

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         save_network,
         save_to_hub_folder,
     )
+    from ddrscope.study import StudyResult, run_study
 
     __version__: str
 
@@ -52,6 +53,7 @@ _MODULES = {
     "MissingDependencyError": "ddrscope.errors",
     "Network": "ddrscope.networks",
     "RunConflictError": "ddrscope.errors",
+    "StudyResult": "ddrscope.study",
     "analyze": "ddrscope.analysis",
     "extract_features": "ddrscope.extraction",
     "fit_identifier": "ddrscope.identification.fit",
@@ -64,6 +66,7 @@ _MODULES = {
     "map_features": "ddrscope.maps",
     "network_card": "ddrscope.networks",
     "save_identifier": "ddrscope.identification",
+    "run_study": "ddrscope.study",
     "save_network": "ddrscope.networks",
     "save_to_hub_folder": "ddrscope.networks",
 }
@@ -84,6 +87,7 @@ __all__ = [
     "MissingDependencyError",
     "Network",
     "RunConflictError",
+    "StudyResult",
     "__version__",
     "analyze",
     "extract_features",
@@ -97,6 +101,7 @@ __all__ = [
     "map_features",
     "network_card",
     "save_identifier",
+    "run_study",
     "save_network",
     "save_to_hub_folder",
 ]

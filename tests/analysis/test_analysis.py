@@ -8,12 +8,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ddrscope.analysis import Analysis, AnalysisResult, AnalysisSettings, analyze
+from ddrscope.analysis import AnalysisResult, analyze
+from ddrscope.analysis.settings import AnalysisSettings
 from ddrscope.analysis.verdicts import answer, comparisons, verdicts
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, RunConflictError
 from ddrscope.images import bundled_photos
+from ddrscope.io.files import without_nan
+from ddrscope.metrics.estimate import Estimate
 from ddrscope.networks import Network, load_network, save_network
 from ddrscope.networks.architectures.srresnet import SRResNet
+from ddrscope.results.analyzed_networks import AnalyzedNetwork, NetworkSummary
+from ddrscope.results.layers import LayerMeasures
 
 
 @pytest.fixture(scope="module")
@@ -22,20 +27,20 @@ def whole() -> AnalysisResult:
     return analyze(crop=64, layers=(), tsne_seeds=1)
 
 
-def test_with_global_residual_features_gather_by_degradation_without_by_content(whole: AnalysisResult) -> None:
+def test_features_cluster_by_degradation_only_with_global_residual(whole: AnalysisResult) -> None:
     for view in ("flattened", "pooled"):
         with_residual, without = whole.layer("srresnet-wgr", view), whole.layer("srresnet-wogr", view)
-        for measure in ("degradation_share", "chi_pca"):
-            assert with_residual[f"{measure}_low"] > without[f"{measure}_high"]
-        for measure in ("content_share", "chi_content_pca"):
-            assert with_residual[f"{measure}_high"] < without[f"{measure}_low"]
+        assert with_residual.degradation_share.is_above(without.degradation_share)
+        assert with_residual.chi_pca.is_above(without.chi_pca)
+        assert without.content_share.is_above(with_residual.content_share)
+        assert without.chi_content_pca.is_above(with_residual.chi_content_pca)
 
 
 def test_controls_show_nothing(whole: AnalysisResult) -> None:
     frame = whole.to_frame()
-    asked = frame[(frame["network"] == "srresnet-wgr") & (frame["control"] == "")]["degradation_share_low"].min()
+    trained = frame[(frame["network"] == "srresnet-wgr") & (frame["control"] == "")]["degradation_share_low"].min()
     for kind in ("random_weights", "pixels", "shuffled_labels"):
-        assert (frame[frame["control"] == kind]["degradation_share"] < asked).all()
+        assert (frame[frame["control"] == kind]["degradation_share"] < trained).all()
     shuffled = frame[frame["control"] == "shuffled_labels"]
     assert (shuffled["degradation_share"].abs() < 0.05).all() and (shuffled["p_value"] > 0.001).all()
 
@@ -49,68 +54,111 @@ def test_the_same_settings_give_the_same_numbers_whatever_the_threads(small_resu
         tsne_seeds=1,
         threads=2,
     )
-    assert _close(again.data["networks"], small_result.data["networks"])
+    assert_close(again.to_json()["networks"], small_result.to_json()["networks"])
     np.testing.assert_array_equal(again.embedding[["x", "y"]], small_result.embedding[["x", "y"]])
 
 
-def write_checkpoint(path: Path, seed: int) -> str:
+def write_checkpoint(path: Path, seed: int) -> Path:
     torch.manual_seed(seed)
     save_network(path, SRResNet(channels=4, blocks=1), {"architecture": "SRResNet", "global_residual": "true"})
-    return str(path)
+    return path
 
 
-def small_settings(networks: tuple[str, ...], **options: Any) -> AnalysisSettings:
-    return AnalysisSettings(
-        networks, **{"limit": 4, "crop": 32, "layers": (), "views": ("pooled",), "tsne_seeds": 1} | options
-    )
+def run(networks: object, **options: Any) -> AnalysisResult:
+    small = {"limit": 4, "crop": 32, "layers": (), "views": "pooled", "tsne_seeds": 1, "resume": True}
+    return analyze(networks, **small | options)  # type: ignore[arg-type]
 
 
-def test_a_resumed_run_gives_what_an_unbroken_one_gives(tmp_path: Path) -> None:
+def stop_before_the_result(out: Path, networks: object, **options: Any) -> None:
+    """An analysis that is interrupted when everything is measured."""
+
+    class Interrupting:
+        def start(self, task: str, total: int) -> None:
+            if task == "measures of pixels":
+                raise KeyboardInterrupt
+
+        def advance(self, count: int = 1) -> None:
+            pass
+
+    with pytest.raises(KeyboardInterrupt):
+        run(networks, out=out, progress=Interrupting(), **options)
+    assert not (out / "analysis.json").exists()
+
+
+def test_a_resumed_run_gives_what_an_uninterrupted_one_gives(tmp_path: Path) -> None:
     # Crops of one photograph: no neighbours in another, so accuracy and intervals are NaN.
-    settings = small_settings(
-        (write_checkpoint(tmp_path / "a.safetensors", 0),), images=(f"{bundled_photos()}/astronaut__*.png",)
-    )
-    unbroken, resumed = (Analysis(settings, tmp_path / "parts").run() for _ in range(2))
-    assert np.isnan(unbroken.data["networks"][0]["layers"][0]["knn_accuracy"])
-    for key in ("networks", "controls", "verdicts"):
-        assert _close(resumed.data[key], unbroken.data[key])
+    options = {"images": f"{bundled_photos()}/astronaut__*.png"}
+    network = write_checkpoint(tmp_path / "a.safetensors", 0)
+    stop_before_the_result(tmp_path / "out", network, **options)
+    resumed, fresh = run(network, out=tmp_path / "out", **options), run(network, resume=False, **options)
+    assert np.isnan(fresh.networks[0].layers[0].knn_accuracy.value)
+    for key in ("networks", "controls", "verdicts", "notes"):
+        assert_close(resumed.to_json()[key], fresh.to_json()[key])
+    np.testing.assert_array_equal(resumed.embedding[["x", "y"]], fresh.embedding[["x", "y"]])
+    assert not (tmp_path / "out" / "parts").exists()
 
 
-def test_a_resumed_run_measures_the_weights_and_images_that_are_there(tmp_path: Path) -> None:
+def test_a_finished_run_is_loaded(tmp_path: Path) -> None:
+    network = write_checkpoint(tmp_path / "a.safetensors", 0)
+    first = run(network, out=tmp_path / "out")
+    written = (tmp_path / "out" / "analysis.json").stat().st_mtime_ns
+    again = run(network, out=tmp_path / "out")
+    assert_close(*(without_nan(result.to_json()["networks"]) for result in (again, first)))
+    assert (tmp_path / "out" / "analysis.json").stat().st_mtime_ns == written
+    # A file that was deleted is made again.
+    (tmp_path / "out" / "report.html").unlink()
+    run(network, out=tmp_path / "out")
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
     path, images = tmp_path / "a.safetensors", tmp_path / "images"
     images.mkdir()
     photos = sorted(bundled_photos().glob("*__1.png"))
     for photo in photos[:4]:
         (images / photo.name).symlink_to(photo)
-    settings = small_settings((write_checkpoint(path, 0),), images=(str(images),), limit=None)
-    Analysis(settings, tmp_path / "parts").run()
+    options = {"images": images, "limit": None, "out": tmp_path / "out"}
+    run(write_checkpoint(path, 0), **options)
+    weights = path.read_bytes()
+    with pytest.raises(RunConflictError, match="resume"):
+        run(path, **options | {"resume": False})
+    with pytest.raises(RunConflictError, match="crop"):
+        run(path, **options | {"crop": 64})
     write_checkpoint(path, 1)
-    resumed, unbroken = (Analysis(settings, tmp_path / folder).run().data for folder in ("parts", "fresh"))
-    assert _close(resumed["networks"], unbroken["networks"])
+    with pytest.raises(RunConflictError, match="networks"):
+        run(path, **options)
+    path.write_bytes(weights)
     (images / photos[4].name).symlink_to(photos[4])
-    assert Analysis(settings, tmp_path / "parts").run().data["networks"][0]["layers"][0]["n"] == 15
+    with pytest.raises(RunConflictError, match="images"):
+        run(path, **options)
+    assert run(path, **options | {"resume": False, "overwrite": True}).networks[0].layers[0].n == 15
 
 
-def test_a_resumed_series_takes_in_a_checkpoint_written_since(tmp_path: Path) -> None:
-    settings = small_settings((), series={"mine": str(tmp_path / "*.safetensors")})
-    for seed in (1, 3):
-        write_checkpoint(tmp_path / f"step-{seed}.safetensors", seed)
-    Analysis(settings, tmp_path / "parts").run()
-    write_checkpoint(tmp_path / "step-2.safetensors", 2)
-    resumed, again, unbroken = (
-        Analysis(settings, tmp_path / folder).run().data for folder in ("parts", "parts", "fresh")
+def test_checkpoints_are_ordered_by_their_steps(tmp_path: Path) -> None:
+    for step in (10, 9):
+        write_checkpoint(tmp_path / f"step-{step}.safetensors", step)
+    result = run(None, checkpoints={"mine": tmp_path / "*.safetensors"}, resume=False)
+    (series,) = result.series
+    assert not result.networks and [checkpoint.label for checkpoint in series.checkpoints] == ["step-9", "step-10"]
+    single = run(tmp_path / "step-9.safetensors", resume=False)
+    expected, found = (layers[-1].to_json() for layers in (single.networks[0].layers, series.checkpoints[0].layers))
+    # Checkpoints have no t-SNE planes.
+    assert_close(
+        {key: found[key] for key in ("chi_pca", "p_value")}, {key: expected[key] for key in ("chi_pca", "p_value")}
     )
-    assert [checkpoint["label"] for checkpoint in resumed["series"][0]["checkpoints"]] == ["step-1", "step-2", "step-3"]
-    for data in (resumed, again):
-        assert _close(data["series"], unbroken["series"]) and _close(data["controls"], unbroken["controls"])
 
 
-def _close(one: Any, other: Any) -> bool:
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_close(one[key], other[key]) for key in one)
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(_close, one, other))
-    return one == pytest.approx(other, nan_ok=True) if isinstance(one, float) else one == other
+def assert_close(found: Any, expected: Any) -> None:
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for key in expected:
+            assert_close(found[key], expected[key])
+    elif isinstance(expected, list):
+        assert len(found) == len(expected)
+        for pair in zip(found, expected, strict=True):
+            assert_close(*pair)
+    else:
+        assert found == (pytest.approx(expected, nan_ok=True) if isinstance(expected, float) else expected)
 
 
 class Poisoned(nn.Module):
@@ -138,6 +186,24 @@ def network_from_poisoned() -> Network:
     return Network("poisoned", Poisoned(), scale=1, channels=3, architecture="Poisoned")
 
 
+NAN = float("nan")
+UNKNOWN = Estimate(NAN)
+
+
+def measures(layer: str, degradation: Estimate, content: Estimate = UNKNOWN) -> LayerMeasures:
+    return LayerMeasures(
+        layer=layer, view="pooled", depth=1, features=8, n=9, k=3, p_value=NAN, chi_pca=UNKNOWN, chi_content_pca=UNKNOWN,
+        degradation_share=degradation, content_share=content, interaction_share=UNKNOWN, photo_share=None,
+        knn_accuracy=Estimate(0.5),
+    )  # fmt: skip
+
+
+def network(name: str, *shares: float) -> AnalyzedNetwork:
+    """A network of a layer for each degradation share, each with an interval of 0.1 to both sides."""
+    layers = tuple(measures(str(share), Estimate(share, share - 0.1, share + 0.1)) for share in shares)
+    return AnalyzedNetwork(NetworkSummary(name, "", 1, 3, None, 1, "", ()), layers)
+
+
 @pytest.mark.parametrize(
     "degradation, content, expected",
     [
@@ -145,47 +211,27 @@ def network_from_poisoned() -> Network:
         ((0.1, 0.2), (0.5, 0.6), "content"),
         ((0.1, 0.5), (0.4, 0.6), "undecided"),
         ((-0.01, 0.01), (-0.01, 0.01), "neither"),
-        ((float("nan"),) * 2, (float("nan"),) * 2, "undecided"),
+        ((NAN, NAN), (NAN, NAN), "undecided"),
     ],
 )
 def test_the_rule_of_the_verdict(degradation: tuple[float, float], content: tuple[float, float], expected: str) -> None:
-    row = {
-        "degradation_share_low": degradation[0],
-        "degradation_share_high": degradation[1],
-        "content_share_low": content[0],
-        "content_share_high": content[1],
-    }
-    assert answer(row) == expected
+    shares = [Estimate(sum(interval) / 2, *interval) for interval in (degradation, content)]
+    assert answer(measures("last", *shares)) == expected
 
 
-def test_networks_whose_intervals_overlap_are_not_told_apart() -> None:
-    def entry(name: str, value: float) -> dict[str, Any]:
-        row = {
-            "view": "pooled",
-            "degradation_share": value,
-            "degradation_share_low": value - 0.1,
-            "degradation_share_high": value + 0.1,
-        }
-        return {"name": name, "layers": [row]}
-
-    [found] = comparisons([entry("a", 0.3), entry("b", 0.8), entry("c", 0.75)], balanced=True)
-    assert found["ranking"] == ["b", "c", "a"]
-    assert "not told apart from c" in found["sentence"] and "more than a" in found["sentence"]
+def test_networks_are_ranked_by_degradation_share() -> None:
+    (comparison,) = comparisons([network("a", 0.3), network("b", 0.8), network("c", 0.75)], balanced=True)
+    assert comparison.ranking == ("b", "c", "a") and comparison.view == "pooled"
+    assert not comparisons([network("a", 0.3)], balanced=True)
 
 
-def test_a_layer_that_never_varies_is_neither_strongest_nor_first() -> None:
-    def entry(name: str, *values: float) -> dict[str, Any]:
-        keys = [f"{kind}_share{end}" for kind in ("degradation", "content") for end in ("", "_low", "_high")]
-        known = {"view": "pooled", "knn_accuracy": 0.5, "k": 3, "n": 9}
-        rows = [known | {"layer": f"{value}"} | dict.fromkeys(keys, value) for value in values]
-        return {"name": name, "layers": rows}
-
-    dead, alive = entry("dead", 0.5, float("nan")), entry("alive", float("nan"), 0.5, 0.2)
-    assert [found["layer"] for found in verdicts([dead, alive], [], balanced=True)] == ["0.5", "0.5"]
-    assert comparisons([dead, alive], balanced=True)[0]["ranking"] == ["alive", "dead"]
+def test_a_layer_that_never_varies_is_neither_highest_nor_first() -> None:
+    dead, alive = network("dead", 0.5, NAN), network("alive", NAN, 0.5, 0.2)
+    assert [verdict.layer for verdict in verdicts([dead, alive], [], balanced=True)] == ["0.5", "0.5"]
+    assert comparisons([dead, alive], balanced=True)[0].ranking == ("alive", "dead")
 
 
-@pytest.mark.parametrize("options", [{"content": "photograph"}, {"precision": "float16"}])
+@pytest.mark.parametrize("options", [{"content": "picture"}, {"precision": "float16"}, {"views": ("flat",)}])
 def test_words_that_are_none_of_the_choices_are_refused(options: dict[str, str]) -> None:
     with pytest.raises(InputError, match="is unknown: choose"):
         AnalysisSettings(**options)  # type: ignore[arg-type]

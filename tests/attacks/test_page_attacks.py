@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,9 @@ from ddrscope.errors import InputError
 from ddrscope.generalization import GeneralizationResult, generalize
 from ddrscope.io.files import without_nan
 from ddrscope.networks import Network, SRResNet
-from ddrscope.viz import report_html, series_figure
+from ddrscope.results.analyzed_networks import Checkpoint, CheckpointSeries
+from ddrscope.viz.analysis_page import report_html
+from ddrscope.viz.curves import series_figure
 from ddrscope.viz.generalization_figures import density_figure, srga_figure
 from ddrscope.viz.generalization_page import generalization_html
 from ddrscope.viz.markup import script_safe
@@ -45,10 +47,10 @@ class Tags(HTMLParser):
 
 
 def test_hostile_names_are_only_text(browser: Browser, small_result: AnalysisResult, tmp_path: Path) -> None:
-    name = small_result.data["networks"][0]["name"]
-    hostile = json.loads(json.dumps(small_result.data).replace(name, HOSTILE))
+    name = small_result.networks[0].name
+    data = json.loads(json.dumps(without_nan(small_result.to_json())).replace(name, HOSTILE))
     embedding = small_result.embedding.replace({"network": name}, HOSTILE).assign(image=HOSTILE)
-    result = AnalysisResult(hostile, embedding, small_result.thumbnails.assign(image=HOSTILE))
+    result = AnalysisResult.from_json(data, embedding, small_result.thumbnails.assign(image=HOSTILE))
     page, seen = open_page(browser, result, tmp_path, 1280)
     assert seen == {"console": [], "requests": [], "dialogs": []}
     assert page.locator("img[src=x]").count() == 0
@@ -66,28 +68,18 @@ def everywhere(value: Any, text: str, keep: tuple[str, ...]) -> Any:
 
 @pytest.mark.slow
 def test_a_shared_analysis_is_only_text(small_result: AnalysisResult) -> None:
-    data = everywhere(copy.deepcopy(small_result.data), WORSE, ("view", "answer", "content", "settings"))
-    for entry in [*data["networks"], *data["controls"]]:
-        for row in entry["layers"]:
-            row["n"], row["k"] = f"1{WORSE}", f"2{WORSE}"
+    data = everywhere(small_result.to_json(), WORSE, ("view", "answer", "content", "settings"))
     embedding = small_result.embedding.assign(network=small_result.embedding["network"].astype(object) + WORSE)
     plain = Tags(report_html(small_result))
-    hostile = Tags(report_html(AnalysisResult(data, embedding, small_result.thumbnails)))
+    hostile = Tags(report_html(AnalysisResult.from_json(data, embedding, small_result.thumbnails)))
     assert hostile.seen == plain.seen and hostile.running == plain.running
 
 
 @pytest.mark.filterwarnings("ignore:constrained_layout not applied:UserWarning")  # the names leave no room
 def test_names_of_sets_and_checkpoints_are_no_formulas(small_result: AnalysisResult) -> None:
-    row = small_result.layer("srresnet-wgr", "pooled")
-    series = [
-        {
-            "name": WORSE,
-            "checkpoints": [{"label": f"{number}{WORSE}", "path": "", "layers": [row]} for number in range(2)],
-        }
-    ]
-    shown = series_figure(
-        AnalysisResult(small_result.data | {"series": series}, small_result.embedding, small_result.thumbnails)
-    )
+    layers = (small_result.layer("srresnet-wgr", "pooled"),)
+    checkpoints = tuple(Checkpoint(f"{number}{WORSE}", "", layers) for number in range(2))
+    shown = series_figure(replace(small_result, series=(CheckpointSeries(WORSE, checkpoints),)))
     assert shown is not None
     module = SRResNet(channels=8, blocks=1)
     network = Network("one", module, 4, 3, "SRResNet", last_hr_layer="conv_last:input", sha256="one")
@@ -106,6 +98,35 @@ def test_shared_scores_are_only_text() -> None:
     data = everywhere(without_nan(scored.to_json()), WORSE, ("settings", "photo_from"))
     plain, hostile = (Tags(generalization_html(result)) for result in (scored, GeneralizationResult.from_json(data)))
     assert hostile.seen == plain.seen and hostile.running == plain.running == []
+
+
+@pytest.mark.parametrize(
+    "place, value",
+    [
+        (("networks", 0, "layers", 0, "n"), WORSE),
+        (("networks", 0, "layers", 0, "chi_pca"), WORSE),
+        (("networks", 0, "layers", 0, "paths"), 3),
+        (("networks", 0, "layers"), None),
+        (("verdicts", 0, "answer"), WORSE),
+        (("content",), WORSE),
+        (("series",), {"a": 1}),
+        (("manifest",), [1]),
+    ],
+)
+def test_numbers_and_choices_that_are_none_are_refused(
+    small_result: AnalysisResult, tmp_path: Path, place: tuple[str | int, ...], value: object
+) -> None:
+    small_result.write(tmp_path)
+    data = json.loads((tmp_path / "analysis.json").read_text())
+    *parents, last = place
+    holder = data
+    for key in parents:
+        holder = holder[key]
+    holder[last] = value
+    (tmp_path / "analysis.json").write_text(json.dumps(data))
+    with pytest.raises(InputError, match="holds no finished analysis") as caught:
+        AnalysisResult.load(tmp_path)
+    assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", "[" * 100_000, '{"networks": 3}', "null", "\0"])

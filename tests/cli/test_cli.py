@@ -20,7 +20,6 @@ import torch
 from PIL import Image
 
 from ddrscope import cli
-from ddrscope.analysis.result import EMBEDDING_COLUMNS
 from ddrscope.cli.app import COMMANDS, load_command
 from ddrscope.cli.messages import in_options, options_of
 from ddrscope.cli.progress import progress
@@ -28,6 +27,7 @@ from ddrscope.features import precision
 from ddrscope.features.precision import resolve_precision
 from ddrscope.images import bundled_photos
 from ddrscope.io.run_directory import RunDirectory
+from ddrscope.results.analysis import EMBEDDING_COLUMNS
 
 DDRSCOPE = [str(Path(sys.executable).with_name("ddrscope"))]
 QUICK = ["--limit", "6", "--crop", "64", "--layers", "body.15", "--tsne-seeds", "1"]
@@ -187,14 +187,14 @@ def test_an_image_missing_from_one_set_is_left_out_of_all(tmp_path: Path) -> Non
     )
 
 
-def test_series_over_checkpoints(tmp_path: Path) -> None:
+def test_measures_over_checkpoints(tmp_path: Path) -> None:
     state = torch.load(_checkpoint(tmp_path / "step10.pth"), weights_only=True)
     torch.save({key: tensor * 1.01 for key, tensor in state.items()}, tmp_path / "step9.pth")
-    series = ["--series", f"mine={tmp_path}/*.pth", "--global-residual"]
-    done = run("analyze", *series, "--limit", 5, "--crop", 64, "--out", tmp_path / "out")
+    checkpoints = ["--checkpoints", f"mine={tmp_path}/*.pth", "--global-residual"]
+    done = run("analyze", *checkpoints, "--limit", 5, "--crop", 64, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    checkpoints = json.loads((tmp_path / "out" / "analysis.json").read_text())["series"][0]["checkpoints"]
-    assert [checkpoint["label"] for checkpoint in checkpoints] == ["step9", "step10"]
+    data = json.loads((tmp_path / "out" / "analysis.json").read_text())
+    assert [checkpoint["label"] for checkpoint in data["series"][0]["checkpoints"]] == ["step9", "step10"]
     assert (tmp_path / "out" / "figures" / "series.png").is_file()
 
 
@@ -235,9 +235,9 @@ def test_an_interrupted_run_is_resumed(tmp_path: Path) -> None:
     assert process.returncode == 130 and "--resume" in errors
     (kept,) = parts.glob("network-0.*.json")
     assert not (out / "analysis.json").exists()
-    # Marked, so that it shows whether it is taken or made anew.
-    entry, shuffled, notes = json.loads(kept.read_text())
-    kept.write_text(json.dumps([entry, shuffled, [*notes, "as it was kept"]]))
+    # Marked, to see whether it is used.
+    content = json.loads(kept.read_text())
+    kept.write_text(json.dumps(content | {"notes": ["as it was kept"]}))
     done = run(*words, "--resume")
     assert done.returncode == 0, done.stderr
     data = json.loads((out / "analysis.json").read_text())
@@ -292,7 +292,7 @@ BAD = [
     (["analyze", "nomodule:build"], "nomodule"),
     (["analyze", "--set", "a"], "NAME=VALUE"),
     (["analyze", "--view", "flat"], "flattened or pooled"),
-    (["analyze", "--series", "a=none*.pth"], "no file matches"),
+    (["analyze", "--checkpoints", "a=none*.pth"], "no file matches"),
     (["analyze", "--device", "quantum"], "--device quantum"),
     (["analyze", "--sed", "1"], "No such option"),
     (["analyze", "--degrade", "--crop", "64"], "--degrade"),

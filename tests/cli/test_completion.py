@@ -17,7 +17,7 @@ from ddrscope.networks import network_names
 DDRSCOPE = Path(sys.executable).with_name("ddrscope")
 # Commands whose modules still import PyTorch: for them the shell waits seconds at a Tab.
 SLOW = {
-    "analyze", "features", "map", "degrade", "generalize", "identify", "fit-identifier", "upscale", "train", "study", "serve",
+    "features", "map", "degrade", "generalize", "identify", "fit-identifier", "upscale", "train", "serve",
 }  # fmt: skip
 
 LINES = [

@@ -61,18 +61,18 @@ def test_exif_that_is_missing_is_refused(folder: Path) -> None:
 def test_analyze_says_that_there_is_one_photograph_only(folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
-        data = analyze("srresnet-wgr", folder, **SMALL).data
-    assert data["photos"] == 1
-    assert not any("nan" in entry["sentence"] for entry in data["verdicts"])
-    (note,) = [note for note in data["notes"] if "--photo-from" in note]
-    assert "DSC" in note and str(COUNT) in note
+        result = analyze("srresnet-wgr", folder, **SMALL)
+    assert result.photos == 1
+    assert not any("nan" in verdict.sentence for verdict in result.verdicts)
+    (note,) = [note for note in result.notes if "DSC" in note]
+    assert str(COUNT) in note
 
 
 def test_analyze_takes_each_file_for_a_photograph(folder: Path) -> None:
-    data = analyze("srresnet-wgr", folder, photo_from="NAME", **SMALL).data
-    assert data["photos"] == COUNT and not any("--photo-from" in note for note in data["notes"])
-    row = data["networks"][0]["layers"][-1]
-    assert np.isfinite([row["knn_accuracy"], row["knn_accuracy_low"], row["degradation_share_low"]]).all()
+    result = analyze("srresnet-wgr", folder, photo_from="NAME", **SMALL)
+    assert result.photos == COUNT and not any("DSC" in note for note in result.notes)
+    last = result.networks[0].layers[-1]
+    assert last.knn_accuracy.has_interval and last.degradation_share.has_interval
 
 
 def test_sets_of_one_image_stay_of_one_photograph(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_sets_of_one_image_stay_of_one_photograph(tmp_path: Path) -> None:
         for number in range(4):
             draw(tmp_path / name / f"{number}.png", number)
     sets = {name: tmp_path / name for name in ("one", "two")}
-    assert analyze("srresnet-wgr", sets=sets, photo_from="folder", **SMALL | {"crop": 64}).data["photos"] == 1
+    assert analyze("srresnet-wgr", sets=sets, photo_from="folder", **SMALL | {"crop": 64}).photos == 1
 
 
 def test_an_interval_of_one_photograph_is_none(folder: Path) -> None:

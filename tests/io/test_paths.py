@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from commands import call_command
-from ddrscope.analysis import AnalysisSettings
-from ddrscope.analysis.input_rows import make_samples
+from ddrscope.analysis.read_inputs import read_inputs
+from ddrscope.analysis.settings import AnalysisSettings
 from ddrscope.errors import InputError
 from ddrscope.generalization import read_suite
 from ddrscope.images import find_images, read_image
@@ -67,7 +67,7 @@ def test_tables_and_networks_lead_home(home: Path) -> None:
     "words",
     [
         ("analyze", "~/gone.pth", "--out", "x"),
-        ("analyze", "--series", "s=~/gone/*.pth", "--out", "x"),
+        ("analyze", "--checkpoints", "s=~/gone/*.pth", "--out", "x"),
         ("analyze", "--set", "a=~/gone", "--set", "b=~/gone", "--out", "x"),
         ("generalize", "srresnet-wgr", "--suite", "~/gone.toml", "--out", "x"),
         ("fit-identifier", "--labelled", "~/gone", "--out", "x.safetensors"),
@@ -142,7 +142,7 @@ def test_expanding_twice_is_expanding_once(home: Path, monkeypatch: pytest.Monke
 
 def test_python_takes_the_same_paths(home: Path) -> None:
     settings = AnalysisSettings(degradations=(), sets={"a": "~/photos", "b": "$PLACE/photos"}, crop=32)
-    assert len(make_samples(settings, 4, 3).rows) == 4
+    assert len(read_inputs(settings, 4, 3).rows) == 4
     (home / "suite.toml").write_text('sets = ["clean", "blur:2"]\n')
     assert read_suite("~/suite.toml") == ["clean", "blur:2"]
     (home / "recipe.toml").write_text("channels = 8\n")

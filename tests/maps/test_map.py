@@ -160,7 +160,7 @@ def test_measures_are_those_of_the_features_held_whole(
     gram = gram_matrix(features, standardize=True)
     wanted = measure(pca_scores(gram), gram, Design(images, images, groups), permutations=1)
     for key in ("chi_pca", "degradation_share", "content_share", "interaction_share"):
-        assert mapped[1]["measures"][key] == pytest.approx(wanted[key], rel=1e-9), key
+        assert mapped[1]["measures"][key] == pytest.approx(getattr(wanted, key).value, rel=1e-9), key
 
 
 def test_placed_points_lie_where_their_groups_do(mapped: tuple[Path, dict[str, Any]]) -> None:

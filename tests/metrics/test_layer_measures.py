@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from itertools import permutations, product
 from typing import Any
 
@@ -18,11 +19,13 @@ from ddrscope.embedding.pca import pca_scores
 from ddrscope.errors import InputError
 from ddrscope.metrics.chi import calinski_harabasz, permutation_p_value
 from ddrscope.metrics.design import Design
+from ddrscope.metrics.estimate import Estimate
 from ddrscope.metrics.jackknife import jackknife
 from ddrscope.metrics.knn import knn_accuracy
 from ddrscope.metrics.layer_measures import measure, measure_planes
 from ddrscope.metrics.level_path import path_spearman
-from ddrscope.metrics.variance_shares import photo_share, share_intervals, variance_shares
+from ddrscope.metrics.measures import Measures
+from ddrscope.metrics.variance_shares import variance_shares
 
 
 def study(
@@ -105,8 +108,8 @@ def test_chi_of_degenerate_points() -> None:
 @pytest.mark.parametrize("k", [2, 3, 5])
 def test_shares_agree_with_analysis_of_variance_on_the_features(k: int) -> None:
     features, design = study(9, crops=2, k=k)
-    shares = variance_shares(gram_matrix(features), design.images, design.groups)
-    got = (shares.degradation, shares.content, shares.interaction)
+    shares = variance_shares(gram_matrix(features), design)
+    got = (shares.degradation.value, shares.content.value, shares.interaction.value)
     assert got == pytest.approx(anova_shares(features, design), abs=1e-12)
     assert sum(got) == pytest.approx(1)
 
@@ -115,16 +118,16 @@ def test_shares_are_known_where_one_source_acts_alone() -> None:
     features, design = study(6)
     for labels, expected in ((design.groups, (1, 0, 0)), (design.images, (0, 1, 0))):
         effect = np.eye(len(np.unique(labels)))[np.unique(labels, return_inverse=True)[1]]
-        shares = variance_shares(effect @ effect.T, design.images, design.groups)
-        assert (shares.degradation, shares.content, shares.interaction) == pytest.approx(expected)
+        shares = variance_shares(effect @ effect.T, design)
+        assert (shares.degradation.value, shares.content.value, shares.interaction.value) == pytest.approx(expected)
 
 
 def test_pure_noise_has_no_share_on_average() -> None:
     repetitions = []
     for seed in range(200):
         features, design = study(8, degradation=0, content=0, width=30, seed=seed)
-        shares = variance_shares(gram_matrix(features), design.images, design.groups)
-        repetitions.append((shares.degradation, shares.content))
+        shares = variance_shares(gram_matrix(features), design)
+        repetitions.append((shares.degradation.value, shares.content.value))
     mean, error = np.mean(repetitions, axis=0), np.std(repetitions, axis=0) / np.sqrt(200)
     assert (np.abs(mean) < 3.5 * error).all() and (error < 0.005).all()
 
@@ -141,26 +144,23 @@ def test_photo_share_counts_only_what_crops_of_a_photograph_share() -> None:
         ).reshape(-1, width)
         photo = np.repeat(np.arange(photos), crops * k)
         design = Design(np.repeat(np.arange(photos * crops), k), photo, np.tile(np.arange(k), photos * crops))
-        share, low, high = photo_share(features @ features.T, design)
+        share = variance_shares(features @ features.T, design).photo
         # The degradation's scatter is that of k means about their own: (k-1)/k of its variance.
         expected = of_photo / (of_photo + of_crop + (k - 1) / k + 1)
-        assert share == pytest.approx(expected, abs=0.02) and low < share < high
+        assert share.value == pytest.approx(expected, abs=0.02) and share.low < share.value < share.high
         # By explicit means, and without the first photograph by doing everything again.
         kept = photo > 0
         for rows, found in (
-            (slice(None), share),
-            (kept, photo_share((features[kept] @ features[kept].T), _only(design, kept))[0]),
+            (slice(None), share.value),
+            (kept, variance_shares(features[kept] @ features[kept].T, _only(design, kept)).photo.value),
         ):
             assert found == pytest.approx(_photo_share_of(features[rows], _only(design, rows), crops, k))
-    assert np.isnan(photo_share(*_gram_and_design(study(photos=6))))[0]
+    features, design = study(photos=6)
+    assert np.isnan(variance_shares(features @ features.T, design).photo.value)
 
 
 def _only(design: Design, rows: Any) -> Design:
     return Design(design.images[rows], design.photos[rows], design.groups[rows])
-
-
-def _gram_and_design(made: tuple[np.ndarray, Design]) -> tuple[np.ndarray, Design]:
-    return made[0] @ made[0].T, made[1]
 
 
 def _photo_share_of(features: np.ndarray, design: Design, crops: int, k: int) -> float:
@@ -176,23 +176,23 @@ def test_shares_need_a_balanced_design() -> None:
     features, design = study(5)
     keep = np.arange(len(design)) != 3
     gram = gram_matrix(features)
-    with pytest.raises(InputError, match=f"{design.images[3]} meets {design.groups[3]} 0 times"):
-        variance_shares(gram[np.ix_(keep, keep)], design.images[keep], design.groups[keep])
+    with pytest.raises(InputError, match=f"{design.images[3]} has {design.groups[3]} 0 times"):
+        variance_shares(gram[np.ix_(keep, keep)], _only(design, keep))
     one = design.groups == "blur:1"
-    with pytest.raises(InputError, match="here are 5 and 1"):
-        variance_shares(gram[np.ix_(one, one)], design.images[one], design.groups[one])
+    with pytest.raises(InputError, match="not 5 and 1"):
+        variance_shares(gram[np.ix_(one, one)], _only(design, one))
 
 
 def test_share_intervals_leave_out_photographs_and_centre_again() -> None:
     features, design = study(6, crops=3)
-    intervals = share_intervals(gram_matrix(features), design)
-    for index, name in enumerate(("degradation", "content", "interaction")):
+    shares = variance_shares(gram_matrix(features), design)
+    for index, estimate in enumerate((shares.degradation, shares.content, shares.interaction)):
 
         def share(rows: np.ndarray, index: int = index) -> float:
             left = Design(design.images[rows], design.photos[rows], design.groups[rows])
             return anova_shares(features[rows], left)[index]
 
-        assert intervals[name] == pytest.approx(jackknife(share, design.photos), abs=1e-12)
+        assert (estimate.low, estimate.high) == pytest.approx(jackknife(share, design.photos), abs=1e-12)
 
 
 # Jackknife
@@ -275,65 +275,75 @@ def test_path_correlation_agrees_with_scipy_on_centroids() -> None:
     expected = spearmanr(
         [abs(a - b) for a, b in pairs], [np.linalg.norm(centroids[a] - centroids[b]) for a, b in pairs]
     ).statistic
-    correlation, low, high = path_spearman(points, levels, photos)
-    assert correlation == pytest.approx(expected)
-    assert -1 <= low <= correlation <= high <= 1 and low < high
+    spearman = path_spearman(points, levels, photos)
+    assert spearman.value == pytest.approx(expected)
+    assert -1 <= spearman.low <= spearman.value <= spearman.high <= 1 and spearman.low < spearman.high
 
 
 def test_path_of_points_on_a_line_is_perfect_and_of_two_levels_unknown() -> None:
     levels, photos = np.tile([90, 50, 20], 4), np.repeat(np.arange(4), 3)
-    assert path_spearman(levels[:, None] / 10, levels, photos) == pytest.approx((1, 1, 1))
+    spearman = path_spearman(levels[:, None] / 10, levels, photos)
+    assert (spearman.value, spearman.low, spearman.high) == pytest.approx((1, 1, 1))
     two = levels != 50
-    assert np.isnan(path_spearman(levels[two, None] / 10, levels[two], photos[two])).all()
-    assert np.isnan(path_spearman(np.ones((12, 2)), levels, photos)).all()
+    for unknown in (
+        path_spearman(levels[two, None] / 10, levels[two], photos[two]),
+        path_spearman(np.ones((12, 2)), levels, photos),
+    ):
+        assert np.isnan(unknown.value) and not unknown.has_interval
 
 
 # All together
 
-ESTIMATED = ("chi_pca", "chi_content_pca", "degradation_share", "content_share", "interaction_share", "knn_accuracy")
+SHARES = ("degradation_share", "content_share", "interaction_share")
 
 
-def measured(features: np.ndarray, design: Design, **options: Any) -> dict[str, float]:
+def measured(features: np.ndarray, design: Design, **options: Any) -> Measures:
     gram = gram_matrix(features)
     return measure(pca_scores(gram), gram, design, **options)
 
 
+def estimates(measures: Measures) -> dict[str, Estimate]:
+    values = {field.name: getattr(measures, field.name) for field in fields(measures)}
+    return {name: value for name, value in values.items() if isinstance(value, Estimate)}
+
+
 def test_measure_answers_by_degradation_or_by_content() -> None:
-    by_damage = measured(*study(10, crops=2, degradation=2, content=0.5))
+    by_degradation = measured(*study(10, crops=2, degradation=2, content=0.5))
     by_content = measured(*study(10, crops=2, degradation=0.1, content=3))
-    assert set(by_damage) == {f"{m}{end}" for m in ESTIMATED for end in ("", "_low", "_high")} | {"p_value", "n", "k"}
-    assert (by_damage["n"], by_damage["k"]) == (60, 3)
-    for result in (by_damage, by_content):
-        assert all(result[f"{m}_low"] <= result[m] <= result[f"{m}_high"] for m in ESTIMATED)
-    assert by_damage["degradation_share_low"] > by_content["degradation_share_high"]
-    assert by_damage["content_share_high"] < by_content["content_share_low"]
-    assert by_damage["chi_pca_low"] > by_content["chi_pca_high"]
-    assert by_damage["knn_accuracy"] == 1 and by_content["knn_accuracy"] < 0.7
+    assert (by_degradation.n, by_degradation.k) == (60, 3)
+    for measures in (by_degradation, by_content):
+        assert all(each.low <= each.value <= each.high for each in estimates(measures).values())
+    assert by_degradation.degradation_share.is_above(by_content.degradation_share)
+    assert by_content.content_share.is_above(by_degradation.content_share)
+    assert by_degradation.chi_pca.is_above(by_content.chi_pca)
+    assert by_degradation.knn_accuracy.value == 1 and by_content.knn_accuracy.value < 0.7
 
 
 def test_measure_takes_content_by_image_or_by_photograph() -> None:
     features, design = study(6, crops=3)
     scores = pca_scores(gram_matrix(features))
-    for content, labels in (("picture", design.images), ("photo", design.photos)):
-        chi = measured(features, design, content=content)["chi_content_pca"]
-        assert chi == pytest.approx(calinski_harabasz_score(scores, labels))
+    for content, labels in (("image", design.images), ("photo", design.photos)):
+        measures = measured(features, design, content=content)
+        assert measures.chi_content_pca.value == pytest.approx(calinski_harabasz_score(scores, labels))
+        assert (measures.photo_share is not None) == (content == "photo")
 
 
 def test_measure_of_unpaired_sets_leaves_out_what_needs_the_same_images() -> None:
     features, design = study(8, degradation=3)
     unpaired = Design(np.arange(len(design)), np.arange(len(design)), design.groups)
     assert design.balanced and not unpaired.balanced
-    result = measured(features, unpaired)
-    left_out = ("degradation_share", "content_share", "interaction_share", "p_value", "chi_content_pca")
-    assert all(np.isnan(result[key]) for key in left_out)
-    assert result["chi_pca"] == pytest.approx(measured(features, design)["chi_pca"])
-    assert result["knn_accuracy"] == 1
+    measures = measured(features, unpaired)
+    assert np.isnan(
+        [measures.p_value, *(estimates(measures)[name].value for name in (*SHARES, "chi_content_pca"))]
+    ).all()
+    assert measures.chi_pca.value == pytest.approx(measured(features, design).chi_pca.value)
+    assert measures.knn_accuracy.value == 1
 
 
 def test_measure_of_features_that_never_vary_is_nan_not_an_error() -> None:
     _, design = study(6)
-    result = measured(np.ones((18, 10)), design)
-    assert all(np.isnan(result[key]) for key in ESTIMATED) and result["p_value"] == 1
+    measures = measured(np.ones((18, 10)), design)
+    assert np.isnan([each.value for each in estimates(measures).values()]).all() and measures.p_value == 1
 
 
 def test_planes_give_median_and_range_over_seeds() -> None:
@@ -341,12 +351,11 @@ def test_planes_give_median_and_range_over_seeds() -> None:
     random = np.random.default_rng(8)
     planes = [random.normal(size=(18, 2)) for _ in range(3)]
     values = sorted(calinski_harabasz_score(plane, design.groups) for plane in planes)
-    result = measure_planes(planes, design)
-    got = [result[key] for key in ("chi_tsne_low", "chi_tsne", "chi_tsne_high")]
-    assert got == pytest.approx(values)
-    assert result["chi_content_tsne"] == pytest.approx(
-        np.median([calinski_harabasz_score(plane, design.images) for plane in planes])
-    )
+    measures = measure_planes(planes, design)
+    chi = measures.chi_tsne
+    assert [chi.low, chi.value, chi.high] == pytest.approx(values)
+    by_content = np.median([calinski_harabasz_score(plane, design.images) for plane in planes])
+    assert measures.chi_content_tsne.value == pytest.approx(by_content)
 
 
 def test_design_refuses_labels_that_do_not_fit() -> None:
@@ -365,10 +374,10 @@ def test_shuffled_labels_keep_the_design_balanced() -> None:
 
 def test_chi_intervals_leave_out_whole_photographs() -> None:
     features, design = study(6, crops=3)
-    scores, result = pca_scores(gram_matrix(features)), measured(features, design)
-    for key, labels in (("chi_pca", design.groups), ("chi_content_pca", design.images)):
+    scores, measures = pca_scores(gram_matrix(features)), measured(features, design)
+    for chi, labels in ((measures.chi_pca, design.groups), (measures.chi_content_pca, design.images)):
         left_out = [design.photos != photo for photo in np.unique(design.photos)]
         logs = np.log([calinski_harabasz_score(scores[rows], labels[rows]) for rows in left_out])
         reach = student_t.ppf(0.975, 5) * np.sqrt(5 / 6 * np.square(logs - logs.mean()).sum())
         expected = calinski_harabasz_score(scores, labels) * np.exp([-reach, reach])
-        assert [result[f"{key}_low"], result[f"{key}_high"]] == pytest.approx(expected)
+        assert [chi.low, chi.high] == pytest.approx(expected)

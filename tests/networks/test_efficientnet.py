@@ -10,11 +10,13 @@ from PIL import Image
 from skimage import data
 from torch.nn import functional
 
-from ddrscope.analysis import AnalysisSettings, analyze
-from ddrscope.analysis.input_rows import make_samples
+from ddrscope.analysis import analyze
+from ddrscope.analysis.read_inputs import read_inputs
+from ddrscope.analysis.settings import AnalysisSettings
 from ddrscope.errors import InputError
 from ddrscope.features import capture, collect_features
 from ddrscope.networks import list_networks, load_network, reinitialized_copy
+from ddrscope.results.layers import in_view
 
 
 @pytest.fixture(scope="module")
@@ -91,17 +93,15 @@ def test_beside_a_network_of_another_scale_each_gets_images_of_its_own(tmp_path:
     for name in ("chelsea", "coffee", "astronaut"):
         Image.fromarray(getattr(data, name)()).save(tmp_path / f"{name}.png")
     options = {"images": (str(tmp_path),), "degradations": ("clean", "blur:4"), "crop": 32}
-    result = analyze(["srresnet-wgr", "efficientnet-lite0"], layers=(), tsne_seeds=1, **options).data
-    assert [network["scale"] for network in result["networks"]] == [4, 1]
-    pixels = {control["name"]: control["layers"] for control in result["controls"] if control["kind"] == "pixels"}
-    features = {
-        name: next(row["features"] for row in rows if row["view"] == "flattened") for name, rows in pixels.items()
-    }
+    result = analyze(["srresnet-wgr", "efficientnet-lite0"], layers=(), tsne_seeds=1, **options)
+    assert [entry.summary.scale for entry in result.networks] == [4, 1]
+    pixels = [control for control in result.controls if control.kind == "pixels"]
+    features = {control.name: in_view(control.layers, "flattened")[0].features for control in pixels}
     assert features == {"pixels (x4)": 8 * 8 * 3, "pixels (x1)": 32 * 32 * 3}
     # At scale 1 a clean image enters as it is, not shrunk.
     row = next(
         row
-        for row in make_samples(AnalysisSettings(**options), 1, 3).rows
+        for row in read_inputs(AnalysisSettings(**options), 1, 3).rows
         if (row.image, row.group) == ("chelsea", "clean")
     )
     cat = data.chelsea()

@@ -3,17 +3,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from ddrscope.errors import InputError
-from ddrscope.study import Case, StudySettings
-from ddrscope.study.claims import DOES_NOT_HOLD, HOLDS, NOT_DECIDED, above, judge_claims, verdict
+from ddrscope.results.study import Case, Evidence
+from ddrscope.study import judge_claims
+from ddrscope.study.claims import DOES_NOT_HOLD, HOLDS, NOT_DECIDED, verdict
 from ddrscope.study.crops import write_crops
-from ddrscope.study.evidence import Evidence
-from ddrscope.study.settings import LEVELS, jobs
+from ddrscope.study.settings import LEVELS, StudySettings, make_jobs
 from ddrscope.study.trainings import keep_matched
 
 VIEW = "flattened"
@@ -70,14 +71,12 @@ def evidence(**changes: float) -> Evidence:
         for family in LEVELS
     ]  # fmt: skip
     paths += [path | {"control": "pixels"} for path in paths]
-    return Evidence(pd.DataFrame(rows), pd.DataFrame(kept), pd.DataFrame(paths))
+    psnr = {f"srresnet-wogr seed {seed}": 27.05 for seed in (0, 1)}
+    return Evidence(pd.DataFrame(rows), pd.DataFrame(kept), pd.DataFrame(paths), psnr)
 
 
-PSNR = {f"srresnet-wogr seed {seed}": 27.05 for seed in (0, 1)}
-
-
-def verdicts(found: Evidence, psnr: dict[str, float] = PSNR) -> dict[str, str]:
-    return {claim.key: claim.verdict for claim in judge_claims(found, psnr, [VIEW])}
+def verdicts(tables: Evidence) -> dict[str, str]:
+    return {result.claim: result.verdict for result in judge_claims(tables, [VIEW])}
 
 
 def test_every_claim_can_hold() -> None:
@@ -85,17 +84,18 @@ def test_every_claim_can_hold() -> None:
 
 
 def test_c1_fails_where_photographs_gather() -> None:
-    found = evidence()
-    rows = found.layers
+    tables = evidence()
+    rows = tables.layers
     rows.loc[rows.network.isin(["srresnet-wgr", "srgan-wgr"]), ["photo_share_high"]] = 0.9
-    assert verdicts(found)["C1"] == NOT_DECIDED
+    assert verdicts(tables)["C1"] == NOT_DECIDED
     rows.loc[(rows.network == "efficientnet-lite0") & (rows.control == "pixels"), "photo_share_high"] = 0.9
-    assert verdicts(found)["C1"] == DOES_NOT_HOLD
+    assert verdicts(tables)["C1"] == DOES_NOT_HOLD
 
 
 def test_c2_needs_a_match_in_quality() -> None:
     assert verdicts(evidence(srresnet_wogr=0.8))["C2"] == DOES_NOT_HOLD
-    assert verdicts(evidence(), dict.fromkeys(PSNR, 27.5))["C2"] == NOT_DECIDED
+    unmatched = evidence()
+    assert verdicts(replace(unmatched, psnr=dict.fromkeys(unmatched.psnr, 27.5)))["C2"] == NOT_DECIDED
     # At the matched checkpoint (step 200: half the final share) the network without is no worse.
     assert verdicts(evidence(srresnet_wogr=0.24))["C2"] == NOT_DECIDED
 
@@ -107,28 +107,36 @@ def test_c3_needs_the_adversarial_network_clearly_above(changes: dict[str, float
 
 
 def test_c3_needs_content_to_fall() -> None:
-    found = evidence(srgan_wgr=0.0)
-    found.layers.loc[found.layers.network.str.startswith("srgan-wogr"), "content_share_high"] = 0.4
-    assert verdicts(found)["C3"] == DOES_NOT_HOLD
+    tables = evidence(srgan_wgr=0.0)
+    tables.layers.loc[tables.layers.network.str.startswith("srgan-wogr"), "content_share_high"] = 0.4
+    assert verdicts(tables)["C3"] == DOES_NOT_HOLD
 
 
 def test_c4_c5_c6_can_fail() -> None:
-    found = evidence()
-    found.paths["spearman_low"] = 0.5
-    found.layers["depth"] = -found.layers["depth"]
-    found.checkpoints["degradation_share"] = -found.checkpoints["degradation_share"]
-    assert [verdicts(found)[key] for key in ("C4", "C5", "C6")] == [DOES_NOT_HOLD] * 3
-    found = evidence()
-    found.paths.loc[0, "spearman_low"] = float("nan")
-    assert verdicts(found)["C4"] == NOT_DECIDED
+    tables = evidence()
+    tables.paths["spearman_low"] = 0.5
+    tables.layers["depth"] = -tables.layers["depth"]
+    tables.checkpoints["degradation_share"] = -tables.checkpoints["degradation_share"]
+    assert [verdicts(tables)[key] for key in ("C4", "C5", "C6")] == [DOES_NOT_HOLD] * 3
+    tables = evidence()
+    tables.paths.loc[0, "spearman_low"] = float("nan")
+    assert verdicts(tables)["C4"] == NOT_DECIDED
 
 
 def test_verdicts_never_round_up() -> None:
     yes, no, open_ = (Case("", answer, "") for answer in (True, False, None))
     assert verdict([yes, yes]) == HOLDS and verdict([no, no]) == DOES_NOT_HOLD
     assert [verdict(cases) for cases in ([yes, no], [yes, open_], [no, open_], [])] == [NOT_DECIDED] * 4
-    touching = measures(0.5), measures(0.46)
-    assert not above(*touching, "degradation_share") and above(measures(0.5), measures(0.45), "degradation_share")
+
+
+def test_a_share_is_above_only_where_intervals_are_apart() -> None:
+    # Intervals reach 0.02 to both sides of 0.6 and of the share with random weights.
+    for random, expected in ((0.57, NOT_DECIDED), (0.55, HOLDS)):
+        tables = evidence(srgan_wgr=0.6)
+        rows = (tables.layers.network == "srgan-wgr") & (tables.layers.control == "random_weights")
+        for end, offset in (("", 0.0), ("_low", -0.02), ("_high", 0.02)):
+            tables.layers.loc[rows, f"degradation_share{end}"] = random + offset
+        assert verdicts(tables)["C3"] == expected
 
 
 def test_crops_do_not_overlap(tmp_path: Path) -> None:
@@ -140,17 +148,17 @@ def test_crops_do_not_overlap(tmp_path: Path) -> None:
     crops = sorted((tmp_path / "out").glob("*.png"))
     assert len(crops) == 2 * photos and photos == 17
     assert {path.name for path in crops} >= {"gradient__1.png", "gradient__2.png", "astronaut__1.png"}
-    with pytest.raises(InputError, match="gradient has room for 2 crops of 128 pixels, not for 3"):
+    with pytest.raises(InputError, match="gradient has 2 crops of 128 pixels"):
         write_crops(str(tmp_path / "test"), tmp_path / "out", 3, 128)
 
 
 def test_what_a_study_cannot_do_is_said_before_it_trains(tmp_path: Path) -> None:
-    settings = StudySettings("a", "b", "c")
     with pytest.raises(InputError, match="no adversarial stage"):
-        jobs(settings, {"adversarial.steps": 0}, tmp_path)
-    with pytest.raises(InputError, match="no multiple of the networks' scales .4.: give 128"):
-        jobs(StudySettings("a", "b", "c", crop=130), {}, tmp_path)
-    assert [job.name for job in jobs(settings, {}, tmp_path)][:3] == ["wgr-seed0", "wogr-seed0", "wgr-seed1"]
+        make_jobs(StudySettings("a", "b", "c", changes=("adversarial.steps=0",)), tmp_path)
+    with pytest.raises(InputError, match="`crop`=130 .*: give 128"):
+        make_jobs(StudySettings("a", "b", "c", crop=130), tmp_path)
+    jobs = make_jobs(StudySettings("a", "b", "c"), tmp_path)
+    assert [job.name for job in jobs][:3] == ["wgr-seed0", "wogr-seed0", "wgr-seed1"]
 
 
 def test_the_whole_study_runs_and_goes_on(tmp_path: Path) -> None:
@@ -204,12 +212,18 @@ def test_the_whole_study_runs_and_goes_on(tmp_path: Path) -> None:
 
 
 def test_of_the_tried_steps_the_nearest_in_quality_stays(tmp_path: Path) -> None:
-    pair = jobs(StudySettings("a", "b", "c", seeds=1), {}, tmp_path)
+    pair = make_jobs(StudySettings("a", "b", "c", seeds=1), tmp_path)
     quality = {"wgr": lambda step: 30 + step / 1000, "wogr": lambda step: 30.42}
     for job in pair:
-        steps = [*job.kept("pixel"), *job.tried("pixel"), None]
+        steps = [*job.kept_steps("pixel"), *job.tried_steps("pixel"), None]
         rows = [
-            {"stage": "pixel", "step": step, "path": f"{step}.safetensors", "psnr": quality[job.kind](step or 9000)}
+            {
+                "stage": "pixel",
+                "step": step,
+                "path": f"{step}.safetensors",
+                "psnr": quality[job.kind](step or 9000),
+                "psnr_bicubic": 28.0,
+            }
             for step in steps
         ]
         job.folder.mkdir()
@@ -219,5 +233,5 @@ def test_of_the_tried_steps_the_nearest_in_quality_stays(tmp_path: Path) -> None
     for _ in range(2):
         keep_matched(pair)
         left = {path.stem for path in (tmp_path / "wgr-seed0").glob("*.safetensors")}
-        assert left == {"None", "425", *(str(step) for step in pair[0].kept("pixel"))}
-    assert not pair[1].tried("pixel")
+        assert left == {"None", "425", *(str(step) for step in pair[0].kept_steps("pixel"))}
+    assert not pair[1].tried_steps("pixel")

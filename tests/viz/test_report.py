@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-import copy
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -12,21 +13,13 @@ from playwright.sync_api import Browser
 
 from browser_fixtures import open_page
 from ddrscope.analysis import AnalysisResult
-from ddrscope.viz import grid_figure, path_figure, report_html, series_figure
-from ddrscope.viz.style import number, with_interval
-
-
-@pytest.mark.parametrize(
-    "value, text",
-    [(None, "–"), (float("nan"), "–"), (float("inf"), "∞"), (0, "0"), (0.12345, "0.123"), (19635.2, "19,635")],
-)
-def test_numbers_in_words(value: float | None, text: str) -> None:
-    assert number(value) == text
-
-
-def test_an_interval_stands_in_brackets_where_there_is_one() -> None:
-    assert with_interval({"a": 1.0, "a_low": 0.5, "a_high": 2.0}, "a") == "1 [0.5, 2]"
-    assert with_interval({"a": 1.0, "a_low": float("nan"), "a_high": None}, "a") == "1"
+from ddrscope.io.files import without_nan
+from ddrscope.metrics.estimate import Estimate
+from ddrscope.results.analyzed_networks import AnalyzedNetwork, Control
+from ddrscope.viz.analysis_page import report_html
+from ddrscope.viz.curves import series_figure
+from ddrscope.viz.embedding_grid import grid_figure
+from ddrscope.viz.level_paths import path_figure
 
 
 def test_figures_name_every_group_network_and_sample_size(small_result: AnalysisResult) -> None:
@@ -41,7 +34,8 @@ def test_figures_name_every_group_network_and_sample_size(small_result: Analysis
 def test_saved_and_loaded_again(small_result: AnalysisResult, tmp_path: Path) -> None:
     page = small_result.save(tmp_path)
     loaded = AnalysisResult.load(tmp_path)
-    assert loaded.data["verdicts"] == small_result.data["verdicts"]
+    assert json.dumps(without_nan(loaded.to_json())) == json.dumps(without_nan(small_result.to_json()))
+    assert loaded.folder == tmp_path and loaded.networks[0].layers[0] == small_result.networks[0].layers[0]
     pd.testing.assert_frame_equal(loaded.embedding, small_result.embedding, check_dtype=False)
     for png in (tmp_path / "figures").glob("*.png"):
         assert min(Image.open(png).size) > 300
@@ -59,13 +53,29 @@ def test_the_page_holds_everything_itself(small_result: AnalysisResult) -> None:
 
 
 def test_without_shares_the_page_says_so_and_shows_no_nan(small_result: AnalysisResult) -> None:
-    data = copy.deepcopy(small_result.data)
-    data["balanced"] = False
-    data["notes"] = ["shares and p-values are left out"]
-    for entry in [*data["networks"], *data["controls"]]:
-        for row in entry["layers"]:
-            row |= {key: float("nan") for key in row if "share" in key or key == "p_value"}
-    page = _without_plotly(report_html(AnalysisResult(data, small_result.embedding, small_result.thumbnails)))
+    unknown = Estimate(float("nan"))
+
+    def unbalanced(entry: AnalyzedNetwork | Control) -> Any:
+        layers = tuple(
+            replace(
+                layer,
+                degradation_share=unknown,
+                content_share=unknown,
+                interaction_share=unknown,
+                p_value=unknown.value,
+            )
+            for layer in entry.layers
+        )
+        return replace(entry, layers=layers)
+
+    result = replace(
+        small_result,
+        balanced=False,
+        notes=("shares and p-values are left out",),
+        networks=tuple(map(unbalanced, small_result.networks)),
+        controls=tuple(map(unbalanced, small_result.controls)),
+    )
+    page = _without_plotly(report_html(result))
     visible = re.sub(r"<script.*?</script>|<style.*?</style>|<[^>]+>", " ", page, flags=re.S)
     assert "left out" in visible and not re.search(r"\bnan\b", visible, re.I)
 

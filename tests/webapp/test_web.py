@@ -86,9 +86,7 @@ def served(small_result: AnalysisResult, tmp_path_factory: pytest.TempPathFactor
     for one in (temporary, folder / "look", folder / "scores"):
         one.mkdir()
     # What `save` writes, but for the page and its figures, which take longer than all of this.
-    write_json(folder / "look" / "analysis.json", small_result.data)
-    small_result.embedding.to_parquet(folder / "look" / "embedding.parquet")
-    small_result.thumbnails.to_parquet(folder / "look" / "thumbnails.parquet")
+    small_result.write(folder / "look")
     scores = generalize(
         [load_network("srresnet-wgr")], degradations=["blur:4"], patches=24, patch=64, components=10, resamples=50
     )

@@ -1,18 +1,7 @@
-"""The main job: what do networks know about the degradation in their input?"""
+"""The analysis: measures of every layer of networks, for images under several degradations."""
 
-from ddrscope.analysis.grams import choose_layers
+from ddrscope.analysis.api import analyze
 from ddrscope.analysis.result import AnalysisResult
-from ddrscope.analysis.run import Analysis, analyze
-from ddrscope.analysis.settings import DEFAULT_DEGRADATIONS, DEFAULT_NETWORKS, AnalysisSettings
-from ddrscope.progress import Progress
+from ddrscope.analysis.settings import DEFAULT_DEGRADATIONS, DEFAULT_NETWORKS
 
-__all__ = [
-    "DEFAULT_DEGRADATIONS",
-    "DEFAULT_NETWORKS",
-    "Analysis",
-    "AnalysisResult",
-    "AnalysisSettings",
-    "Progress",
-    "analyze",
-    "choose_layers",
-]
+__all__ = ["DEFAULT_DEGRADATIONS", "DEFAULT_NETWORKS", "AnalysisResult", "analyze"]

@@ -1,8 +1,8 @@
-"""From a network and the rows of a study to one Gram matrix for each layer and view: all that the measures need."""
+"""The Gram matrix of each layer and view: all that the measures need of the features."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,27 +10,24 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ddrscope.analysis.input_rows import Samples
+from ddrscope.analysis.input_rows import InputRows
 from ddrscope.analysis.settings import AnalysisSettings
 from ddrscope.embedding.gram import gram_matrix
 from ddrscope.errors import InputError
-from ddrscope.features import (
-    LayerName,
-    NonFiniteFeatures,
-    choose_batch,
-    collect_features,
-    default_layers,
-    resolve_layers,
-)
+from ddrscope.features import NonFiniteFeatures, choose_batch, collect_features
 from ddrscope.io.files import atomic_write
 from ddrscope.networks import Network
 
 
 @dataclass(frozen=True)
 class LayerGram:
-    """The centred Gram matrix ``value`` (N, N) of one layer in one view, of ``features`` features.
+    """The centred Gram matrix of one layer in one view. Pooled features are standardized per column.
 
-    Flattened features are taken as they are, pooled ones standardized per column.
+    Args:
+        layer: Name of the layer.
+        view: ``flattened`` or ``pooled``.
+        features: Number of features.
+        value: The matrix, shape (n, n).
     """
 
     layer: str
@@ -39,38 +36,32 @@ class LayerGram:
     value: np.ndarray
 
 
-def choose_layers(network: Network, patterns: tuple[str, ...] | None, sample: Tensor) -> list[str]:
-    """The layers to analyse, in forward order, the last HR layer at the end.
-
-    ``patterns`` are layer texts or globs; None takes the layers the network declares, or those found for an unknown one.
-    """
-    declared, last = list(network.layers), network.last_hr_layer
-    if last is None:
-        found = default_layers(network.module, sample, network)
-        declared, last = found.layers, found.last_hr_layer
-    asked = list(patterns) if patterns is not None else declared
-    layers = resolve_layers(network.module, [*asked, last], sample, network)
-    return [*(layer for layer in layers if not _same(layer, last)), last]
-
-
 def network_grams(
     network: Network,
     layers: list[str],
-    samples: Samples,
+    inputs: InputRows,
     settings: AnalysisSettings,
     folder: Path | None = None,
     step: Callable[[int], None] = lambda _: None,
 ) -> list[LayerGram]:
-    """The Gram matrices of ``layers`` in every view asked; ``step`` is called with the number of rows done after each batch.
+    """The Gram matrices of some layers in every view of the settings.
 
-    Features too large for memory lie in temporary files in ``folder``. Raises `InputError` naming layer and image where a
-    feature is NaN or infinite.
+    Args:
+        network: The network.
+        layers: The layers, as `choose_layers` gives them.
+        inputs: What enters the network.
+        settings: Views and precision.
+        folder: Where features that are too large for memory are kept in temporary files.
+        step: Called after each batch with the number of its rows.
+
+    Raises:
+        InputError: A feature is NaN or infinite; names layer and image.
     """
-    size = choose_batch(network.module, samples.sample(), layers, run=network)
+    size = choose_batch(network.module, inputs.sample(), layers, run=network)
     try:
         features = collect_features(
             network.module,
-            _counted(samples.batches(size), step),
+            _counted(inputs.batches(size), step),
             layers,
             settings.views,
             run=network,
@@ -78,10 +69,10 @@ def network_grams(
             folder=folder,
         )
     except NonFiniteFeatures as error:
-        row = samples.rows[error.row]
+        row = inputs.rows[error.row]
         raise InputError(
             f"{network.name}, layer {error.layer}: the features of {row.image} under {row.group} are NaN or infinite: "
-            "check the weights, or try --precision float32"
+            "check the weights, or give `precision`=float32"
         ) from None
     grams = []
     for layer in layers:
@@ -91,9 +82,9 @@ def network_grams(
     return grams
 
 
-def pixel_grams(samples: Samples, views: tuple[str, ...]) -> list[LayerGram]:
-    """The same for the pixels themselves: what a layer that does nothing would show."""
-    rows = np.stack([row.pixels for row in samples.rows])
+def pixel_grams(inputs: InputRows, views: Sequence[str]) -> list[LayerGram]:
+    """The Gram matrices of the pixels themselves, as of a layer that changes nothing."""
+    rows = np.stack([row.pixels for row in inputs.rows])
     matrices = {
         "flattened": rows.reshape(len(rows), -1),
         "pooled": np.concatenate([rows.mean(axis=(1, 2)), rows.std(axis=(1, 2))], axis=1),
@@ -105,7 +96,7 @@ def pixel_grams(samples: Samples, views: tuple[str, ...]) -> list[LayerGram]:
 
 
 def save_grams(path: Path, grams: list[LayerGram]) -> None:
-    """Keep Gram matrices, so that a resumed run need not run the network again."""
+    """Write Gram matrices to a file."""
     arrays: dict[str, Any] = {f"value{index}": gram.value for index, gram in enumerate(grams)}
     names = np.array([(gram.layer, gram.view, str(gram.features)) for gram in grams])
     with atomic_write(path) as temporary, temporary.open("wb") as file:
@@ -113,7 +104,7 @@ def save_grams(path: Path, grams: list[LayerGram]) -> None:
 
 
 def load_grams(path: Path) -> list[LayerGram]:
-    """What `save_grams` kept."""
+    """Read the Gram matrices that `save_grams` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
         return [
             LayerGram(str(layer), str(view), int(features), arrays[f"value{index}"])
@@ -125,7 +116,3 @@ def _counted(batches: Iterator[Tensor], step: Callable[[int], None]) -> Iterator
     for batch in batches:
         yield batch
         step(len(batch))
-
-
-def _same(one: str, other: str) -> bool:
-    return LayerName.parse(one) == LayerName.parse(other)

@@ -1,129 +1,129 @@
-"""The measures of one layer: PCA and t-SNE of its Gram matrix, and every number of `analysis.json`."""
+"""The measures of one layer: from its Gram matrix to PCA, t-SNE planes and numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ddrscope.analysis.grams import LayerGram
-from ddrscope.analysis.input_rows import Samples
+from ddrscope.analysis.input_rows import InputRows
 from ddrscope.embedding.pca import pca_scores
 from ddrscope.embedding.tsne import TsneMap
 from ddrscope.metrics.design import Design
-from ddrscope.metrics.layer_measures import Content, measure, measure_planes
+from ddrscope.metrics.layer_measures import measure, measure_planes
 from ddrscope.metrics.level_path import path_spearman
+from ddrscope.metrics.measures import Content, PlaneMeasures
+from ddrscope.results.layers import LayerMeasures, LevelPath
 
 COMPONENTS = 50
 
 
 @dataclass(frozen=True)
 class MeasuredLayer:
-    """One entry of ``layers[]``, the same with shuffled labels, and the t-SNE planes by seed."""
+    """One layer in one view, measured.
 
-    row: dict[str, Any]
-    shuffled: dict[str, Any]
-    planes: dict[int, np.ndarray]
-    adapted: str
-
-
-def measure_layers(
-    grams: list[LayerGram],
-    samples: Samples,
-    content: Content,
-    seed: int,
-    plane_seeds: Callable[[LayerGram], list[int]],
-    threads: int,
-    step: Callable[[int], None] = lambda _: None,
-) -> list[MeasuredLayer]:
-    """Measure every layer and view; ``plane_seeds`` says which t-SNE planes each gets; ``step`` is called after each.
-
-    Each layer is computed by one thread, so the numbers do not depend on ``threads``.
+    Args:
+        measures: Its measures.
+        shuffled: Its measures with shuffled labels.
+        planes: The points of the t-SNE plane of each seed, shape (n, 2).
+        note: How t-SNE was adapted to few points; empty if it was not.
     """
-    depths = _depths(grams)
-    design, families = samples.design, _families(samples)
-    jobs = [
-        joblib.delayed(_measure_layer)(gram, depths[gram.layer], design, families, content, seed, plane_seeds(gram))
-        for gram in grams
-    ]
-    measured = []
-    for layer in joblib.Parallel(n_jobs=min(threads, len(jobs)), return_as="generator")(jobs):
-        measured.append(layer)
-        step(1)
-    return measured
+
+    measures: LayerMeasures
+    shuffled: LayerMeasures
+    planes: Mapping[int, np.ndarray]
+    note: str
 
 
-def _measure_layer(
-    gram: LayerGram,
-    depth: float,
-    design: Design,
-    families: dict[str, np.ndarray],
-    content: Content,
-    seed: int,
-    plane_seeds: list[int],
-) -> MeasuredLayer:
-    with threadpool_limits(1):
-        scores = pca_scores(gram.value, COMPONENTS)
-        maps = [TsneMap(plane_seed).fit(scores) for plane_seed in plane_seeds]
-        head = {"layer": gram.layer, "view": gram.view, "depth": depth, "features": gram.features}
-        tail: dict[str, Any] = {"perplexity": maps[0].perplexity_ if maps else None}
-        rows = []
-        for labels in (design, design.shuffled(seed)):
-            numbers: dict[str, Any] = measure(scores, gram.value, labels, content, seed=seed)
-            planes = [plane.embedding_ for plane in maps]
-            numbers |= measure_planes(planes, labels, content) if maps else _no_planes()
-            rows.append(head | numbers | tail)
-        rows[0]["paths"] = [_path(family, levels, scores, design) for family, levels in families.items()]
-    embeddings = {plane.seed: plane.embedding_ for plane in maps}
-    return MeasuredLayer(rows[0], rows[1], embeddings, maps[0].adapted_ if maps else "")
+@dataclass(frozen=True)
+class LayerMeter:
+    """Measures the layers of networks with the same inputs.
 
-
-def _no_planes() -> dict[str, None]:
-    return {f"chi_{kind}{end}": None for kind in ("tsne", "content_tsne") for end in ("", "_low", "_high")}
-
-
-def _depths(grams: list[LayerGram]) -> dict[str, float]:
-    layers = list(dict.fromkeys(gram.layer for gram in grams))
-    return {layer: (index + 1) / len(layers) for index, layer in enumerate(layers)}
-
-
-def _families(samples: Samples) -> dict[str, np.ndarray]:
-    """For each family with two levels or more: every row's level on its scale, NaN where it has none.
-
-    Clean images stand at the family's neutral level, where it has one.
+    Args:
+        design: The image, photograph and group of each row.
+        levels: The level of each row, by family; see `InputRows.levels`.
+        content: What one content group is.
+        seed: Seed of permutations and shuffled labels.
+        threads: Layers that are measured at the same time. Each is computed by one thread, so the numbers do not depend
+            on it.
     """
-    families: dict[str, np.ndarray] = {}
-    for family, neutral in {
-        row.family: row.neutral for row in samples.rows if row.family not in (None, "clean")
-    }.items():
-        levels = [
-            row.level if row.family == family else neutral if row.family == "clean" else None for row in samples.rows
-        ]
-        column = np.array(levels, dtype=float)
-        own = {row.level for row in samples.rows if row.family == family and row.level is not None}
-        if len(own) >= 2:
-            families[str(family)] = column
-    return families
+
+    design: Design
+    levels: Mapping[str, np.ndarray]
+    content: Content
+    seed: int
+    threads: int = 1
+
+    @classmethod
+    def of(cls, inputs: InputRows, content: Content, seed: int, threads: int) -> LayerMeter:
+        """The meter for some inputs."""
+        return cls(inputs.design, inputs.levels(), content, seed, threads)
+
+    def measure(
+        self,
+        grams: Sequence[LayerGram],
+        plane_seeds: Callable[[LayerGram], Sequence[int]] = lambda _: (),
+        step: Callable[[int], None] = lambda _: None,
+    ) -> list[MeasuredLayer]:
+        """Measure all layers of a network.
+
+        Args:
+            grams: The Gram matrices in forward order.
+            plane_seeds: Gives the seeds of the t-SNE planes of a layer.
+            step: Called with 1 after each layer.
+        """
+        names = list(dict.fromkeys(gram.layer for gram in grams))
+        depths = {name: (index + 1) / len(names) for index, name in enumerate(names)}
+        jobs = [joblib.delayed(self._measure)(gram, depths[gram.layer], plane_seeds(gram)) for gram in grams]
+        measured = []
+        for layer in joblib.Parallel(n_jobs=min(self.threads, len(jobs)), return_as="generator")(jobs):
+            measured.append(layer)
+            step(1)
+        return measured
+
+    def _measure(self, gram: LayerGram, depth: float, seeds: Sequence[int]) -> MeasuredLayer:
+        with threadpool_limits(1):
+            scores = pca_scores(gram.value, COMPONENTS)
+            maps = [TsneMap(seed).fit(scores) for seed in seeds]
+
+            def measured(design: Design, paths: tuple[LevelPath, ...] | None) -> LayerMeasures:
+                numbers = measure(scores, gram.value, design, self.content, seed=self.seed)
+                planes = [plane.embedding_ for plane in maps]
+                on_planes = measure_planes(planes, design, self.content) if planes else PlaneMeasures()
+                return LayerMeasures(
+                    **vars(numbers),
+                    **vars(on_planes),
+                    layer=gram.layer,
+                    view=gram.view,
+                    depth=depth,
+                    features=gram.features,
+                    perplexity=maps[0].perplexity_ if maps else None,
+                    paths=paths,
+                )
+
+            paths = tuple(_path(family, levels, scores, self.design) for family, levels in self.levels.items())
+            return MeasuredLayer(
+                measures=measured(self.design, paths),
+                shuffled=measured(self.design.shuffled(self.seed), None),
+                planes={plane.seed: plane.embedding_ for plane in maps},
+                note=f"t-SNE: {maps[0].adapted_}." if maps and maps[0].adapted_ else "",
+            )
 
 
-def _path(family: str, levels: np.ndarray, scores: np.ndarray, design: Design) -> dict[str, Any]:
-    """How the levels of a family lie: their centroids in the plane that holds most of their spread, and Spearman's correlation."""
+def _path(family: str, levels: np.ndarray, scores: np.ndarray, design: Design) -> LevelPath:
     rows = np.flatnonzero(np.isfinite(levels))
     values = np.unique(levels[rows])
     centroids = np.stack([scores[levels == value].mean(axis=0) for value in values])
-    correlation, low, high = path_spearman(scores[rows], levels[rows], design.photos[rows])
-    return {
-        "family": family,
-        "levels": values.tolist(),
-        "centroids": _principal_plane(centroids).tolist(),
-        "spearman": correlation,
-        "spearman_low": low,
-        "spearman_high": high,
-    }
+    return LevelPath(
+        family=family,
+        levels=tuple(values.tolist()),
+        centroids=tuple((float(x), float(y)) for x, y in _principal_plane(centroids)),
+        spearman=path_spearman(scores[rows], levels[rows], design.photos[rows]),
+    )
 
 
 def _principal_plane(points: np.ndarray) -> np.ndarray:

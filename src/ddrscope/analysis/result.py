@@ -1,91 +1,109 @@
-"""The result of an analysis: the numbers, the maps, the images' thumbnails, on disk and in memory."""
+"""The result of `ddrscope.analyze`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
-from ddrscope.errors import InputError
-from ddrscope.io.files import atomic_write, read_json, write_json
 from ddrscope.io.paths import expand_path
+from ddrscope.results.analysis import ANALYSIS_FILE, TABLES, AnalysisData
+from ddrscope.results.layers import LayerMeasures
+from ddrscope.viz.writing import FIGURES, PAGE
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RESULT_FILES = (ANALYSIS_FILE, *(f"{name}.parquet" for name in TABLES), PAGE)
 # What a run writes at the top of its folder.
-OUTPUTS = ("analysis.json", "embedding.parquet", "thumbnails.parquet", "report.html", "figures")
-EMBEDDING_COLUMNS = (
-    "network", "layer", "view", "control", "picture", "photo", "degradation", "level", "x", "y", "seed",
-)  # fmt: skip
+OUTPUTS = (*RESULT_FILES, FIGURES)
 
 
-@dataclass(frozen=True)
-class AnalysisResult:
-    """What `analyze` found.
+@dataclass(frozen=True, eq=False)
+class AnalysisResult(AnalysisData):
+    """The numbers, t-SNE planes and report of an analysis.
 
-    ``data`` is the content of ``analysis.json`` (its keys are described in docs/files.md). ``embedding`` has one row for each point
-    of each t-SNE plane, with the columns `EMBEDDING_COLUMNS`. ``thumbnails`` has the columns ``picture``, ``degradation`` and
-    ``jpeg`` (bytes): the degraded image as the network saw it.
+    `ddrscope.results.analysis.AnalysisData` documents the fields.
     """
 
-    data: dict[str, Any]
-    embedding: pd.DataFrame
-    thumbnails: pd.DataFrame
+    def layer(self, network: str, view: str, layer: str | None = None) -> LayerMeasures:
+        """The measures of one layer of a network.
 
-    def to_frame(self) -> pd.DataFrame:
-        """One row for each network, layer and view, the controls included (column ``control``, empty for the networks)."""
-        rows: list[dict[str, Any]] = []
-        for entry in [*self.data["networks"], *self.data["controls"]]:
-            head = {"network": entry.get("network", entry["name"]), "control": entry.get("kind", "")}
-            rows += [{**head, **{k: v for k, v in layer.items() if k != "paths"}} for layer in entry["layers"]]
-        return pd.DataFrame(rows)
+        Args:
+            network: Name of the network.
+            view: ``flattened`` or ``pooled``.
+            layer: Name of the layer; None takes the last HR layer.
 
-    def layer(self, network: str, view: str, layer: str | None = None) -> dict[str, Any]:
-        """The measures of one layer of an asked network; by default of its last one, the last HR layer."""
-        for entry in self.data["networks"]:
-            if entry["name"] == network:
-                rows = [row for row in entry["layers"] if row["view"] == view and layer in (None, row["layer"])]
-                if rows:
-                    return rows[-1]
+        Raises:
+            KeyError: There is no such layer.
+        """
+        for entry in self.networks:
+            if entry.name == network:
+                layers = [each for each in entry.layers if each.view == view and layer in (None, each.layer)]
+                if layers:
+                    return layers[-1]
         raise KeyError(f"no layer {layer!r} of network {network!r} in view {view!r}")
 
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each network, layer and view; the controls follow.
+
+        Returns:
+            The columns ``network``, ``control`` (empty for the networks) and those of ``layers[]`` in
+            ``analysis.json`` but for ``paths``.
+        """
+        rows: list[dict[str, Any]] = []
+        for network, kind, layers in (
+            *((entry.name, "", entry.layers) for entry in self.networks),
+            *((control.network, control.kind, control.layers) for control in self.controls),
+        ):
+            for layer in layers:
+                values = layer.to_json()
+                values.pop("paths", None)
+                rows.append({"network": network, "control": kind, **values})
+        return pd.DataFrame(rows)
+
+    def plot(self, view: str | None = None) -> Figure:
+        """The t-SNE planes as a figure, layers by networks.
+
+        Args:
+            view: ``flattened`` or ``pooled``; None takes the first one.
+        """
+        from ddrscope.viz.embedding_grid import grid_figure
+
+        return grid_figure(self, view)
+
     def save(self, folder: str | Path) -> Path:
-        """Write ``analysis.json``, ``embedding.parquet``, ``thumbnails.parquet``, ``figures/`` and ``report.html``; return the page."""
-        from ddrscope.viz import write_report
+        """Write all files of the result.
+
+        Args:
+            folder: Receives ``analysis.json``, ``embedding.parquet``, ``thumbnails.parquet``, ``figures/`` (PNG and
+                PDF) and ``report.html``.
+
+        Returns:
+            The path of ``report.html``.
+        """
+        from ddrscope.viz.analysis_page import write_report
 
         folder = expand_path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        for name, frame in (("embedding", self.embedding), ("thumbnails", self.thumbnails)):
-            with atomic_write(folder / f"{name}.parquet") as temporary:
-                frame.to_parquet(temporary, index=False)
         page = write_report(self, folder)
-        write_json(folder / "analysis.json", self.data)
+        self.write(folder)
         return page
 
     @classmethod
-    def load(cls, folder: str | Path) -> AnalysisResult:
-        """Read what `save` wrote. Raises `InputError` when the folder holds no analysis."""
-        folder = expand_path(folder)
-        try:
-            data = read_json(folder / "analysis.json")
-            if not isinstance(data, dict) or not {"networks", "controls", "verdicts"} <= data.keys():
-                raise ValueError("it is no result")
-            frames = [pd.read_parquet(folder / f"{name}.parquet") for name in ("embedding", "thumbnails")]
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"{folder} holds no finished analysis ({error}): run `ddrscope analyze --out {folder}`"
-            ) from None
-        return cls(data, *frames)
+    def load(cls, folder: str | Path) -> Self:
+        """Read the result that `save` wrote.
 
-    def plot(self) -> Any:
-        """The paper's figure, layers by networks, as a matplotlib figure."""
-        from ddrscope.viz import grid_figure
-
-        return grid_figure(self)
+        Raises:
+            InputError: The folder holds no finished analysis.
+        """
+        return cls.read(expand_path(folder))
 
     def _repr_html_(self) -> str:
-        """The whole page inside a frame, so that a notebook shows the interactive report."""
-        from ddrscope.viz import report_html
+        """The report in a frame, for a notebook."""
+        from ddrscope.viz.analysis_page import report_html
         from ddrscope.viz.writing import framed
 
         return framed(report_html(self))

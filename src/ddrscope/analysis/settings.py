@@ -1,11 +1,10 @@
-"""What an analysis is asked to do."""
+"""The settings of an analysis."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, get_args
 
 from ddrscope.degradations import Pipeline, parse_degradation
@@ -14,20 +13,19 @@ from ddrscope.features import VIEWS, Precision
 from ddrscope.features.device import resolve_device
 from ddrscope.features.precision import check_precision
 from ddrscope.images import check_photo_from
-from ddrscope.metrics.layer_measures import Content
+from ddrscope.metrics.measures import Content
 
 DEFAULT_NETWORKS = ("srresnet-wgr", "srresnet-wogr")
 DEFAULT_DEGRADATIONS = ("clean", "blur:4", "noise:20")
+MAX_TSNE_SEEDS = 20
 
 
 @dataclass(frozen=True)
 class AnalysisSettings:
-    """The options of `analyze`, checked; two runs with equal settings give equal numbers.
+    """The parameters of `ddrscope.analyze` that decide its numbers, checked; `analyze` documents them.
 
-    ``images`` are folders, globs, lists or files of clean images, degraded by each of ``degradations``; ``sets`` maps names to folders of
-    images that are degraded already and fed to the network as they are. ``crop`` is in HR pixels. ``layers`` are layer texts or
-    globs; None takes each network's default layers. ``series`` maps names to globs of checkpoints. ``tsne_seeds`` planes are drawn
-    of each layer. ``photo_from`` is the rule by which images belong to photographs (`ddrscope.images.photographs.RULES`).
+    Raises:
+        InputError: A parameter is out of range or unknown, or there is nothing to compare.
     """
 
     networks: tuple[str, ...] = DEFAULT_NETWORKS
@@ -35,13 +33,13 @@ class AnalysisSettings:
     degradations: tuple[str, ...] = DEFAULT_DEGRADATIONS
     sets: Mapping[str, str] = field(default_factory=dict)
     layers: tuple[str, ...] | None = None
-    views: tuple[str, ...] = ("flattened", "pooled")
-    series: Mapping[str, str] = field(default_factory=dict)
+    views: tuple[str, ...] = tuple(VIEWS)
+    checkpoints: Mapping[str, str] = field(default_factory=dict)
     global_residual: bool | None = None
     allow_torchscript: bool = False
     crop: int = 128
     limit: int | None = None
-    content: Content = "picture"
+    content: Content = "image"
     photo_from: str = "prefix"
     seed: int = 0
     tsne_seeds: int = 3
@@ -49,42 +47,48 @@ class AnalysisSettings:
     device: str = "auto"
 
     def __post_init__(self) -> None:
+        self._check_networks()
+        self._check_groups()
+        self._check_ranges()
         for view in self.views:
             if view not in VIEWS:
-                raise InputError(f"--view {view!r} is unknown: choose {' or '.join(VIEWS)}")
+                raise InputError(f"`views`={view} is unknown: choose {' or '.join(VIEWS)}")
+        if not self.views:
+            raise InputError(f"`views` is empty: give {' or '.join(VIEWS)}")
+        if self.content not in get_args(Content):
+            raise InputError(f"`content`={self.content} is unknown: choose {' or '.join(get_args(Content))}")
+        check_precision(self.precision)
+        object.__setattr__(self, "photo_from", check_photo_from(self.photo_from))
+        object.__setattr__(self, "device", resolve_device(self.device))
+
+    def _check_networks(self) -> None:
         if len(set(self.networks)) < len(self.networks):
-            raise InputError("a network is named twice: name each once")
-        if not self.networks and not self.series:
-            raise InputError("no network is named: give one, or --series NAME=GLOB")
+            raise InputError("a network is given twice: give each once")
+        if not self.networks and not self.checkpoints:
+            raise InputError("no network is given: give one, or `checkpoints`")
+
+    def _check_groups(self) -> None:
         texts = [pipeline.text for pipeline in self.pipelines()]
         if len(set(texts)) < len(texts):
-            raise InputError(f"--degrade names the same degradation twice among {', '.join(texts)}: leave one out")
+            raise InputError(f"`degradations` has the same degradation twice among {', '.join(texts)}: leave one out")
         for name in self.sets:
             if name in texts:
-                raise InputError(f"--set {name!r} has the name of a degradation: choose another name")
+                raise InputError(f"`sets` has the name of a degradation, {name}: choose another name")
         if len(texts) + len(self.sets) < 2:
-            raise InputError("one group cannot be told from another: give two or more of --degrade and --set")
+            raise InputError("there is only one group: give two or more of `degradations` and `sets`")
+
+    def _check_ranges(self) -> None:
         if self.crop < 8:
-            raise InputError(f"--crop {self.crop} is too small: give 8 or more HR pixels")
-        if self.content not in get_args(Content):
-            raise InputError(f"--content {self.content} is unknown: choose {' or '.join(get_args(Content))}")
-        object.__setattr__(self, "photo_from", check_photo_from(self.photo_from))
-        check_precision(self.precision)
-        object.__setattr__(self, "device", resolve_device(self.device))
+            raise InputError(f"`crop`={self.crop} is too small: give 8 or more HR pixels")
         if self.limit is not None and self.limit < 2:
-            raise InputError(f"--limit {self.limit} leaves nothing to compare: give 2 or more images")
-        if not 1 <= self.tsne_seeds <= 20:
-            raise InputError(f"--tsne-seeds {self.tsne_seeds} is out of range: give 1 to 20")
+            raise InputError(f"`limit`={self.limit} leaves nothing to compare: give 2 or more images")
+        if not 1 <= self.tsne_seeds <= MAX_TSNE_SEEDS:
+            raise InputError(f"`tsne_seeds`={self.tsne_seeds} is out of range: give 1 to {MAX_TSNE_SEEDS}")
 
     def pipelines(self) -> list[Pipeline]:
         """The degradations, parsed."""
         return [parse_degradation(text) for text in self.degradations]
 
     def to_dict(self) -> dict[str, Any]:
-        """The settings in plain types, with paths as they were given."""
+        """The settings as JSON values, paths as they were given."""
         return dataclasses.asdict(self)
-
-
-def as_texts(sources: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
-    """One path or several as a tuple of texts."""
-    return (str(sources),) if isinstance(sources, str | Path) else tuple(str(source) for source in sources)

@@ -1,146 +1,135 @@
-"""Does a network cluster by degradation or by content, where, how sure: the answer in a sentence, by a rule fixed beforehand."""
+"""Whether the features of a network cluster by degradation or by content, by a rule fixed in advance.
+
+The answer for the last HR layer compares the 95 % intervals of the degradation share and the content share.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
-# A share whose whole interval lies below this is called nothing.
+from ddrscope.metrics.estimate import Estimate, format_percent
+from ddrscope.results.analysis import Answer, Comparison, Verdict
+from ddrscope.results.analyzed_networks import AnalyzedNetwork, Control
+from ddrscope.results.layers import LayerMeasures, in_view, views_of
+
+# Shares whose whole intervals lie below this count as none.
 NEGLIGIBLE_SHARE = 0.02
 
-ANSWERS = {
-    "degradation": "clusters by degradation",
-    "content": "clusters by content",
-    "undecided": "clusters by neither degradation nor content clearly more than by the other",
-    "neither": "clusters by neither degradation nor content",
+ANSWERS: dict[Answer, str] = {
+    "degradation": "cluster by degradation",
+    "content": "cluster by content",
+    "undecided": "cluster neither clearly by degradation nor clearly by content",
+    "neither": "cluster neither by degradation nor by content",
 }
 
 
-def verdicts(networks: list[dict[str, Any]], controls: list[dict[str, Any]], balanced: bool) -> list[dict[str, Any]]:
-    """One entry of ``verdicts[]`` for each network and view."""
-    found = []
+def answer(layer: LayerMeasures) -> Answer:
+    """Which share of a layer is larger.
+
+    Returns:
+        ``degradation`` or ``content`` where the whole interval of that share lies above that of the other,
+        ``neither`` where both lie below `NEGLIGIBLE_SHARE`, else ``undecided``.
+    """
+    degradation, content = layer.degradation_share, layer.content_share
+    if degradation.high < NEGLIGIBLE_SHARE and content.high < NEGLIGIBLE_SHARE:
+        return "neither"
+    if degradation.is_above(content):
+        return "degradation"
+    return "content" if content.is_above(degradation) else "undecided"
+
+
+def verdicts(networks: Sequence[AnalyzedNetwork], controls: Sequence[Control], balanced: bool) -> tuple[Verdict, ...]:
+    """The verdict for each network and view.
+
+    Args:
+        networks: The networks.
+        controls: Their controls, of which those of random weights are quoted.
+        balanced: Whether there are variance shares. For sets of different images only k-NN accuracy is available.
+    """
+    result = []
     for network in networks:
-        for view in dict.fromkeys(row["view"] for row in network["layers"]):
-            rows = [row for row in network["layers"] if row["view"] == view]
+        for view in views_of(network.layers):
+            layers = in_view(network.layers, view)
             random = [
-                row
+                layer
                 for control in controls
-                if control["kind"] == "random_weights" and control["network"] == network["name"]
-                for row in control["layers"]
-                if row["view"] == view
+                if control.kind == "random_weights" and control.network == network.name
+                for layer in in_view(control.layers, view)
             ]
-            found.append(
-                _verdict(network["name"], view, rows, random)
+            result.append(
+                _verdict(network.name, layers, random[-1] if random else None)
                 if balanced
-                else _sets_verdict(network["name"], view, rows)
+                else _sets_verdict(network.name, layers)
             )
-    return found
+    return tuple(result)
 
 
-def comparisons(networks: list[dict[str, Any]], balanced: bool) -> list[dict[str, Any]]:
-    """One entry of ``comparisons[]`` for each view: the networks ranked by how much their last HR layer clusters by degradation.
+def comparisons(networks: Sequence[AnalyzedNetwork], balanced: bool) -> tuple[Comparison, ...]:
+    """The networks ranked, in each view, by how much their last HR layer clusters by degradation.
 
-    Neighbours in the ranking are told apart only when their intervals do not overlap.
+    The sentence calls neighbours in the ranking different only where their intervals do not overlap.
+
+    Args:
+        networks: The networks; there is no comparison of fewer than two.
+        balanced: Whether to rank by degradation share, or else by k-NN accuracy.
     """
     if len(networks) < 2:
-        return []
-    key, what = (
-        ("degradation_share", "variance that follows the degradation")
-        if balanced
-        else ("knn_accuracy", "5-NN accuracy")
-    )
-    found = []
-    for view in dict.fromkeys(row["view"] for row in networks[0]["layers"]):
-        last = [(entry["name"], [row for row in entry["layers"] if row["view"] == view][-1]) for entry in networks]
-        ranked = sorted(last, key=lambda pair: _known(pair[1][key]), reverse=True)
-        parts = [f"{ranked[0][0]} ({_with_interval(ranked[0][1], key)})"]
-        for (_, better), (name, row) in pairwise(ranked):
-            apart = better[f"{key}_low"] > row[f"{key}_high"]
-            parts.append(f"{'more than' if apart else 'not told apart from'} {name} ({_with_interval(row, key)})")
-        sentence = f"Ranked by degradation at the last HR layer, {view} features ({what}): {', '.join(parts)}."
-        found.append({"view": view, "ranking": [name for name, _ in ranked], "sentence": sentence})
-    return found
+        return ()
+    result = []
+    for view in views_of(networks[0].layers):
+        last = {network.name: _ranked_by(in_view(network.layers, view)[-1], balanced) for network in networks}
+        ranking = sorted(last, key=lambda name: _sortable(last[name]), reverse=True)
+        parts = [f"{ranking[0]} ({last[ranking[0]].percent()})"]
+        for better, name in pairwise(ranking):
+            relation = "above" if last[better].is_above(last[name]) else "not distinguishable from"
+            parts.append(f"{relation} {name} ({last[name].percent()})")
+        measure = "degradation share" if balanced else "held-out 5-NN accuracy"
+        sentence = f"Ranking by {measure} of the {view} features at the last HR layer: {', '.join(parts)}."
+        result.append(Comparison(view, tuple(ranking), sentence))
+    return tuple(result)
 
 
-def answer(row: dict[str, Any]) -> str:
-    """Which share's interval lies above the other's: ``degradation`` or ``content``; ``undecided`` if they overlap.
-
-    ``neither`` when both lie wholly below `NEGLIGIBLE_SHARE`.
-    """
-    if max(row["degradation_share_high"], row["content_share_high"]) < NEGLIGIBLE_SHARE:
-        return "neither"
-    if row["degradation_share_low"] > row["content_share_high"]:
-        return "degradation"
-    if row["content_share_low"] > row["degradation_share_high"]:
-        return "content"
-    return "undecided"
-
-
-def _verdict(network: str, view: str, rows: list[dict[str, Any]], random: list[dict[str, Any]]) -> dict[str, Any]:
-    last = rows[-1]
-    strongest = max(rows, key=lambda row: _known(row["degradation_share"]))
+def _verdict(network: str, layers: Sequence[LayerMeasures], random: LayerMeasures | None) -> Verdict:
+    last = layers[-1]
+    highest = max(layers, key=lambda layer: _sortable(layer.degradation_share))
+    last_answer = answer(last)
     sentence = (
-        f"{network} {ANSWERS[answer(last)]} at its last HR layer: {_share(last, 'degradation')} of the variance of its {view} features "
-        f"follows the degradation, {_share(last, 'content')} the content; "
-        f"{_accuracy(last, 'degradation', _percent(last['knn_accuracy']))}; n = {last['n']})."
+        f"{network}: the {last.view} features of the last HR layer {ANSWERS[last_answer]}: degradation share "
+        f"{_share(last.degradation_share)}, content share {_share(last.content_share)}, held-out 5-NN accuracy "
+        f"{format_percent(last.knn_accuracy.value)} (chance {format_percent(1 / last.k)}), n = {last.n}."
     )
-    if strongest is not last:
-        sentence += f" Degradation shows most at {strongest['layer']}: {_share(strongest, 'degradation')}."
+    if highest is not last:
+        sentence += f" The degradation share is highest at {highest.layer}: {_share(highest.degradation_share)}."
     if random:
-        sentence += f" With random weights the last HR layer gives {_share(random[-1], 'degradation')}."
-    return {"network": network, "view": view, "answer": answer(last), "layer": strongest["layer"], "sentence": sentence}
+        sentence += f" With random weights it is {_share(random.degradation_share)} at the last HR layer."
+    return Verdict(network, last.view, last_answer, highest.layer, sentence)
 
 
-def _sets_verdict(network: str, view: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """For sets of different images, where content and degradation cannot be told apart: only whether the sets are."""
-    last = rows[-1]
-    strongest = max(rows, key=lambda row: _known(row["knn_accuracy"]))
-    chance = 1 / last["k"]
-    apart = last["knn_accuracy_low"] > chance
+def _sets_verdict(network: str, layers: Sequence[LayerMeasures]) -> Verdict:
+    """For sets of different images, which may differ in degradation or in content."""
+    last, chance = layers[-1], 1 / layers[-1].k
+    highest = max(layers, key=lambda layer: _sortable(layer.knn_accuracy))
+    apart = last.knn_accuracy.low > chance
+    verb = "distinguish" if apart else "do not clearly distinguish"
     sentence = (
-        f"{network} {'tells the sets apart' if apart else 'does not clearly tell the sets apart'} at its last HR layer ({view} features): "
-        f"{_accuracy(last, 'set', _with_interval(last, 'knn_accuracy'))}; n = {last['n']}). "
-        "The sets hold different images, so this may be degradation or content; shares and p-values are left out."
+        f"{network}: the {last.view} features of the last HR layer {verb} the sets: held-out 5-NN accuracy "
+        f"{last.knn_accuracy.percent()} (chance {format_percent(chance)}), n = {last.n}. The sets contain different "
+        "images, so they may differ in degradation or in content; shares and p-values are left out."
     )
-    return {
-        "network": network,
-        "view": view,
-        "answer": "degradation" if apart else "undecided",
-        "layer": strongest["layer"],
-        "sentence": sentence,
-    }
+    return Verdict(network, last.view, "degradation" if apart else "undecided", highest.layer, sentence)
 
 
-def _known(value: float) -> float:
-    """A measure to compare by: what is not a number, as of a layer that never varies, comes last."""
-    return -math.inf if math.isnan(value) else value
+def _ranked_by(layer: LayerMeasures, balanced: bool) -> Estimate:
+    return layer.degradation_share if balanced else layer.knn_accuracy
 
 
-def _accuracy(row: dict[str, Any], what: str, value: str) -> str:
-    """The accuracy in words, as far as a bracket that the caller closes."""
-    chance = f"(chance {_percent(1 / row['k'])}"
-    if math.isnan(row["knn_accuracy"]):
-        return f"the accuracy of 5-NN on held-out photographs is not available {chance}"
-    return f"5-NN names the {what} of images held out right in {value} of cases {chance}"
+def _sortable(estimate: Estimate) -> float:
+    """Layers that never vary have no measure; they come last."""
+    return -math.inf if math.isnan(estimate.value) else estimate.value
 
 
-def _share(row: dict[str, Any], kind: str) -> str:
-    return _with_interval(row, f"{kind}_share")
-
-
-def _with_interval(row: dict[str, Any], key: str) -> str:
-    value, low, high = (row[key + end] for end in ("", "_low", "_high"))
-    if math.isnan(value):
-        return _percent(value)
-    if math.isnan(low):
-        return f"{_percent(value)} (too few photographs for an interval)"
-    return f"{_percent(value)} [{_percent(low)}, {_percent(high)}]"
-
-
-def _percent(value: float) -> str:
-    if math.isnan(value):
-        return "not available"
-    # One decimal below one percent, so that a small share does not read as none; no minus before a zero.
-    digits = 0 if abs(value) >= 0.01 else 1
-    return f"{round(100 * value, digits) + 0.0:.{digits}f} %"
+def _share(share: Estimate) -> str:
+    missing = not share.has_interval and not math.isnan(share.value)
+    return share.percent() + (" (too few photographs for an interval)" if missing else "")

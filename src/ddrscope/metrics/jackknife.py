@@ -1,4 +1,4 @@
-"""Intervals by leaving out one photograph at a time."""
+"""Confidence intervals by leaving out one photograph at a time."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ CONFIDENCE = 0.95
 
 
 def jackknife(statistic: Callable[[np.ndarray], float], photos: np.ndarray, log: bool = False) -> tuple[float, float]:
-    """95 % interval (low, high) of a statistic by delete-one-photograph jackknife.
+    """95 % confidence interval of a statistic by delete-one-photograph jackknife.
 
-    `statistic` takes the indices of the rows to use, ascending; `photos` (n,) names each row's photograph. Whatever
-    the statistic was reduced by (PCA, t-SNE, trained neighbours) stays as fitted on all rows. With `log` the interval
-    is built on the logarithm of a positive statistic. (NaN, NaN) for fewer than 3 photographs or where the statistic
-    is not finite.
+    Args:
+        statistic: Computes the statistic from the indices of the rows to use, which are ascending. What it was fitted
+            to beforehand (PCA, t-SNE) stays fitted to all rows.
+        photos: The photograph of each row, shape (n,).
+        log: Compute the interval of the logarithm of a positive statistic.
+
+    Returns:
+        (low, high); NaN for fewer than 3 photographs or where the statistic is not finite.
     """
     codes = encode(photos)
     if codes.max(initial=-1) + 1 < 3:
-        # Without the only photograph a statistic would be one of no rows.
+        # Without the only photograph there would be no rows.
         return float("nan"), float("nan")
     replicates = [statistic(np.flatnonzero(codes != photo)) for photo in range(codes.max(initial=-1) + 1)]
     return jackknife_interval(statistic(np.arange(len(codes))), replicates, log)
@@ -31,10 +35,18 @@ def jackknife(statistic: Callable[[np.ndarray], float], photos: np.ndarray, log:
 def jackknife_interval(
     estimate: float, replicates: Sequence[float] | np.ndarray, log: bool = False
 ) -> tuple[float, float]:
-    """95 % interval (low, high) around an estimate from its P delete-one replicates (Efron, 1982).
+    """95 % confidence interval of an estimate from its P delete-one replicates (Efron, 1982).
 
-    The variance is (P-1)/P times the replicates' sum of squares about their mean, the quantile Student's t with P-1
-    degrees of freedom. `log` and NaN as in `jackknife`.
+    The variance is (P-1)/P times the sum of squares of the replicates about their mean, the quantile that of Student's
+    t with P-1 degrees of freedom.
+
+    Args:
+        estimate: The statistic of all rows.
+        replicates: The statistic without each photograph.
+        log: As in `jackknife`.
+
+    Returns:
+        (low, high), as in `jackknife`.
     """
     values = np.append(replicates, estimate)
     if log:

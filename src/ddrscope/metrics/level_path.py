@@ -1,4 +1,4 @@
-"""Whether the levels of one degradation lie on a path: the further apart the levels, the further apart their points."""
+"""Whether the levels of one degradation form a path: do distances of points grow with differences of levels?"""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ import numpy as np
 from scipy.spatial.distance import pdist
 from scipy.stats import ConstantInputWarning, spearmanr
 
+from ddrscope.metrics.estimate import Estimate
 from ddrscope.metrics.jackknife import jackknife
 
 
-def path_spearman(points: np.ndarray, levels: np.ndarray, photos: np.ndarray) -> tuple[float, float, float]:
+def path_spearman(points: np.ndarray, levels: np.ndarray, photos: np.ndarray) -> Estimate:
     """Spearman correlation, over all pairs of levels, between their difference and the distance of their centroids.
 
-    `points` (n, d), `levels` (n,) numbers and `photos` (n,) are the rows of *one* family (and of clean, if it has a
-    level on that scale). Returns (correlation, low, high), the interval by delete-one-photograph jackknife, cut off
-    at -1 and 1. NaN for fewer than 3 levels (two make one pair, which correlates with nothing) and for levels whose
-    centroids are all equally far apart.
+    Args:
+        points: Features or PCA scores, shape (n, d), of one family of degradations (and of clean, if it has a level of
+            that family).
+        levels: The level of each row, shape (n,).
+        photos: The photograph of each row, shape (n,).
+
+    Returns:
+        The correlation with its delete-one-photograph jackknife interval, clipped to -1..1. NaN for fewer than 3 levels
+        (two make one pair, which has no correlation) and for levels whose centroids are all equally far apart.
     """
 
     def correlation(rows: np.ndarray) -> float:
@@ -29,5 +35,5 @@ def path_spearman(points: np.ndarray, levels: np.ndarray, photos: np.ndarray) ->
             warnings.simplefilter("ignore", ConstantInputWarning)
             return float(spearmanr(pdist(values[:, None].astype(float)), pdist(centroids)).statistic)
 
-    low, high = np.clip(jackknife(correlation, photos), -1, 1)
-    return correlation(np.arange(len(levels))), float(low), float(high)
+    low, high = np.clip(jackknife(correlation, photos), -1, 1).tolist()
+    return Estimate(correlation(np.arange(len(levels))), low, high)

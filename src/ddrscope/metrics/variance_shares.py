@@ -1,66 +1,69 @@
-"""How much of the features' variation belongs to the degradation, to the content, and to both together."""
+"""Shares of the variance of features: of the degradation, of the content, of their interaction."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from ddrscope.errors import InputError
 from ddrscope.metrics.design import Design, cell_counts, encode
+from ddrscope.metrics.estimate import Estimate
 from ddrscope.metrics.jackknife import jackknife_interval
 
 
 @dataclass(frozen=True)
 class VarianceShares:
-    """Shares of the total scatter, which sum to 1; in pure noise degradation and content are 0 on average."""
+    """Shares of the total variance of the features, with 95 % intervals.
 
-    degradation: float
-    content: float
-    interaction: float
+    Degradation, content and interaction share sum to 1. They are corrected for bias: in pure noise, degradation and
+    content share are 0 on average, so estimates can be a little below 0.
 
-
-def variance_shares(gram: np.ndarray, images: np.ndarray, degradations: np.ndarray) -> VarianceShares:
-    """Two-way analysis of variance of n = N k rows (N images, each in k degradations) in the full feature space.
-
-    `gram` is the (n, n) Gram matrix of the rows, which `images` and `degradations` name; it need not be centred.
-    With SS_T = SS_D + SS_C + SS_I and MS_I = SS_I / ((N-1)(k-1)), the degradation share is (SS_D - (k-1) MS_I) /
-    SS_T, the content share (SS_C - (N-1) MS_I) / SS_T, the interaction share the rest. NaN when the rows do not vary.
-
-    Raises InputError unless two or more images meet two or more degradations, each exactly once.
+    Args:
+        degradation: Variance between degradations.
+        content: Variance between images.
+        interaction: The rest.
+        photo: Variance between photographs, beyond the variance between the images of one photograph. It is 0 on
+            average where crops of one photograph are no more alike than crops of different ones. NaN unless some
+            photograph has two or more images.
     """
-    return VarianceShares(*_shares_and_replicates(gram, images, degradations, images)[:3, 0].tolist())
+
+    degradation: Estimate
+    content: Estimate
+    interaction: Estimate
+    photo: Estimate
 
 
-def share_intervals(gram: np.ndarray, design: Design) -> dict[str, tuple[float, float]]:
-    """95 % delete-one-photograph jackknife intervals (low, high), keyed by the fields of VarianceShares."""
-    shares = _shares_and_replicates(gram, design.images, design.groups, design.photos)
-    return {
-        field.name: jackknife_interval(values[0], values[1:])
-        for field, values in zip(fields(VarianceShares), shares, strict=False)
-    }
+def variance_shares(gram: np.ndarray, design: Design) -> VarianceShares:
+    """Two-way analysis of variance of N images in k degradations, in the full feature space.
 
+    With SS_T = SS_D + SS_C + SS_I and MS_I = SS_I / ((N-1)(k-1)), the degradation share is (SS_D - (k-1) MS_I) / SS_T,
+    the content share (SS_C - (N-1) MS_I) / SS_T and the interaction share the rest. With SS_P the sum of squares
+    between P photographs and MS_C = (SS_C - SS_P) / (N - P), the photograph share is (SS_P - (P-1) MS_C) / SS_T.
 
-def photo_share(gram: np.ndarray, design: Design) -> tuple[float, float, float]:
-    """How much of the scatter belongs to the photograph: (share, low, high), the interval as in `share_intervals`.
+    Args:
+        gram: Gram matrix of the features, shape (n, n) with n = N k; it need not be centred.
+        design: The image, photograph and degradation of each row.
 
-    With SS_P the scatter between photographs, SS_C that between images, and MS_C = (SS_C - SS_P) / (N - P) for N images of P
-    photographs, it is (SS_P - (P-1) MS_C) / SS_T: 0 on average where crops of one photograph are no more alike than crops of
-    different ones. So what two crops that do not overlap have in common counts as content, and their pixels do not. NaN
-    unless some photograph has two images.
+    Returns:
+        The shares with delete-one-photograph jackknife intervals; NaN where the features do not vary.
+
+    Raises:
+        InputError: The design is not balanced: two or more images, each exactly once in each of two or more
+            degradations.
     """
-    count, photos = len(np.unique(design.images)), len(np.unique(design.photos))
-    if count == photos or photos < 2:
-        return float("nan"), float("nan"), float("nan")
-    share = _shares_and_replicates(gram, design.images, design.groups, design.photos)[3]
-    low, high = jackknife_interval(share[0], share[1:])
-    return float(share[0]), low, high
+    values = _shares_and_replicates(gram, design.images, design.groups, design.photos)
+    estimates = [Estimate(float(row[0]), *jackknife_interval(row[0], row[1:])) for row in values]
+    photos = len(np.unique(design.photos))
+    if photos < 2 or photos == len(np.unique(design.images)):
+        estimates[3] = Estimate(float("nan"))
+    return VarianceShares(*estimates)
 
 
 def _shares_and_replicates(
     gram: np.ndarray, images: np.ndarray, degradations: np.ndarray, photos: np.ndarray
 ) -> np.ndarray:
-    """Degradation, content, interaction and photograph share (4, 1 + P): of all rows, then without each of P photographs."""
+    """The four shares of all rows, then without each photograph: shape (4, 1 + P)."""
     _require_balance(images, degradations)
     order = np.lexsort((encode(degradations), encode(images)))
     k = len(np.unique(degradations))
@@ -68,7 +71,7 @@ def _shares_and_replicates(
     photo_of = encode(photos)[order[::k]]
     cells = gram[np.ix_(order, order)].reshape(n_images, k, n_images, k)
 
-    # Leaving out a photograph takes away its rows *and* columns, so sums over pairs of photographs are all it needs.
+    # Leaving out a photograph removes its rows and columns, so sums over pairs of photographs are enough.
     by_photo = np.eye(photo_of.max() + 1)[photo_of].T
     pairs = by_photo @ cells.sum(axis=(1, 3)) @ by_photo.T
     pairs_same_degradation = by_photo @ np.einsum("pdqd->pq", cells) @ by_photo.T
@@ -102,13 +105,13 @@ def _require_balance(images: np.ndarray, degradations: np.ndarray) -> None:
     counts = cell_counts(images, degradations)
     if min(counts.shape) < 2:
         raise InputError(
-            "variance shares need two or more images in two or more degradations, here are "
+            "variance shares need two or more images in two or more degradations, not "
             f"{counts.shape[0]} and {counts.shape[1]}"
         )
     if (counts != 1).any():
         image, degradation = np.argwhere(counts != 1)[0]
         raise InputError(
             "variance shares need every image in every degradation exactly once, but "
-            f"{np.unique(images)[image]} meets {np.unique(degradations)[degradation]} "
+            f"{np.unique(images)[image]} has {np.unique(degradations)[degradation]} "
             f"{counts[image, degradation]} times: use the same images in every set"
         )

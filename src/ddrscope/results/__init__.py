@@ -1,1 +1,1 @@
-"""Results as typed data: frozen dataclasses that know their JSON and Parquet form. Figures and pages are in `ddrscope.viz`."""
+"""Results as frozen dataclasses that know their JSON and tables. They hold numbers, texts and tables, and no plots."""

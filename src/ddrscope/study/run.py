@@ -1,78 +1,116 @@
-"""The study from trainings to verdicts; interrupted at any moment, it goes on where it was."""
+"""`ddrscope.run_study`: from trainings to verdicts."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ddrscope.batch.inputs import image_inputs
+from ddrscope.features.threads import torch_threads
 from ddrscope.io.files import sha256
 from ddrscope.io.manifest import manifest
+from ddrscope.io.paths import expand_path
+from ddrscope.io.run_directory import RunDirectory
 from ddrscope.networks.zoo import bundled_path
 from ddrscope.progress import NullProgress, Progress
-from ddrscope.study.claims import CLAIMS, judge_claims
+from ddrscope.study.claims import judge_claims
 from ddrscope.study.crops import write_crops
-from ddrscope.study.evidence import final_psnr, gather
-from ddrscope.study.result import StudyResult
-from ddrscope.study.settings import BUNDLED, StudySettings, jobs
-from ddrscope.study.trainings import keep_matched, run_trainings
-from ddrscope.training import parse_changes
+from ddrscope.study.evidence import make_evidence, run_analyses
+from ddrscope.study.result import OUTPUTS, StudyResult
+from ddrscope.study.settings import BUNDLED, Job, StudySettings, make_jobs
+from ddrscope.study.trainings import keep_matched, read_training, run_trainings
 
 
-class Study:
-    """One study in the folder ``out``: ``trainings/``, ``images/`` and ``analyses/`` keep what is done, and are not part of the result.
+def run_study(
+    images: str | Path,
+    val: str | Path,
+    test: str | Path,
+    out: str | Path,
+    *,
+    recipe: str = "pilot",
+    changes: Sequence[str] = (),
+    seeds: int = 3,
+    crops: int = 4,
+    crop: int = 128,
+    photos: int | None = None,
+    tsne_seeds: int = 3,
+    photo_from: str = "prefix",
+    resume: bool = False,
+    overwrite: bool = False,
+    threads: int = 0,
+    progress: Progress | None = None,
+) -> StudyResult:
+    """Test claims C1 to C6 of arXiv 2108.00406: train networks, analyse them and the bundled ones, judge the claims.
 
-    ``threads`` trainings run beside each other. The same settings go on with an interrupted study.
+    Trains an SRResNet, and an SRGAN from it, for each seed, with and without global residual. The rules of the verdicts
+    are fixed in advance (`ddrscope.study.CLAIMS`).
+
+    Args:
+        images: Clean photographs to train on: a folder, glob or list.
+        val: Clean photographs for validation, by which the quality of networks is matched.
+        test: Clean photographs to analyse, in none of the others; the bundled photographs are added.
+        out: Folder of the result. Its folders ``trainings``, ``images`` and ``analyses`` keep what is done.
+        recipe: The recipe of the trainings: a bundled name or a TOML file.
+        changes: Changes of the recipe, such as ``pixel.steps=500``.
+        seeds: Trainings of each kind.
+        crops: Crops of each photograph, without overlap.
+        crop: Side of a crop in HR pixels.
+        photos: Analyse only so many photographs.
+        tsne_seeds: Number of t-SNE planes of each layer of the bundled networks, 1 to 20.
+        photo_from: How the test images are assigned to photographs; see `ddrscope.analyze`.
+        resume: Continue the interrupted study in ``out``; start if there is none.
+        overwrite: Replace what an earlier study left in ``out``.
+        threads: Processor threads, and trainings at the same time; 0 takes all.
+        progress: Receives progress updates.
+
+    Returns:
+        The result, saved in ``out``.
+
+    Raises:
+        InputError: A parameter is wrong, or a photograph cannot be read or is too small.
+        RunConflictError: ``out`` holds another run, or another process works there.
     """
+    settings = StudySettings(
+        str(images), str(val), str(test), recipe, tuple(changes), seeds, crops, crop, photos, tsne_seeds, photo_from
+    )
+    folder = expand_path(out)
+    jobs = make_jobs(settings, folder / "trainings")
+    identity = settings.to_dict() | {"bundled": {name: sha256(bundled_path(name)) for name in BUNDLED}}
+    inputs = {name: image_inputs([getattr(settings, name)]) for name in ("images", "val", "test")}
+    progress = progress or NullProgress()
+    with (
+        torch_threads(threads) as count,
+        RunDirectory(folder, identity, OUTPUTS, inputs=inputs, resume=resume, overwrite=overwrite) as directory,
+    ):
+        result = _run(settings, jobs, folder, count, progress, identity)
+        progress.start("report", 0)
+        result.save(folder)
+        directory.finish()
+    return result
 
-    def __init__(self, settings: StudySettings, out: Path, threads: int = 1, progress: Progress | None = None) -> None:
-        self.settings, self.out, self.threads = settings, out, threads
-        self.progress = progress or NullProgress()
-        self.jobs = jobs(settings, parse_changes(settings.changes), out / "trainings")
 
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What decides whether a folder is this study's: the settings, and the bundled networks as they are."""
-        return self.settings.to_dict() | {"bundled": {name: sha256(bundled_path(name)) for name in BUNDLED}}
-
-    def run(self) -> StudyResult:
-        """Train what is missing, analyse what is missing, judge the claims."""
-        images = self.out / "images"
-        asked = self.settings
-        photos = write_crops(asked.test, images, asked.crops, asked.crop, asked.photos, asked.photo_from)
-        run_trainings(self.jobs, self.settings, self.threads, self.progress)
-        keep_matched(self.jobs)
-        evidence, analyses = gather(
-            self.settings, self.jobs, images, self.out / "analyses", self.threads, self.progress
-        )
-        psnr = final_psnr(self.jobs)
-        claims = judge_claims(evidence, psnr)
-        data = {
-            "claims": [
-                {
-                    "claim": claim.key,
-                    "text": CLAIMS[claim.key].text,
-                    "rule": CLAIMS[claim.key].rule,
-                    "view": claim.view,
-                    "verdict": claim.verdict,
-                    "cases": [
-                        {"case": case.name, "holds": case.holds, "evidence": case.evidence} for case in claim.cases
-                    ],
-                }
-                for claim in claims
-            ],
-            "photos": photos,
-            "crops": self.settings.crops,
-            "psnr": psnr,
-            "trainings": [self._training(job.name, job.folder) for job in self.jobs],
-            "settings": self.settings.to_dict(),
-            "manifest": manifest(self.identity),
-        }
-        embeddings = {name: analyses[name].embedding for name in ("networks", "classifier")}
-        return StudyResult(data, evidence, embeddings)
-
-    def _training(self, name: str, folder: Path) -> Mapping[str, Any]:
-        kept = json.loads((folder / "snapshots.json").read_text(encoding="utf-8"))
-        final = [row for row in kept["snapshots"] if row["step"] is None]
-        return {"name": name, "recipe": kept["recipe"], "seconds": kept["seconds"], "quality": final}
+def _run(
+    settings: StudySettings,
+    jobs: Sequence[Job],
+    folder: Path,
+    threads: int,
+    progress: Progress,
+    identity: dict[str, Any],
+) -> StudyResult:
+    images = folder / "images"
+    photos = write_crops(settings.test, images, settings.crops, settings.crop, settings.photos, settings.photo_from)
+    run_trainings(jobs, settings, threads, progress)
+    keep_matched(jobs)
+    analyses = run_analyses(settings, jobs, images, folder / "analyses", threads, progress)
+    evidence = make_evidence(analyses, jobs)
+    return StudyResult(
+        claims=judge_claims(evidence),
+        photos=photos,
+        crops=settings.crops,
+        trainings=tuple(map(read_training, jobs)),
+        settings=settings.to_dict(),
+        manifest=manifest(identity),
+        evidence=evidence,
+        embeddings={name: analyses[name].embedding for name in ("networks", "classifier")},
+    )

@@ -1,54 +1,62 @@
-"""The paper's figure: t-SNE planes, a row for each network, deeper layers to the right."""
+"""The figure of the paper: t-SNE planes, a row for each network, deeper layers to the right."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from ddrscope.errors import InputError
+from ddrscope.results.analysis import AnalysisData
+from ddrscope.results.layers import LayerMeasures, in_view
 from ddrscope.viz.fonts import Figure
-from ddrscope.viz.style import group_style, plain, with_interval
-
-if TYPE_CHECKING:
-    from ddrscope.analysis.result import AnalysisResult
+from ddrscope.viz.style import group_style, plain
 
 COLUMNS = 4
 
 
-def grid_figure(result: AnalysisResult, view: str | None = None) -> Figure:
-    """Layers by networks, points coloured by degradation, CHI by degradation (PCA-50, 95 % interval) above each plane.
+def grid_figure(data: AnalysisData, view: str | None = None) -> Figure:
+    """Layers by networks, points coloured by degradation, CHI by degradation above each plane.
 
-    ``view`` is ``flattened`` or ``pooled``, by default the first that was analysed. Of the layers of a network four are
-    shown, evenly spaced, the last HR layer at the right.
+    Args:
+        data: The result.
+        view: ``flattened`` or ``pooled``; None takes the first one.
+
+    Returns:
+        The figure, with at most four layers of each network, evenly spaced, the last HR layer at the right.
+
+    Raises:
+        InputError: The analysis has no networks, only checkpoints.
     """
-    networks, groups = result.data["networks"], result.data["groups"]
-    view = view or networks[0]["layers"][0]["view"]
-    rows = [_spread([row for row in entry["layers"] if row["view"] == view]) for entry in networks]
-    columns = max(len(row) for row in rows)
-    figure = Figure(figsize=(3.1 * columns + 0.4, 3.3 * len(networks) + 1.0), layout="constrained")
-    axes = figure.subplots(len(networks), columns, squeeze=False)
-    embedding = result.embedding
-    planes = embedding[(embedding["view"] == view) & (embedding["control"] == "")]
+    if not data.networks:
+        raise InputError("the analysis has no networks, only checkpoints, so there are no t-SNE planes")
+    view = view or data.networks[0].layers[0].view
+    rows = [_spread(in_view(entry.layers, view)) for entry in data.networks]
+    columns = max(map(len, rows))
+    figure = Figure(figsize=(3.1 * columns + 0.4, 3.3 * len(rows) + 1.0), layout="constrained")
+    axes = figure.subplots(len(rows), columns, squeeze=False)
+    planes = data.embedding[(data.embedding["view"] == view) & (data.embedding["control"] == "")]
     planes = planes[planes["seed"] == planes["seed"].min()]
-    for entry, layers, line in zip(networks, rows, axes, strict=True):
+    for entry, layers, line in zip(data.networks, rows, axes, strict=True):
         for panel, layer in zip(line, layers, strict=False):
-            points = planes[(planes["network"] == entry["name"]) & (planes["layer"] == layer["layer"])]
-            _draw_plane(panel, points, groups)
+            points = planes[(planes["network"] == entry.name) & (planes["layer"] == layer.layer)]
+            _draw_plane(panel, points, data.groups)
             last = " (last HR layer)" if layer is layers[-1] else ""
-            panel.set_title(f"{plain(layer['layer'])}{last}\nCHI {with_interval(layer, 'chi_pca')}", fontsize=9)
+            panel.set_title(f"{plain(layer.layer)}{last}\nCHI {layer.chi_pca}", fontsize=9)
         for panel in line[len(layers) :]:
             panel.axis("off")
-        line[0].set_ylabel(_wrapped(entry["name"]), fontsize=11, fontweight="bold")
+        line[0].set_ylabel(_wrapped(entry.name), fontsize=11, fontweight="bold")
     figure.suptitle(
-        f"t-SNE of {view} features; CHI by degradation on PCA-50 [95 %]; "
-        f"n = {plain(str(networks[0]['layers'][0]['n']))} ({result.data['images']} images of {result.data['photos']} photographs)",
+        f"t-SNE of {view} features; CHI by degradation on PCA-50 [95 %]; n = {rows[0][0].n} "
+        f"({data.images} images of {data.photos} photographs)",
         fontsize=10,
     )
-    figure.legend(handles=_legend(groups), loc="outside lower center", ncols=min(len(groups), 6), frameon=False)
+    figure.legend(
+        handles=_legend(data.groups), loc="outside lower center", ncols=min(len(data.groups), 6), frameon=False
+    )
     return figure
 
 
@@ -72,7 +80,7 @@ def _legend(groups: Sequence[str]) -> list[Line2D]:
     ]
 
 
-def _spread(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _spread(layers: Sequence[LayerMeasures]) -> list[LayerMeasures]:
     """At most `COLUMNS` layers, evenly spaced, the first and the last among them."""
     chosen = np.unique(np.linspace(0, len(layers) - 1, min(COLUMNS, len(layers))).round().astype(int))
     return [layers[index] for index in chosen]

@@ -1,4 +1,4 @@
-"""Figures whose texts may hold names in any script: other installed fonts stand in, and what none of them draws is a box."""
+"""Figures with text in any script: missing characters are taken from other installed fonts, or drawn as a box."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from matplotlib.text import Text
 from ddrscope.errors import escaped
 
 BOX = "\N{WHITE SQUARE}"
-# Families that served before, with a file of each: opening all fonts of a machine takes a while.
+# Families that were used before, with a file of each: opening all fonts of a machine is slow.
 _served: dict[str, str] = {}
 
 
 class Figure(PlainFigure):
-    """A figure in which each text takes other installed fonts for the characters that its own lacks.
+    """A figure in which each text uses other installed fonts for the characters that its own font lacks.
 
-    Done where a figure is drawn, so that files, pages and notebooks need not think of it.
+    The fonts are chosen when the figure is drawn, so it works in files, pages and notebooks alike.
     """
 
     def draw(self, renderer: Any) -> None:
         for axes in self.axes:
             for axis in (axes.xaxis, axes.yaxis):
-                # Labels of ticks do not exist before they are asked for.
+                # The labels of ticks are created by this call.
                 axis.get_ticklabels()
         for text in self.findobj(Text):
             assert isinstance(text, Text)
@@ -34,7 +34,7 @@ class Figure(PlainFigure):
 
 
 def plain(text: str) -> str:
-    """A name as Matplotlib shall draw it: no formula between two dollars, and a box for what no font here can draw."""
+    """A name as text for Matplotlib: no formula between two dollars, a box for characters that no font has."""
     text = escaped(text)
     if not text.isascii():
         text = "".join(BOX if _family(char) is None else char for char in text)
@@ -56,7 +56,7 @@ def _choose_fonts(text: Text) -> None:
 
 
 def _family(char: str) -> str | None:
-    """The family that draws a character, empty for the default font; None where no installed font does."""
+    """The family that has a character, empty for the default font; None where no installed font has it."""
     if char.isascii() or _draws(findfont(FontProperties()), char):
         return ""
     return _search(char, len(fontManager.ttflist))
@@ -64,7 +64,7 @@ def _family(char: str) -> str | None:
 
 @cache
 def _search(char: str, fonts: int) -> str | None:
-    """As `_family`, of the installed ``fonts``: their number, so that a font that is added is found."""
+    """As `_family`. ``fonts`` is the number of installed fonts, which invalidates the cache when one is added."""
     for family, path in [*_served.items(), *_fonts(fonts)]:
         if _draws(path, char):
             _served[family] = path
@@ -74,15 +74,15 @@ def _search(char: str, fonts: int) -> str | None:
 
 @cache
 def _fonts(_: int) -> list[tuple[str, str]]:
-    """A file of each installed family, upright and of usual weight where there is one."""
-    found: dict[str, str] = {}
+    """A file of each installed family, upright and of normal weight where there is one."""
+    files: dict[str, str] = {}
     for font in sorted(
         fontManager.ttflist, key=lambda font: (font.style != "normal", font.weight not in (400, "normal", "regular"))
     ):
-        # The glyphs of Last Resort are boxes, for every character there is.
+        # The font Last Resort has a box for every character.
         if "lastresort" not in font.name.lower().replace(" ", ""):
-            found.setdefault(font.name, font.fname)
-    return list(found.items())
+            files.setdefault(font.name, font.fname)
+    return list(files.items())
 
 
 def _draws(path: str, char: str) -> bool:

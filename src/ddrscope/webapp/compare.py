@@ -17,10 +17,9 @@ from ddrscope.errors import InputError, printable
 from ddrscope.generalization import GeneralizationResult
 from ddrscope.metrics.estimate import format_number
 from ddrscope.results.generalization import RankedNetwork
-from ddrscope.viz import analysis_figures
-from ddrscope.viz.analysis_page import CAPTIONS
+from ddrscope.viz.analysis_page import CAPTIONS, analysis_figures
 from ddrscope.viz.generalization_figures import generalization_figures
-from ddrscope.viz.style import MEASURE_NAMES, with_interval
+from ddrscope.viz.style import measure_names
 from ddrscope.webapp.images import drawn
 
 # Figures shown at most; a run of many networks has more, in its own folder.
@@ -104,18 +103,26 @@ def compare_page(results: Mapping[str, Path]) -> None:
 
 def _show_analysis(result: AnalysisResult, folder: Path) -> Shown:
     try:
-        sentences = [row["sentence"] for row in [*result.data["verdicts"], *result.data["comparisons"]]]
-        rows = [
-            {"network": entry["name"], "control": entry.get("kind", ""), "layer": row["layer"], "view": row["view"]}
-            | {title: with_interval(row, key) for key, title in MEASURE_NAMES.items()}
-            | {"n": row["n"], "k": row["k"]}
-            for entry in [*result.data["networks"], *result.data["controls"]]
-            for row in entry["layers"]
+        measures = measure_names(result.balanced)
+        entries = [
+            *((entry.name, "", entry.layers) for entry in result.networks),
+            *((control.name, control.kind, control.layers) for control in result.controls),
         ]
+        rows = [
+            {"network": name, "control": kind, "layer": layer.layer, "view": layer.view}
+            | {title: getattr(layer, key) for key, title in measures.items()}
+            | {"n": layer.n, "k": layer.k}
+            for name, kind, layers in entries
+            for layer in layers
+        ]
+        sentences = [verdict.sentence for verdict in result.verdicts]
+        sentences += [comparison.sentence for comparison in result.comparisons]
         figures = {CAPTIONS[name]: figure for name, figure in analysis_figures(result).items()}
         return Shown(sentences, _texts(rows), figures)
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        raise InputError(f"{folder} holds no whole analysis ({type(error).__name__}: {error}): make it anew") from None
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise InputError(
+            f"{folder} holds a damaged analysis ({type(error).__name__}: {error}): make it again"
+        ) from None
 
 
 def _show_generalization(result: GeneralizationResult) -> Shown:

@@ -1,12 +1,14 @@
 "use strict";
-// Draws the map of a layer and the curves by depth from the payload, and keeps the two on the same layer.
+// Draws the t-SNE plane of a layer and the measures against depth from the payload, and keeps both on the same layer.
 const data = JSON.parse(document.getElementById("payload").textContent);
 const byId = (id) => document.getElementById(id);
 const { colors, markers } = data.style;
 const layout = { margin: { l: 60, r: 10, t: 10, b: 45 }, font: { size: 13 }, hovermode: "closest", legend: { orientation: "h", y: -0.12 } };
 const config = { responsive: true, displaylogo: false };
+// Plotly reads texts as markup.
+const asText = (text) => text.replaceAll("<", "‹").replaceAll(">", "›");
 
-// What the map can show: each network, then each control that has planes.
+// What can be chosen: each network, then each control that has planes.
 const subjects = [];
 for (const plane of data.planes) {
   const label = plane.control ? `${plane.network} (control: ${plane.control.replace("_", " ")})` : plane.network;
@@ -31,7 +33,7 @@ function chooseSubject() {
   drawMap();
 }
 
-// One trace for each value of what colours the points; levels on a scale of their own.
+// One trace for each value that has a colour; levels share one trace with a colour scale.
 function traces(plane, by) {
   const points = plane.rows.map((row) => data.points[row]);
   const column = { image: 0, photo: 1, degradation: 2, level: 3 }[by];
@@ -50,90 +52,86 @@ function traces(plane, by) {
     const turn = Math.floor(index / colors.length);
     const style = { color: colors[index % colors.length], symbol: markers[(index + turn) % markers.length] };
     return trace(value, all.filter((at) => points[at][column] === value), style);
-  }).filter((one) => one.x.length);
+  }).filter((each) => each.x.length);
 }
 
 function drawMap() {
   const chosen = subject();
   const [layer, view, by] = ["layer", "view", "color"].map((id) => byId(id).value);
-  const plane = planesOf(chosen).find((one) => one.layer === layer && one.view === view);
+  const plane = planesOf(chosen).find((each) => each.layer === layer && each.view === view);
   const axis = { showticklabels: false, zeroline: false, showgrid: false, title: { text: "" }, linecolor: "#999", mirror: true };
   const many = by === "image" || by === "photo";
-  // Plotly reads names as a small markup of its own; an image's name is text.
-  const drawn = traces(plane, by).map((one) => ({ ...one, name: one.name.replaceAll("<", "‹").replaceAll(">", "›") }));
-  Plotly.react("map", drawn, {
+  const shown = traces(plane, by).map((each) => ({ ...each, name: asText(each.name) }));
+  Plotly.react("map", shown, {
     ...layout, margin: { l: 10, r: 10, t: 10, b: 10 }, showlegend: !many && by !== "level",
     xaxis: axis, yaxis: { ...axis, scaleanchor: "x" },
   }, config).then(() => {
     const map = byId("map");
     map.removeAllListeners("plotly_hover");
-    map.on("plotly_hover", (event) => show(event.points[0].customdata));
+    map.on("plotly_hover", (event) => showPoint(event.points[0].customdata));
   });
   describe(chosen, layer, view);
   drawCurves();
 }
 
-function show(row) {
+function showPoint(row) {
   const [image, photo, degradation, level] = data.points[row];
   const thumbnail = data.thumbnails[`${image}\n${degradation}`];
   byId("thumbnail").src = thumbnail ? `data:image/jpeg;base64,${thumbnail}` : "";
   byId("caption").textContent = `${image}\n${degradation}` + (photo === image ? "" : `\nphotograph ${photo}`) + (level === null ? "" : `\nlevel ${level}`);
 }
 
-function measured(chosen, layer, view) {
+function layerOf(chosen, layer, view) {
   const same = (entry) => (chosen.control ? entry.kind === chosen.control && entry.network === chosen.network : entry.name === chosen.network);
   const entry = (chosen.control ? data.controls : data.networks).find(same);
   return entry && entry.layers.find((row) => row.layer === layer && row.view === view);
 }
 
-const number = (value) => (value === null || value === undefined ? "–" : Number(value).toLocaleString("en", { maximumSignificantDigits: 3 }));
-function withInterval(row, key) {
-  const [low, high] = [row[`${key}_low`], row[`${key}_high`]];
-  return number(row[key]) + (low === null || low === undefined ? "" : ` [${number(low)}, ${number(high)}]`);
-}
+// A measure of a layer is [value, low, high, text]; value and ends are null where they are not available.
+const [VALUE, LOW, HIGH, TEXT] = [0, 1, 2, 3];
 
 function describe(chosen, layer, view) {
-  const row = measured(chosen, layer, view);
+  const row = layerOf(chosen, layer, view);
   if (!row) { byId("numbers").textContent = ""; return; }
   const parts = ["chi_pca", "chi_content_pca", ...(data.balanced ? ["degradation_share", "content_share"] : []), "knn_accuracy"];
-  byId("numbers").textContent = parts.map((key) => `${data.measures[key]}: ${withInterval(row, key)}`).join(" · ") + ` · n = ${row.n}, k = ${row.k}`;
+  byId("numbers").textContent = parts.map((key) => `${data.measures[key]}: ${row.measures[key][TEXT]}`).join(" · ") + ` · n = ${row.n}, k = ${row.k}`;
 }
 
 function drawCurves() {
   const measure = byId("measure").value;
   const view = byId("view").value;
   const chosen = subject();
-  const drawn = [];
+  const curves = [];
   const random = data.controls.filter((control) => control.kind === "random_weights");
   [...random, ...data.networks].forEach((entry) => {
     const index = data.networks.indexOf(entry);
     const color = index < 0 ? data.style.control : colors[index % colors.length];
-    const rows = entry.layers.filter((row) => row.view === view && row[measure] !== null);
+    const rows = entry.layers.filter((row) => row.view === view && row.measures[measure][VALUE] !== null);
     const x = rows.map((row) => row.depth);
-    const [low, high] = ["_low", "_high"].map((end) => rows.map((row) => row[measure + end] ?? row[measure]));
-    drawn.push({ x: [...x, ...x.slice().reverse()], y: [...high, ...low.slice().reverse()], fill: "toself", fillcolor: color + "33", line: { width: 0 }, hoverinfo: "skip", showlegend: false, mode: "lines" });
-    drawn.push({
-      x, y: rows.map((row) => row[measure]), mode: "lines+markers", name: entry.name.replaceAll("<", "‹").replaceAll(">", "›"),
+    const [low, high] = [LOW, HIGH].map((end) => rows.map(({ measures }) => measures[measure][end] ?? measures[measure][VALUE]));
+    curves.push({ x: [...x, ...x.slice().reverse()], y: [...high, ...low.slice().reverse()], fill: "toself", fillcolor: color + "33", line: { width: 0 }, hoverinfo: "skip", showlegend: false, mode: "lines" });
+    curves.push({
+      x, y: rows.map((row) => row.measures[measure][VALUE]), mode: "lines+markers", name: asText(entry.name),
       line: { color, dash: index < 0 ? "dash" : "solid" },
       marker: {
         symbol: index < 0 ? "circle-open" : markers[index % markers.length],
         size: rows.map((row) => (index >= 0 && entry.name === chosen.network && !chosen.control && row.layer === byId("layer").value ? 14 : 7)),
       },
       customdata: rows.map((row) => [index, row.layer]),
-      text: rows.map((row) => `${row.layer}: ${withInterval(row, measure)}`.replaceAll("<", "‹")), hoverinfo: "text+name",
+      text: rows.map((row) => asText(`${row.layer}: ${row.measures[measure][TEXT]}`)), hoverinfo: "text+name",
     });
   });
-  Plotly.react("curves", drawn, {
+  Plotly.react("curves", curves, {
     ...layout, margin: { l: 70, r: 10, t: 10, b: 90 }, legend: { orientation: "h", y: -0.25 },
     xaxis: { title: { text: "depth (1 = last HR layer)" } },
     yaxis: { title: { text: data.measures[measure] }, type: measure.startsWith("chi") ? "log" : "linear" },
   }, config).then(() => {
-    const curves = byId("curves");
-    curves.removeAllListeners("plotly_click");
-    curves.on("plotly_click", (event) => {
+    const graph = byId("curves");
+    graph.removeAllListeners("plotly_click");
+    graph.on("plotly_click", (event) => {
       const [index, layer] = event.points[0].customdata ?? [-1];
       if (index < 0) return;
-      byId("network").value = String(subjects.findIndex((one) => one.network === data.networks[index].name && !one.control));
+      byId("network").value = String(subjects.findIndex((each) => each.network === data.networks[index].name && !each.control));
       byId("layer").value = layer;
       chooseSubject();
     });
@@ -155,7 +153,7 @@ function sortTable(column) {
 byId("controls").addEventListener("change", (event) => byId("table").classList.toggle("with-controls", event.target.checked));
 [...byId("table").tHead.rows[0].cells].forEach((cell, column) => cell.addEventListener("click", () => sortTable(column)));
 fill(byId("measure"), Object.entries(data.measures), data.balanced ? "degradation_share" : "knn_accuracy");
-fill(byId("network"), subjects.map((one, index) => [index, one.label]), "0");
+fill(byId("network"), subjects.map((each, index) => [index, each.label]), "0");
 byId("network").addEventListener("change", chooseSubject);
 for (const id of ["layer", "view", "color"]) byId(id).addEventListener("change", drawMap);
 byId("measure").addEventListener("change", drawCurves);

@@ -3,7 +3,7 @@ FROM python:3.11-slim-bookworm AS build
 WORKDIR /source
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY constraints.txt ./
-# On x86-64, PyPI's PyTorch includes CUDA, 4.7 GB; without it: --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# On x86-64, PyPI's PyTorch includes CUDA, 4.3 GB; without it: --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ARG TORCH_INDEX=https://pypi.org/simple
 RUN python -m venv /opt/ddrscope \
     && /opt/ddrscope/bin/pip install --index-url "$TORCH_INDEX" --constraint constraints.txt torch torchvision

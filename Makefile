@@ -3,7 +3,8 @@
 # THREADS: processor threads of the demo, the tests and the study.
 PYTHON ?= python3.11
 THREADS ?= 2
-# Where PyTorch is installed from; on x86-64 Linux PyPI's wheel includes CUDA, 4.7 GB. The index of PyTorch has wheels without it.
+# The index to install PyTorch from. On x86-64 Linux PyPI's wheel includes CUDA and Triton, 4.3 GB; without them:
+# https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin

@@ -36,7 +36,7 @@ from benchmarks.srga_recipe import (
 from ddrscope.embedding.gram import gram_matrix
 from ddrscope.features import Precision
 from ddrscope.features.precision import is_bfloat16_faster
-from ddrscope.features.streaming import HasTrunk, last_hr_strips
+from ddrscope.features.streaming import HasTrunk, stream_last_hr_layer
 from ddrscope.generalization import GeneralizationSettings
 from ddrscope.generalization.decoded_images import DecodedImages
 from ddrscope.generalization.feature_grams import feature_gram
@@ -118,10 +118,10 @@ def our_split(network: Network, patch_set: PatchSet) -> tuple[float, float, floa
     """Seconds in the network and in the products of features, and the floating-point operations of the network."""
     assert isinstance(network.module, HasTrunk)
     started, products = time.perf_counter(), 0.0
-    for strip in last_hr_strips(network.module, batches(patch_set.patches), "float32"):
-        strip_started = time.perf_counter()
-        gram_matrix(strip, products=np.float32)
-        products += time.perf_counter() - strip_started
+    for block in stream_last_hr_layer(network.module, batches(patch_set.patches), "float32"):
+        block_started = time.perf_counter()
+        gram_matrix(block, products=np.float32)
+        products += time.perf_counter() - block_started
     seconds = time.perf_counter() - started - products
     return seconds, products, operations(network, len(patch_set.patches))
 

@@ -28,7 +28,7 @@ def target(data: bytes) -> None:
         random_pipeline = parse_random_pipeline(text)
     except InputError:
         return
-    pipeline = random_pipeline.draw(np.random.default_rng(len(data)))
+    pipeline = random_pipeline.sample(np.random.default_rng(len(data)))
     assert parse_degradation(pipeline.text) == pipeline
 
 

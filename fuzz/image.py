@@ -6,9 +6,8 @@ import numpy as np
 
 from support import instrumented, main, scratch
 
-with instrumented("ddrscope.images", "ddrscope.upscaling.image_files", "PIL", "tifffile"):
-    from ddrscope.images import UnreadableImage, read_image
-    from ddrscope.upscaling.image_files import read_source_image, write_image
+with instrumented("ddrscope.images", "PIL", "tifffile"):
+    from ddrscope.images import UnreadableImage, read_image, read_source_image, write_image
 from ddrscope.errors import InputError
 
 FOLDER = scratch()

@@ -9,7 +9,7 @@ with instrumented("ddrscope.training.recipes", "ddrscope.degradations", "ddrscop
 
     from ddrscope.degradations.distortions import read_distortions
     from ddrscope.generalization.suite import read_suite
-    from ddrscope.training.recipes import as_toml, make_recipe, parse_changes
+    from ddrscope.training.recipe_files import as_toml, make_recipe, parse_changes
 from ddrscope.errors import InputError
 
 FILE = scratch() / "recipe.toml"

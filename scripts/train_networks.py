@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 
 from ddrscope.io.files import write_json
-from ddrscope.training import PhotoPairs, Progress, Recipe, Training, make_recipe
+from ddrscope.training import PhotoPairs, Recipe, Training, TrainingProgress, make_recipe
 
 # Name, recipe and the share of the time: two SRResNets with their SRGANs, two plain networks.
 TRAININGS = {
@@ -105,7 +105,7 @@ def _step_time(recipe: Recipe, stage: str, photos: PhotoPairs, validation: Photo
     """Seconds per step of a stage: the mean of `TIMED` steps after `WARM_UP`."""
     times: list[float] = []
 
-    def report(progress: Progress) -> None:
+    def report(progress: TrainingProgress) -> None:
         if progress.stage == stage:
             times.append(time.monotonic())
             if len(times) > WARM_UP + TIMED:
@@ -121,8 +121,8 @@ def _step_time(recipe: Recipe, stage: str, photos: PhotoPairs, validation: Photo
     return (times[-1] - times[WARM_UP]) / TIMED
 
 
-def _report(name: str) -> Callable[[Progress], None]:
-    def report(progress: Progress) -> None:
+def _report(name: str) -> Callable[[TrainingProgress], None]:
+    def report(progress: TrainingProgress) -> None:
         if progress.step % 200 == 0 or progress.step == progress.steps:
             print(f"{name} {progress.stage} {progress.step}/{progress.steps} loss {progress.loss:.4f}", flush=True)
 

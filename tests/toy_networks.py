@@ -1,4 +1,4 @@
-"""Small networks with what makes tapping hard: calls in place, reused modules, branches, tokens."""
+"""Small networks that are hard to capture layers of: in-place calls, reused modules, branches, tokens."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from ddrscope.networks import DegradationGuide, Network, SRResNet, load_network, reinitialized_copy
 from ddrscope.networks.architectures.guided import local_statistics
 from ddrscope.training import PhotoPairs, Recipe
-from ddrscope.training.guidance import known_degradations
+from ddrscope.training.guidance import degradation_parameters
 from ddrscope.training.recipes import MIXED_DEGRADATIONS
 
 BLOCKS, BATCH = (1, 2, 4, 8, 16), 32
@@ -57,9 +57,9 @@ def main(hr: Path, out: Path) -> None:
 
 def patches(photos: PhotoPairs, count: int, seed: int) -> tuple[torch.Tensor, NDArray[np.float32]]:
     """LR patches (N, 3, H, W) and the parameters of their degradation (N, 7)."""
-    degradations = Recipe(degradations=MIXED_DEGRADATIONS).drawn()
+    degradations = Recipe(degradations=MIXED_DEGRADATIONS).random_pipelines()
     batches = [photos.patches(step, seed, BATCH, max(SIDES), degradations) for step in range(count)]
-    truth = torch.cat([known_degradations(batch.pipelines)[:, :, 0, 0] for batch in batches])
+    truth = torch.cat([degradation_parameters(batch.pipelines)[:, :, 0, 0] for batch in batches])
     return torch.cat([batch.small for batch in batches]), truth.numpy()
 
 

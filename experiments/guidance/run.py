@@ -44,7 +44,7 @@ from ddrscope.metrics.image_quality import psnr_y, ssim_y
 from ddrscope.networks import GuidedSRResNet, load_network
 from ddrscope.networks.checkpoints.safetensors_files import read_metadata
 from ddrscope.training import PhotoPairs, Recipe, Training, make_recipe
-from ddrscope.training.guidance import told
+from ddrscope.training.guidance import oracle_condition
 from ddrscope.training.recipes import MIXED_DEGRADATIONS
 
 SEEDS = (0, 1, 2)
@@ -160,7 +160,7 @@ def upscaler(
 
     @torch.inference_mode()
     def upscale(key: Input) -> NDArray[np.float32]:
-        arguments = (as_batch(inputs[key]), *told(network, [parse_degradation(key[1])]))
+        arguments = (as_batch(inputs[key]), *oracle_condition(network, [parse_degradation(key[1])]))
         if arm in ("averaged", "shuffled"):
             assert isinstance(network, GuidedSRResNet)
             source = as_batch(inputs[key if arm == "averaged" else keys[other[key]]])
@@ -182,9 +182,9 @@ def load_trained(arm: str, seed: int, out: Path) -> torch.nn.Module:
     # Without a guide it needs the true degradation, so that load_network does not accept it.
     from safetensors.torch import load_file
 
-    from ddrscope.training.guidance import build
+    from ddrscope.training.guidance import build_network
 
-    network = build(recipe(arm, seed))
+    network = build_network(recipe(arm, seed))
     network.load_state_dict({key: value.float() for key, value in load_file(weights).items()})
     return network.eval()
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 import sys
 
 from ddrscope.networks import load_network
-from ddrscope.upscaling.bundled_embeddings import MAPPED_NETWORK, save_embeddings
-from ddrscope.upscaling.embedding_map import embed_known, known_images
+from ddrscope.upscaling.bundled_embeddings import BUNDLED_NETWORK, save_embeddings
+from ddrscope.upscaling.embedding_map import embed_known_images
+from ddrscope.upscaling.known_images import known_images
 
 
 def main() -> None:
-    network, images = load_network(MAPPED_NETWORK), known_images()
-    save_embeddings(network, images, embed_known(network, images))
+    network, images = load_network(BUNDLED_NETWORK), known_images()
+    save_embeddings(network, images, embed_known_images(network, images))
 
 
 if __name__ == "__main__":

@@ -59,9 +59,9 @@ def compare(page: Page) -> None:
 
 
 def degrade(page: Page) -> None:
-    open_tab(page, "Damage it yourself")
+    open_tab(page, "Degrade an image")
     for family, times in (("blur", 4), ("blur", 6), ("noise", 8), ("noise", 12)):
-        page.locator(f"#damage-{family} input[type=range]").focus()
+        page.locator(f"#degrade-{family} input[type=range]").focus()
         for _ in range(times):
             page.keyboard.press("ArrowRight")
         page.wait_for_timeout(4000)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ddrscope.analysis import AnalysisResult, analyze
+    from ddrscope.batch.degrade import DegradeResult, degrade
+    from ddrscope.degradations import parse_degradation
     from ddrscope.errors import DdrscopeError, InputError, MissingDependencyError, RunConflictError
     from ddrscope.extraction import ExtractedFeatures, extract_features
     from ddrscope.features.layer_list import list_layers
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
         save_identifier,
     )
     from ddrscope.identification.fit import fit_identifier
+    from ddrscope.images import bundled_photos, find_images, read_image
     from ddrscope.maps import MapResult, map_features
     from ddrscope.metrics.estimate import Estimate
     from ddrscope.networks import (
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
         save_to_hub_folder,
     )
     from ddrscope.study import StudyResult, run_study
+    from ddrscope.training import TrainingResult, train
+    from ddrscope.upscaling import UpscalingResult, enlarge, upscale
 
     __version__: str
 
@@ -40,6 +45,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "AnalysisResult": "ddrscope.analysis",
     "DdrscopeError": "ddrscope.errors",
+    "DegradeResult": "ddrscope.batch.degrade",
     "DistortionMap": "ddrscope.identification",
     "Estimate": "ddrscope.metrics.estimate",
     "ExtractedFeatures": "ddrscope.extraction",
@@ -54,8 +60,14 @@ _MODULES = {
     "Network": "ddrscope.networks",
     "RunConflictError": "ddrscope.errors",
     "StudyResult": "ddrscope.study",
+    "TrainingResult": "ddrscope.training",
+    "UpscalingResult": "ddrscope.upscaling",
     "analyze": "ddrscope.analysis",
+    "bundled_photos": "ddrscope.images",
+    "degrade": "ddrscope.batch.degrade",
+    "enlarge": "ddrscope.upscaling",
     "extract_features": "ddrscope.extraction",
+    "find_images": "ddrscope.images",
     "fit_identifier": "ddrscope.identification.fit",
     "generalize": "ddrscope.generalization",
     "identify": "ddrscope.identification",
@@ -65,15 +77,20 @@ _MODULES = {
     "load_network": "ddrscope.networks",
     "map_features": "ddrscope.maps",
     "network_card": "ddrscope.networks",
-    "save_identifier": "ddrscope.identification",
+    "parse_degradation": "ddrscope.degradations",
+    "read_image": "ddrscope.images",
     "run_study": "ddrscope.study",
+    "save_identifier": "ddrscope.identification",
     "save_network": "ddrscope.networks",
     "save_to_hub_folder": "ddrscope.networks",
+    "train": "ddrscope.training",
+    "upscale": "ddrscope.upscaling",
 }
 
 __all__ = [
     "AnalysisResult",
     "DdrscopeError",
+    "DegradeResult",
     "DistortionMap",
     "Estimate",
     "ExtractedFeatures",
@@ -88,9 +105,15 @@ __all__ = [
     "Network",
     "RunConflictError",
     "StudyResult",
+    "TrainingResult",
+    "UpscalingResult",
     "__version__",
     "analyze",
+    "bundled_photos",
+    "degrade",
+    "enlarge",
     "extract_features",
+    "find_images",
     "fit_identifier",
     "generalize",
     "identify",
@@ -100,10 +123,14 @@ __all__ = [
     "load_network",
     "map_features",
     "network_card",
-    "save_identifier",
+    "parse_degradation",
+    "read_image",
     "run_study",
+    "save_identifier",
     "save_network",
     "save_to_hub_folder",
+    "train",
+    "upscale",
 ]
 
 

@@ -22,8 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from corrupt_files import NO_FILES, Attack, memory_below, png_bytes, png_chunk, reason, write
-from ddrscope.images import UnreadableImage, find_images, read_ahead, read_image
-from ddrscope.upscaling.image_files import read_source_image, write_image
+from ddrscope.images import UnreadableImage, find_images, read_ahead, read_image, read_source_image, write_image
 
 RANDOM = np.random.default_rng(7)
 RGB8 = RANDOM.integers(0, 256, (12, 17, 3), dtype=np.uint8)

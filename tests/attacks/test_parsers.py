@@ -71,8 +71,8 @@ def degradations(draw: st.DrawFn) -> Degradation:
 def test_the_text_of_a_pipeline_is_read_as_the_pipeline(steps: list[Degradation]) -> None:
     pipeline = Pipeline(tuple(steps))
     assert parse_degradation(pipeline.text) == pipeline
-    drawn = parse_random_pipeline(pipeline.text)
-    assert drawn.low == drawn.high == pipeline == drawn.draw(np.random.default_rng(0))
+    fixed = parse_random_pipeline(pipeline.text)
+    assert fixed.low == fixed.high == pipeline == fixed.sample(np.random.default_rng(0))
 
 
 @given(TEXTS)
@@ -83,10 +83,10 @@ def test_any_text_as_a_degradation(text: str) -> None:
 
 
 @given(TEXTS, st.integers(0, 9))
-def test_any_text_as_a_drawn_degradation(text: str, seed: int) -> None:
-    drawn = value_or_refusal(parse_random_pipeline, text)
-    if drawn is not None:
-        one = drawn.draw(np.random.default_rng(seed))
+def test_any_text_as_a_random_degradation(text: str, seed: int) -> None:
+    random_pipeline = value_or_refusal(parse_random_pipeline, text)
+    if random_pipeline is not None:
+        one = random_pipeline.sample(np.random.default_rng(seed))
         assert parse_degradation(one.text) == one
 
 

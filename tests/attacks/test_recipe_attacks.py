@@ -21,7 +21,7 @@ from ddrscope.identification import load_identifier
 from ddrscope.identification.files import bundled_identifier
 from ddrscope.networks import load_network
 from ddrscope.training import RECIPES, as_toml, make_recipe, parse_changes
-from ddrscope.training.guidance import build
+from ddrscope.training.guidance import build_network
 
 
 def refused(call: Callable[..., object], *given: object) -> str:
@@ -154,7 +154,7 @@ def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_recipe_runs_no_function(trap: Path) -> None:
     with pytest.raises(InputError, match="neither a file of weights nor a name"):
-        build(make_recipe("pilot", {"guidance": "ddr", "guide": "trap:spring"}))
+        build_network(make_recipe("pilot", {"guidance": "ddr", "guide": "trap:spring"}))
     assert not trap.exists()
     with pytest.raises(InputError, match="trap:spring"):
         load_network("trap:spring")

@@ -16,9 +16,7 @@ from ddrscope.networks import network_names
 
 DDRSCOPE = Path(sys.executable).with_name("ddrscope")
 # Commands whose modules still import PyTorch: for them the shell waits seconds at a Tab.
-SLOW = {
-    "features", "map", "degrade", "generalize", "identify", "fit-identifier", "upscale", "train", "serve",
-}  # fmt: skip
+SLOW = {"features", "map", "generalize", "identify", "fit-identifier"}
 
 LINES = [
     ("ddrscope an", ["analyze"]),

@@ -162,7 +162,7 @@ def test_brightness_is_an_offset(photo: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("family", COLOR_ONLY)
-def test_damage_to_colour_needs_colour(family: str) -> None:
+def test_colour_degradations_need_rgb(family: str) -> None:
     with pytest.raises(InputError, match=f"'{LADDERS[family][1]}' needs an RGB image, not 1 channel"):
         degrade(LADDERS[family][1], flat(0.5)[..., :1])
 

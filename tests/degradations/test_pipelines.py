@@ -153,18 +153,18 @@ def test_bad_text_gets_one_line_with_the_remedy(text: str, message: str) -> None
 
 
 def test_bad_calls_are_refused() -> None:
-    with pytest.raises(InputError, match="scale 0"):
+    with pytest.raises(InputError, match="`scale`=0"):
         Pipeline().apply(flat(0.5, 8), scale=0)
     with pytest.raises(ValueError, match=r"shape \(H, W, C\)"):
         Pipeline().apply(np.zeros((8, 8), dtype=np.float32))
 
 
 @given(st.integers(0, 2**32))
-def test_drawn_levels_lie_between_the_ends_and_keep_their_kind(seed: int) -> None:
-    drawn = parse_random_pipeline("blur:0.5..4+noise:10+jpeg:30..95").draw(np.random.default_rng(seed))
-    blur, noise, jpeg = drawn.steps
+def test_sampled_levels_lie_between_the_ends_and_keep_their_kind(seed: int) -> None:
+    sampled = parse_random_pipeline("blur:0.5..4+noise:10+jpeg:30..95").sample(np.random.default_rng(seed))
+    blur, noise, jpeg = sampled.steps
     assert 0.5 <= blur.level <= 4 and noise.level == 10 and 30 <= jpeg.level <= 95 and isinstance(jpeg.level, int)
-    assert parse_degradation(drawn.text) == drawn
+    assert parse_degradation(sampled.text) == sampled
 
 
 def test_steps_that_drive_pixels_beyond_all_bounds_are_refused(photo: np.ndarray) -> None:
@@ -175,16 +175,16 @@ def test_steps_that_drive_pixels_beyond_all_bounds_are_refused(photo: np.ndarray
 
 
 def test_the_ends_of_a_range_are_whole_numbers_as_written() -> None:
-    drawn = parse_random_pipeline("blur:.1..5")
-    assert (drawn.low.text, drawn.high.text) == ("blur:0.1", "blur:5")
+    pipeline = parse_random_pipeline("blur:.1..5")
+    assert (pipeline.low.text, pipeline.high.text) == ("blur:0.1", "blur:5")
     assert parse_random_pipeline("brightness:-8..+8").high.text == "brightness:8"
     for text in ("noise:1..2e1", "noise:1e0..2", "noise:0..1..2", "noise:1_0..2"):
         with pytest.raises(InputError, match="not a number"):
             parse_random_pipeline(text)
 
 
-def test_drawn_levels_are_spread_evenly() -> None:
+def test_sampled_levels_are_spread_evenly() -> None:
     random = np.random.default_rng(0)
-    levels = [parse_random_pipeline("noise:0..20").draw(random).steps[0].level for _ in range(2000)]
+    levels = [parse_random_pipeline("noise:0..20").sample(random).steps[0].level for _ in range(2000)]
     assert np.allclose(np.quantile(levels, [0.01, 0.25, 0.5, 0.75, 0.99]), [0.2, 5, 10, 15, 19.8], atol=1)
-    assert parse_random_pipeline("clean").draw(random).text == "clean"
+    assert parse_random_pipeline("clean").sample(random).text == "clean"

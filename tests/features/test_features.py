@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from ddrscope.features import (
     NonFiniteFeatures,
     choose_batch,
     collect_features,
-    execution,
     find_channels_dim,
     pool_features,
     resolve_layers,
     to_channels_first,
 )
+from ddrscope.features.device import resolve_device
+from ddrscope.features.precision import is_bfloat16_faster
+from ddrscope.features.threads import torch_threads
 from toy_networks import SmallCnn, Wrapped, forward_pieces, swinir
 
 
@@ -115,22 +118,37 @@ def test_a_row_does_not_depend_on_its_neighbours(batch: Tensor, precision: Any) 
         np.testing.assert_allclose(alone[key].to_numpy()[::-1], matrix.to_numpy(), atol=1e-5)
 
 
-def test_auto_is_float32_where_bfloat16_is_no_faster(monkeypatch: pytest.MonkeyPatch) -> None:
-    cpu = torch.device("cpu")
-    native = any(torch.cpu.get_capabilities().get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-    times = {torch.float32: 1.0, torch.bfloat16: 0.9}
-    for capable, quick, expected in ((True, 0.9, False), (True, 0.5, True), (False, 0.5, False)):
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda capable=capable: {"avx512_bf16": capable})
-        times[torch.bfloat16] = quick
-        monkeypatch.setattr(execution, "_seconds", times.get)
-        execution.is_bfloat16_faster.cache_clear()
-        assert execution.is_bfloat16_faster(cpu) is expected
-    monkeypatch.undo()
-    execution.is_bfloat16_faster.cache_clear()
-    torch.manual_seed(0)
+@pytest.mark.parametrize(("native", "ratio", "faster"), [(True, 0.9, False), (True, 0.5, True), (False, 0.5, False)])
+def test_bfloat16_counts_as_faster_only_if_native_and_a_fifth_faster(
+    monkeypatch: pytest.MonkeyPatch, native: bool, ratio: float, faster: bool
+) -> None:
+    clock = [0.0]
+
+    def conv2d(images: Tensor, *_: Any, **__: Any) -> None:
+        clock[0] += ratio if images.dtype == torch.bfloat16 else 1.0
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native})
+    monkeypatch.setattr(nn.functional, "conv2d", conv2d)
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    is_bfloat16_faster.cache_clear()
+    assert is_bfloat16_faster(torch.device("cpu")) is faster
+    is_bfloat16_faster.cache_clear()
+
+
+def test_measuring_the_precision_draws_no_random_numbers() -> None:
     before = torch.get_rng_state()
-    assert execution.is_bfloat16_faster(cpu) in ((True, False) if native else (False,))
+    is_bfloat16_faster.cache_clear()
+    is_bfloat16_faster(torch.device("cpu"))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_threads_are_limited_inside_the_block_only() -> None:
+    torch.set_num_threads(2)
+    with torch_threads(1) as count:
+        assert count == torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+    with torch_threads(0) as count:
+        assert count == 2
 
 
 def test_bfloat16_is_near_float32_but_not_it(cnn: SmallCnn, batch: Tensor) -> None:
@@ -191,7 +209,7 @@ def test_batches_fit_the_memory(cnn: SmallCnn) -> None:
 
 
 def test_the_device_auto_is_there_and_an_unknown_one_is_refused() -> None:
-    assert torch.ones(2, device=execution.resolve_device("auto")).sum() == 2
-    assert execution.resolve_device("cpu") == "cpu"
+    assert torch.ones(2, device=resolve_device("auto")).sum() == 2
+    assert resolve_device("cpu") == "cpu"
     with pytest.raises(InputError, match="quantum"):
-        execution.resolve_device("quantum")
+        resolve_device("quantum")

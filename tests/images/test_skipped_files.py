@@ -1,4 +1,4 @@
-"""Folders of mixed files: what is read is found, what is not is counted and named by type."""
+"""Folders of mixed files: images are found, other files are counted by type."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PIXELS = np.linspace(20, 230, 24 * 32 * 3).astype(np.uint8).reshape(24, 32, 3)
 
 @pytest.fixture
 def mixed(tmp_path: Path) -> Path:
-    """Images that are read, files of types that are not, and what lies beside images."""
+    """Images, files of unsupported types, and files that are usually kept beside images."""
     folder = tmp_path / "mixed"
     (folder / "deeper").mkdir(parents=True)
     for name in ("a.jpg", "b.jfif", "c.JPE"):
@@ -42,17 +42,17 @@ def test_a_folder_of_mixed_types(mixed: Path) -> None:
 
 
 @pytest.mark.parametrize("source", ["", "/*"])
-def test_commands_count_and_name_what_they_leave_out(mixed: Path, tmp_path: Path, source: str) -> None:
+def test_commands_count_and_list_skipped_files(mixed: Path, tmp_path: Path, source: str) -> None:
     done = call_command("degrade", f"{mixed}{source}", "--degrade", "clean", "--out", tmp_path / "out", "--json")
     assert done.returncode == 0, done.stderr
-    (line,) = [line for line in done.stderr.splitlines() if "left out" in line]
+    (line,) = [line for line in done.stderr.splitlines() if "files skipped" in line]
     for text in (str(mixed), "5 files", "2 .cr2", "1 .nef", "1 .jp2", "1 without suffix", "develop", "convert"):
         assert text in line
     for name in ("txt", "csv", "psd"):
         assert name not in line
 
 
-def test_a_folder_of_nothing_that_is_read_says_what_is_there(tmp_path: Path) -> None:
+def test_a_folder_without_images_lists_the_types_of_its_files(tmp_path: Path) -> None:
     for number in range(40):
         (tmp_path / f"{number}.dng").write_bytes(b"x")
         (tmp_path / f"{number}.odd{number}\x1b[2J").write_bytes(b"x")
@@ -62,7 +62,7 @@ def test_a_folder_of_nothing_that_is_read_says_what_is_there(tmp_path: Path) -> 
     assert "40 .dng" in message and "80 files" in message and message.isprintable() and len(message) < 900
 
 
-def test_nothing_is_said_where_nothing_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_logged_if_nothing_is_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
     (tmp_path / "a.xmp").write_bytes(b"x")
     find_images([tmp_path])
@@ -95,7 +95,7 @@ def test_a_folder_that_cannot_be_entered_is_named(tmp_path: Path, caplog: pytest
     assert "1 folder" in record.getMessage() and name in record.getMessage() and "too long" in record.getMessage()
 
 
-def test_several_links_to_one_file_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_several_links_to_one_file_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
     (tmp_path / "b.png").symlink_to("a.png")
     (tmp_path / "c.png").symlink_to("a.png")

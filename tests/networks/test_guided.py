@@ -16,7 +16,7 @@ from ddrscope.images import bundled_photos, find_images, read_image
 from ddrscope.networks import DegradationGuide, GuidedSRResNet, SRResNet, load_network, reinitialized_copy, save_network
 from ddrscope.networks.architectures.guided import CELL, REACH, local_statistics, spread_out
 from ddrscope.training import PhotoPairs, Training, make_recipe, parse_changes
-from ddrscope.training.guidance import build, known_degradations, make_guide, without_margin
+from ddrscope.training.guidance import build_guide, build_network, degradation_parameters, without_margin
 
 TINY = [
     "channels=4",
@@ -37,7 +37,7 @@ def image(index: int = 0) -> torch.Tensor:
 
 
 def guided(blocks: int = 2) -> GuidedSRResNet:
-    """A network whose guide is real and whose steering is drawn at random."""
+    """A network with a real guide and random steering."""
     torch.manual_seed(0)
     guide = load_network("srgan-wgr").module
     assert isinstance(guide, SRResNet)
@@ -48,7 +48,7 @@ def guided(blocks: int = 2) -> GuidedSRResNet:
 
 def test_statistics_are_those_of_the_pixels_around() -> None:
     features = torch.randn(1, 2, 64, 72, generator=torch.Generator().manual_seed(0)).exp()
-    said = local_statistics(features)[0].reshape(6, 2, 8, 9)
+    statistics = local_statistics(features)[0].reshape(6, 2, 8, 9)
     row, column = 4, 3
     around = np.s_[
         (row - REACH) * CELL : (row + REACH + 1) * CELL, (column - REACH) * CELL : (column + REACH + 1) * CELL
@@ -59,7 +59,7 @@ def test_statistics_are_those_of_the_pixels_around() -> None:
         both = plane - ends[2:, 2:], plane - ends[2:, :-2]
         expected = [plane[around].mean(), math.log(plane[around].std())]
         expected += [math.log(np.sqrt(np.square(part[around]).mean())) for part in (right, below, *both)]
-        assert np.allclose(said[:, channel, row, column], expected, rtol=1e-4)
+        assert np.allclose(statistics[:, channel, row, column], expected, rtol=1e-4)
 
 
 def test_the_guide_is_the_beginning_of_the_network_it_is_cut_from() -> None:
@@ -75,11 +75,11 @@ def test_the_guide_is_the_beginning_of_the_network_it_is_cut_from() -> None:
     assert not any(parameter.requires_grad for parameter in guide.parameters())
 
 
-def test_the_guide_says_the_same_in_a_training_in_bfloat16() -> None:
+def test_the_guide_gives_the_same_in_bfloat16() -> None:
     network, x = guided(), image()
     with torch.autocast("cpu", torch.bfloat16):
-        said = network.condition(x)
-    assert torch.equal(said, network.condition(x))
+        condition = network.condition(x)
+    assert torch.equal(condition, network.condition(x))
 
 
 def test_before_training_guidance_changes_nothing() -> None:
@@ -133,7 +133,7 @@ def test_an_option_overrules_the_file_and_an_oracle_is_no_network(tmp_path: Path
     assert loaded.global_residual is False and loaded.global_residual_source == "option"
     save_network(tmp_path / "silent.safetensors", guided(), {})
     assert load_network(tmp_path / "silent.safetensors").global_residual_source == "measured"
-    oracle = build(make_recipe("pilot", parse_changes([*TINY, "guidance=oracle"])))
+    oracle = build_network(make_recipe("pilot", parse_changes([*TINY, "guidance=oracle"])))
     save_network(tmp_path / "oracle.safetensors", oracle, {})
     with pytest.raises(InputError, match="no guide"):
         load_network(tmp_path / "oracle.safetensors")
@@ -149,14 +149,14 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
 
 def test_the_truth_as_numbers() -> None:
     texts = ("clean", "blur:2", "aniso_blur:3,1,45", "aniso_blur:3,1,0+noise:5+jpeg:40")
-    rows = known_degradations([parse_degradation(text) for text in texts])[:, :, 0, 0]
+    rows = degradation_parameters([parse_degradation(text) for text in texts])[:, :, 0, 0]
     expected = [[0] * 7, [0.5, 0.5, 0, 0, 0, 0, 0], [0.75, 0.25, 0, 0.5, 0, 0, 0], [0.75, 0.25, 0.5, 0, 0.2, 0.6, 1]]
     assert torch.allclose(rows, torch.tensor(expected), atol=1e-6)
     with pytest.raises(InputError, match="not lens_blur"):
-        known_degradations([parse_degradation("lens_blur:3")])
+        degradation_parameters([parse_degradation("lens_blur:3")])
 
 
-def test_a_turned_patch_is_blurred_along_the_angle_it_is_told() -> None:
+def test_a_rotated_patch_is_blurred_along_the_angle_of_its_pipeline() -> None:
     pairs = PhotoPairs(bundled_photos(), 4)
     batch = pairs.patches(0, 0, 48, 24, [parse_random_pipeline("aniso_blur:6,0.3,0")])
     across, along = (batch.small.diff(dim=axis).abs().mean((1, 2, 3)) for axis in (2, 3))
@@ -179,23 +179,23 @@ def test_training_leaves_the_guide_as_it_was(tmp_path: Path, guidance: str) -> N
         assert result.guide is None
         return
     assert result.guide is not None
-    fresh = make_guide(recipe)
+    fresh = build_guide(recipe)
     assert all(
         torch.equal(one, other) for one, other in zip(result.guide.parameters(), fresh.parameters(), strict=True)
     )
-    small = torch.cat([pairs.patches(step, 1, 8, 10, recipe.drawn()).small for step in range(8)])
-    said = result.guide(small).permute(1, 0, 2, 3).flatten(1)
-    assert said.mean(1).abs().median() < 0.3 and 0.7 < said.std(1).median() < 1.3
+    small = torch.cat([pairs.patches(step, 1, 8, 10, recipe.random_pipelines()).small for step in range(8)])
+    guidance = result.guide(small).permute(1, 0, 2, 3).flatten(1)
+    assert guidance.mean(1).abs().median() < 0.3 and 0.7 < guidance.std(1).median() < 1.3
     loaded = load_network(training.pixel.weights)
     with torch.inference_mode():
         assert (loaded(small[:2]) - result.eval()(small[:2])).abs().max() < 0.01
 
 
 def test_a_guide_must_be_deep_enough() -> None:
-    with pytest.raises(InputError, match="no SRResNet for RGB of 17 blocks"):
-        build(make_recipe("pilot", parse_changes(["guidance=ddr", "guide_blocks=17"])))
-    with pytest.raises(InputError, match="realesr-animevideov3 is no SRResNet"):
-        build(make_recipe("pilot", parse_changes(["guidance=ddr", "guide=realesr-animevideov3"])))
+    with pytest.raises(InputError, match="SRResNet for RGB of 17 blocks"):
+        build_network(make_recipe("pilot", parse_changes(["guidance=ddr", "guide_blocks=17"])))
+    with pytest.raises(InputError, match="realesr-animevideov3 is not an SRResNet"):
+        build_network(make_recipe("pilot", parse_changes(["guidance=ddr", "guide=realesr-animevideov3"])))
 
 
 def test_a_guide_is_shown_what_lies_around_a_patch(tmp_path: Path) -> None:

@@ -19,10 +19,9 @@ from commands import call_command
 from ddrscope.errors import InputError
 from ddrscope.images import bundled_photos, find_images
 from ddrscope.networks import Network, SRResNet, load_network
-from ddrscope.progress import NullProgress
 from ddrscope.training import Evaluator, PhotoPairs
-from ddrscope.upscaling import UpscaleRun, enlarge
-from ddrscope.upscaling.tiling import check_network
+from ddrscope.upscaling import enlarge, upscale
+from ddrscope.upscaling.checks import check_network
 from toy_networks import Wrapped
 
 BATCH = torch.rand(2, 3, 16, 24, generator=torch.Generator().manual_seed(5))
@@ -76,12 +75,12 @@ def test_of_several_outputs_the_image_is_enlarged(folder: Path, name: str) -> No
 
 def test_a_function_of_half_precision_is_run_in_float32(folder: Path) -> None:
     """Its weights are those of the other to 11 bits."""
-    made = []
+    results = []
     for name in ("image", "half"):
         done = call_command("upscale", "a.png", "--network", f"nets:{name}", "--no-identify", "--out", name)
         assert done.returncode == 0, done.stderr
-        made.append(np.asarray(Image.open(folder / name / "a.png")).astype(int))
-    assert np.abs(made[0] - made[1]).max() <= 1
+        results.append(np.asarray(Image.open(folder / name / "a.png")).astype(int))
+    assert np.abs(results[0] - results[1]).max() <= 1
 
 
 def test_a_function_that_fails_is_named(folder: Path) -> None:
@@ -168,12 +167,12 @@ def test_an_output_that_is_not_finite_costs_its_image(tmp_path: Path, value: flo
             image.putpixel(place, (255, 255, 255))
         image.save(tmp_path / f"{name}.png")
     network = Network("broken", Broken(value), 2, 3, "Broken")
-    run = UpscaleRun(network, find_images([tmp_path]), tmp_path / "out", scale, tile=64, overlap=8)
-    dark, spot = (run.one(file, NullProgress()) for file in run.files)
-    assert dark["error"] is None and dark["width"] == 150 * scale
-    assert spot["out"] is None and not (tmp_path / "out" / "spot.png").exists()
+    out = tmp_path / "out"
+    dark, spot = upscale(tmp_path, out, network=network, scale=scale, tile=64, overlap=8, identify=False).images
+    assert dark.error is None and dark.width == 150 * scale
+    assert spot.out is None and not (out / "spot.png").exists()
     for part in (str(tmp_path / "spot.png"), "broken", "rows 64 to 99", "columns 64 to 127"):
-        assert part in spot["error"]
+        assert part in str(spot.error)
 
 
 def test_a_file_with_weights_that_are_not_finite(folder: Path) -> None:
@@ -200,11 +199,11 @@ def test_infinity_behind_the_clamping_of_spandrel(tmp_path: Path) -> None:
 
 
 def test_a_training_that_diverged_is_stopped_before_its_pixels_are_written() -> None:
-    judge = Evaluator(PhotoPairs(find_images([bundled_photos()])[0].path, 2))
+    evaluator = Evaluator(PhotoPairs(find_images([bundled_photos()])[0].path, 2))
     module = SRResNet(channels=4, blocks=1, scale=2)
-    assert judge.previews(module, 16)[0][1].shape == (32, 32, 3)
+    assert evaluator.previews(module, 16)[0][1].shape == (32, 32, 3)
     module.conv_last.bias.data.fill_(torch.nan)
-    for step in (judge.previews, judge.validate):
+    for step in (evaluator.previews, evaluator.validate):
         with pytest.raises(InputError, match="learning rate"):
             step(module, 16)
 

@@ -1,45 +1,31 @@
-"""Enlarging files: tiles, depth, transparency, profiles, EXIF, and the command as a person uses it."""
+"""Upscaling files: depth, transparency, profiles, EXIF, resuming, and the command as a user calls it."""
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import subprocess
-import sys
 import time
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import imagecodecs
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image, ImageCms
 from torch import nn
 
-from ddrscope.cli import main
+import ddrscope
+from commands import Done, Start, call_command
 from ddrscope.errors import InputError
-from ddrscope.images import bundled_photos, find_images, read_image
+from ddrscope.images import bundled_photos, find_images, read_image, read_source_image
 from ddrscope.io.files import sha256
 from ddrscope.networks import DegradationGuide, GuidedSRResNet, Network, SRResNet, load_network, save_network
-from ddrscope.progress import NullProgress
-from ddrscope.upscaling import UpscaleRun, enlarge, map_embeddings, read_source_image
-from ddrscope.upscaling.embedding_map import KNOWN
-from ddrscope.upscaling.tiling import OVERLAP
-from ddrscope.viz.upscaling import _place_of_detail
-
-DDRSCOPE = [str(Path(sys.executable).with_name("ddrscope"))]
-sides = st.integers(9, 120)
+from ddrscope.upscaling import UpscalingResult, enlarge, map_embeddings
+from ddrscope.upscaling.known_images import KNOWN_DEGRADATIONS
+from ddrscope.viz.detail import most_detailed_window
 
 
-def upscale(*words: object) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [*DDRSCOPE, "upscale", *map(str, words)], capture_output=True, text=True, env=environment, timeout=300
-    )
+def upscale(*words: object) -> Done:
+    return call_command("upscale", *words)
 
 
 def plain() -> Network:
@@ -62,79 +48,6 @@ NETWORKS = {"plain": plain(), "guided": guided()}
 @pytest.fixture(scope="module")
 def photo() -> np.ndarray:
     return read_image(find_images([bundled_photos()])[0]).pixels
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-@settings(deadline=None, max_examples=12)
-@given(height=sides, width=sides, scale=st.sampled_from([2, 4]), tile=st.sampled_from([16, 48, 64]))
-def test_tiles_make_what_the_whole_makes(
-    name: str, photo: np.ndarray, height: int, width: int, scale: int, tile: int
-) -> None:
-    pixels = photo[:height, :width]
-    whole = enlarge(NETWORKS[name], pixels, scale, bits=16, tile=4096).astype(int)
-    tiled = enlarge(NETWORKS[name], pixels, scale, bits=16, tile=tile).astype(int)
-    assert whole.shape == (height * scale, width * scale, 3)
-    # Of 65535, a thirtieth of a step of 8 bits: rounding.
-    assert np.abs(whole - tiled).max() <= 8
-
-
-@pytest.mark.parametrize("kind", ["plain", "guided"])
-def test_the_default_overlap_holds_sixteen_blocks(photo: np.ndarray, kind: str) -> None:
-    """And sixteen blocks of a guide; weights so large that far pixels count: eight pixels are not enough."""
-    torch.manual_seed(0)
-    network = SRResNet(channels=4, blocks=16)
-    for block in network.body.modules():
-        if isinstance(block, nn.Conv2d):
-            block.weight.data.mul_(3)
-    guide = load_network("srgan-wgr").module
-    assert isinstance(guide, SRResNet)
-    module: nn.Module = network
-    if kind == "guided":
-        module = GuidedSRResNet(network, DegradationGuide.cut_from(guide, 16))
-        nn.init.normal_(module.modulate.weight, std=0.1)  # type: ignore[attr-defined, union-attr, arg-type]
-    one = Network(kind, module, 4, 3, kind, minimum_size=2)
-    pixels = photo[:16, :192]
-    whole, tiled, narrow = (
-        enlarge(one, pixels, bits=16, tile=tile, overlap=overlap).astype(int)
-        for tile, overlap in ((4096, OVERLAP), (64, OVERLAP), (64, 8))
-    )
-    assert np.abs(whole - tiled).max() <= 8 and np.abs(whole - narrow).max() > 100
-
-
-def test_windows_of_a_network_begin_where_they_do_in_the_whole(photo: np.ndarray) -> None:
-    class Windows(nn.Module):
-        """The mean of each window of 32 pixels."""
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return nn.functional.interpolate(nn.functional.avg_pool2d(x, 32), scale_factor=32)
-
-    one = Network("windows", Windows(), 1, 3, "Windows", size_multiple=32)
-    pixels = photo[:96, :160]
-    assert np.array_equal(enlarge(one, pixels, tile=64), enlarge(one, pixels, tile=4096))
-
-
-def test_tiles_without_overlap_leave_seams(photo: np.ndarray) -> None:
-    """The test above could fail."""
-    whole, tiled = (
-        enlarge(NETWORKS["plain"], photo[:96, :96], bits=16, tile=tile, overlap=0).astype(int) for tile in (4096, 48)
-    )
-    assert np.abs(whole - tiled).max() > 1000
-
-
-def test_the_whole_image_is_what_the_network_makes(photo: np.ndarray) -> None:
-    with torch.inference_mode():
-        expected = (
-            NETWORKS["plain"](torch.from_numpy(photo[:40, :56]).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
-        )
-    assert np.array_equal(
-        enlarge(NETWORKS["plain"], photo[:40, :56]), np.rint(expected.clip(0, 1) * 255).astype(np.uint8)
-    )
-
-
-@pytest.mark.parametrize("scale, said", [(3, "--scale may be 1, 2, 4"), (8, "--scale may be 1, 2, 4")])
-def test_a_scale_that_cannot_be_made_is_refused(photo: np.ndarray, scale: int, said: str) -> None:
-    with pytest.raises(InputError, match=said):
-        enlarge(NETWORKS["plain"], photo, scale)
 
 
 @pytest.fixture(scope="module")
@@ -170,14 +83,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory, photo: np.ndarray) -> Path:
 
 
 @pytest.fixture(scope="module")
-def done(
-    folder: Path, network_file: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def done(folder: Path, network_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
     out = tmp_path_factory.mktemp("out") / "large"
     return out, upscale(folder, "--out", out, "--network", network_file, "--compare", "--json")
 
 
-def test_a_folder_gives_all_but_the_broken(folder: Path, done: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+def test_a_folder_gives_all_images_but_the_broken_ones(folder: Path, done: tuple[Path, Done]) -> None:
     out, process = done
     assert process.returncode == 0, process.stderr
     rows = {Path(row["path"]).name: row for row in json.loads(process.stdout)["images"]}
@@ -193,9 +104,7 @@ def test_a_folder_gives_all_but_the_broken(folder: Path, done: tuple[Path, subpr
     assert rows["grey.png"]["found"]["type"] == "hsv_saturation"
 
 
-def test_depth_transparency_profile_and_exif_stay(
-    folder: Path, done: tuple[Path, subprocess.CompletedProcess[str]], network_file: Path
-) -> None:
+def test_depth_transparency_profile_and_exif_stay(folder: Path, done: tuple[Path, Done], network_file: Path) -> None:
     out, _ = done
     turned = Image.open(out / "turned.png")
     assert turned.size == (160, 224) and turned.getexif()[0x0112] == 1 and turned.getexif()[0x010F] == "Maker"
@@ -223,14 +132,14 @@ def test_profile_and_exif_of_a_deep_image(tmp_path: Path, photo: np.ndarray, net
     )
     process = upscale(tmp_path / "deep.tif", "--out", tmp_path / "out", "--network", network_file, "--no-identify")
     assert process.returncode == 0, process.stderr
-    made = tmp_path / "out" / "deep.png"
-    assert imagecodecs.png_decode(made.read_bytes()).dtype == np.uint16
-    with Image.open(made) as image:
+    result = tmp_path / "out" / "deep.png"
+    assert imagecodecs.png_decode(result.read_bytes()).dtype == np.uint16
+    with Image.open(result) as image:
         image.load()
         assert image.info["icc_profile"] == profile
 
 
-def test_a_run_goes_on_and_keeps_what_is_there(folder: Path, tmp_path: Path, network_file: Path) -> None:
+def test_a_finished_run_is_kept_replaced_or_resumed(folder: Path, tmp_path: Path, network_file: Path) -> None:
     words = [
         folder / "grey.png",
         folder / "alpha.png",
@@ -252,40 +161,24 @@ def test_a_run_goes_on_and_keeps_what_is_there(folder: Path, tmp_path: Path, net
     assert done.returncode == 0 and "nothing to do" in done.stderr and len(json.loads(done.stdout)["images"]) == 2
 
 
-def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path, photo: np.ndarray, network_file: Path) -> None:
+def test_an_interrupted_run_continues(
+    tmp_path: Path, photo: np.ndarray, network_file: Path, start_command: Start
+) -> None:
     (tmp_path / "in").mkdir()
     for number in range(8):
         Image.fromarray(np.rint(photo * 255).astype(np.uint8)).save(tmp_path / "in" / f"{number}.png")
-    words = [
-        *DDRSCOPE,
-        "upscale",
-        tmp_path / "in",
-        "--out",
-        tmp_path / "out",
-        "--network",
-        network_file,
-        "--no-identify",
-    ]
-    running = subprocess.Popen(list(map(str, words)), stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    parts = tmp_path / "out" / "parts"
-    for _ in range(1200):
-        if len(list(parts.glob("*.json"))) > 1 or running.poll() is not None:
-            break
+    out = tmp_path / "out"
+    words = [tmp_path / "in", "--out", out, "--network", network_file, "--no-identify"]
+    running = start_command("upscale", *words)
+    parts = out / "parts"
+    while len(list(parts.glob("*.json"))) < 2 and running.poll() is None:
         time.sleep(0.05)
     running.kill()
     running.wait()
-    assert len(list(parts.glob("*.json"))) > 1 and not (tmp_path / "out" / "7.png").exists()
-    kept = (tmp_path / "out" / "0.png").stat().st_mtime_ns
-    assert upscale(*words[2:], "--resume").returncode == 0
-    assert len(list((tmp_path / "out").glob("*.png"))) == 8 and (tmp_path / "out" / "0.png").stat().st_mtime_ns == kept
-
-
-def upscale_here(*words: object) -> tuple[int, str, str]:
-    """The command in this process: its exit code and what it says."""
-    out, errors = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(errors), pytest.raises(SystemExit) as stop:
-        main(["upscale", *map(str, words)])
-    return int(stop.value.code or 0), out.getvalue(), errors.getvalue()
+    assert len(list(parts.glob("*.json"))) > 1 and not (out / "7.png").exists()
+    kept = (out / "0.png").stat().st_mtime_ns
+    assert upscale(*words, "--resume").returncode == 0
+    assert len(list(out.glob("*.png"))) == 8 and (out / "0.png").stat().st_mtime_ns == kept
 
 
 @pytest.fixture
@@ -298,42 +191,42 @@ def three(tmp_path: Path, photo: np.ndarray) -> Path:
     return tmp_path / "in"
 
 
-def test_resuming_makes_deleted_results_again_and_new_images_and_no_others(
-    three: Path, tmp_path: Path, network_file: Path
-) -> None:
+def test_resuming_adds_deleted_results_and_new_images_only(three: Path, tmp_path: Path, network_file: Path) -> None:
     out = tmp_path / "out"
     words = [three, "--out", out, "--network", network_file, "--no-identify", "--compare"]
-    assert upscale_here(*words)[0] == 0
-    wanted, kept = (out / "1.png").read_bytes(), (out / "0.png").stat().st_mtime_ns
+    assert upscale(*words).returncode == 0
+    expected, kept = (out / "1.png").read_bytes(), (out / "0.png").stat().st_mtime_ns
     (out / "1.png").unlink()
     (out / "compare" / "2.png").unlink()
     Image.new("RGB", (20, 20), (90, 9, 9)).save(three / "0a.png")
-    code, printed, errors = upscale_here(*words, "--resume", "--json")
-    assert code == 0 and "nothing to do" not in errors
-    rows = json.loads(printed)["images"]
+    resumed = upscale(*words, "--resume", "--json")
+    assert resumed.returncode == 0 and "nothing to do" not in resumed.stderr
+    rows = json.loads(resumed.stdout)["images"]
     assert [Path(row["path"]).name for row in rows] == ["0.png", "0a.png", "1.png", "2.png"] and not any(
         row["error"] for row in rows
     )
     assert [row["sha256"] for row in rows] == [sha256(Path(row["path"])) for row in rows]
     assert (
-        (out / "1.png").read_bytes() == wanted and (out / "compare" / "2.png").is_file() and (out / "0a.png").is_file()
+        (out / "1.png").read_bytes() == expected
+        and (out / "compare" / "2.png").is_file()
+        and (out / "0a.png").is_file()
     )
     assert (out / "0.png").stat().st_mtime_ns == kept and not (out / "parts").exists()
     assert json.loads((out / "upscale.json").read_text())["images"] == rows
-    assert "nothing to do" in upscale_here(*words, "--resume")[2]
+    assert "nothing to do" in upscale(*words, "--resume").stderr
 
 
 def test_what_differs_from_the_run_is_named(three: Path, tmp_path: Path, network_file: Path) -> None:
     out, inside = tmp_path / "out", three.parent
     words = ["--out", out, "--network", network_file, "--no-identify"]
-    assert upscale_here(three, *words)[0] == 0
+    assert upscale(three, *words).returncode == 0
     results = {path.name: path.read_bytes() for path in out.glob("*.png")}
     other = inside / "other.safetensors"
     save_network(other, SRResNet(channels=8, blocks=3), {"global_residual": "true"})
     (inside / "more").mkdir()
     Image.new("RGB", (20, 20)).save(inside / "more" / "0.png")
     before = (three / "0.png").read_bytes()
-    for change, more, said in [
+    for change, more, message in [
         (lambda: None, ["--tile", "64"], "tile = 256, not 64"),
         (lambda: None, ["--network", other], "network = small (SHA-256"),
         (lambda: None, [inside / "more"], "would be"),
@@ -343,12 +236,13 @@ def test_what_differs_from_the_run_is_named(three: Path, tmp_path: Path, network
         (lambda: (three / "0.png").unlink(), [], "0.png, not among"),
     ]:
         change()
-        code, _, errors = upscale_here(three, *words, *more, "--resume")
-        assert code == 2 and said in errors and errors.count("\n") == 1 and "{" not in errors, errors
+        refused = upscale(three, *words, *more, "--resume")
+        assert refused.returncode == 2 and message in refused.stderr, refused.stderr
+        assert refused.stderr.count("\n") == 1 and "{" not in refused.stderr
     (three / "0.png").write_bytes(before)
     assert {path.name: path.read_bytes() for path in out.glob("*.png")} == results
     moved = network_file.rename(network_file.with_name("moved.safetensors"))
-    assert "nothing to do" in upscale_here(three, *words, "--network", moved, "--scale", "4", "--resume")[2]
+    assert "nothing to do" in upscale(three, *words, "--network", moved, "--scale", "4", "--resume").stderr
     moved.rename(network_file)
 
 
@@ -393,16 +287,42 @@ class Fussy(nn.Module):
         return nn.functional.interpolate(x, scale_factor=2)
 
 
-def test_a_network_that_fails_costs_the_row(tmp_path: Path) -> None:
+def test_a_network_that_fails_on_an_image_costs_that_image_only(tmp_path: Path) -> None:
     for name, width in (("even", 32), ("odd", 33)):
         Image.new("RGB", (width, 32), (90, 20, 200)).save(tmp_path / f"{name}.png")
-    run = UpscaleRun(Network("fussy", Fussy(), 2, 3, "Fussy"), find_images([tmp_path]), tmp_path / "out")
-    even, odd = (run.one(file, NullProgress()) for file in run.files)
-    assert even["error"] is None and even["width"] == 64
-    assert odd["out"] is None and odd["error"] == f"{tmp_path / 'odd.png'}: not enlarged: odd width"
+    network = Network("fussy", Fussy(), 2, 3, "Fussy")
+    even, odd = ddrscope.upscale(tmp_path, tmp_path / "out", network=network, identify=False).images
+    assert even.error is None and (even.width, even.height) == (64, 64)
+    assert odd.out is None and odd.error is not None and odd.error.startswith(f"{tmp_path / 'odd.png'}: ")
+    assert "odd width" in odd.error
 
 
-def test_results_are_no_sources_and_folders_are_not_mixed_up(tmp_path: Path, folder: Path, network_file: Path) -> None:
+def test_the_result_in_python(folder: Path, tmp_path: Path, network_file: Path) -> None:
+    sources = [folder / "grey.png", folder / "inner", folder / "broken.png"]
+    result = ddrscope.upscale(sources, tmp_path / "out", network=network_file, format="webp", compare=True)
+    assert (result.written, result.scale, result.network) == (2, 4, "small") and not result.was_finished
+    assert any("8" in note and "`format`=png" in note for note in result.notes)
+    table = result.to_frame()
+    assert list(table["bits"].dropna()) == [8, 8] and table["type"].notna().sum() == 2
+    assert table.set_index("path")["error"].dropna().index.tolist() == [str(folder / "broken.png")]
+    assert "grey.png" in result._repr_html_()
+    loaded = UpscalingResult.load(tmp_path / "out")
+    assert loaded.images == result.images
+    index = [image.path for image in result.images].index(str(folder / "inner" / "deep.png"))
+    assert len(loaded.plot(index).axes) == 4
+    with pytest.raises(InputError, match="was not upscaled"):
+        loaded.plot([image.path for image in result.images].index(str(folder / "broken.png")))
+    with pytest.raises(InputError, match="resume"):
+        ddrscope.upscale(sources, tmp_path / "out", network=network_file)
+    again = ddrscope.upscale(sources, tmp_path / "out", network=network_file, format="webp", compare=True, resume=True)
+    assert again.was_finished and again.images == result.images
+    with pytest.raises(InputError, match="holds no finished result"):
+        UpscalingResult.load(folder)
+
+
+def test_results_are_no_sources_and_reserved_folders_are_refused(
+    tmp_path: Path, folder: Path, network_file: Path
+) -> None:
     (tmp_path / "compare").mkdir()
     Image.open(folder / "grey.png").save(tmp_path / "compare" / "a.png")
     words = ["--network", network_file, "--no-identify"]
@@ -417,36 +337,39 @@ def test_results_are_no_sources_and_folders_are_not_mixed_up(tmp_path: Path, fol
 
 
 @pytest.mark.parametrize(
-    "words, said",
+    "words, message",
     [
-        (["--scale", "3"], "--scale may be"),
+        (["--scale", "3"], "--scale 3"),
         (["--format", "bmp"], "choose png, jpg, webp, tif"),
         (["--tile", "100"], "multiples of 8"),
         (["--precision", "float16"], "choose auto, float32, bfloat16"),
-        (["--explain"], "only a guided one"),
+        (["--explain"], "a guided network is needed"),
         (["--network", "efficientnet-lite0"], "no images"),
     ],
 )
-def test_what_cannot_be_is_said_in_one_line(
-    folder: Path, tmp_path: Path, network_file: Path, words: list[str], said: str
+def test_bad_input_is_reported_in_one_line(
+    folder: Path, tmp_path: Path, network_file: Path, words: list[str], message: str
 ) -> None:
     process = upscale(
         folder / "grey.png", "--out", tmp_path / "out", "--no-identify", "--network", network_file, *words
     )
-    assert process.returncode == 2 and said in process.stderr and len(process.stderr.splitlines()) == 1, process.stderr
+    assert process.returncode == 2 and message in process.stderr and len(process.stderr.splitlines()) == 1, (
+        process.stderr
+    )
 
 
 def test_nothing_but_broken_files(folder: Path, tmp_path: Path, network_file: Path) -> None:
     process = upscale(folder / "broken.png", "--out", tmp_path / "out", "--network", network_file, "--no-identify")
-    assert process.returncode == 2 and "no image could be enlarged" in process.stderr
+    assert process.returncode == 2 and "no image could be upscaled" in process.stderr
 
 
-def test_the_embedding_of_known_degradations_is_mapped_and_drawn(
+def test_the_embeddings_of_known_degradations_are_mapped_and_drawn(
     folder: Path, tmp_path: Path, network_file: Path, photo: np.ndarray
 ) -> None:
     known = map_embeddings(NETWORKS["guided"])
-    assert known.points.shape == (16 * len(KNOWN), 2) and known.damages.count("clean") == 16
-    assert known.place(photo[:64, :80]).shape == (8 * 10, 2)
+    assert known.plane.points.shape == (16 * len(KNOWN_DEGRADATIONS), 2)
+    assert known.plane.degradations.count("clean") == 16
+    assert known.project(known.embed(photo[:64, :80])).shape == (8 * 10, 2)
     guide = network_file.with_name("guided.safetensors")
     process = upscale(
         folder / "turned.jpg", "--out", tmp_path / "out", "--network", guide, "--explain", "--no-identify"
@@ -459,6 +382,8 @@ def test_the_embedding_of_known_degradations_is_mapped_and_drawn(
 def test_detail_is_where_neighbours_differ() -> None:
     pixels = np.zeros((60, 90, 3), np.float32)
     pixels[30:50, 60:80] = np.random.default_rng(0).random((20, 20, 3))
-    top, left, size = _place_of_detail(pixels, 20)
-    assert size == (20, 20) and abs(top - 30) <= 2 and abs(left - 60) <= 2
-    assert _place_of_detail(pixels, 500) == (0, 0, (60, 90))
+    window = most_detailed_window(pixels, 20)
+    assert window.of(pixels).shape == (20, 20, 3) and abs(window.top - 30) <= 2 and abs(window.left - 60) <= 2
+    whole = most_detailed_window(pixels, 500)
+    assert (whole.top, whole.left, whole.height, whole.width) == (0, 0, 60, 90)
+    assert whole.scaled(2).height == 120

@@ -21,6 +21,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ from ddrscope.webapp.request_filter import kept_bytes
 if importlib.util.find_spec("gradio") is None and not os.environ.get("CI"):
     pytest.skip("gradio is not installed: pip install 'ddrscope[web]'", allow_module_level=True)
 
-TABS = ("What is wrong with my image", "Compare networks", "Damage it yourself")
+TABS = ("Examine an image", "Compare networks", "Degrade an image")
 # A name that would run, were it read as HTML.
 HOSTILE = '"><img src=x onerror=alert(1)>.png'
 LIMIT = 300_000
@@ -149,7 +150,7 @@ class Visit:
         return self.page.locator(f"#{where} img").nth(nth)
 
     def wait(self, where: str, nth: int = 0) -> None:
-        """Until an image has come; those below the window's edge are not drawn yet."""
+        """Until an image has come; those below the window's edge are not rendered yet."""
         self.image(where, nth).wait_for(state="attached")
 
     def source(self, where: str) -> str:
@@ -188,13 +189,13 @@ def visitor(browser: Browser, served: Served) -> Iterator[Visit]:
     context.close()
 
 
-def image(path: Path, damage: str, side: int = 128, photo: str = "coffee__1") -> Path:
-    pixels = parse_degradation(damage).apply(read_image(bundled_photos() / f"{photo}.png").pixels[:side, :side])
+def image(path: Path, degradation: str, side: int = 128, photo: str = "coffee__1") -> Path:
+    pixels = parse_degradation(degradation).apply(read_image(bundled_photos() / f"{photo}.png").pixels[:side, :side])
     Image.fromarray((pixels * 255).round().astype(np.uint8)).save(path)
     return path
 
 
-def test_a_image_is_looked_at(visitor: Visit, tmp_path: Path) -> None:
+def test_an_image_is_examined(visitor: Visit, tmp_path: Path) -> None:
     visitor.upload("examine-upload", image(tmp_path / HOSTILE, "noise:40"))
     verdict = visitor.page.locator("#examine-verdict")
     expect(verdict).to_contain_text("Group: noise", timeout=60_000)
@@ -224,7 +225,7 @@ def test_a_place_is_chosen_by_keyboard_and_enlarged(visitor: Visit, tmp_path: Pa
     before = visitor.source("examine-slider")
     visitor.page.locator("#examine-across input[type=range]").focus()
     visitor.page.keyboard.press("End")
-    visitor.page.get_by_role("button", name="Enlarge this place").press("Enter")
+    visitor.page.get_by_role("button", name="Enlarge this part").press("Enter")
     visitor.page.wait_for_function(CHANGED, arg=["examine-slider", before])
     before = visitor.source("examine-slider")
     visitor.image("examine-shown").click(position={"x": 10, "y": 10})
@@ -240,7 +241,7 @@ def test_a_place_is_chosen_by_keyboard_and_enlarged(visitor: Visit, tmp_path: Pa
     assert visitor.quiet(), visitor
 
 
-def test_one_of_our_images_is_looked_at(visitor: Visit) -> None:
+def test_an_example_is_examined(visitor: Visit) -> None:
     chosen = visitor.page.locator("#examine-examples").get_by_role("button", name="Thumbnail 3 of 6")
     assert chosen.locator("img").get_attribute("alt") == "chelsea, jpeg:12"
     chosen.press("Enter")
@@ -270,19 +271,19 @@ def test_results_are_shown(visitor: Visit) -> None:
     assert visitor.quiet(), visitor
 
 
-def test_a_image_is_damaged_and_crosses_the_map(visitor: Visit) -> None:
+def test_an_image_is_degraded_and_moves_on_the_map(visitor: Visit) -> None:
     visitor.tab(2)
-    said = visitor.page.locator("#damage-said")
+    text_shown = visitor.page.locator("#degrade-text")
     for family, text in (("blur", "blur:8"), ("noise", "blur:8+noise:50")):
-        visitor.page.locator(f"#damage-{family} input[type=range]").focus()
+        visitor.page.locator(f"#degrade-{family} input[type=range]").focus()
         visitor.page.keyboard.press("End")
-        expect(said).to_contain_text(f"64 x 64 pixels, each drawn as a square, {text}")
-    trail = visitor.source("damage-map")
-    shown = visitor.source("damage-shown")
-    visitor.page.get_by_role("button", name="Start again").press("Enter")
-    expect(said).to_contain_text("square, clean")
-    assert visitor.source("damage-map") != trail and visitor.source("damage-shown") != shown
-    assert visitor.page.locator("#damage-blur input[type=range]").input_value() == "0"
+        expect(text_shown).to_contain_text(f"64 x 64 pixels, each drawn as a square, {text}")
+    trail = visitor.source("degrade-map")
+    shown = visitor.source("degrade-shown")
+    visitor.page.get_by_role("button", name="Start over").press("Enter")
+    expect(text_shown).to_contain_text("square, clean")
+    assert visitor.source("degrade-map") != trail and visitor.source("degrade-shown") != shown
+    assert visitor.page.locator("#degrade-blur input[type=range]").input_value() == "0"
     assert visitor.quiet(), visitor
 
 
@@ -294,15 +295,15 @@ def test_what_is_no_image_or_too_large_gets_a_kind_line(visitor: Visit, served: 
     assert text.startswith("This image cannot be used: ") and "\n" not in text and "Traceback" not in text
     assert text in visitor.page.locator("#examine-verdict").inner_text()
     visitor.tab(2)
-    visitor.upload("damage-upload", broken)
+    visitor.upload("degrade-upload", broken)
     assert visitor.complaint() == text
     Image.new("L", (1000, 400)).save(tmp_path / "large.png")
-    visitor.upload("damage-upload", tmp_path / "large.png")
+    visitor.upload("degrade-upload", tmp_path / "large.png")
     assert "1000 x 400 pixels are more than the limit of 300000 pixels" in visitor.complaint()
     heavy = tmp_path / f"b{HOSTILE}"
     heavy.write_bytes(bytes(LIMIT + 1))
     visitor.tab(0)
-    visitor.page.get_by_role("button", name="Enlarge this place").click()
+    visitor.page.get_by_role("button", name="Enlarge this part").click()
     assert visitor.complaint() == text
     visitor.upload("examine-upload", heavy)
     assert "size" in visitor.complaint()
@@ -324,7 +325,7 @@ def test_two_visitors_do_not_see_each_other(browser: Browser, served: Served, vi
     # A page that is opened anew knows of no image.
     third = visit(context, served)
     assert third.page.locator("#examine-shown img").count() == 0
-    third.page.get_by_role("button", name="Enlarge this place").click()
+    third.page.get_by_role("button", name="Enlarge this part").click()
     assert "there is none yet" in third.complaint()
     context.close()
     assert visitor.quiet() and other.quiet() and third.quiet(), (visitor, other, third)
@@ -375,8 +376,8 @@ def test_messages_from_elsewhere_and_large_ones_are_refused(served: Served) -> N
     assert ask(served, "", headers=other) == 403
     join, json_type = "gradio_api/queue/join", {"Content-Type": "application/json"}
     assert ask(served, join, b"{}", json_type | {"Origin": "http://example.org"}) == 403
-    for stranger in ("/etc/passwd", "http://example.org/a.png", f"{served.temporary}/../look/analysis.json", 3):
-        file = {"path": stranger, "meta": {"_type": "gradio.FileData"}}
+    for path in ("/etc/passwd", "http://example.org/a.png", f"{served.temporary}/../look/analysis.json", 3):
+        file = {"path": path, "meta": {"_type": "gradio.FileData"}}
         body = json.dumps({"data": [[{"deep": file}]], "fn_index": 0, "session_hash": "a"}).encode()
         assert ask(served, join, body, json_type) == 400
     assert ask(served, join, b"[" * 100_000, json_type) == 400
@@ -420,16 +421,16 @@ def test_the_server_talks_to_nobody_and_leaves_nothing_behind(served: Served) ->
     assert served.process.wait(30) == 0
     assert not served.talked.exists() or served.talked.read_text() == ""
     assert not any(file.exists() for file in files) and not list(served.temporary.rglob("*.*"))
-    assert served.errors.read_text().splitlines()[-1] == "stopped; what visitors sent is deleted"
+    assert served.errors.read_text().splitlines()[-1] == "stopped; visitors' images are deleted"
 
 
 def test_known_images_lie_on_their_own_points() -> None:
     known = map_embeddings(load_network("blind-ddr"), ("clean", "noise:20"))
     for index in (0, 31):
-        cells = known.embed(known.image(index))
-        np.testing.assert_allclose(cells.mean(0), known.embedded[index], atol=1e-6)
-        np.testing.assert_allclose(known.place(known.image(index)).mean(0), known.points[index], atol=1e-6)
-        distances = np.sqrt(((known.embedded - cells.mean(0)) ** 2).sum(1))
+        cells = known.embed(known.read(index))
+        np.testing.assert_allclose(cells.mean(0), known.embeddings[index], atol=1e-6)
+        np.testing.assert_allclose(known.project(cells).mean(0), known.plane.points[index], atol=1e-6)
+        distances = np.sqrt(((known.embeddings - cells.mean(0)) ** 2).sum(1))
         assert known.nearest(cells.mean(0), 5) == sorted(range(len(distances)), key=distances.__getitem__)[:5]
         assert known.nearest(cells.mean(0), 1) == [index]
 
@@ -453,7 +454,7 @@ def test_what_is_kept_is_counted_while_some_of_it_is_deleted(tmp_path: Path) -> 
         other.join()
 
 
-def test_a_image_too_small_for_the_map_is_told_in_one_line() -> None:
+def test_an_image_too_small_for_the_map_is_refused_in_one_line() -> None:
     known = map_embeddings(load_network("blind-ddr"), ["clean"])
     small = parse_degradation("blur:2").apply(np.full((5, 9, 3), 0.5, np.float32), 0, known.network.scale)
     with pytest.raises(InputError, match="2 x 1 pixels are too few: blind-ddr takes 2 a side or more"):
@@ -470,7 +471,7 @@ def test_without_gradio_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_folder_without_results_and_a_taken_port_are_told_at_the_start(tmp_path: Path) -> None:
     from ddrscope.webapp.compare import name_results
-    from ddrscope.webapp.server import _check_free
+    from ddrscope.webapp.server import serving
 
     with pytest.raises(InputError, match="holds no result"):
         name_results([tmp_path])
@@ -480,5 +481,9 @@ def test_a_folder_without_results_and_a_taken_port_are_told_at_the_start(tmp_pat
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(InputError, match="choose another port"):
-            _check_free("127.0.0.1", taken.getsockname()[1])
+        unused: Any = None
+        with (
+            pytest.raises(InputError, match="choose another port"),
+            serving(unused, {}, "127.0.0.1", taken.getsockname()[1]),
+        ):
+            pass

@@ -11,16 +11,13 @@ from typing import Annotated, Any
 import typer
 
 from ddrscope.cli import common
-from ddrscope.errors import InputError
-from ddrscope.features.device import resolve_device
-from ddrscope.identification import load_identifier
-from ddrscope.networks import load_network
-from ddrscope.upscaling.tiling import check_network
+from ddrscope.errors import MissingDependencyError
 
-HELP = """Pages in the browser: what is wrong with an image, networks compared, degradation tried out.
+HELP = """Serve pages for the browser: examine an image, compare networks, degrade an image.
 
-Serves this machine only, unless --host says otherwise; there is no login, so read docs/serve.md before. Nothing is sent anywhere else.
-Images that visitors drop are deleted after an hour and when the server stops. Needs gradio: pip install 'ddrscope[web]'. Ctrl-C stops it.
+Only this machine can reach the pages unless --host is given; there is no login, so read docs/serve.md first. Nothing
+is sent anywhere else. Visitors' images are deleted after an hour and when the server stops. Needs gradio: pip install
+'ddrscope[web]'. Ctrl-C stops it.
 
 \b
 Examples:
@@ -32,65 +29,69 @@ Examples:
 
 def command(
     host: Annotated[
-        str, typer.Option("--host", help="Address to answer at; 0.0.0.0: to all that reach this machine.")
+        str, typer.Option("--host", help="Address to listen on; 0.0.0.0: all addresses of this machine.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="Port to answer at.", min=1, max=65535)] = 7860,
+    port: Annotated[int, typer.Option("--port", help="Port to listen on.", min=1, max=65535)] = 7860,
     network: Annotated[
         str,
         typer.Option(
-            "--network", metavar="NETWORK", help="The one that enlarges, and whose map is shown if it is a guided one."
+            "--network", metavar="NETWORK", help="Network that enlarges; if it is a guided one, its map is shown."
         ),
     ] = "blind-ddr",
     identifier: Annotated[
         Path | None,
-        typer.Option("--identifier", metavar="FILE", help="Of ddrscope fit-identifier. Default: the bundled one."),
+        typer.Option("--identifier", metavar="FILE", help="File of ddrscope fit-identifier. Default: the bundled one."),
     ] = None,
     results: Annotated[
         list[Path] | None,
         typer.Option("--results", metavar="DIR", help="Folders of ddrscope analyze and generalize to show."),
     ] = None,
     max_megabytes: Annotated[
-        float, typer.Option("--max-megabytes", help="Largest file a visitor may send.", min=0.01, max=1000)
+        float, typer.Option("--max-megabytes", help="Largest file of a visitor.", min=0.01, max=1000)
     ] = 30,
     max_megapixels: Annotated[
-        float, typer.Option("--max-megapixels", help="Largest image a visitor may send.", min=0.01, max=200)
+        float, typer.Option("--max-megapixels", help="Largest image of a visitor.", min=0.01, max=200)
     ] = 30,
     device: common.Device = "auto",
     threads: common.Threads = 0,
 ) -> None:
     if importlib.util.find_spec("gradio") is None:
-        raise InputError("ddrscope serve needs gradio, which is not installed: pip install 'ddrscope[web]'")
-    # Only where it is called: gradio takes seconds to import.
+        raise MissingDependencyError("serve needs gradio, which is not installed: pip install 'ddrscope[web]'")
+    from ddrscope.features.device import resolve_device
+    from ddrscope.identification import load_identifier
+    from ddrscope.networks import load_network
+    from ddrscope.upscaling.checks import check_network
     from ddrscope.webapp.compare import name_results
-    from ddrscope.webapp.images import Limits
-    from ddrscope.webapp.request_filter import LOCAL
+    from ddrscope.webapp.images import UploadLimits
+    from ddrscope.webapp.request_filter import LOCAL_HOSTS
     from ddrscope.webapp.server import serving
     from ddrscope.webapp.state import open_app_state
 
     common.use_threads(threads)
-    shown = name_results(results or [])
+    named_results = name_results(results or [])
     loaded = load_network(network)
     device = resolve_device(device)
-    loaded.module.to(device)
+    loaded.to(device)
     check_network(loaded)
-    desk = open_app_state(load_identifier(identifier, device), loaded, Limits(max_megabytes, max_megapixels), device)
-    if not desk.has_map:
+    limits = UploadLimits(max_megabytes, max_megapixels)
+    state = open_app_state(load_identifier(identifier, device), loaded, limits, device)
+    if not state.has_map:
         common.say(
-            f"the map of known degradation of {desk.mapper.name} is being made: what shows it comes after half a minute or more"
+            f"computing the map of known degradations of {state.map_network.name}: what shows it waits half a minute or more"
         )
-    with serving(desk, shown, host, port) as url:
-        if host not in LOCAL:
+    with serving(state, named_results, host, port) as url:
+        if host not in LOCAL_HOSTS:
             common.say("anyone who reaches this address can use it: there is no login (docs/serve.md)")
         common.say(f"serving at {url} (Ctrl-C stops)")
-        _wait()
-    common.say("stopped; what visitors sent is deleted")
+        _wait_for_signal()
+    common.say("stopped; visitors' images are deleted")
 
 
 command.__doc__ = HELP
 
 
-def _wait() -> None:
-    """Until Ctrl-C, or the signal by which services are stopped."""
+def _wait_for_signal() -> None:
+    """Wait for Ctrl-C, or the signal that stops services."""
     stopped = threading.Event()
 
     def stop(*_: Any) -> None:

@@ -1,4 +1,4 @@
-"""What degradations an image: families of degradations, their text form, pipelines of them, and bicubic shrinking."""
+"""Degradations of images: families of degradations, their text form, pipelines of them, and bicubic shrinking."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from ddrscope.degradations.random_pipeline import RandomPipeline, parse_random_p
 from ddrscope.degradations.registry import list_degradations, register
 from ddrscope.degradations.resize import resize, shrink
 
-from . import blur, color, compression, noise, resampling, spatial, tone  # noqa: F401  # importing a family registers it
+from . import blur, color, compression, noise, resampling, spatial, tone  # noqa: F401  # imported to be registered
 
 __all__ = [
     "Degradation",
-    "RandomPipeline",
     "Pipeline",
+    "RandomPipeline",
     "Range",
     "Stage",
     "list_degradations",

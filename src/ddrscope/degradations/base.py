@@ -1,4 +1,4 @@
-"""What a degradation is: a family with typed, bounded parameters and a text form."""
+"""The base class of degradations: a family with typed, bounded parameters and a text form."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ Stage = Literal["before", "after"]
 
 
 class Range(NamedTuple):
-    """The allowed values of a parameter, both ends included, and their unit."""
+    """The allowed values of a parameter.
+
+    Attributes:
+        low: The smallest value.
+        high: The largest value.
+        unit: What the value is, for messages and help.
+    """
 
     low: float
     high: float
@@ -37,12 +43,16 @@ class _Parameter(NamedTuple):
 
 @dataclass(frozen=True)
 class Degradation(ABC):
-    """One family of degradation at one level.
+    """A degradation of one family at one level.
 
-    A family is a frozen dataclass whose first field is `level`; each field is `Annotated` with its `Range`, or a
-    `Literal` of names. Values out of range raise `InputError`; numbers are kept to the six digits of the text form.
-    `stage` says on which side of the shrinking it acts, `neutral_level` which level changes nothing (to the eye, for
-    file formats), None where none does.
+    A family is a frozen dataclass whose first field is ``level``. Each field is `Annotated` with its `Range`, or a
+    `Literal` of names. Values out of range raise `InputError`; numbers are rounded to the six digits of the text form.
+
+    Attributes:
+        family: Name of the family, with which the text form begins.
+        stage: Whether it acts ``before`` or ``after`` shrinking.
+        neutral_level: The level that changes nothing (nothing visible, for file formats); None if there is none.
+        level: How strong it is, in the unit of the family.
     """
 
     family: ClassVar[str]
@@ -52,16 +62,24 @@ class Degradation(ABC):
 
     @abstractmethod
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Degradation a float32 (H, W, C) image in 0..1; the result has the same shape and may leave 0..1."""
+        """Degrade an image.
+
+        Args:
+            pixels: float32 (H, W, C) in 0..1.
+            rng: Generator of all random numbers that are needed.
+
+        Returns:
+            float32 (H, W, C); values may leave 0..1.
+        """
 
     @property
     def severity(self) -> float:
-        """Orders the levels of a family: the larger, the worse."""
+        """A number that grows with the strength of the degradation within its family."""
         return self.level
 
     @property
     def text(self) -> str:
-        """The canonical text form, as `blur:4`: numbers in `%g`, defaults left out."""
+        """The canonical text form, as ``blur:4``: numbers in ``%g``, defaults omitted."""
         values = [(getattr(self, p.name), p.default) for p in self._parameters()]
         while values[-1][0] == values[-1][1]:
             values.pop()
@@ -69,14 +87,14 @@ class Degradation(ABC):
 
     @classmethod
     def level_range(cls) -> Range:
-        """The levels the family allows, and their unit."""
+        """The allowed levels and their unit."""
         allowed = cls._parameters()[0].allowed
         assert isinstance(allowed, Range)
         return allowed
 
     @classmethod
     def usage(cls) -> str:
-        """The text form with names for values, as `resample:LEVEL[,INTERPOLATION]`."""
+        """The text form with names in place of values, as ``resample:LEVEL[,INTERPOLATION]``."""
         first, *others = cls._parameters()
         form = f"{cls.family}:{first.name.upper()}"
         for parameter in others:
@@ -86,13 +104,13 @@ class Degradation(ABC):
 
     @classmethod
     def describe(cls) -> str:
-        """The first line of the docstring, without its full stop."""
+        """The first line of the docstring without its full stop."""
         assert cls.__doc__ is not None
         return cls.__doc__.splitlines()[0].rstrip(".")
 
     @classmethod
     def parse(cls, values: list[str]) -> Degradation:
-        """Build a degradation from the values of its text form; raises `InputError` naming the value at fault."""
+        """Build a degradation from the values of its text form. Raises `InputError` naming an invalid value."""
         parameters = cls._parameters()
         required = sum(p.default is MISSING for p in parameters)
         if not required <= len(values) <= len(parameters):
@@ -107,9 +125,9 @@ class Degradation(ABC):
         try:
             return parameter.kind(text)
         except ValueError:
-            wanted = "a whole number" if parameter.kind is int else "a number"
+            expected = "a whole number" if parameter.kind is int else "a number"
             raise InputError(
-                f"{parameter.name} '{text[:80]}' of '{cls.family}' is not {wanted}: use {parameter.allowed}"
+                f"{parameter.name} '{text[:80]}' of '{cls.family}' is not {expected}: use {parameter.allowed}"
             ) from None
 
     @classmethod
@@ -130,18 +148,18 @@ class Degradation(ABC):
             value = getattr(self, name)
             if isinstance(allowed, Range):
                 if not allowed.low <= value <= allowed.high:
-                    # Whole numbers may have more digits than a float can hold.
+                    # A whole number may have more digits than a float can hold.
                     shown = (
                         "of hundreds of digits" if isinstance(value, int) and abs(value) > 10**300 else f"{value:.10g}"
                     )
                     raise InputError(f"{name} {shown} of '{self.family}' is out of range: use {allowed}")
-                # Text and pixels must agree, so a value is what its text says; adding 0 turns -0 to 0.
+                # Rounded to the text form, so that the same text gives the same pixels. Adding 0 turns -0 to 0.
                 object.__setattr__(self, name, float(f"{value:g}") + 0 if kind is float else index(value))
             elif value not in allowed:
                 raise InputError(f"unknown {name} '{value[:80]}' of '{self.family}': {suggestion(value, allowed)}")
 
 
 def suggestion(name: str, known: Sequence[str]) -> str:
-    """The remedy for an unknown name: those it resembles, else all there are."""
-    close = difflib.get_close_matches(name, known, cutoff=0.5)
-    return f"did you mean {' or '.join(close)}?" if close else f"use one of {', '.join(known)}"
+    """The remedy for an unknown name: similar names, else all names."""
+    similar = difflib.get_close_matches(name, known, cutoff=0.5)
+    return f"did you mean {' or '.join(similar)}?" if similar else f"use one of {', '.join(known)}"

@@ -1,4 +1,4 @@
-"""Blur with mirrored borders: Gaussian (isotropic and anisotropic), of a lens out of focus, of motion."""
+"""Blur with mirrored borders: Gaussian (isotropic and anisotropic), out of focus, motion."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from scipy.ndimage import gaussian_filter
 from ddrscope.degradations.base import Degradation, Range
 from ddrscope.degradations.registry import register
 
-_FINE = 16  # A pixel of a kernel is made of so many finer ones a side.
-_SIGMAS = 4.0  # The kernel ends here: beyond lie 6e-5 of its weight.
+_SUBPIXELS = 16  # Each pixel of a kernel is the mean of this many subpixels a side.
+_TRUNCATION_SIGMAS = 4.0  # Where a Gaussian kernel ends; 6e-5 of its weight lie beyond.
 
 
 @register
@@ -26,7 +26,7 @@ class GaussianBlur(Degradation):
     level: Annotated[float, Range(0, 50, "sigma in HR pixels")]
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return gaussian_filter(pixels, (self.level, self.level, 0), mode="reflect", truncate=_SIGMAS)
+        return gaussian_filter(pixels, (self.level, self.level, 0), mode="reflect", truncate=_TRUNCATION_SIGMAS)
 
 
 @register
@@ -41,12 +41,12 @@ class AnisotropicBlur(Degradation):
     angle: Annotated[float, Range(-180, 180, "degrees, counter-clockwise from horizontal")]
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return _convolved(pixels, self._kernel())
+        return _convolve(pixels, self._kernel())
 
     def _kernel(self) -> np.ndarray:
-        radius = int(np.ceil(_SIGMAS * max(self.level, self.across)))
+        radius = int(np.ceil(_TRUNCATION_SIGMAS * max(self.level, self.across)))
         x = np.arange(-radius, radius + 1)
-        y = -x[:, None]  # Rows run downwards, angles count upwards.
+        y = -x[:, None]  # Rows run downwards, angles are counter-clockwise.
         angle = np.deg2rad(self.angle)
         along = x * np.cos(angle) + y * np.sin(angle)
         across = y * np.cos(angle) - x * np.sin(angle)
@@ -57,27 +57,27 @@ class AnisotropicBlur(Degradation):
 @register
 @dataclass(frozen=True)
 class LensBlur(Degradation):
-    """Blur of a lens out of focus: the mean of a disc."""
+    """Blur of a lens out of focus: the mean over a disc."""
 
     family = "lens_blur"
     stage = "before"
     level: Annotated[float, Range(0.5, 50, "radius in HR pixels")]
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return _convolved(pixels, self._kernel())
+        return _convolve(pixels, self._kernel())
 
     def _kernel(self) -> np.ndarray:
         radius = int(np.ceil(self.level))
-        places = (np.arange((2 * radius + 1) * _FINE) + 0.5) / _FINE - radius - 0.5
-        inside = places**2 + places[:, None] ** 2 <= self.level**2
-        kernel = inside.reshape(2 * radius + 1, _FINE, 2 * radius + 1, _FINE).mean(axis=(1, 3))
+        offsets = (np.arange((2 * radius + 1) * _SUBPIXELS) + 0.5) / _SUBPIXELS - radius - 0.5
+        inside = offsets**2 + offsets[:, None] ** 2 <= self.level**2
+        kernel = inside.reshape(2 * radius + 1, _SUBPIXELS, 2 * radius + 1, _SUBPIXELS).mean(axis=(1, 3))
         return kernel / kernel.sum()
 
 
 @register
 @dataclass(frozen=True)
 class MotionBlur(Degradation):
-    """Motion blur: the mean of a line of pixels."""
+    """Motion blur: the mean over a line of pixels."""
 
     family = "motion_blur"
     stage = "before"
@@ -86,23 +86,23 @@ class MotionBlur(Degradation):
     angle: Annotated[float, Range(-1, 180, "degrees, counter-clockwise from horizontal; -1: drawn at random")] = -1
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return _convolved(pixels, self._kernel(rng.uniform(0, 180) if self.angle == -1 else self.angle))
+        return _convolve(pixels, self._kernel(rng.uniform(0, 180) if self.angle == -1 else self.angle))
 
     def _kernel(self, angle: float) -> np.ndarray:
         radius = int(np.ceil((self.level - 1) / 2))
-        count = _FINE * (2 * radius + 1)
+        count = _SUBPIXELS * (2 * radius + 1)
         along = ((np.arange(count) + 0.5) / count - 0.5) * (self.level - 1)
         xs, ys = along * np.cos(np.deg2rad(angle)), -along * np.sin(np.deg2rad(angle))
         kernel = np.zeros((2 * radius + 3, 2 * radius + 3))
         left, top = np.floor(xs), np.floor(ys)
-        # Each point of the line is shared by the four pixels around it.
+        # Each point of the line contributes to the four pixels around it.
         for dx, dy in ((0, 0), (0, 1), (1, 0), (1, 1)):
             weight = (1 - np.abs(xs - left - dx)) * (1 - np.abs(ys - top - dy))
             np.add.at(kernel, ((top + dy + radius + 1).astype(int), (left + dx + radius + 1).astype(int)), weight)
         return kernel / kernel.sum()
 
 
-def _convolved(pixels: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+def _convolve(pixels: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     pad = kernel.shape[0] // 2
     padded = np.pad(pixels, ((pad, pad), (pad, pad), (0, 0)), mode="symmetric")
     # Importing it takes longer than importing everything else here.

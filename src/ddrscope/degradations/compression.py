@@ -1,4 +1,4 @@
-"""Lossy file formats, there and back through Pillow: the image is rounded to 8 bits, coded and decoded."""
+"""Lossy compression: the image is rounded to 8 bits, encoded and decoded by Pillow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
 
 
 def _round_trip(pixels: np.ndarray, format: str, **options: Any) -> np.ndarray:
-    """Code and decode a (H, W, C) image: three channels as RGB, any other number each as a grey image."""
+    """Encode and decode an image (H, W, C): three channels as RGB, any other number each as a grey image."""
     height, width, channels = pixels.shape
     max_side = _MAX_SIDE.get(format)
     if max_side and max(height, width) > max_side:
@@ -29,7 +29,7 @@ def _round_trip(pixels: np.ndarray, format: str, **options: Any) -> np.ndarray:
     for plane in planes:
         image, file = Image.fromarray(plane), BytesIO()
         image.save(file, format, **options)
-        # Pillow's own limit of size is for strangers' files.
+        # Not `Image.open`, whose size limit is for untrusted files.
         decoded.append(np.asarray(open_image(file, (format,)).convert(image.mode)))
     result = decoded[0] if channels == 3 else np.stack(decoded, axis=-1)
     return result.astype(np.float32) / np.float32(255)

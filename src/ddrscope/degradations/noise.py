@@ -1,4 +1,4 @@
-"""Random noise: Gaussian, Poisson, impulse, speckle; independent per channel except impulses."""
+"""Random noise: Gaussian, Poisson, impulse, speckle. It is independent for each channel, except impulses."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class GaussianNoise(Degradation):
 @register
 @dataclass(frozen=True)
 class PoissonNoise(Degradation):
-    """Poisson (photon) noise: the fewer photons, the worse."""
+    """Poisson (photon) noise: stronger with fewer photons."""
 
     family = "poisson"
     stage = "after"
     level: Annotated[float, Range(1, 100_000, "photons at white")]
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        # Shrinking or a step before may have left 0..1; a rate cannot be negative.
+        # An earlier step may have left 0..1, and a rate cannot be negative.
         photons = rng.poisson(np.maximum(pixels, 0) * self.level)
         return (photons / self.level).astype(np.float32)
 
@@ -47,7 +47,7 @@ class PoissonNoise(Degradation):
 @register
 @dataclass(frozen=True)
 class ImpulseNoise(Degradation):
-    """Impulse (salt-and-pepper) noise: whole pixels turn white or black."""
+    """Impulse (salt-and-pepper) noise: pixels become white or black."""
 
     family = "impulse"
     stage = "after"
@@ -55,11 +55,11 @@ class ImpulseNoise(Degradation):
     level: Annotated[float, Range(0, 100, "percent of pixels")]
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        draw = rng.random(pixels.shape[:2])
+        sample = rng.random(pixels.shape[:2])
         half = self.level / 200
         result = pixels.copy()
-        result[draw < half] = 0
-        result[draw >= 1 - half] = 1
+        result[sample < half] = 0
+        result[sample >= 1 - half] = 1
         return result
 
 

@@ -1,4 +1,4 @@
-"""The text form `a+b` and the pipeline it names: steps on the HR image, shrinking, steps on the LR image."""
+"""Pipelines of degradations and their text form: steps on the HR image, shrinking, steps on the LR image."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from ddrscope.degradations.registry import find_family
 from ddrscope.degradations.resize import shrink
 from ddrscope.errors import InputError
 
-# A plus sign joins two degradations only before a name: `brightness:+10` is one.
+# A plus sign joins two degradations only before a name: `brightness:+10` is one degradation.
 _JOIN = re.compile(r"\+(?=\s*[a-z])", re.IGNORECASE)
-# Recipes are passed around: a text that takes long to search is none.
-LONGEST = 2000
-# Steps may leave 0..1, one by a factor of 10; chains of them would end in infinity, and in pixels that are no numbers.
+# Recipes are untrusted, and a long text takes long to parse.
+MAX_TEXT_LENGTH = 2000
+# Steps may leave 0..1, by a factor of up to 10 each. Many of them would end in infinity and NaN.
 MAX_ABS_PIXEL = 1e6
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Degradations in order; none at all is `clean`."""
+    """Degradations in order; an empty pipeline is ``clean``."""
 
     steps: tuple[Degradation, ...] = ()
 
     @property
     def text(self) -> str:
-        """The canonical text form, as `blur:2+noise:10`; `parse_degradation` returns an equal pipeline for it."""
+        """The canonical text form, as ``blur:2+noise:10``; `parse_degradation` returns an equal pipeline for it."""
         return "+".join(step.text for step in self.steps) or "clean"
 
     def __str__(self) -> str:
@@ -38,18 +38,18 @@ class Pipeline:
 
     @property
     def family(self) -> str:
-        """The family, as `blur`; of several steps `blur+noise`; of none `clean`."""
+        """The family, as ``blur``; of several steps ``blur+noise``; of none ``clean``."""
         return "+".join(step.family for step in self.steps) or "clean"
 
     @property
     def level(self) -> float | None:
-        """The level of a single step, in the unit of its family; None for `clean` and for several steps."""
+        """The level of a single step, in the unit of its family; None for ``clean`` and for several steps."""
         return self.steps[0].level if len(self.steps) == 1 else None
 
     def check_scale(self, scale: int) -> None:
-        """Raise `InputError` when shrinking by `scale` is impossible: a step after it comes before a step before it."""
+        """Raise `InputError` if the order of the steps does not allow shrinking by ``scale`` between them."""
         if scale < 1:
-            raise InputError(f"scale {scale} is too small: use 1 or more")
+            raise InputError(f"`scale`={scale} is too small: give 1 or more")
         if scale == 1:
             return
         for first, second in pairwise(self.steps):
@@ -60,29 +60,41 @@ class Pipeline:
                 )
 
     def apply(self, pixels: np.ndarray, seed: int = 0, scale: int = 1, bits: int = 8) -> np.ndarray:
-        """Degrade a float32 (H, W, C) image in 0..1 and shrink it by `scale`; the result is float32 in 0..1.
+        """Degrade an image and shrink it.
 
-        Steps of stage `before` act on the image, then it is shrunk (see `shrink`), then steps of stage `after` act;
-        at scale 1 all act in the order written. Values are clipped at the end only, and rounded to k/255 or k/65535
-        when `bits` is 8 or 16. Random numbers depend on the pixels, the canonical text and the seed, each step having its own stream: the
-        same image gives the same result in any run. Raises `InputError` when the order or the image does not fit, and
-        when steps drive values beyond `MAX_ABS_PIXEL`.
+        Steps of stage ``before`` act on the image, then it is shrunk (see `shrink`), then steps of stage ``after``
+        act. At scale 1 all act in the given order. Values are clipped at the end only. Random numbers depend on the
+        pixels, the canonical text and the seed, with a stream for each step: the same image gives the same result in
+        any run.
+
+        Args:
+            pixels: float32 (H, W, C) in 0..1.
+            seed: Seed of the random numbers.
+            scale: Factor by which the image is shrunk.
+            bits: The result is rounded to k/255 for 8 and to k/65535 for 16 bits, as if it were saved; not for 32.
+
+        Returns:
+            float32 (H // scale, W // scale, C) in 0..1.
+
+        Raises:
+            InputError: The order of the steps does not allow shrinking, a step does not accept the image, or values
+                become too large.
         """
         self.check_scale(scale)
         if pixels.ndim != 3:
             raise ValueError(f"pixels must have shape (H, W, C), not {pixels.shape}")
         pixels = np.ascontiguousarray(pixels, dtype=np.float32)
         key = self._key(pixels, seed)
-        shrunk = scale == 1
+        is_shrunk = scale == 1
         for index, step in enumerate(self.steps):
-            if step.stage == "after" and not shrunk:
-                pixels, shrunk = shrink(pixels, scale), True
+            if step.stage == "after" and not is_shrunk:
+                pixels, is_shrunk = shrink(pixels, scale), True
             pixels = step.apply(pixels, np.random.Generator(np.random.PCG64([*key, index])))
             if not np.abs(pixels).max() <= MAX_ABS_PIXEL:
                 raise InputError(
                     f"'{self.text[:80]}': {step.text} drives pixels beyond all bounds: use fewer or milder steps"
                 )
-        if not shrunk:
+        if not is_shrunk:
             pixels = shrink(pixels, scale)
         pixels = np.clip(pixels, 0, 1)
         if bits > 16:
@@ -97,15 +109,23 @@ class Pipeline:
 
 
 def parse_degradation(text: str) -> Pipeline:
-    """Read `clean`, `blur:4`, `aniso_blur:4,1,45`, `blur:2+noise:10`.
+    """Read a degradation from its text form.
 
-    Raises `InputError` for an unknown family (nearest names suggested), a missing, malformed or surplus value, and a
-    level out of range. Whether the order allows shrinking is checked by `Pipeline.check_scale`.
+    Whether the order of the steps allows shrinking is checked by `Pipeline.check_scale`.
+
+    Args:
+        text: As ``clean``, ``blur:4``, ``aniso_blur:4,1,45`` or ``blur:2+noise:10``.
+
+    Raises:
+        InputError: A family is unknown (the message suggests similar names), or a value is missing, malformed, surplus
+            or out of range.
+
+    Examples:
+        >>> parse_degradation("blur:2 + noise:10").text
+        'blur:2+noise:10'
     """
-    if len(text) > LONGEST:
-        raise InputError(
-            f"a degradation of {len(text)} characters is longer than the {LONGEST} that are read: write fewer steps"
-        )
+    if len(text) > MAX_TEXT_LENGTH:
+        raise InputError(f"a degradation of {len(text)} characters is longer than {MAX_TEXT_LENGTH}: write fewer steps")
     if text.strip() == "clean":
         return Pipeline()
     return Pipeline(tuple(_parse_step(part.strip(), text) for part in _JOIN.split(text)))
@@ -115,7 +135,7 @@ def _parse_step(part: str, text: str) -> Degradation:
     name, colon, values = part.partition(":")
     text = text[:80]
     if name == "clean":
-        raise InputError(f"'{text}': clean stands alone, without a level: leave it out")
+        raise InputError(f"'{text}': clean stands alone, without a level: remove it")
     if not name:
         raise InputError(f"'{text}' names no degradation: write FAMILY:LEVEL, as blur:4, or clean")
     return find_family(name).parse([value.strip() for value in values.split(",")] if colon else [])

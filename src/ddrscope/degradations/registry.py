@@ -1,4 +1,4 @@
-"""The registry of degradation families, by the name their text form begins with."""
+"""The registry of degradation families by name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _Family = TypeVar("_Family", bound=type[Degradation])
 
 
 def register(family: _Family) -> _Family:
-    """Class decorator that makes a family known to the text form; raises `ValueError` when its name is taken."""
+    """Class decorator that registers a family under its name. Raises `ValueError` if the name is taken."""
     if family.family in _FAMILIES or family.family == "clean":
         raise ValueError(f"a degradation named '{family.family}' is already registered")
     _FAMILIES[family.family] = family
@@ -25,7 +25,7 @@ def list_degradations() -> list[type[Degradation]]:
 
 
 def find_family(name: str) -> type[Degradation]:
-    """The family of that name; raises `InputError` suggesting the nearest names."""
+    """The family of this name. Raises `InputError` with similar names if there is none."""
     if name not in _FAMILIES:
         raise InputError(f"unknown degradation '{name[:80]}': {suggestion(name, ['clean', *sorted(_FAMILIES)])}")
     return _FAMILIES[name]

@@ -1,4 +1,4 @@
-"""Resolution lost by resampling: shrunk and enlarged again."""
+"""Loss of resolution by resampling."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ddrscope.degradations.resize import Interpolation, resize
 @register
 @dataclass(frozen=True)
 class Resampling(Degradation):
-    """Shrinks by a factor and enlarges back with the same interpolation."""
+    """Shrinks by a factor and enlarges again with the same interpolation."""
 
     family = "resample"
     stage = "after"

@@ -1,4 +1,4 @@
-"""Resizing as MATLAB's `imresize` does it: separable, antialiased when shrinking, mirrored borders."""
+"""Resizing as MATLAB's `imresize`: separable, antialiased when shrinking, with mirrored borders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Interpolation = Literal["nearest", "box", "bilinear", "bicubic", "lanczos"]
 
 
 def _box(x: np.ndarray) -> np.ndarray:
-    # Half open: a point midway between two pixels belongs to exactly one of them.
+    # Half open: a point midway between two pixels belongs to only one of them.
     return ((x >= -0.5) & (x < 0.5)).astype(float)
 
 
@@ -59,22 +59,29 @@ def _weights(n_in: int, n_out: int, interpolation: Interpolation) -> csr_array:
     width = kernel.width / stretch
     centers = (np.arange(n_out) + 0.5) / scale - 0.5
     first = np.floor(centers - width / 2).astype(int)
-    taps = first[:, None] + np.arange(int(np.ceil(width)) + 2)
-    weights = kernel.function((centers[:, None] - taps) * stretch)
+    positions = first[:, None] + np.arange(int(np.ceil(width)) + 2)
+    weights = kernel.function((centers[:, None] - positions) * stretch)
     weights /= weights.sum(axis=1, keepdims=True)
-    folded = taps % (2 * n_in)
+    folded = positions % (2 * n_in)
     columns = np.where(folded < n_in, folded, 2 * n_in - 1 - folded)
-    rows = np.broadcast_to(np.arange(n_out)[:, None], taps.shape)
+    rows = np.broadcast_to(np.arange(n_out)[:, None], positions.shape)
     used = weights != 0
     return csr_array((weights[used].astype(np.float32), (rows[used], columns[used])), shape=(n_out, n_in))
 
 
 def resize(pixels: np.ndarray, size: tuple[int, int], interpolation: Interpolation = "bicubic") -> np.ndarray:
-    """Resize a float32 (H, W, C) image to `size` = (height, width), as MATLAB's `imresize(pixels, size)`.
+    """Resize an image as MATLAB's `imresize(pixels, size)`.
 
-    Bicubic is Keys' kernel with a = -0.5; every kernel but `nearest` is widened by the scale when shrinking; borders
-    are mirrored with the edge pixel repeated. The result is float32 and *not* clipped: bicubic and lanczos overshoot
-    at edges.
+    Bicubic is Keys' kernel with a = -0.5. Every kernel but ``nearest`` is widened by the scale when shrinking. Borders
+    are mirrored with the edge pixel repeated.
+
+    Args:
+        pixels: float32 (H, W, C).
+        size: Height and width of the result.
+        interpolation: ``nearest``, ``box``, ``bilinear``, ``bicubic`` or ``lanczos``.
+
+    Returns:
+        float32 (height, width, C), *not* clipped: bicubic and lanczos overshoot at edges.
     """
     height, width = size
     rows, columns, channels = pixels.shape
@@ -91,11 +98,20 @@ def resize(pixels: np.ndarray, size: tuple[int, int], interpolation: Interpolati
 
 
 def shrink(pixels: np.ndarray, scale: int) -> np.ndarray:
-    """Shrink a float32 (H, W, C) image in 0..1 bicubically to (H // scale, W // scale, C), clipped to 0..1.
+    """Shrink an image bicubically.
 
-    Rows at the bottom and columns at the right beyond a multiple of `scale` are cut off first, so that low-resolution
-    pixel (i, j) always covers the `scale` x `scale` block at (i * scale, j * scale). Raises `InputError` when the
-    image is smaller than `scale`.
+    Rows at the bottom and columns at the right beyond a multiple of ``scale`` are cut off first, so that pixel (i, j)
+    of the result covers the ``scale`` x ``scale`` block at (i * scale, j * scale).
+
+    Args:
+        pixels: float32 (H, W, C) in 0..1.
+        scale: Factor by which the image is shrunk.
+
+    Returns:
+        float32 (H // scale, W // scale, C), clipped to 0..1.
+
+    Raises:
+        InputError: The image is smaller than ``scale``.
     """
     height, width = pixels.shape[0] // scale, pixels.shape[1] // scale
     if height < 1 or width < 1:

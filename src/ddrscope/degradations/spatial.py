@@ -1,4 +1,4 @@
-"""Degradation to where things are: jittered pixels, displaced patches, blocks of pixels or of colour."""
+"""Spatial degradations: jittered pixels, displaced patches, pixelation, quantization, blocks of colour."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ddrscope.degradations.base import Degradation, Range
 from ddrscope.degradations.registry import register
 from ddrscope.degradations.resize import resize
 
-PATCH, BLOCK = 16, 32
+_PATCH_SIDE, _BLOCK_SIDE = 16, 32
 
 
 def _corners(shape: tuple[int, ...], side: int, percent: float, rng: np.random.Generator) -> np.ndarray:
-    """Top left corners (count, 2) of squares of ``side`` pixels that together have ``percent`` of the image's area; one at least."""
+    """Top left corners (count, 2) of one or more squares of ``side`` pixels, in all ``percent`` of the image's area."""
     height, width = shape[:2]
     count = max(1, round(percent / 100 * height * width / side**2)) if percent else 0
     return rng.integers(0, (max(height - side, 0) + 1, max(width - side, 0) + 1), (count, 2))
@@ -25,7 +25,7 @@ def _corners(shape: tuple[int, ...], side: int, percent: float, rng: np.random.G
 @register
 @dataclass(frozen=True)
 class Jitter(Degradation):
-    """Jitter: every pixel is taken from a place nearby, drawn at random."""
+    """Jitter: every pixel is taken from a random position nearby."""
 
     family = "jitter"
     stage = "after"
@@ -34,9 +34,10 @@ class Jitter(Degradation):
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         height, width = pixels.shape[:2]
-        places = np.mgrid[:height, :width] + self.level * rng.standard_normal((2, height, width))
+        positions = np.mgrid[:height, :width] + self.level * rng.standard_normal((2, height, width))
         planes = [
-            map_coordinates(pixels[..., channel], places, order=1, mode="reflect") for channel in range(pixels.shape[2])
+            map_coordinates(pixels[..., channel], positions, order=1, mode="reflect")
+            for channel in range(pixels.shape[2])
         ]
         return np.stack(planes, axis=-1).astype(np.float32)
 
@@ -54,9 +55,9 @@ class DisplacedPatches(Degradation):
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         height, width = pixels.shape[:2]
         result = pixels.copy()
-        for top, left in _corners(pixels.shape, PATCH, self.level, rng):
-            patch = pixels[top : top + PATCH, left : left + PATCH]
-            shift = rng.integers(-PATCH // 2, PATCH // 2 + 1, 2)
+        for top, left in _corners(pixels.shape, _PATCH_SIDE, self.level, rng):
+            patch = pixels[top : top + _PATCH_SIDE, left : left + _PATCH_SIDE]
+            shift = rng.integers(-_PATCH_SIDE // 2, _PATCH_SIDE // 2 + 1, 2)
             y = int(np.clip(top + shift[0], 0, height - patch.shape[0]))
             x = int(np.clip(left + shift[1], 0, width - patch.shape[1]))
             result[y : y + patch.shape[0], x : x + patch.shape[1]] = patch
@@ -66,7 +67,7 @@ class DisplacedPatches(Degradation):
 @register
 @dataclass(frozen=True)
 class Pixelation(Degradation):
-    """Pixelation: shrunk and enlarged without smoothing, so that squares show."""
+    """Pixelation: shrunk and enlarged without smoothing."""
 
     family = "pixelate"
     stage = "after"
@@ -82,7 +83,7 @@ class Pixelation(Degradation):
 @register
 @dataclass(frozen=True)
 class Quantization(Degradation):
-    """Quantization: each channel takes so many values only."""
+    """Quantization: each channel is reduced to a few values."""
 
     family = "quantize"
     stage = "after"
@@ -101,7 +102,7 @@ class Quantization(Degradation):
 @register
 @dataclass(frozen=True)
 class ColorBlocks(Degradation):
-    """Blocks of colour: squares of 32 pixels painted over in random colours."""
+    """Blocks of colour: squares of 32 pixels filled with random colours."""
 
     family = "color_block"
     stage = "after"
@@ -110,6 +111,6 @@ class ColorBlocks(Degradation):
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         result = pixels.copy()
-        for top, left in _corners(pixels.shape, BLOCK, self.level, rng):
-            result[top : top + BLOCK, left : left + BLOCK] = rng.random(pixels.shape[2], dtype=np.float32)
+        for top, left in _corners(pixels.shape, _BLOCK_SIDE, self.level, rng):
+            result[top : top + _BLOCK_SIDE, left : left + _BLOCK_SIDE] = rng.random(pixels.shape[2], dtype=np.float32)
         return result

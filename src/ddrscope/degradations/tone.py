@@ -15,7 +15,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
 def _grey(pixels: np.ndarray) -> np.ndarray:
-    """The (H, W, 1) luma of three channels, else their mean."""
+    """The luma (H, W, 1) of three channels, else their mean."""
     return (pixels @ _LUMA if pixels.shape[2] == 3 else pixels.mean(axis=2))[..., None]
 
 
@@ -40,7 +40,7 @@ class Brightness(Degradation):
 @register
 @dataclass(frozen=True)
 class Contrast(Degradation):
-    """Contrast change about the image's mean grey: below 1 flatter, above 1 harsher."""
+    """Contrast change about the image's mean grey: below 1 lower, above 1 higher."""
 
     family = "contrast"
     stage = "after"
@@ -59,7 +59,7 @@ class Contrast(Degradation):
 @register
 @dataclass(frozen=True)
 class Saturation(Degradation):
-    """Saturation change of RGB images: below 1 paler, 0 grey, above 1 gaudier."""
+    """Saturation change of RGB images: below 1 less saturated, 0 grey, above 1 more saturated."""
 
     family = "saturation"
     stage = "after"
@@ -79,8 +79,8 @@ class Saturation(Degradation):
         return abs(self.level - 1)
 
 
-def _curved(pixels: np.ndarray, inputs: tuple[float, ...], outputs: tuple[float, ...]) -> np.ndarray:
-    """Every value sent through the smooth curve through the given points and (0, 0) and (1, 1)."""
+def _apply_curve(pixels: np.ndarray, inputs: tuple[float, ...], outputs: tuple[float, ...]) -> np.ndarray:
+    """Apply the smooth curve through the given points and (0, 0) and (1, 1) to every value."""
     # Importing it is slow.
     from scipy.interpolate import CubicSpline
 
@@ -91,7 +91,7 @@ def _curved(pixels: np.ndarray, inputs: tuple[float, ...], outputs: tuple[float,
 @register
 @dataclass(frozen=True)
 class Brightening(Degradation):
-    """Brightening by a curve that lifts the middle tones; black and white stay."""
+    """Brightening by a curve that raises the middle tones; black and white stay."""
 
     family = "brighten"
     stage = "after"
@@ -99,7 +99,7 @@ class Brightening(Degradation):
     level: Annotated[float, Range(0, 1.2, "mid grey rises by half of it")]
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return _curved(pixels, (0.5,), (0.5 + self.level / 2,))
+        return _apply_curve(pixels, (0.5,), (0.5 + self.level / 2,))
 
 
 @register
@@ -113,13 +113,13 @@ class Darkening(Degradation):
     level: Annotated[float, Range(0, 1.2, "mid grey falls by half of it")]
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return _curved(pixels, (0.5,), (0.5 - self.level / 2,))
+        return _apply_curve(pixels, (0.5,), (0.5 - self.level / 2,))
 
 
 @register
 @dataclass(frozen=True)
 class ContrastCurve(Degradation):
-    """Contrast by a curve about mid grey: below 0 flatter, above 0 harsher; black and white stay."""
+    """Contrast by a curve about mid grey: below -0.2 lower, above -0.2 higher; black and white stay."""
 
     family = "contrast_curve"
     stage = "after"
@@ -127,7 +127,7 @@ class ContrastCurve(Degradation):
     level: Annotated[float, Range(-1, 1, "tones 0.3 and 0.7 move to 0.25 - LEVEL/4 and 0.75 + LEVEL/4")]
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return _curved(pixels, (0.3, 0.5, 0.7), (0.25 - self.level / 4, 0.5, 0.75 + self.level / 4))
+        return _apply_curve(pixels, (0.3, 0.5, 0.7), (0.25 - self.level / 4, 0.5, 0.75 + self.level / 4))
 
     @property
     def severity(self) -> float:
@@ -137,7 +137,7 @@ class ContrastCurve(Degradation):
 @register
 @dataclass(frozen=True)
 class TonalRange(Degradation):
-    """Tonal range compressed about mid grey: black turns grey, white too."""
+    """Tonal range compressed about mid grey: black and white become grey."""
 
     family = "tonal_range"
     stage = "after"

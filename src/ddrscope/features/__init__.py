@@ -1,4 +1,4 @@
-"""Features of any `nn.Module`: named layers, two views, streamed to memory or disk."""
+"""Features of any `nn.Module`: named layers, two views, collected in memory or on disk."""
 
 from ddrscope.features.batch_size import choose_batch
 from ddrscope.features.collect import NonFiniteFeatures, collect_features

@@ -8,20 +8,21 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ddrscope.features.hooks import Run, capture, device_of, run_hooked
+from ddrscope.features.hooks import Run, capture, device_of, run_with_hooks
 from ddrscope.features.names import LayerName
 
-# A layer's input and output, a skip connection or two, a concatenation, and what a kernel needs for itself.
+# Tensors of the largest size that are alive at once: a layer's input and output, one or two skip connections, a
+# concatenation, and the workspace of a kernel.
 _LIVE_TENSORS = 8
 
 
 def fastest_memory_format(
     module: nn.Module, sample: Tensor, layers: Sequence[str], run: Run | None = None
 ) -> torch.memory_format:
-    """`torch.channels_last`, in which convolutions are fastest, unless the module cannot take `sample` in it."""
+    """`torch.channels_last`, in which convolutions are fastest, unless the module fails on ``sample`` in it."""
     try:
         capture(module, sample.contiguous(memory_format=torch.channels_last), layers, lambda *_: None, run=run)
-    except RuntimeError:  # some networks call `view` where only a contiguous tensor has one
+    except RuntimeError:  # Some networks call `view`, which needs a contiguous tensor.
         return torch.contiguous_format
     return torch.channels_last
 
@@ -35,28 +36,38 @@ def choose_batch(
     memory_limit: int | None = None,
     largest: int = 16,
 ) -> int:
-    """The number of images like `sample` (1, C, H, W) to run at once, 1 to `largest`.
+    """Choose how many images to run at once.
 
-    Measured on one forward pass: an image costs the flattened float32 features of `layers` and some eight tensors of
-    the largest size that appears. `memory_limit` is in bytes; by default a quarter of the machine's main memory, half
-    of a GPU's free memory.
+    Memory is estimated from one forward pass: an image takes the flattened float32 features of ``layers`` and eight
+    tensors of the largest size that appears.
+
+    Args:
+        module: The network.
+        sample: One image (1, C, H, W).
+        layers: Names of the layers whose features are collected.
+        run: How to call the network, see `Run`.
+        memory_limit: Bytes. None: a quarter of the machine's memory, or half of a GPU's free memory.
+        largest: Upper bound of the result.
+
+    Returns:
+        A number between 1 and ``largest``.
     """
-    wanted = {LayerName.parse(layer) for layer in layers}
-    biggest = captured = 0
+    collected_layers = {LayerName.parse(layer) for layer in layers}
+    largest_bytes = collected_bytes = 0
 
-    def see(layer: LayerName, tensor: Tensor | None) -> None:
-        nonlocal biggest, captured
+    def observe(layer: LayerName, tensor: Tensor | None) -> None:
+        nonlocal largest_bytes, collected_bytes
         if tensor is not None:
-            biggest = max(biggest, tensor.nbytes)
-            captured += 4 * tensor.numel() * (layer in wanted)
+            largest_bytes = max(largest_bytes, tensor.nbytes)
+            collected_bytes += 4 * tensor.numel() * (layer in collected_layers)
 
-    run_hooked(module, sample, dict(module.named_modules()), see, run)
+    run_with_hooks(module, sample, dict(module.named_modules()), observe, run)
     limit = _memory_limit(device_of(module)) if memory_limit is None else memory_limit
-    return max(1, min(largest, limit // max(1, captured + _LIVE_TENSORS * biggest)))
+    return max(1, min(largest, limit // max(1, collected_bytes + _LIVE_TENSORS * largest_bytes)))
 
 
 def _memory_limit(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0] // 2
-    # Of the physical memory, not of the free: the batch size, and with it the last bits, stay the same from run to run.
+    # Physical rather than free memory: the batch size, and with it rounding, stays the same from run to run.
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4

@@ -18,7 +18,12 @@ from ddrscope.features.views import VIEWS, to_channels_first
 
 
 class NonFiniteFeatures(InputError):
-    """An image's features hold NaN or infinity: image `row` (from 0, in the order of the batches) at `layer`."""
+    """The features of an image contain NaN or infinity.
+
+    Attributes:
+        layer: Name of the layer.
+        row: Index of the image, in the order of the batches.
+    """
 
     def __init__(self, layer: str, row: int) -> None:
         super().__init__(
@@ -40,20 +45,31 @@ def collect_features(
     folder: Path | None = None,
     in_memory_bytes: int = 1 << 30,
 ) -> dict[tuple[str, str], FeatureMatrix]:
-    """The features of all images at the given layers, by (layer, view), one row an image.
+    """Collect the features of all images at several layers. A row does not depend on the other images of its batch.
 
-    `batches` are float32 (B, C, H, W), not necessarily of one size; `layers` as `resolve_layers` gives them. View
-    `flattened` is ``(N, C*H*W)``, in (C, H, W) order; `pooled` is (N, 2C), means then standard deviations. Flattened features
-    beyond `in_memory_bytes` in all go to temporary files in `folder` (the system's by default). A row does not depend on its
-    neighbours in the batch. InputError for an unknown layer, differing sizes in the flattened view, no images;
-    NonFiniteFeatures for NaN and infinity.
+    Args:
+        module: The network.
+        batches: float32 (B, C, H, W). Images may differ in size if only the pooled view is collected.
+        layers: Names as `resolve_layers` returns them.
+        views: ``flattened``: (N, C*H*W) in (C, H, W) order. ``pooled``: (N, 2C), means then standard deviations.
+        run: How to call the network, see `Run`.
+        precision: ``float32``, ``bfloat16``, or ``auto``: bfloat16 if it is faster.
+        folder: Where temporary files go. None: the system's folder.
+        in_memory_bytes: Flattened features beyond this total go to temporary files.
+
+    Returns:
+        A matrix by (layer, view), with a row for each image.
+
+    Raises:
+        InputError: A layer does not exist, sizes differ in the flattened view, or there are no images.
+        NonFiniteFeatures: Features are NaN or infinite.
     """
     device = device_of(module)
     share = in_memory_bytes // max(1, len(layers))
     writers = {(layer, view): RowWriter(folder, share) for layer in layers for view in views}
     submodules = dict(module.named_modules())
     memory_format: torch.memory_format | None = None
-    done = 0
+    images_done = 0
 
     for batch in batches:
 
@@ -69,16 +85,16 @@ def collect_features(
             memory_format = memory_format or fastest_memory_format(module, batch[:1], layers, run)
             batch = batch.contiguous(memory_format=memory_format)
             captured = capture(module, batch, layers, reduce, run=run)
-        for layer, found in captured.items():
-            for view, rows in found.items():
+        for layer, rows_of_view in captured.items():
+            for view, rows in rows_of_view.items():
                 finite = rows.isfinite().all(dim=1)
                 if not finite.all():
-                    raise NonFiniteFeatures(layer, done + int(finite.int().argmin()))
+                    raise NonFiniteFeatures(layer, images_done + int(finite.int().argmin()))
                 try:
                     writers[layer, view].append(rows.numpy())
                 except InputError as error:
                     raise InputError(f"layer {layer!r}: {error}") from error
-        done += len(batch)
-    if not done:
-        raise InputError("no images to take features of")
+        images_done += len(batch)
+    if not images_done:
+        raise InputError("no images to collect features of")
     return {key: writer.finish() for key, writer in writers.items()}

@@ -1,4 +1,4 @@
-"""Which layers a network has: found by running it once on a sample, so any control flow will do."""
+"""The layers of a network, found by running it once on a sample, whatever its control flow."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ import torch
 from torch import Tensor, nn
 
 from ddrscope.errors import InputError
-from ddrscope.features.hooks import Run, first_tensor, run_hooked
+from ddrscope.features.hooks import Run, first_tensor, run_with_hooks
 from ddrscope.features.names import LayerName, unknown_layer
 
 
 class LayerInfo(NamedTuple):
-    """A submodule that the forward pass calls; `shape` is that of its first output, batch included."""
+    """A submodule that the forward pass calls.
+
+    Attributes:
+        name: Name of the submodule.
+        type: Name of its class.
+        shape: Shape of its first output, batch included; None if that is not a tensor.
+        calls: How often it is called.
+    """
 
     name: str
     type: str
@@ -25,74 +32,103 @@ class LayerInfo(NamedTuple):
 
 
 class DefaultLayers(NamedTuple):
-    """`layers` in forward order, `last_hr_layer` among them."""
+    """The layers that are analyzed by default.
+
+    Attributes:
+        layers: Names in forward order.
+        last_hr_layer: The one of them that is the input of the output convolution.
+    """
 
     layers: list[str]
     last_hr_layer: str
 
 
 def all_layers(module: nn.Module, sample: Tensor, run: Run | None = None) -> list[LayerInfo]:
-    """Every submodule that a forward pass of `sample` (B, C, H, W) calls, in the order in which they first finish."""
+    """Every submodule that a forward pass calls, in the order in which they first return.
+
+    Args:
+        module: The network.
+        sample: Images (B, C, H, W).
+        run: How to call the network, see `Run`.
+    """
     submodules = dict(module.named_modules())
     calls: Counter[str] = Counter()
     shapes: dict[str, tuple[int, ...] | None] = {}
 
-    def see(layer: LayerName, tensor: Tensor | None) -> None:
+    def observe(layer: LayerName, tensor: Tensor | None) -> None:
         if not layer.is_input:
             calls[layer.module] += 1
             shapes.setdefault(layer.module, None if tensor is None else tuple(tensor.shape))
 
-    run_hooked(module, sample, filter(None, submodules), see, run)
+    run_with_hooks(module, sample, filter(None, submodules), observe, run)
     return [LayerInfo(name, type(submodules[name]).__name__, shape, calls[name]) for name, shape in shapes.items()]
 
 
 def resolve_layers(module: nn.Module, patterns: Sequence[str], sample: Tensor, run: Run | None = None) -> list[str]:
-    """The layers that names and globs stand for, in forward order, found by running `sample` (B, C, H, W) once.
+    """The layers that names and globs select, in forward order.
 
-    A glob passes over submodules that are not called or give no tensor. Layers that hold the very same tensor (a
-    Sequential and its last child, an output and the next one's input) are listed once: under the name asked for
-    explicitly, the first such; else under the outermost. InputError for a pattern that selects nothing.
+    A glob ignores submodules that are not called or return no tensor. Layers that hold the same tensor (a Sequential
+    and its last child, an output and the next input) are returned once: under the first name that was given without a
+    glob, else under the outermost.
+
+    Args:
+        module: The network.
+        patterns: Names or globs, see `LayerName`.
+        sample: Images (B, C, H, W), which are run once.
+        run: How to call the network, see `Run`.
+
+    Raises:
+        InputError: A pattern selects nothing.
     """
-    wanted = [LayerName.parse(pattern) for pattern in patterns]
-    names = [name for name, _ in module.named_modules() if name and any(w.selects_module(name) for w in wanted)]
-    found: dict[LayerName, bytes] = {}
-    alive: list[Tensor] = []
+    parsed = [LayerName.parse(pattern) for pattern in patterns]
+    names = [name for name, _ in module.named_modules() if name and any(p.selects_module(name) for p in parsed)]
+    identities: dict[LayerName, bytes] = {}
+    tensors: list[Tensor] = []
 
-    def see(layer: LayerName, tensor: Tensor | None) -> None:
-        if tensor is not None and any(pattern.selects(layer) for pattern in wanted):
-            found[layer] = _identity(tensor)
-            alive.append(tensor)  # else its memory could be reused, and another tensor be taken for this one
+    def observe(layer: LayerName, tensor: Tensor | None) -> None:
+        if tensor is not None and any(pattern.selects(layer) for pattern in parsed):
+            identities[layer] = _identity(tensor)
+            # Kept alive: another tensor in the same memory would be taken for this one.
+            tensors.append(tensor)
 
-    run_hooked(module, sample, names, see, run)
+    run_with_hooks(module, sample, names, observe, run)
 
-    for text, pattern in zip(patterns, wanted, strict=True):
-        if not any(map(pattern.selects, found)):
+    for text, pattern in zip(patterns, parsed, strict=True):
+        if not any(map(pattern.selects, identities)):
             raise _nothing_selected(module, text, pattern)
 
-    explicit = [pattern for pattern in wanted if not pattern.is_glob]
+    explicit = [pattern for pattern in parsed if not pattern.is_glob]
 
     def precedence(layer: LayerName) -> tuple[int, int]:
         return (explicit.index(layer), 0) if layer in explicit else (len(explicit), layer.depth)
 
     names_of: dict[bytes, list[LayerName]] = {}
-    for layer, identity in found.items():
+    for layer, identity in identities.items():
         names_of.setdefault(identity, []).append(layer)
-    kept = {min(same, key=precedence) for same in names_of.values()}
-    return [str(layer) for layer in found if layer in kept]
+    selected = {min(layers, key=precedence) for layers in names_of.values()}
+    return [str(layer) for layer in identities if layer in selected]
 
 
 def default_layers(module: nn.Module, sample: Tensor, run: Run | None = None) -> DefaultLayers:
-    """Layers worth looking at in a network nobody described: each of its repeated blocks, and the last HR layer.
+    """The default layers of a network of unknown architecture: its repeated blocks and the last HR layer.
 
-    The blocks are the same-class children of the Sequential or ModuleList in which such children hold the most
-    parameters. The last HR layer is the input of the last executed convolution (or linear layer) with as many outputs
-    as the network has channels (or classes); where there is none, as in networks ending in a pixel shuffle, of the last
-    one executed. InputError for a network without any.
+    The blocks are the children of one class in the Sequential or ModuleList in which such children have the most
+    parameters. The last HR layer is the input of the last convolution (or linear layer) with as many outputs as the
+    network has output channels (or classes). If there is none, as in networks that end in a pixel shuffle, it is the
+    input of the last one.
+
+    Args:
+        module: The network.
+        sample: Images (B, C, H, W), which are run twice.
+        run: How to call the network, see `Run`.
+
+    Raises:
+        InputError: The network has no convolution or linear layer.
     """
     widths: dict[LayerName, int] = {}
     executed: set[str] = set()
 
-    def see(layer: LayerName, _tensor: Tensor | None) -> None:
+    def observe(layer: LayerName, _tensor: Tensor | None) -> None:
         executed.add(layer.module)
         submodule = module.get_submodule(layer.module)
         if layer.is_input and isinstance(submodule, (nn.Conv2d, nn.ConvTranspose2d)):
@@ -101,32 +137,32 @@ def default_layers(module: nn.Module, sample: Tensor, run: Run | None = None) ->
             widths[layer] = submodule.out_features
 
     names = [name for name, _ in module.named_modules() if name]
-    output = first_tensor(run_hooked(module, sample, names, see, run))
+    output = first_tensor(run_with_hooks(module, sample, names, observe, run))
     if not widths:
         raise InputError(f"{type(module).__name__}: no convolution to take layers from; name the layers yourself")
-    fitting = [layer for layer, width in widths.items() if output is not None and width == output.shape[1]]
-    last_hr_layer = str((fitting or list(widths))[-1])
+    candidates = [layer for layer, width in widths.items() if output is not None and width == output.shape[1]]
+    last_hr_layer = str((candidates or list(widths))[-1])
     blocks = _repeated_blocks(module, executed)
     return DefaultLayers(resolve_layers(module, [last_hr_layer, *blocks], sample, run), last_hr_layer)
 
 
 def _repeated_blocks(module: nn.Module, executed: Iterable[str]) -> list[str]:
     submodules = dict(module.named_modules())
-    families: dict[tuple[str, type], list[str]] = {}
+    siblings: dict[tuple[str, type], list[str]] = {}
     for name in submodules:
         parent = name.rpartition(".")[0]
         if name in executed and isinstance(submodules[parent], (nn.Sequential, nn.ModuleList)):
-            families.setdefault((parent, type(submodules[name])), []).append(name)
+            siblings.setdefault((parent, type(submodules[name])), []).append(name)
 
-    def parameters(family: list[str]) -> int:
-        return sum(parameter.numel() for name in family for parameter in submodules[name].parameters())
+    def parameters(names: list[str]) -> int:
+        return sum(parameter.numel() for name in names for parameter in submodules[name].parameters())
 
-    repeated = [family for family in families.values() if len(family) > 1]
+    repeated = [names for names in siblings.values() if len(names) > 1]
     return max(repeated, key=parameters, default=[])
 
 
 def _identity(tensor: Tensor) -> bytes:
-    """Equal for two names of the same tensor only: the same memory, not changed in place between the two sightings."""
+    """Equal only for two names of one tensor: the same memory, not changed in place in between."""
     content = hashlib.blake2b(tensor.detach().to("cpu", torch.float32).contiguous().numpy().data)
     content.update(repr((tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)).encode())
     return content.digest()
@@ -138,7 +174,7 @@ def _nothing_selected(module: nn.Module, text: str, pattern: LayerName) -> Input
     if pattern.module in aliases and pattern.module not in known:
         original = next(name for name, submodule in known.items() if submodule is aliases[pattern.module])
         return InputError(
-            f"layer {text!r}: it is the same module as {original!r}; name it so, its k-th call {original + '#k'!r}"
+            f"layer {text!r}: it is the same module as {original!r}; use this name, and {original + '#k'!r} for its k-th call"
         )
     if any(pattern.selects_module(name) for name in known if name):
         return InputError(

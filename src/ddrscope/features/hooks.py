@@ -1,4 +1,4 @@
-"""Watching the tensors that enter and leave submodules while a network runs."""
+"""Capturing the tensors that enter and leave submodules while a network runs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ddrscope.errors import InputError
 from ddrscope.features.names import LayerName, unknown_layer
 
 Run = Callable[[Tensor], Any]
-"""How to call a network on a batch, where that is more than `module(batch)` (another pixel range, padding)."""
+"""Calls a network on a batch, if that takes more than `module(batch)`, as another pixel range or padding."""
 
 
-class _LastLayerSeen(BaseException):
-    """Ends a forward pass early; no `Exception`, so that a network's own `except Exception` cannot swallow it."""
+class _AllLayersCaptured(BaseException):
+    """Ends a forward pass early. Not an `Exception`, so that a network's own `except Exception` cannot catch it."""
 
 
 def first_tensor(value: Any) -> Tensor | None:
@@ -34,14 +34,14 @@ def first_tensor(value: Any) -> Tensor | None:
 
 
 def device_of(module: nn.Module) -> torch.device:
-    """Where the module's weights are; the CPU for a module without any."""
+    """The device of the module's weights; the CPU for a module without weights."""
     weight = next(chain(module.parameters(), module.buffers()), None)
     return torch.device("cpu") if weight is None else weight.device
 
 
 @contextmanager
 def _inference(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode and `torch.inference_mode`; every submodule's `training` flag is put back afterwards."""
+    """Evaluation mode and `torch.inference_mode`. Every submodule's `training` flag is restored afterwards."""
     training = [submodule for submodule in module.modules() if submodule.training]
     if training:
         module.eval()
@@ -53,16 +53,26 @@ def _inference(module: nn.Module) -> Iterator[None]:
             submodule.training = True
 
 
-def run_hooked(
+def run_with_hooks(
     module: nn.Module,
     batch: Tensor,
     names: Iterable[str],
-    see: Callable[[LayerName, Tensor | None], None],
+    observe: Callable[[LayerName, Tensor | None], None],
     run: Run | None = None,
 ) -> Any:
-    """Run `batch`, telling `see(layer, tensor)` of every tensor that enters and leaves the named submodules.
+    """Run a batch and observe every tensor that enters and leaves the named submodules.
 
-    The module runs in evaluation mode and is left as it was, after an error too. Returns the network's output.
+    The module runs in evaluation mode. Its mode and hooks are restored, after an error too.
+
+    Args:
+        module: The network.
+        batch: float32 (B, C, H, W).
+        names: Names of submodules.
+        observe: Called with a layer and its tensor, or None if the layer holds no floating-point tensor.
+        run: How to call the network, see `Run`.
+
+    Returns:
+        The output of the network.
     """
 
     def hooks(name: str) -> tuple[Callable[..., None], Callable[..., None]]:
@@ -70,11 +80,11 @@ def run_hooked(
 
         def before(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             calls["begun"] += 1
-            see(LayerName(name, calls["begun"], is_input=True), first_tensor((args, kwargs)))
+            observe(LayerName(name, calls["begun"], is_input=True), first_tensor((args, kwargs)))
 
         def after(_module: nn.Module, _args: tuple[Any, ...], output: Any) -> None:
             calls["ended"] += 1
-            see(LayerName(name, calls["ended"]), first_tensor(output))
+            observe(LayerName(name, calls["ended"]), first_tensor(output))
 
         return before, after
 
@@ -92,8 +102,7 @@ def run_hooked(
             handle.remove()
 
 
-def copied(_layer: str, tensor: Tensor) -> Tensor:
-    """The default of `capture`: the tensor as it is now, safe from later in-place operations."""
+def _copy(_layer: str, tensor: Tensor) -> Tensor:
     return tensor.clone()
 
 
@@ -101,45 +110,57 @@ def capture(
     module: nn.Module,
     batch: Tensor,
     layers: Sequence[str],
-    reduce: Callable[[str, Tensor], Any] = copied,
+    reduce: Callable[[str, Tensor], Any] = _copy,
     *,
-    stop_early: bool = True,
     run: Run | None = None,
 ) -> dict[str, Any]:
-    """Run `batch` and return `reduce(layer, tensor)` for each named layer, in the order asked.
+    """Run a batch and return the tensors of the named layers.
 
-    `reduce` is called inside the hook, before a later in-place operation can change the tensor, and must not keep a
-    view of it. Unless `stop_early` is off, the forward pass ends as soon as the last wanted layer is seen; the tensors
-    are bit for bit those of a full pass. The module runs in evaluation mode and is left as it was, after an error too.
-    InputError for a layer that does not exist, is not reached in this pass, or holds no tensor.
+    The forward pass ends as soon as the last of the layers is reached; the tensors are bit for bit those of a full
+    pass. The module runs in evaluation mode. Its mode and hooks are restored, after an error too.
+
+    Args:
+        module: The network.
+        batch: float32 (B, C, H, W).
+        layers: Names as in `LayerName`.
+        reduce: Called with the layer's name and its tensor; its result is returned in place of the tensor. It is
+            called inside the hook, before an in-place operation can change the tensor, and must not keep a view of it.
+            Default: a copy of the tensor.
+        run: How to call the network, see `Run`.
+
+    Returns:
+        The results by layer, in the order of ``layers``.
+
+    Raises:
+        InputError: A layer does not exist, is not reached in this pass, or holds no tensor.
     """
     parsed = {text: LayerName.parse(text) for text in layers}
-    # One layer may be named twice, as `body` and `body#1`: it goes by the first.
-    wanted = {layer: text for text, layer in reversed(parsed.items())}
-    names = {layer.module for layer in wanted}
+    # A layer may be given twice, as `body` and `body#1`: it is captured under the first name.
+    texts = {layer: text for text, layer in reversed(parsed.items())}
+    submodule_names = {layer.module for layer in texts}
     known = dict(module.named_modules())
-    for layer, text in wanted.items():
+    for layer, text in texts.items():
         if layer.module not in known:
             raise unknown_layer(text, known)
-    seen: dict[str, Any] = {}
+    captured: dict[str, Any] = {}
     calls: Counter[str] = Counter()
 
-    def see(layer: LayerName, tensor: Tensor | None) -> None:
+    def observe(layer: LayerName, tensor: Tensor | None) -> None:
         calls[layer.module] += layer.is_input
-        if layer in wanted and tensor is not None:
-            seen[wanted[layer]] = reduce(wanted[layer], tensor)
-            if stop_early and len(seen) == len(wanted):
-                raise _LastLayerSeen
+        if layer in texts and tensor is not None:
+            captured[texts[layer]] = reduce(texts[layer], tensor)
+            if len(captured) == len(texts):
+                raise _AllLayersCaptured
 
     try:
-        run_hooked(module, batch, names, see, run)
-    except _LastLayerSeen:
+        run_with_hooks(module, batch, submodule_names, observe, run)
+    except _AllLayersCaptured:
         pass
-    for layer, text in wanted.items():
-        if text not in seen:
+    for layer, text in texts.items():
+        if text not in captured:
             times = calls[layer.module]
             raise InputError(
                 f"layer {text!r} gives no tensor: this forward pass called {layer.module!r} {times} time"
                 f"{'' if times == 1 else 's'}; choose another layer"
             )
-    return {text: seen[wanted[layer]] for text, layer in parsed.items()}
+    return {text: captured[texts[layer]] for text, layer in parsed.items()}

@@ -1,4 +1,4 @@
-"""N images x D features, too large for memory or not."""
+"""Matrices of features, N images x D features, in memory or on disk."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _BLOCK_BYTES = 64 << 20
 
 
 class FeatureMatrix:
-    """Float32 features, one row an image, in memory or in a temporary file.
+    """Float32 features with a row for each image, in memory or in a temporary file.
 
-    The file has no name: it vanishes with the last reference to the matrix, and with the process, however that ends.
+    The file has no name: it is deleted with the last reference to the matrix, and when the process ends, even if it is
+    killed.
     """
 
     def __init__(self, data: np.ndarray) -> None:
@@ -30,7 +31,7 @@ class FeatureMatrix:
         return rows, columns
 
     def column_blocks(self, width: int | None = None) -> Iterator[np.ndarray]:
-        """All columns in order, as float32 (N, w) with w <= `width` (default: blocks of about 64 MB)."""
+        """Yield all columns in order, as float32 (N, w) with w <= ``width``. None: blocks of about 64 MB."""
         rows, columns = self.shape
         width = width or max(1, _BLOCK_BYTES // (4 * rows))
         for start in range(0, columns, width):
@@ -42,7 +43,12 @@ class FeatureMatrix:
 
 
 class RowWriter:
-    """Collects the rows of a FeatureMatrix in memory, and in a temporary file in `folder` beyond `in_memory_bytes`."""
+    """Collects the rows of a `FeatureMatrix`.
+
+    Args:
+        folder: Where the temporary file goes. None: the system's folder.
+        in_memory_bytes: Rows beyond this size go to the temporary file.
+    """
 
     def __init__(self, folder: Path | None, in_memory_bytes: int) -> None:
         self._folder = folder
@@ -53,7 +59,7 @@ class RowWriter:
         self._columns: int | None = None
 
     def append(self, rows: np.ndarray) -> None:
-        """Add float32 rows (B, D); InputError when D changes or the disk is full."""
+        """Add float32 rows (B, D). Raises `InputError` if D differs from earlier rows, or the disk is full."""
         if self._columns not in (None, rows.shape[1]):
             raise InputError(
                 f"row {self._rows} has {rows.shape[1]} features, those before {self._columns}: "
@@ -63,15 +69,15 @@ class RowWriter:
         self._rows += len(rows)
         self._blocks.append(np.ascontiguousarray(rows))
         if self._file or 4 * self._rows * self._columns > self._in_memory_bytes:
-            self._spill()
+            self._move_to_disk()
 
     def finish(self) -> FeatureMatrix:
-        """The matrix of all rows; the writer is used up."""
+        """The matrix of all rows. The writer cannot be used any more."""
         if not self._file:
             return FeatureMatrix(np.concatenate(self._blocks))
         return FeatureMatrix(np.memmap(self._file, np.float32, "r", shape=(self._rows, self._columns or 0)))
 
-    def _spill(self) -> None:
+    def _move_to_disk(self) -> None:
         # Written, not assigned through a memory map: a full disk is then an error instead of a crash (SIGBUS).
         try:
             if not self._file:
@@ -83,6 +89,6 @@ class RowWriter:
             folder = self._folder or tempfile.gettempdir()
             raise InputError(
                 f"{folder}: cannot hold the temporary features ({error.strerror}); "
-                "name a folder with more room or use the pooled view"
+                "name a folder with more free space or use the pooled view"
             ) from error
         self._blocks.clear()

@@ -1,4 +1,4 @@
-"""The text by which a user names a layer, and the globs that select several."""
+"""Names of layers, and globs that select several."""
 
 from __future__ import annotations
 
@@ -15,11 +15,16 @@ ANY_CALL = 0
 
 
 class LayerName(NamedTuple):
-    """One tensor of a forward pass: what leaves (or enters) the `call`-th call of a submodule, counting from 1.
+    """One tensor of a forward pass: the output (or input) of the n-th call of a submodule.
 
-    As text `body.3`, `body.3#2` (second call of a reused module), `conv_last:input`, `body.3#2:input`. A pattern is a
-    LayerName too: `*`, `?` and `[...]` in the module part stand for characters within one dotted level (`body.*` is
-    `body.3`, not `body.3.conv1`), and `#*` (call 0) for every call.
+    As text: ``body.3``, ``body.3#2`` (second call of a reused module), ``conv_last:input``, ``body.3#2:input``. A
+    pattern is a `LayerName` too: ``*``, ``?`` and ``[...]`` in the module part match characters within one dotted
+    level (``body.*`` matches ``body.3``, not ``body.3.conv1``), and ``#*`` (call 0) every call.
+
+    Attributes:
+        module: Name of the submodule.
+        call: Which call, from 1.
+        is_input: Whether it is the input of the call, not its output.
     """
 
     module: str
@@ -28,7 +33,7 @@ class LayerName(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> LayerName:
-        """Read a layer name or pattern; InputError when it is empty."""
+        """Read a layer name or pattern. Raises `InputError` if it is malformed."""
         match = _TEXT.fullmatch(text.strip())
         if match is None:
             raise InputError(f"layer {text!r} is no layer name; write NAME, NAME#2 or NAME:input")
@@ -41,16 +46,16 @@ class LayerName(NamedTuple):
 
     @property
     def is_glob(self) -> bool:
-        """Whether it may stand for several layers."""
+        """Whether it may match several layers."""
         return self.call == ANY_CALL or any(character in self.module for character in "*?[")
 
     @property
     def depth(self) -> int:
-        """How many submodules its own lies in."""
+        """How many submodules contain the submodule."""
         return self.module.count(".")
 
     def selects_module(self, name: str) -> bool:
-        """Whether this pattern's module part stands for the submodule `name`."""
+        """Whether the module part of this pattern matches the submodule ``name``."""
         levels, name_levels = self.module.split("."), name.split(".")
         return name == self.module or (
             len(levels) == len(name_levels)
@@ -58,7 +63,7 @@ class LayerName(NamedTuple):
         )
 
     def selects(self, layer: LayerName) -> bool:
-        """Whether this pattern stands for `layer`."""
+        """Whether this pattern matches ``layer``."""
         return (
             self.is_input == layer.is_input
             and self.call in (ANY_CALL, layer.call)
@@ -67,7 +72,7 @@ class LayerName(NamedTuple):
 
 
 def unknown_layer(text: str, known: Iterable[str]) -> InputError:
-    """The error for a layer that the network does not have, with the nearest names it has."""
+    """The error for a layer that the network does not have, with similar names that it has."""
     known = list(known)
-    nearest = difflib.get_close_matches(LayerName.parse(text).module, known, n=3, cutoff=0.4) or known[:3]
-    return InputError(f"layer {text!r}: the network has no such layer; nearest names: {', '.join(nearest) or 'none'}")
+    similar = difflib.get_close_matches(LayerName.parse(text).module, known, n=3, cutoff=0.4) or known[:3]
+    return InputError(f"layer {text!r}: the network has no such layer; nearest names: {', '.join(similar) or 'none'}")

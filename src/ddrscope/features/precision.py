@@ -1,4 +1,4 @@
-"""How to run a network fast on this machine: precision, memory format, batch size."""
+"""The precision in which a network runs: float32 or bfloat16."""
 
 from __future__ import annotations
 
@@ -15,35 +15,36 @@ from ddrscope.errors import InputError
 from ddrscope.io.manifest import MANIFEST, read_settings
 
 Precision = Literal["auto", "float32", "bfloat16"]
+ResolvedPrecision = Literal["float32", "bfloat16"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 
-# bfloat16 costs digits: it must save a fifth of the time at least.
-_WORTH_IT = 0.8
+# bfloat16 loses digits, so it must take at most this share of the time of float32.
+_MAX_TIME_RATIO = 0.8
 
 
 @functools.cache
 def is_bfloat16_faster(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 in hardware and, on a CPU, runs a convolution in it in less time than in float32.
+    """Whether the device supports bfloat16 in hardware and, on a CPU, runs a convolution faster in it.
 
-    Some processors name the instructions and are slower with them, so it is measured, once in a process.
+    Measured once in a process, since some CPUs report the instructions and are slower with them.
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
         return False
-    # An older torch has no public way to ask; float32 is right everywhere.
+    # Older versions of PyTorch have no public function for this. float32 works everywhere.
     capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     if not any(capabilities.get(feature, False) for feature in ("avx512_bf16", "amx_bf16", "bf16")):
         return False
-    return _seconds(torch.bfloat16) < _WORTH_IT * _seconds(torch.float32)
+    return _seconds(torch.bfloat16) < _MAX_TIME_RATIO * _seconds(torch.float32)
 
 
 @torch.inference_mode()
-def _seconds(kind: torch.dtype) -> float:
-    """The shortest of a few runs of a convolution as SR networks have them."""
-    # Zeros: nothing may be drawn here from the random numbers of a run.
+def _seconds(dtype: torch.dtype) -> float:
+    """The shortest time of several runs of a convolution that is typical of SR networks."""
+    # Zeros, so that the state of the random number generator does not change.
     weights, images = (
-        torch.zeros(size, dtype=kind).to(memory_format=torch.channels_last)
+        torch.zeros(size, dtype=dtype).to(memory_format=torch.channels_last)
         for size in ((64, 64, 3, 3), (8, 64, 32, 32))
     )
     seconds = []
@@ -55,14 +56,12 @@ def _seconds(kind: torch.dtype) -> float:
 
 
 def check_precision(name: str) -> None:
-    """Raise `InputError` unless ``name`` is one of `PRECISIONS`: any other word would quietly mean float32."""
+    """Raise `InputError` unless ``name`` is one of `PRECISIONS`."""
     if name not in PRECISIONS:
         raise InputError(f"`precision`={name} is unknown: choose {', '.join(PRECISIONS)}")
 
 
-def resolve_precision(
-    precision: str, device: torch.device, earlier_run: Path | None = None
-) -> Literal["float32", "bfloat16"]:
+def resolve_precision(precision: str, device: torch.device, earlier_run: Path | None = None) -> ResolvedPrecision:
     """The precision of a whole run.
 
     Args:
@@ -84,5 +83,5 @@ def resolve_precision(
 
 
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:
-    """The context in which to run a network: bfloat16 autocast where asked, or where `auto` finds it faster."""
+    """The context in which to run a network: bfloat16 autocast if ``precision`` resolves to bfloat16."""
     return torch.autocast(device.type, torch.bfloat16, enabled=resolve_precision(precision, device) == "bfloat16")

@@ -1,4 +1,4 @@
-"""From a layer's tensor to rows of features: which axis holds the channels, and the two views."""
+"""Conversion of a layer's tensor to rows of features: the axis of the channels, and the two views."""
 
 from __future__ import annotations
 
@@ -22,18 +22,23 @@ _CHANNELS_FIRST = (
 # Exact types only: subclasses of LayerNorm for (B, C, H, W) are common.
 _CHANNELS_LAST = (nn.Linear, nn.LayerNorm, nn.MultiheadAttention)
 
-# Numbers: 4 MiB in float32.
-_POOLED_AT_ONCE = 1 << 20
+# 4 MiB in float32.
+_VALUES_POOLED_AT_ONCE = 1 << 20
 
 
 def find_channels_dim(shape: Sequence[int], size: Sequence[int], module: nn.Module | None = None) -> int:
-    """The axis of a layer's tensor that holds the channels, for a network input of `size` (H, W).
+    """The axis of a layer's tensor that holds the channels.
 
-    1. A layer whose kind fixes it: convolutions, batch/group/instance norm, pixel shuffle, upsampling: axis 1; Linear,
-       LayerNorm, attention: the last.
-    2. (B, C): axis 1. (B, N, C): the last, unless only the last is H*W long.
-    3. Four axes and more: the image's two axes are the two last or the two before the last, whichever pair's ratio is
-       nearer to H : W. The channels are then axis 1, or the last. A tie is axis 1.
+    1. A layer whose class determines it: convolutions, batch, group and instance norm, pixel shuffle, upsampling: axis
+       1. Linear, LayerNorm, attention: the last axis.
+    2. (B, C): axis 1. (B, N, C): the last axis, unless only the last has length H*W.
+    3. Four axes and more: the image's two axes are the last two or the two before the last axis, whichever ratio is
+       nearer to H : W. The channels are then axis 1, or the last axis. A tie is axis 1.
+
+    Args:
+        shape: Shape of the tensor, batch included.
+        size: Height and width of the network's input.
+        module: The layer's submodule.
     """
     last = len(shape) - 1
     if last < 2 or isinstance(module, _CHANNELS_FIRST):
@@ -51,14 +56,19 @@ def find_channels_dim(shape: Sequence[int], size: Sequence[int], module: nn.Modu
 
 
 def to_channels_first(tensor: Tensor, batch: Tensor, *, module: nn.Module | None = None) -> Tensor:
-    """View a layer's tensor as (B, C, P), P positions.
+    """View a layer's tensor as (B, C, P), where P is the number of positions.
 
-    `batch` is the network's input (B, C, H, W), `module` the layer, as `find_channels_dim` takes it. InputError when the first
-    axis does not hold the batch (attention windows, for instance).
+    Args:
+        tensor: The layer's tensor.
+        batch: The network's input (B, C, H, W).
+        module: The layer's submodule, see `find_channels_dim`.
+
+    Raises:
+        InputError: The first axis is not the batch, as with attention windows.
     """
     if tensor.ndim == 0 or tensor.shape[0] != batch.shape[0]:
         raise InputError(
-            f"its shape {tuple(tensor.shape)} does not begin with the batch of {batch.shape[0]}, so its rows are no "
+            f"its shape {tuple(tensor.shape)} does not begin with the batch of {batch.shape[0]}, so its rows are not "
             "images; choose a layer around it"
         )
     if tensor.ndim == 1:
@@ -68,16 +78,16 @@ def to_channels_first(tensor: Tensor, batch: Tensor, *, module: nn.Module | None
 
 
 def flatten_features(features: Tensor) -> Tensor:
-    """The flattened view: (B, C, P) to a float32 copy (B, C*P) in main memory."""
+    """The flattened view: a float32 copy (B, C*P) of (B, C, P) in main memory."""
     return torch.empty(features.shape).copy_(features).flatten(1)
 
 
 def pool_features(features: Tensor) -> Tensor:
-    """The pooled view: (B, C, P) to (B, 2C), the mean of each channel over positions, then the (population) std."""
+    """The pooled view of (B, C, P): (B, 2C), the mean of each channel over positions, then the population std."""
     rows = []
-    # A few images at a time, so that the second, centred pass still finds them in the cache, and small ones share the cost of a call:
-    # three to ten times faster than `torch.var_mean` on the batch, and as accurate.
-    for images in features.split(max(1, _POOLED_AT_ONCE // max(1, features[0].numel()))):
+    # A few images at a time, so that the second, centred pass finds them in the cache and small ones share the cost of
+    # a call: three to ten times faster than `torch.var_mean` on the batch, and as accurate.
+    for images in features.split(max(1, _VALUES_POOLED_AT_ONCE // max(1, features[0].numel()))):
         images = images.to(torch.float32, copy=True)
         mean = images.mean(dim=2, keepdim=True)
         variance = images.sub_(mean).square_().mean(dim=2)

@@ -13,7 +13,7 @@ from torch import Tensor
 from ddrscope.embedding.gram import NonFiniteRow, gram_matrix
 from ddrscope.errors import InputError
 from ddrscope.features import Precision, collect_features
-from ddrscope.features.streaming import HasTrunk, last_hr_strips
+from ddrscope.features.streaming import HasTrunk, stream_last_hr_layer
 from ddrscope.networks import Network
 
 BATCH = 16
@@ -50,8 +50,8 @@ def feature_gram(
     if layer == network.last_hr_layer and isinstance(network.module, HasTrunk) and network.run is None:
         gram = np.zeros((len(patches), len(patches)))
         try:
-            for strip in last_hr_strips(network.module, batches, precision):
-                gram += gram_matrix(strip, products=np.float32)
+            for block in stream_last_hr_layer(network.module, batches, precision):
+                gram += gram_matrix(block, products=np.float32)
         except NonFiniteRow as error:
             raise InputError(
                 f"layer {layer!r}: the features of patch {error.row} are not finite; check the network's weights, or run it in float32"

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from ddrscope.batch.inputs import find_inputs
 from ddrscope.generalization.decoded_images import DecodedImages
 from ddrscope.images import ImageFile, UnreadableImage, assign_photographs
-from ddrscope.images.crops import share_out
+from ddrscope.images.crops import distribute
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def scan_source(
 def choose_patches(source: ScannedSource, names: Sequence[str], count: int) -> PatchSource:
     """Distribute ``count`` patches over the images called ``names`` as evenly as possible."""
     capacities = [source.grids[name][0] * source.grids[name][1] for name in names]
-    quotas = share_out(capacities, count)
+    quotas = distribute(capacities, count)
     chosen = [(source.files[name], quota) for name, quota in zip(names, quotas, strict=True) if quota]
     return PatchSource(tuple(file for file, _ in chosen), tuple(quota for _, quota in chosen))
 

@@ -25,7 +25,7 @@ from ddrscope.identification.image_identifier import ImageIdentifier
 from ddrscope.identification.labelled_images import DistortionSampler, LabelledImage, read_labelled_folder
 from ddrscope.identification.tile_descriptors import describe_images, fit_to_images
 from ddrscope.identification.tiles import TILE
-from ddrscope.images.photographs import FOLDER, NAME, RULES, check_photo_from
+from ddrscope.images.photographs import FOLDER, NAME, PHOTO_RULES, check_photo_from
 from ddrscope.io.files import remove_stale_temp_files, sha256, write_json
 from ddrscope.io.manifest import manifest
 from ddrscope.io.paths import expand_path
@@ -95,7 +95,7 @@ class FitSettings:
         photos = {image.photo for image in listed}
         if len(photos) < FOLDS:
             raise InputError(
-                f"the images count as {len(photos)} photograph(s) {RULES[self.photo_from]}, and {FOLDS} or more are "
+                f"the images count as {len(photos)} photograph(s) {PHOTO_RULES[self.photo_from]}, and {FOLDS} or more are "
                 f"needed: give more, or, if each image is a photograph of its own, `photo_from`={NAME}"
             )
         return listed, groups

@@ -1,6 +1,6 @@
-"""What the header of a JPEG XL says (ISO/IEC 18181-1, annexes A and D): the size, before anything is decoded, and the depth.
+"""Size and depth from the header of a JPEG XL (ISO/IEC 18181-1, annexes A and D).
 
-imagecodecs gives neither before the pixels.
+They are needed before the pixels are decoded, and imagecodecs reports neither.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from dataclasses import dataclass
 
 _CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
 _CODESTREAM = b"\xff\x0a"
-_BOXES = 64
+_MAX_BOXES = 64
 _RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
-# A choice of four, each a number and how many further bits are added to it.
+# Each value is one of four choices: a start, and the number of bits that are added to it.
 _SIDES = ((1, 9), (1, 13), (1, 18), (1, 30))
 _ENUM = ((0, 0), (1, 0), (2, 4), (18, 6))
 
 
 @dataclass(frozen=True)
 class JpegXlHeader:
-    """Size as stored, bits per sample (of floats too), and whether there is an alpha channel."""
+    """Size in pixels as stored, bits per sample (of floats too), and whether there is an alpha channel."""
 
     width: int
     height: int
@@ -33,7 +33,11 @@ def is_jpegxl(head: bytes) -> bool:
 
 
 def read(data: bytes) -> JpegXlHeader:
-    """The header; raises ValueError for a cut or corrupt one, and for channels that are no grey, RGB or straight alpha."""
+    """Read the header.
+
+    Raises:
+        ValueError: The header is truncated or corrupt, or there are channels other than grey, RGB and straight alpha.
+    """
     bits = _Bits(_codestream(data)[:4096])
     bits.take(16)
     width, height = _size(bits)
@@ -51,12 +55,12 @@ def read(data: bytes) -> JpegXlHeader:
     bits.take(1)
     extra = bits.choose((0, 0), (1, 0), (2, 4), (1, 12))
     if extra > 1 or (extra and not _is_straight_alpha(bits)):
-        raise ValueError("a JPEG XL with channels beside colour and straight alpha: save it as PNG")
+        raise ValueError("a JPEG XL with channels other than colour and straight alpha: save it as PNG")
     return JpegXlHeader(width, height, depth, bool(extra))
 
 
 class _Bits:
-    """Numbers of any width from bytes, lowest bit first."""
+    """Reads numbers of any width from bytes, lowest bit first."""
 
     def __init__(self, data: bytes) -> None:
         self._number, self._left = int.from_bytes(data, "little"), 8 * len(data)
@@ -111,15 +115,15 @@ def _is_straight_alpha(bits: _Bits) -> bool:
 
 
 def _codestream(data: bytes) -> bytes:
-    """The codestream, or its first part, out of the container."""
+    """The codestream, or its first part, taken out of the container."""
     if data.startswith(_CODESTREAM):
         return data
-    place = len(_CONTAINER)
-    for _ in range(_BOXES):
-        if len(data) < place + 16:
+    offset = len(_CONTAINER)
+    for _ in range(_MAX_BOXES):
+        if len(data) < offset + 16:
             break
-        length, kind = struct.unpack_from(">I4s", data, place)
-        start = place + 8
+        length, kind = struct.unpack_from(">I4s", data, offset)
+        start = offset + 8
         if length == 1:
             (length,) = struct.unpack_from(">Q", data, start)
             start += 8
@@ -130,5 +134,5 @@ def _codestream(data: bytes) -> bytes:
             break
         if length < 8:
             break
-        place += length
+        offset += length
     raise ValueError("a JPEG XL without an image in it, or a corrupt one")

@@ -1,4 +1,4 @@
-"""What a file says about its image beside the pixels, as far as it can be kept: colour profile, EXIF, resolution."""
+"""Colour profile, EXIF and resolution of an image file, as far as they can be kept."""
 
 from __future__ import annotations
 
@@ -16,16 +16,22 @@ from ddrscope.images import tiff
 from ddrscope.images.modern_formats import is_heif, open_heif
 from ddrscope.images.pillow_files import open_image
 
-EXIF_FOLDER = 0x8769
+EXIF_IFD = 0x8769
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
 _ICC_PROFILE = 34675
 _INCH, _CENTIMETRE = 2, 3
-_LARGEST_DPI = 100_000
+_MAX_DPI = 100_000
 
 
 @dataclass(frozen=True, eq=False)
 class Metadata:
-    """ICC profile, EXIF, and resolution in dots per inch (across, down); None for what is not there or cannot be read."""
+    """Metadata that is copied to a new version of an image. None: absent or unreadable.
+
+    Attributes:
+        profile: ICC profile of the colours that are written.
+        exif: EXIF data.
+        dpi: Resolution in dots per inch, horizontal and vertical.
+    """
 
     profile: bytes | None = None
     exif: Image.Exif | None = None
@@ -33,16 +39,21 @@ class Metadata:
 
 
 def read_metadata(path: Path, channels: int) -> Metadata:
-    """The metadata of a file that was decoded, for an image of 1 or 3 channels; nothing for formats that hold none (.npy).
+    """Read the metadata of an image file.
 
-    A profile of other colours (CMYK, which was turned into sRGB) is left out. Of a JPEG XL nothing is read.
+    Nothing is read of a JPEG XL and of formats without metadata (.npy).
+
+    Args:
+        path: A file that can be decoded.
+        channels: 1 or 3, the colour channels that are written. A profile of other colours, as of a CMYK file that was
+            converted to sRGB, is omitted.
     """
     try:
         profile, exif, dpi = _read(path)
-    # Hostile metadata fails in as many ways as hostile pixels.
+    # Crafted metadata raises exceptions of many types.
     except Exception:
         return Metadata()
-    return Metadata(profile if _describes(profile, channels) else None, exif if len(exif) else None, dpi)
+    return Metadata(profile if _matches(profile, channels) else None, exif if len(exif) else None, dpi)
 
 
 def _read(path: Path) -> tuple[bytes | None, Image.Exif, tuple[float, float] | None]:
@@ -59,22 +70,22 @@ def _read(path: Path) -> tuple[bytes | None, Image.Exif, tuple[float, float] | N
         except UnidentifiedImageError:
             if not head.startswith(tiff.MAGIC):
                 raise
-            return _of_tiff(path)
+            return _read_tiff(path)
     return info.get("icc_profile"), exif, _checked_dpi(info.get("dpi")) or _resolution(exif)
 
 
 def _exif(image: Image.Image) -> Image.Exif:
     try:
         exif = image.getexif()
-        exif.get_ifd(EXIF_FOLDER)
+        exif.get_ifd(EXIF_IFD)
         return exif
-    # What cannot be read is left out, and the colour profile stays.
+    # Unreadable EXIF is omitted; the colour profile is kept.
     except Exception:
         return Image.Exif()
 
 
-def _of_tiff(path: Path) -> tuple[bytes | None, Image.Exif, tuple[float, float] | None]:
-    """Of a TIFF that Pillow does not know: floats, 12 bits and the like."""
+def _read_tiff(path: Path) -> tuple[bytes | None, Image.Exif, tuple[float, float] | None]:
+    """The metadata of a TIFF that Pillow does not read, such as floats and 12 bits."""
     with tifffile.TiffFile(path) as file:
         tags = file.pages.first.tags
         profile = tags.valueof(_ICC_PROFILE)
@@ -83,8 +94,8 @@ def _of_tiff(path: Path) -> tuple[bytes | None, Image.Exif, tuple[float, float] 
     try:
         with path.open("rb") as stream:
             exif.load_from_fp(stream)
-            exif.get_ifd(EXIF_FOLDER)
-    # BigTIFF, for one.
+            exif.get_ifd(EXIF_IFD)
+    # Pillow does not read the EXIF of a BigTIFF.
     except Exception:
         exif = Image.Exif()
     return (profile if isinstance(profile, bytes) else None), exif, dpi
@@ -94,25 +105,24 @@ def _resolution(exif: Image.Exif) -> tuple[float, float] | None:
     return _dpi(exif.get(X_RESOLUTION), exif.get(Y_RESOLUTION), exif.get(RESOLUTION_UNIT))
 
 
-def _dpi(across: Any, down: Any, unit: Any) -> tuple[float, float] | None:
+def _dpi(horizontal: Any, vertical: Any, unit: Any) -> tuple[float, float] | None:
     if unit not in (_INCH, _CENTIMETRE):
         return None
     factor = 2.54 if unit == _CENTIMETRE else 1.0
-    values = [value[0] / value[1] if isinstance(value, tuple) else float(value) for value in (across, down)]
+    values = [value[0] / value[1] if isinstance(value, tuple) else float(value) for value in (horizontal, vertical)]
     return _checked_dpi([factor * value for value in values])
 
 
 def _checked_dpi(dpi: Any) -> tuple[float, float] | None:
     if dpi is None:
         return None
-    across, down = (float(value) for value in dpi)
-    return (
-        (across, down) if all(math.isfinite(value) and 1 <= value <= _LARGEST_DPI for value in (across, down)) else None
-    )
+    horizontal, vertical = (float(value) for value in dpi)
+    is_valid = all(math.isfinite(value) and 1 <= value <= _MAX_DPI for value in (horizontal, vertical))
+    return (horizontal, vertical) if is_valid else None
 
 
-def _describes(profile: bytes | None, channels: int) -> bool:
-    """Whether a colour profile is of the colours that are written."""
+def _matches(profile: bytes | None, channels: int) -> bool:
+    """Whether an ICC profile describes images of ``channels`` channels."""
     if not profile:
         return False
     try:

@@ -1,4 +1,4 @@
-"""AVIF, JPEG XL and HEIC: through Pillow, imagecodecs, and pi-heif where it is installed."""
+"""AVIF, JPEG XL and HEIC, decoded by Pillow, imagecodecs, and pi-heif if it is installed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import imagecodecs
 import numpy as np
 
 from ddrscope.images import jpegxl_header
-from ddrscope.images.pillow_files import image_samples, open_image, orientation
+from ddrscope.images.pillow_files import open_image, orientation, to_stored_values
 from ddrscope.images.size_limits import check_size
-from ddrscope.images.stored_values import Samples
+from ddrscope.images.stored_values import StoredValues
 
 HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
 INSTALL_HEIC = "pip install 'ddrscope[heic]'"
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-# Where an AVIF says how it is coded: in the boxes before the pixels.
-_AVIF_HEAD = 1 << 16
+# The boxes before the pixels, which hold the codec's configuration.
+_AVIF_HEAD_BYTES = 1 << 16
 
 
 def is_avif(head: bytes) -> bool:
@@ -30,71 +30,75 @@ def is_avif(head: bytes) -> bool:
 
 
 def is_heif(head: bytes) -> bool:
-    """Whether the first 32 bytes of a file are those of a HEIC or HEIF that is no AVIF."""
+    """Whether the first 32 bytes of a file are those of a HEIC or HEIF that is not an AVIF."""
     return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS and not is_avif(head)
 
 
-def reads_heif() -> bool:
+def is_heif_readable() -> bool:
     """Whether the library that reads HEIC is installed."""
     return importlib.util.find_spec("pi_heif") is not None
 
 
-def decode_avif(path: Path, max_pixels: int) -> Samples:
-    """The samples of an AVIF, upright; 10 and 12 bits are kept."""
+def decode_avif(path: Path, max_pixels: int) -> StoredValues:
+    """The values of an AVIF, turned upright; 10 and 12 bits are kept."""
     with open_image(path, ("AVIF",)) as image:
         check_size(image.height, image.width, 1, max_pixels)
         depth = _avif_depth(path)
         if depth == 8:
-            samples = image_samples(image)
+            stored = to_stored_values(image)
         else:
-            # Pillow gives 8 bits.
+            # Pillow returns 8 bits.
             values = np.atleast_3d(imagecodecs.avif_decode(path.read_bytes(), index=0, numthreads=1))
-            samples = Samples(values, values.shape[2] in (2, 4), depth)
-        return samples.turned(orientation(image))
+            stored = StoredValues(values, values.shape[2] in (2, 4), depth)
+        return stored.upright(orientation(image))
 
 
 def _avif_depth(path: Path) -> int:
-    """The bits per sample by the configuration of the AV1 codec (AV1-ISOBMFF 2.3)."""
+    """Bits per sample according to the configuration of the AV1 codec (AV1-ISOBMFF 2.3)."""
     with path.open("rb") as stream:
-        head = stream.read(_AVIF_HEAD)
+        head = stream.read(_AVIF_HEAD_BYTES)
     depths = {_av1_depth(flags) for flags in re.findall(rb"av1C..(.)", head, re.DOTALL)}
-    # Of thumbnail, alpha and gain map it is not said in one place which configuration is whose.
+    # Thumbnail, alpha and gain map have configurations of their own; which is which is not stored in one place.
     if len(depths) != 1:
         raise ValueError("an AVIF of several depths, or that does not say its depth: save it as PNG")
     return depths.pop()
 
 
 def _av1_depth(flags: bytes) -> int:
-    deep, twelve = flags[0] & 0x40, flags[0] & 0x20
-    return 8 if not deep else 12 if twelve else 10
+    high_bitdepth, twelve_bit = flags[0] & 0x40, flags[0] & 0x20
+    return 8 if not high_bitdepth else 12 if twelve_bit else 10
 
 
-def decode_jpegxl(path: Path, max_pixels: int) -> Samples:
-    """The samples of the first frame of a JPEG XL, upright."""
+def decode_jpegxl(path: Path, max_pixels: int) -> StoredValues:
+    """The values of the first frame of a JPEG XL, turned upright."""
     data = path.read_bytes()
     header = jpegxl_header.read(data)
-    # The header's orientation may swap the sides, their product stays.
+    # The header's orientation may swap the sides; their product stays the same.
     check_size(header.height, header.width, 1, max_pixels)
     values = np.atleast_3d(imagecodecs.jpegxl_decode(data, index=0, numthreads=1))
-    return Samples(values, header.alpha, header.bits if values.dtype.kind == "u" else None)
+    return StoredValues(values, header.alpha, header.bits if values.dtype.kind == "u" else None)
 
 
-def decode_heif(path: Path, max_pixels: int) -> Samples:
-    """The samples of the main image of a HEIC, upright; raises ValueError with the line that installs its reader, where that is missing."""
+def decode_heif(path: Path, max_pixels: int) -> StoredValues:
+    """The values of the main image of a HEIC, turned upright.
+
+    Raises:
+        ValueError: The reader is not installed (the message has the line that installs it), or the mode is unsupported.
+    """
     image = open_heif(path)
     width, height = image.size
     check_size(height, width, 1, max_pixels)
     mode, _, depth = image.mode.partition(";")
     if mode not in ("L", "LA", "RGB", "RGBA", "I"):
         raise ValueError(f"a HEIC in {image.mode}: save it as PNG")
-    # The library has turned it by what the container says; its EXIF orientation says the same again.
-    # A copy: the array that the library lends does not keep the memory it lies in.
-    return Samples(np.atleast_3d(np.array(image)), mode in ("LA", "RGBA"), int(depth) if depth else None)
+    # The library has applied the container's rotation; the EXIF orientation repeats it and must be ignored.
+    # Copied: the library's array does not keep its memory alive.
+    return StoredValues(np.atleast_3d(np.array(image)), mode in ("LA", "RGBA"), int(depth) if depth else None)
 
 
 def open_heif(path: Path) -> Any:
-    """The main image of a HEIC, not decoded."""
-    if not reads_heif():
+    """The main image of a HEIC, not decoded. Raises ValueError if the reader is not installed."""
+    if not is_heif_readable():
         raise ValueError(f"a HEIC, whose reader is not installed: {INSTALL_HEIC}")
     import pi_heif
 

@@ -1,4 +1,4 @@
-"""How large a decoded image may be."""
+"""Limits on the size of a decoded image."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ def check_size(height: int, width: int, channels: int, max_pixels: int) -> None:
 
 
 def check_chunk(shape: tuple[int, ...], max_values: int) -> None:
-    """Raise ValueError for a strip or tile of more than ``max_values``: it is unpacked whole, however little of it the image needs."""
+    """Raise ValueError for a strip or tile of a TIFF that holds more than ``max_values`` values.
+
+    A strip or tile is decompressed whole, however little of it the image needs.
+    """
     if math.prod(shape) > max_values:
         raise ValueError(f"its strips or tiles of shape {shape} are more than the limit of {max_values} values")

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ddrscope.images.crops import share_out
+from ddrscope.images.crops import distribute
 from ddrscope.maps.feature_files import FeatureFiles, Rows
 from ddrscope.progress import Progress
 
@@ -37,7 +37,7 @@ def choose_sample(counts: NDArray[np.int64], size: int, seed: int) -> Flags:
     """
     random = np.random.default_rng(seed)
     sampled = []
-    for count, share in zip(counts.tolist(), share_out(counts.tolist(), size), strict=True):
+    for count, share in zip(counts.tolist(), distribute(counts.tolist(), size), strict=True):
         flags = np.zeros(count, bool)
         flags[random.choice(count, share, replace=False)] = True
         sampled.append(flags)

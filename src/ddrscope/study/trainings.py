@@ -18,7 +18,7 @@ from ddrscope.progress import Progress
 from ddrscope.results.study import Snapshot, TrainingRecord
 from ddrscope.study.settings import Job, StudySettings
 from ddrscope.training import Evaluator, PhotoPairs, Training
-from ddrscope.training import Progress as Step
+from ddrscope.training import TrainingProgress as Step
 from ddrscope.training.loop import VALIDATION_SIDE
 
 # Pixel steps that take as long as one adversarial step, for the estimate of the time left.

@@ -7,10 +7,13 @@ with require_extra("train", "training"):
     import pydantic as pydantic
     import tensorboard as tensorboard
 
-from ddrscope.training.loop import Progress
+from ddrscope.results.training import Quality
 from ddrscope.training.photos import PhotoPairs
-from ddrscope.training.quality import Evaluator, Quality
-from ddrscope.training.recipes import RECIPES, AdversarialStage, PixelStage, Recipe, as_toml, make_recipe, parse_changes
+from ddrscope.training.progress import TrainingProgress
+from ddrscope.training.quality import Evaluator
+from ddrscope.training.recipe_files import as_toml, make_recipe, parse_changes
+from ddrscope.training.recipes import RECIPES, AdversarialStage, PixelStage, Recipe
+from ddrscope.training.run import TrainingResult, train
 from ddrscope.training.stages import Training, as_trained
 
 __all__ = [
@@ -19,12 +22,14 @@ __all__ = [
     "Evaluator",
     "PhotoPairs",
     "PixelStage",
-    "Progress",
     "Quality",
     "Recipe",
     "Training",
+    "TrainingProgress",
+    "TrainingResult",
     "as_toml",
     "as_trained",
     "make_recipe",
     "parse_changes",
+    "train",
 ]

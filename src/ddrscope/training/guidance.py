@@ -1,4 +1,4 @@
-"""What a guided network in training is told of the degradation: by deep degradation representations, or, to compare, by the truth."""
+"""The networks of a training: unguided, steered by deep degradation representations, or by one of the controls."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ from ddrscope.networks import (
 from ddrscope.networks.architectures.guided import CELL
 from ddrscope.training.recipes import Recipe
 
-# Numbers by which `known_degradation` describes a degradation.
-KNOWN = 7
+# How many numbers `degradation_parameters` returns.
+ORACLE_DIMENSIONS = 7
 
 
-def build(recipe: Recipe) -> SRResNet | PlainSR | GuidedSRResNet:
-    """The untrained network of a recipe, its weights drawn from the recipe's seed.
+def build_network(recipe: Recipe) -> SRResNet | PlainSR | GuidedSRResNet:
+    """The untrained network of a recipe, with weights from the recipe's seed.
 
-    Raises `InputError` for guidance of a plain network.
+    Raises:
+        InputError: The recipe has guidance for a plain network, or the guide is not suitable.
     """
     torch.manual_seed(recipe.seed)
-    kind = PlainSR if recipe.architecture == "plain" else SRResNet
-    network = kind(
+    architecture = PlainSR if recipe.architecture == "plain" else SRResNet
+    network = architecture(
         channels=recipe.channels, blocks=recipe.blocks, scale=recipe.scale, global_residual=recipe.global_residual
     )
     if recipe.guidance == "none":
@@ -43,78 +44,89 @@ def build(recipe: Recipe) -> SRResNet | PlainSR | GuidedSRResNet:
     if not isinstance(network, SRResNet):
         raise InputError(f"guidance={recipe.guidance} needs architecture=srresnet, not {recipe.architecture}")
     if recipe.guidance == "oracle":
-        return GuidedSRResNet(network, None, KNOWN)
-    return GuidedSRResNet(network, make_guide(recipe))
+        return GuidedSRResNet(network, None, ORACLE_DIMENSIONS)
+    return GuidedSRResNet(network, build_guide(recipe))
 
 
-def make_guide(recipe: Recipe) -> DegradationGuide:
-    """The frozen beginning of the recipe's ``guide``, or of the same network with weights drawn from the recipe's seed."""
-    # Recipes are passed around: one must not name a function to be run here.
+def build_guide(recipe: Recipe) -> DegradationGuide:
+    """The frozen first blocks of the recipe's ``guide``, or of the same network with weights from the recipe's seed."""
+    # Recipes are untrusted: the guide must be a named network, not a function to run.
     guide = load_named_network(recipe.guide, "guide")
     if recipe.guidance == "untrained":
         guide = reinitialized_copy(guide, recipe.seed)
     if not isinstance(guide.module, SRResNet) or guide.channels != 3 or len(guide.module.body) < recipe.guide_blocks:
         raise InputError(
-            f"{recipe.guide} is no SRResNet for RGB of {recipe.guide_blocks} blocks or more: choose another guide, or guide_blocks"
+            f"{recipe.guide} is not an SRResNet for RGB of {recipe.guide_blocks} blocks or more: "
+            "choose another guide, or fewer guide_blocks"
         )
     return DegradationGuide.cut_from(guide.module, recipe.guide_blocks)
 
 
 def calibrate(network: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Standardize what the guide says, if there is one, by small patches of the training."""
+    """Standardize the output of the guide, if there is one, on LR patches of the training."""
     if isinstance(network, GuidedSRResNet) and network.guide is not None:
         network.guide.calibrate(batches)
 
 
-def margin_shown(network: nn.Module, recipe: Recipe) -> int:
-    """How many pixels around a small patch the guide is shown, where the network has one."""
+def guide_margin(network: nn.Module, recipe: Recipe) -> int:
+    """LR pixels around a patch that the guide sees; 0 without a guide."""
     return recipe.guide_margin if isinstance(network, GuidedSRResNet) and network.guide is not None else 0
 
 
-def without_margin(network: nn.Module, around: Tensor, margin: int) -> tuple[Tensor, ...]:
-    """The small patches (B, 3, size, size) inside ``around``, and what the guide says of each by all of ``around``.
+def without_margin(network: nn.Module, patches: Tensor, margin: int) -> tuple[Tensor, ...]:
+    """The inputs of the network for LR patches with a margin.
 
-    Without a margin the network asks its guide itself.
+    Args:
+        network: The network.
+        patches: (B, 3, H, W) with ``margin`` pixels on each side.
+        margin: 0, or a multiple of 8.
+
+    Returns:
+        The patches without margin, and with a margin the condition that the guide computes from the whole patches.
+        Without a margin the network calls its guide itself.
     """
     if not margin:
-        return (around,)
+        return (patches,)
     assert isinstance(network, GuidedSRResNet)
-    small = around[:, :, margin:-margin, margin:-margin]
-    first, rows, columns = margin // CELL, *(-(-side // CELL) for side in small.shape[2:])
-    return small, network.condition(around)[:, :, first : first + rows, first : first + columns]
+    inner = patches[:, :, margin:-margin, margin:-margin]
+    first, rows, columns = margin // CELL, *(-(-side // CELL) for side in inner.shape[2:])
+    return inner, network.condition(patches)[:, :, first : first + rows, first : first + columns]
 
 
-def told(network: nn.Module, pipelines: Sequence[Pipeline]) -> tuple[Tensor, ...]:
-    """What the network must be given beside small images made through ``pipelines``: the truth, where it has no guide of its own."""
+def oracle_condition(network: nn.Module, pipelines: Sequence[Pipeline]) -> tuple[Tensor, ...]:
+    """The true parameters of the degradations, if the network takes them as its condition (``guidance=oracle``)."""
     if isinstance(network, GuidedSRResNet) and network.guide is None:
-        return (known_degradations(pipelines),)
+        return (degradation_parameters(pipelines),)
     return ()
 
 
-def known_degradations(pipelines: Sequence[Pipeline]) -> Tensor:
-    """The true parameters (N, 7, 1, 1), each about 0 to 1: blur along and across its angle, their difference times cosine and sine of twice
-    the angle, noise, JPEG's lack of quality, and whether there is JPEG.
+def degradation_parameters(pipelines: Sequence[Pipeline]) -> Tensor:
+    """The parameters of degradations, each about 0 to 1.
 
-    Raises `InputError` for a step that these do not describe.
+    Returns:
+        (N, 7, 1, 1): blur along and across its angle, their difference times cosine and sine of twice the angle,
+        noise, JPEG's lack of quality, and whether there is JPEG.
+
+    Raises:
+        InputError: There is a step other than blur, aniso_blur, noise and jpeg.
     """
-    rows = torch.zeros(len(pipelines), KNOWN)
+    rows = torch.zeros(len(pipelines), ORACLE_DIMENSIONS)
     for row, pipeline in zip(rows, pipelines, strict=True):
         for step in pipeline.steps:
-            _tell(row, step)
+            _set_parameters(row, step)
     return rows[:, :, None, None]
 
 
-def _tell(row: Tensor, step: Degradation) -> None:
+def _set_parameters(row: Tensor, step: Degradation) -> None:
     if isinstance(step, GaussianBlur):
         row[:2] = step.level / 4
     elif isinstance(step, AnisotropicBlur):
-        angle, uneven = 2 * math.radians(step.angle), (step.level - step.across) / 4
-        row[:4] = torch.tensor([step.level / 4, step.across / 4, uneven * math.cos(angle), uneven * math.sin(angle)])
+        angle, difference = 2 * math.radians(step.angle), (step.level - step.across) / 4
+        cosine, sine = difference * math.cos(angle), difference * math.sin(angle)
+        row[:4] = torch.tensor([step.level / 4, step.across / 4, cosine, sine])
     elif isinstance(step, GaussianNoise):
         row[4] = step.level / 25
     elif isinstance(step, Jpeg):
         row[5], row[6] = 1 - step.level / 100, 1
     else:
-        raise InputError(
-            f"an oracle knows blur, aniso_blur, noise and jpeg, not {step.family}: leave it out of degradation"
-        )
+        raise InputError(f"guidance=oracle knows blur, aniso_blur, noise and jpeg, not {step.family}: leave it out")

@@ -1,4 +1,4 @@
-"""Losses of adversarial training, on logits: large where the discriminator takes a place for real."""
+"""Losses of adversarial training, on the logits of the discriminator: large where it takes an image for real."""
 
 from __future__ import annotations
 
@@ -7,30 +7,38 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def discriminator_loss(kind: str, real: Tensor, made: Tensor) -> Tensor:
-    """What the discriminator minimizes, from its logits at real and at made images of the same places.
+def discriminator_loss(kind: str, real: Tensor, generated: Tensor) -> Tensor:
+    """The loss of the discriminator.
 
-    ``vanilla``: cross-entropy of each (Goodfellow et al. 2014), 2 ln 2 where it cannot tell them apart. ``relativistic``:
-    cross-entropy of the real one's lead over the made one (Jolicoeur-Martineau 2018, the standard form), ln 2 where it cannot.
-    The images of a pair show the same, so that content drops out of the lead; in the average form it drowned the difference.
+    Args:
+        kind: ``vanilla``: cross-entropy of each (Goodfellow et al. 2014), 2 ln 2 at chance. ``relativistic``:
+            cross-entropy of their difference (Jolicoeur-Martineau 2018, the standard form), ln 2 at chance. Both
+            images of a pair show the same content, which cancels in the difference.
+        real: Logits of real images.
+        generated: Logits of generated images of the same content.
     """
     if kind == "relativistic":
-        return functional.softplus(made - real).mean()
-    return functional.softplus(-real).mean() + functional.softplus(made).mean()
+        return functional.softplus(generated - real).mean()
+    return functional.softplus(-real).mean() + functional.softplus(generated).mean()
 
 
-def generator_loss(kind: str, real: Tensor, made: Tensor) -> Tensor:
-    """What the generator minimizes: the same with the parts exchanged; the vanilla form looks at ``made`` alone, so as not to saturate."""
+def generator_loss(kind: str, real: Tensor, generated: Tensor) -> Tensor:
+    """The loss of the generator: `discriminator_loss` with real and generated exchanged.
+
+    The vanilla form uses ``generated`` alone, the non-saturating form.
+    """
     if kind == "relativistic":
-        return discriminator_loss(kind, made, real)
-    return functional.softplus(-made).mean()
+        return discriminator_loss(kind, generated, real)
+    return functional.softplus(-generated).mean()
 
 
 def r1_penalty(real: Tensor, images: Tensor) -> Tensor:
-    """The mean squared length of the logits' slope at real ``images`` (Mescheder et al. 2018), to be differentiated again.
+    """The mean squared norm of the gradient of the logits at real images (Mescheder et al. 2018), differentiable.
 
-    ``images`` (B, C, H, W) must require a gradient and have led to the logits ``real``. An image is judged by the mean of its places, so
-    that the penalty does not grow with the patch.
+    Args:
+        real: Logits of ``images``. Their mean over positions is differentiated, so that the penalty does not grow with
+            the patch.
+        images: (B, C, H, W), which must require a gradient.
     """
-    (slope,) = torch.autograd.grad(real.mean(dim=(1, 2, 3)).sum(), images, create_graph=True)
-    return slope.square().sum(dim=(1, 2, 3)).mean()
+    (gradient,) = torch.autograd.grad(real.mean(dim=(1, 2, 3)).sum(), images, create_graph=True)
+    return gradient.square().sum(dim=(1, 2, 3)).mean()

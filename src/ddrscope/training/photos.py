@@ -1,4 +1,4 @@
-"""Pairs of small and large patches, drawn from a folder of clean photographs."""
+"""Pairs of LR and HR patches, drawn from clean photographs in memory."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ from ddrscope.degradations import Pipeline, RandomPipeline, shrink
 from ddrscope.errors import InputError
 from ddrscope.images import find_images, read_image
 
-# A patch is degraded with so many LR pixels around it, so that its border is as the rest: a blur of 4 HR pixels reaches 16.
-MARGIN = 8
+# LR pixels around a patch that are degraded with it, so that its border is like its inside: a blur of sigma 4 HR
+# pixels has a radius of 16.
+_CONTEXT = 8
 
 
 class Patches(NamedTuple):
-    """Patches of one step, in 0..1, and how the small ones were degraded.
+    """The patches of one step, float32 in 0..1.
 
-    ``small`` is (B, 3, size, size), or larger by the margin that was asked for on each side; ``large`` ``(B, 3, scale*size, scale*size)``.
+    Attributes:
+        small: LR patches (B, 3, size, size), larger by the requested margin on each side.
+        large: HR patches (B, 3, scale*size, scale*size).
+        pipelines: How each LR patch was degraded.
     """
 
     small: Tensor
@@ -33,26 +37,48 @@ class Patches(NamedTuple):
 
 
 class DihedralTransform(NamedTuple):
-    """Quarter turns counter-clockwise, then perhaps a flip from left to right."""
+    """A rotation by quarter turns, counter-clockwise, then optionally a flip from left to right."""
 
-    turns: int
+    quarter_turns: int
     flip: bool
 
-    def turn(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The image (H, W, C) turned and flipped."""
-        pixels = np.rot90(pixels, self.turns)
+    def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Transform an image (H, W, C)."""
+        pixels = np.rot90(pixels, self.quarter_turns)
         return pixels[:, ::-1] if self.flip else pixels
 
-    def back(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Undo `turn`."""
-        return np.rot90(pixels[:, ::-1] if self.flip else pixels, -self.turns)
+    def invert(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Undo `apply`."""
+        return np.rot90(pixels[:, ::-1] if self.flip else pixels, -self.quarter_turns)
+
+
+class PatchArea(NamedTuple):
+    """Where a patch lies: the index of its photograph, its corner and its side in LR pixels."""
+
+    photo: int
+    top: int
+    left: int
+    side: int
 
 
 class PhotoPairs:
-    """Photographs in memory, each beside itself shrunk by ``scale`` with the bicubic kernel of the field, both in 8 bits.
+    """Photographs in memory, each with an LR version shrunk bicubically, both as uint8.
 
-    ``folder`` may be several. ``names`` lists the photographs, ``digests`` gives the SHA-256 of their pixels by name, ``pipelines`` say how
-    the small ones were degraded. Raises `InputError` when a photograph is smaller than ``smallest`` LR pixels a side.
+    Args:
+        folder: One or several sources, see `ddrscope.images.find_images`.
+        scale: Factor by which photographs are shrunk.
+        smallest: Smallest side of a photograph in LR pixels.
+
+    Attributes:
+        scale: Factor by which photographs are shrunk.
+        names: Names of the photographs.
+        large: The photographs (H, W, 3).
+        small: Their LR versions.
+        pipelines: How each LR version was degraded.
+        digests: SHA-256 of the pixels of each photograph by name.
+
+    Raises:
+        InputError: There are no images, one cannot be read, or one is too small.
     """
 
     def __init__(self, folder: str | Path | Sequence[str | Path], scale: int, smallest: int = 1) -> None:
@@ -60,8 +86,7 @@ class PhotoPairs:
         self.names: list[str] = []
         self.large: list[NDArray[np.uint8]] = []
         self.small: list[NDArray[np.uint8]] = []
-        folders = [folder] if isinstance(folder, str | Path) else folder
-        for file in find_images(folders):
+        for file in find_images(folder):
             pixels = read_image(file).pixels
             height, width = (side // scale * scale for side in pixels.shape[:2])
             if min(height, width) < smallest * scale:
@@ -71,100 +96,103 @@ class PhotoPairs:
                 )
             pixels = pixels[:height, :width]
             self.names.append(file.name)
-            self.large.append(_eight_bits(pixels))
-            self.small.append(_eight_bits(shrink(pixels, scale)))
-        hashed = (hashlib.sha256(f"{large.shape}".encode() + large.tobytes()).hexdigest() for large in self.large)
-        self.digests = dict(zip(self.names, hashed, strict=True))
+            self.large.append(_to_uint8(pixels))
+            self.small.append(_to_uint8(shrink(pixels, scale)))
+        hashes = (hashlib.sha256(f"{large.shape}".encode() + large.tobytes()).hexdigest() for large in self.large)
+        self.digests = dict(zip(self.names, hashes, strict=True))
         self.pipelines = [Pipeline()] * len(self.large)
 
     def degraded(self, degradations: Sequence[RandomPipeline]) -> PhotoPairs:
-        """The same photographs, their small images made through a pipeline drawn for each: the same in any run."""
+        """The same photographs with LR versions degraded by a random pipeline each, the same in any run."""
         pairs = copy.copy(self)
         pairs.small, pairs.pipelines = [], []
-        for place, large in enumerate(self.large):
-            random = np.random.default_rng(place)
-            pipeline = degradations[int(random.integers(len(degradations)))].draw(random)
-            pairs.small.append(_degraded(large, pipeline, place, self.scale))
+        for index, large in enumerate(self.large):
+            rng = np.random.default_rng(index)
+            pipeline = degradations[int(rng.integers(len(degradations)))].sample(rng)
+            pairs.small.append(_degrade(large, pipeline, index, self.scale))
             pairs.pipelines.append(pipeline)
         return pairs
 
     def patches(
         self, step: int, seed: int, batch: int, size: int, degradations: Sequence[RandomPipeline] = (), margin: int = 0
     ) -> Patches:
-        """The pairs of one training step.
+        """The patches of one training step, with random positions, flips and quarter turns.
 
-        A pure function of ``step`` and ``seed``, so a resumed training sees what an unbroken one would have seen. Of two places drawn in
-        a photograph the one with more detail is taken: sky and blurred backgrounds teach little. Flips and quarter turns are drawn too.
-        With ``degradation`` each small patch is made through a pipeline drawn from one of those. Small patches come with ``margin`` pixels
-        around them, mirrored at the photograph's borders.
+        They depend on ``step`` and ``seed`` only, so a resumed training gets the patches that an uninterrupted one
+        would have got. Of two random positions in a photograph the one with more detail is used, since smooth areas
+        teach little.
+
+        Args:
+            step: Number of the step.
+            seed: Seed of the training.
+            batch: Number of patches.
+            size: Side of a patch in LR pixels.
+            degradations: Each LR patch is degraded by a random one of them; none: patches are clean.
+            margin: LR pixels around each LR patch, mirrored at the borders of the photograph.
         """
-        random = np.random.default_rng((seed, step))
+        rng = np.random.default_rng((seed, step))
         small: list[NDArray[np.uint8]] = []
         large: list[NDArray[np.uint8]] = []
         pipelines: list[Pipeline] = []
         for _ in range(batch):
-            photo = int(random.integers(len(self.small)))
-            y, x = max(
-                (self._draw_place(random, photo, size) for _ in range(2)), key=lambda at: self._detail(photo, at, size)
-            )
-            turned = DihedralTransform(int(random.integers(4)), bool(random.integers(2)))
+            photo = int(rng.integers(len(self.small)))
+            area = max((self._random_area(rng, photo, size) for _ in range(2)), key=self._detail)
+            transform = DihedralTransform(int(rng.integers(4)), bool(rng.integers(2)))
             if degradations:
-                pipeline = degradations[int(random.integers(len(degradations)))].draw(random)
-                patch = self._degraded_patch(turned, int(random.integers(2**31)), pipeline, photo, y, x, size, margin)
+                pipeline = degradations[int(rng.integers(len(degradations)))].sample(rng)
+                patch = self._degraded_patch(area, transform, pipeline, int(rng.integers(2**31)), margin)
             else:
-                pipeline, patch = Pipeline(), _cut(self.small[photo], y - margin, x - margin, size + 2 * margin)
-            small.append(turned.turn(patch))
-            large.append(turned.turn(self._large_patch(photo, y, x, size, size)))
+                pipeline = Pipeline()
+                patch = _crop(self.small[photo], area.top - margin, area.left - margin, size + 2 * margin)
+            small.append(transform.apply(patch))
+            large.append(transform.apply(self._large_part(photo, area.top, area.left, size, size)))
             pipelines.append(pipeline)
         return Patches(as_batch(small), as_batch(large), pipelines)
 
-    def _large_patch(self, photo: int, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
+    def _large_part(self, photo: int, top: int, left: int, height: int, width: int) -> NDArray[np.uint8]:
+        """A part of a photograph by its position and size in LR pixels."""
         scale = self.scale
-        return self.large[photo][y * scale : (y + height) * scale, x * scale : (x + width) * scale]
+        return self.large[photo][top * scale : (top + height) * scale, left * scale : (left + width) * scale]
 
     def _degraded_patch(
-        self,
-        turned: DihedralTransform,
-        seed: int,
-        pipeline: Pipeline,
-        photo: int,
-        y: int,
-        x: int,
-        size: int,
-        margin: int,
+        self, area: PatchArea, transform: DihedralTransform, pipeline: Pipeline, seed: int, margin: int
     ) -> NDArray[np.uint8]:
-        """Degraded as it will be seen, turned, so that the angle of a blur is what the pipeline says; then turned back."""
-        reach = margin + MARGIN
-        top, left = max(y - reach, 0), max(x - reach, 0)
-        around = self._large_patch(photo, top, left, y + size + reach - top, x + size + reach - left)
-        made = turned.back(_degraded(turned.turn(around), pipeline, seed, self.scale))
-        return _cut(made, y - margin - top, x - margin - left, size + 2 * margin)
+        """A patch that was degraded after it was transformed, so that the angle of a blur is that of the pipeline.
 
-    def _draw_place(self, random: np.random.Generator, photo: int, size: int) -> tuple[int, int]:
+        It is returned with the transform undone.
+        """
+        context = margin + _CONTEXT
+        top, left = max(area.top - context, 0), max(area.left - context, 0)
+        height, width = area.top + area.side + context - top, area.left + area.side + context - left
+        around = transform.apply(self._large_part(area.photo, top, left, height, width))
+        degraded = transform.invert(_degrade(around, pipeline, seed, self.scale))
+        return _crop(degraded, area.top - margin - top, area.left - margin - left, area.side + 2 * margin)
+
+    def _random_area(self, rng: np.random.Generator, photo: int, size: int) -> PatchArea:
         height, width = self.small[photo].shape[:2]
-        return int(random.integers(height - size + 1)), int(random.integers(width - size + 1))
+        return PatchArea(photo, int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1)), size)
 
-    def _detail(self, photo: int, place: tuple[int, int], size: int) -> float:
-        y, x = place
-        return float(self.small[photo][y : y + size, x : x + size].std(axis=(0, 1)).sum())
+    def _detail(self, area: PatchArea) -> float:
+        photo, top, left, side = area
+        return float(self.small[photo][top : top + side, left : left + side].std(axis=(0, 1)).sum())
 
 
 def as_batch(images: Sequence[NDArray[np.uint8]]) -> Tensor:
-    """8-bit images (H, W, C) of one size as one float32 batch (B, C, H, W) in 0..1."""
+    """uint8 images (H, W, C) of one size as a float32 batch (B, C, H, W) in 0..1."""
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float().div_(255)
 
 
-def _cut(pixels: NDArray[np.uint8], top: int, left: int, side: int) -> NDArray[np.uint8]:
-    """A square of the image, which is mirrored beyond its borders."""
-    piece = pixels[max(top, 0) : top + side, max(left, 0) : left + side]
+def _crop(pixels: NDArray[np.uint8], top: int, left: int, side: int) -> NDArray[np.uint8]:
+    """A square of an image, which is mirrored beyond its borders."""
+    part = pixels[max(top, 0) : top + side, max(left, 0) : left + side]
     before = max(-top, 0), max(-left, 0)
-    missing = [(first, side - first - length) for first, length in zip(before, piece.shape[:2], strict=True)]
-    return np.pad(piece, (*missing, (0, 0)), "reflect") if any(map(any, missing)) else piece
+    padding = [(first, side - first - length) for first, length in zip(before, part.shape[:2], strict=True)]
+    return np.pad(part, (*padding, (0, 0)), "reflect") if any(map(any, padding)) else part
 
 
-def _degraded(large: NDArray[np.uint8], pipeline: Pipeline, seed: int, scale: int) -> NDArray[np.uint8]:
-    return _eight_bits(pipeline.apply(large / np.float32(255), seed, scale))
+def _degrade(large: NDArray[np.uint8], pipeline: Pipeline, seed: int, scale: int) -> NDArray[np.uint8]:
+    return _to_uint8(pipeline.apply(large / np.float32(255), seed, scale))
 
 
-def _eight_bits(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _to_uint8(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.rint(pixels * 255).astype(np.uint8)

@@ -1,8 +1,8 @@
-"""Blind super-resolution: any network on images of any size, file by file."""
+"""Blind super-resolution: upscaling images of any size with any network."""
 
 from ddrscope.upscaling.embedding_map import EmbeddingMap, map_embeddings
-from ddrscope.upscaling.image_files import SourceImage, read_source_image, write_image
-from ddrscope.upscaling.run import UpscaleRun
+from ddrscope.upscaling.result import UpscalingResult
+from ddrscope.upscaling.run import upscale
 from ddrscope.upscaling.tiling import enlarge
 
-__all__ = ["EmbeddingMap", "SourceImage", "UpscaleRun", "enlarge", "map_embeddings", "read_source_image", "write_image"]
+__all__ = ["EmbeddingMap", "UpscalingResult", "enlarge", "map_embeddings", "upscale"]

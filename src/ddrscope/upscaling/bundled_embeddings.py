@@ -1,4 +1,4 @@
-"""Embeddings of known degradation that come with the package: valid for the weights and the photographs that they were computed of."""
+"""Embeddings of known images that come with the package. They are valid for one network and one set of photographs."""
 
 from __future__ import annotations
 
@@ -12,57 +12,61 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from ddrscope.images import ImageFile
 from ddrscope.io.files import atomic_write
 from ddrscope.networks import Network
 from ddrscope.networks.network import weights_sha256
+from ddrscope.upscaling.known_images import KnownImage
 
-# The network whose embeddings are in the package.
-MAPPED_NETWORK = "blind-ddr"
-PACKAGED = Path(__file__).resolve().parents[1] / "data" / "known_degradation.safetensors"
-FORMAT = "ddrscope known degradation 1"
+# The network whose embeddings are bundled.
+BUNDLED_NETWORK = "blind-ddr"
+BUNDLED_FILE = Path(__file__).resolve().parents[1] / "data" / "known_degradations.safetensors"
+_FORMAT = "ddrscope known degradations 1"
+_TENSOR = "embeddings"
 
 
 def save_embeddings(
-    network: Network, shown: Sequence[tuple[str, ImageFile]], embedded: NDArray[np.float64], path: Path = PACKAGED
+    network: Network, images: Sequence[KnownImage], embeddings: NDArray[np.float64], path: Path = BUNDLED_FILE
 ) -> None:
-    """Write the embeddings (N, D) of degraded photographs, each a degradation and a file, with the hashes that they are valid for."""
+    """Write the embeddings (N, D) of known images, with the hashes of the network and the photographs."""
     metadata = {
-        "format": FORMAT,
+        "format": _FORMAT,
         "network": weights_sha256(network.module),
-        "photographs": _sha256([file for _, file in shown]),
-        "images": json.dumps([[text, file.name] for text, file in shown]),
+        "photographs": _sha256(images),
+        "images": json.dumps([[image.degradation, image.file.name] for image in images]),
     }
     with atomic_write(path) as temporary:
-        save_file({"embedded": embedded.astype(np.float32)}, temporary, metadata)
+        save_file({_TENSOR: embeddings.astype(np.float32)}, temporary, metadata)
 
 
-def packaged_embeddings(
-    network: Network, shown: Sequence[tuple[str, ImageFile]], path: Path = PACKAGED
+def load_embeddings(
+    network: Network, images: Sequence[KnownImage], path: Path = BUNDLED_FILE
 ) -> NDArray[np.float64] | None:
-    """The embeddings (N, D) in the file at ``path``; None where it has not all of them, or those of other weights or photographs."""
+    """Read the embeddings (N, D) of known images.
+
+    Returns:
+        None if the file cannot be read, lacks one of the images, or is of other weights or photographs.
+    """
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            images = [tuple(image) for image in json.loads(metadata.get("images", "[]"))]
-            embedded = file.get_tensor("embedded").astype(np.float64)
+            names = [tuple(name) for name in json.loads(metadata.get("images", "[]"))]
+            embeddings = file.get_tensor(_TENSOR).astype(np.float64)
     except (OSError, SafetensorError, ValueError, TypeError):
         return None
-    row = {image: index for index, image in enumerate(images)}
-    wanted = [(text, file.name) for text, file in shown]
-    if (
-        metadata.get("format") != FORMAT
-        or metadata.get("network") != weights_sha256(network.module)
-        or not row.keys() >= set(wanted)
-    ):
-        return None
-    if metadata.get("photographs") != _sha256([file for _, file in shown]) or len(embedded) != len(images):
-        return None
-    return embedded[[row[image] for image in wanted]]
+    row_of = {name: row for row, name in enumerate(names)}
+    wanted = [(image.degradation, image.file.name) for image in images]
+    is_valid = (
+        metadata.get("format") == _FORMAT
+        and metadata.get("network") == weights_sha256(network.module)
+        and row_of.keys() >= set(wanted)
+        and metadata.get("photographs") == _sha256(images)
+        and len(embeddings) == len(names)
+    )
+    return embeddings[[row_of[name] for name in wanted]] if is_valid else None
 
 
-def _sha256(files: Sequence[ImageFile]) -> str:
+def _sha256(images: Sequence[KnownImage]) -> str:
     digest = hashlib.sha256()
-    for path in sorted({str(file.path) for file in files}):
+    for path in sorted({str(image.file.path) for image in images}):
         digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Where an image lies among known degradations, as the network sees it that is steered by them."""
+"""Where an image lies among known degradations, in the embedding by which a guided network is steered."""
 
 from __future__ import annotations
 
@@ -10,95 +10,96 @@ import torch
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.features.hooks import device_of
-from ddrscope.images import ImageFile, bundled_photos, find_images, read_image
 from ddrscope.networks import GuidedSRResNet, Network
-from ddrscope.upscaling.bundled_embeddings import packaged_embeddings
-from ddrscope.upscaling.tiling import check_size
+from ddrscope.results.upscaling import EmbeddingPlane
+from ddrscope.upscaling.bundled_embeddings import load_embeddings
+from ddrscope.upscaling.checks import check_size
+from ddrscope.upscaling.known_images import KNOWN_DEGRADATIONS, KnownImage, known_images
 
-KNOWN = ("clean", "blur:2", "blur:4", "noise:10", "noise:20", "jpeg:60", "jpeg:30", "blur:3+noise:15")
-# Pixels a side of the middle of a large image that is looked at.
-LARGEST_SIDE = 1024
+# Of a larger image, the centre of this many pixels a side is embedded.
+_MAX_SIDE = 1024
 
 
 @dataclass(frozen=True, eq=False)
 class EmbeddingMap:
-    """The bundled photographs' embeddings under known degradation, each the mean over its cells, and their plane.
+    """The embeddings of known images and their plane, in which other images are placed.
 
-    ``embedded`` (N, D), ``points`` (N, 2) the same in the ``plane``; ``degradations`` and ``photos``: what each is of.
+    Attributes:
+        network: The guided network.
+        images: The known images.
+        embeddings: Their embeddings (N, D), each the mean over the image's cells.
+        plane: The known images in the plane of the first two principal components.
     """
 
     network: Network
-    embedded: NDArray[np.float64]
-    points: NDArray[np.float64]
-    degradations: tuple[str, ...]
-    photos: tuple[ImageFile, ...]
-    plane: PCA
+    images: tuple[KnownImage, ...]
+    embeddings: NDArray[np.float64]
+    plane: EmbeddingPlane
+    _pca: PCA
 
     def embed(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The embeddings (cells, D) of an image (H, W, 3) in 0..1, of its middle if it is large; their mean is the image's.
+        """The embeddings (cells, D) of an image, or of its centre if it is large.
 
-        Raises `InputError` for an image that is smaller than the network takes.
+        Args:
+            pixels: float32 (H, W, 3) in 0..1.
+
+        Raises:
+            InputError: The image is smaller than the network takes.
         """
         check_size(self.network, *pixels.shape[:2])
-        top, left = (max(side - LARGEST_SIDE, 0) // 2 for side in pixels.shape[:2])
-        return embeddings(self.network, pixels[top : top + LARGEST_SIDE, left : left + LARGEST_SIDE])
+        top, left = (max(side - _MAX_SIDE, 0) // 2 for side in pixels.shape[:2])
+        return embed(self.network, pixels[top : top + _MAX_SIDE, left : left + _MAX_SIDE])
 
-    def place(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Where the same cells (cells, 2) lie in the plane; their mean is the image's place."""
-        return self.plane.transform(self.embed(pixels))
+    def project(self, embeddings: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Positions (n, 2) of embeddings (n, D) in the plane."""
+        return self._pca.transform(embeddings)
 
     def nearest(self, embedding: NDArray[np.float64], count: int) -> list[int]:
-        """The known images nearest to an embedding (D,) in all its numbers, not only the two that are drawn; the nearest first."""
-        return np.linalg.norm(self.embedded - embedding, axis=1).argsort(kind="stable")[:count].tolist()
+        """Indices of the known images nearest to an embedding (D,) in all of its dimensions, the nearest first."""
+        distances = np.linalg.norm(self.embeddings - embedding, axis=1)
+        return distances.argsort(kind="stable")[:count].tolist()
 
-    def image(self, index: int) -> NDArray[np.float32]:
+    def read(self, index: int) -> NDArray[np.float32]:
         """A known image (H, W, 3) in 0..1 as the network saw it."""
-        return degraded(self.photos[index], self.degradations[index], self.network.scale)
+        return self.images[index].read(self.network.scale)
 
 
-def map_embeddings(network: Network, degradations: Sequence[str] = KNOWN) -> EmbeddingMap:
-    """Fit the plane to the bundled photographs under known ``degradations``; raises `InputError` for a network that has no embedding.
+def map_embeddings(network: Network, degradations: Sequence[str] = KNOWN_DEGRADATIONS) -> EmbeddingMap:
+    """Map the bundled photographs under known degradations by the embedding of a guided network.
 
-    Their embeddings are read from the package where it has them for these very weights and photographs, else computed.
+    Embeddings that come with the package are used if they are of these weights and photographs; else they are computed.
+
+    Raises:
+        InputError: The network has no embedding.
     """
     if not isinstance(network.module, GuidedSRResNet):
-        raise InputError(
-            f"{network.name} is not steered by its input's degradation: only a guided one can be explained"
-        )
-    shown = known_images(degradations)
-    embedded = packaged_embeddings(network, shown)
-    if embedded is None:
-        embedded = embed_known(network, shown)
-    plane = PCA(2)
-    points = plane.fit_transform(embedded)
-    texts, files = zip(*shown, strict=True)
-    return EmbeddingMap(network, embedded, points, texts, files, plane)
+        raise InputError(f"{network.name} is not steered by the degradation of its input: a guided network is needed")
+    images = known_images(degradations)
+    embeddings = load_embeddings(network, images)
+    if embeddings is None:
+        embeddings = embed_known_images(network, images)
+    pca = PCA(2)
+    points = pca.fit_transform(embeddings)
+    first, second = map(float, pca.explained_variance_ratio_)
+    plane = EmbeddingPlane(
+        points,
+        tuple(image.degradation for image in images),
+        tuple(image.file.photo for image in images),
+        (first, second),
+    )
+    return EmbeddingMap(network, tuple(images), embeddings, plane, pca)
 
 
-def known_images(degradations: Sequence[str] = KNOWN) -> list[tuple[str, ImageFile]]:
-    """The first crop of each bundled photograph under each of ``degradations``."""
-    first: dict[str, ImageFile] = {}
-    for file in find_images([bundled_photos()]):
-        first.setdefault(file.photo, file)
-    return [(text, file) for text in degradations for file in first.values()]
-
-
-def embed_known(network: Network, shown: Sequence[tuple[str, ImageFile]]) -> NDArray[np.float64]:
-    """The mean embedding (N, D) of each of the images, computed: this takes half a minute for all that are known."""
-    return np.stack([embeddings(network, degraded(file, text, network.scale)).mean(0) for text, file in shown])
-
-
-def degraded(file: ImageFile, text: str, scale: int) -> NDArray[np.float32]:
-    """An image under a degradation, shrunk by ``scale``: (H // scale, W // scale, 3) in 0..1."""
-    return parse_degradation(text).apply(read_image(file).pixels, 0, scale)
+def embed_known_images(network: Network, images: Sequence[KnownImage]) -> NDArray[np.float64]:
+    """Compute the mean embedding (N, D) of each image, which takes half a minute for all known images."""
+    return np.stack([embed(network, image.read(network.scale)).mean(axis=0) for image in images])
 
 
 @torch.inference_mode()
-def embeddings(network: Network, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The embedding (cells, D) at each cell of an image (H, W, 3) in 0..1."""
+def embed(network: Network, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The embedding (cells, D) of each cell of an image (H, W, 3) in 0..1."""
     module = network.module
     assert isinstance(module, GuidedSRResNet)
     batch = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].to(device_of(module))

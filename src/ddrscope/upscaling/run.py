@@ -1,204 +1,176 @@
-"""Enlarging files: read, identify, enlarge, write; a bad file costs its row."""
+"""Upscaling image files into a directory."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import blake2b
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
 
-from ddrscope.batch.inputs import check_unchanged, digest_of, new_images
-from ddrscope.errors import InputError, printable
-from ddrscope.features import Precision
-from ddrscope.features.precision import check_precision
-from ddrscope.images import ImageFile, result_names
-from ddrscope.images.remote import local_copy
-from ddrscope.io.files import read_json, remove_stale_temp_files, sha256, without_nan, write_json
-from ddrscope.networks import Network
-from ddrscope.progress import Progress
-from ddrscope.upscaling.image_files import FORMATS, SourceImage, check_format, read_source_image, write_image
-from ddrscope.upscaling.tiling import OVERLAP, TILE, check_network, check_scale, check_tiles, count_tiles, enlarge
+from ddrscope.batch.inputs import find_inputs
+from ddrscope.errors import InputError
+from ddrscope.features.device import resolve_device
+from ddrscope.features.precision import Precision, resolve_precision
+from ddrscope.features.threads import torch_threads
+from ddrscope.identification import load_identifier
+from ddrscope.io.files import remove_stale_temp_files, write_json
+from ddrscope.io.paths import expand_path
+from ddrscope.io.run_directory import RunDirectory
+from ddrscope.networks import Network, load_network
+from ddrscope.progress import NullProgress, Progress
+from ddrscope.results.upscaling import UpscaledImage, UpscalingData
+from ddrscope.upscaling.bundled_embeddings import BUNDLED_NETWORK
+from ddrscope.upscaling.checks import check_network, check_scale
+from ddrscope.upscaling.earlier_run import earlier_results, finished_images
+from ddrscope.upscaling.embedding_map import map_embeddings
+from ddrscope.upscaling.result import UpscalingResult
+from ddrscope.upscaling.settings import OUTPUTS, SUMMARY, ResultPaths, UpscalingSettings
+from ddrscope.upscaling.tiling import OVERLAP, TILE
+from ddrscope.upscaling.upscaler import Upscaler
 
-# What the command writes there beside the results.
-OWN_FOLDERS = ("parts", "compare", "explain")
-SUMMARY = "upscale.json"
-# What a run writes at the top of its folder, besides the enlarged images.
-OUTPUTS = (SUMMARY, "compare", "explain")
-# Told of each finished image: its file, its original, and what was made of it, (H, W, C) in uint8 or uint16.
-Watch = Callable[[ImageFile, SourceImage, NDArray[np.unsignedinteger]], dict[str, Any]]
 
+def upscale(
+    images: str | Path | Sequence[str | Path],
+    out: str | Path,
+    *,
+    network: str | Path | Network = BUNDLED_NETWORK,
+    scale: int | None = None,
+    format: str = "png",
+    tile: int = TILE,
+    overlap: int = OVERLAP,
+    compare: bool = False,
+    explain: bool = False,
+    identify: bool = True,
+    global_residual: bool | None = None,
+    allow_torchscript: bool = False,
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+    precision: Precision = "float32",
+    threads: int = 0,
+    progress: Progress | None = None,
+) -> UpscalingResult:
+    """Upscale image files with a network, and identify how they were degraded.
 
-@dataclass(frozen=True)
-class UpscaleRun:
-    """Enlarges ``files`` by ``network`` into ``out``, one ``stem.FORMAT`` each (see `result_names`), subfolders kept.
+    Depth of 16 bits (PNG), transparency, colour profile, EXIF and resolution are kept, and images are turned upright.
+    Large images go through the network tile by tile. An image that cannot be upscaled has an ``error`` in the result;
+    the others are not affected. An interrupted run keeps the images that it finished.
 
-    ``scale`` is the network's own or a whole fraction of it (None: its own). Grey images stay grey, transparency is enlarged bicubically.
-    Raises `InputError` for settings that cannot be met.
+    Args:
+        images: Folders, globs, lists (.txt), files or URIs, see `ddrscope.images.find_images`.
+        out: Output directory. It receives ``stem.FORMAT`` for each image, subfolders kept (two images of one stem keep
+            their suffixes too: IMG_1.jpg.png), and ``upscale.json``.
+        network: A network, its name (`ddrscope.list_networks`), a checkpoint, a hub folder, or ``module:function``.
+        scale: The network's own scale, or a divisor of it, which is reached by bicubic shrinking. None: its own.
+        format: ``png``, ``jpg``, ``webp`` or ``tif``. Only PNG is written with 16 bits.
+        tile: Input pixels a side of a tile, a multiple of 8.
+        overlap: Input pixels read on each side of a tile, a multiple of 8. If they cover the network's receptive
+            field, tiles leave no seam.
+        compare: Draw each image beside its bicubic enlargement, as ``compare/stem.png``.
+        explain: Draw where a guided network places each image among known degradations, as ``explain/stem.png``.
+        identify: Identify the distortion of each image.
+        global_residual: Whether the network adds its enlarged input to its output, if a checkpoint does not say. None:
+            auto-detect.
+        allow_torchscript: Read TorchScript archives, which contain programs: only from sources that you trust.
+        resume: Continue an interrupted run, or add images to a finished one; start if there is none.
+        overwrite: Replace the results of an earlier run.
+        device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps`` ...
+        precision: ``float32``, ``bfloat16``, or ``auto``: bfloat16 if it is faster.
+        threads: Number of threads; 0: all.
+        progress: Receives the tiles of each image.
+
+    Returns:
+        What was done with each image, also written to ``upscale.json``.
+
+    Raises:
+        InputError: There are no images, none could be upscaled, the network is not suitable, or an argument is out of
+            range.
+        RunConflictError: ``out`` is not empty and neither ``resume`` nor ``overwrite`` is given, or it holds another
+            run, or another process works in it.
+
+    Examples:
+        >>> result = ddrscope.upscale("photos", "enlarged", compare=True)
+        >>> result.to_frame()[["path", "out", "type", "level"]]
     """
-
-    network: Network
-    files: Sequence[ImageFile]
-    out: Path
-    scale: int | None = None
-    format: str = "png"
-    tile: int = TILE
-    overlap: int = OVERLAP
-    precision: Precision = "float32"
-
-    def __post_init__(self) -> None:
-        check_network(self.network)
-        check_tiles(self.tile, self.overlap)
-        check_precision(self.precision)
-        if self.format not in FORMATS:
-            raise InputError(f"--format {self.format} is unknown: choose {', '.join(FORMATS)}")
-        check_scale(self.network, self.scale)
-        ours = {path.parts[0] for path in self.names.values()} & set(OWN_FOLDERS)
-        if ours:
-            raise InputError(
-                f"a folder of images called {min(ours)!r} would be mixed up with what upscale writes there: rename it"
-            )
-
-    @cached_property
-    def names(self) -> dict[ImageFile, PurePosixPath]:
-        """Where each result goes, below ``out``."""
-        return result_names(self.files, f".{self.format}")
-
-    @cached_property
-    def drawing_names(self) -> dict[ImageFile, PurePosixPath]:
-        """Where a PNG drawn of each image goes, below the folder of such drawings."""
-        return result_names(self.files, ".png")
-
-    def target(self, file: ImageFile) -> Path:
-        """Where an image's result goes."""
-        return self.out / self.names[file]
-
-    def done(self, parts: Path, progress: Progress, beside: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
-        """The rows, by path, of images that an earlier run finished and whose results lie there; ``beside`` are folders with one more each.
-
-        Raises `InputError` where an image of the earlier run is missing now, has changed, or would be written to another file, and where a
-        result has changed.
-        """
-        by_path = {str(file.path): file for file in self.files}
-        known = _earlier_rows(self.out / SUMMARY) | {
-            row["path"]: row for part in parts.glob("*.json") for row in [read_json(part)]
-        }
-        before = [by_path.get(path) or ImageFile(Path(path), path, path) for path in known]
-        new_images(before, self.files, str(self.out))
-        progress.start("checking that images are the same", len(known))
-        check_unchanged(before, [row["sha256"] for row in known.values()], str(self.out), progress.advance)
-        found = {}
-        for file, (path, row) in zip(before, known.items(), strict=True):
-            place = self.target(file).relative_to(self.out)
-            if row["out"] and Path(row["out"]).parts[-len(place.parts) :] != place.parts:
-                raise InputError(
-                    f"{file.path} was written to {row['out']}, and with the images given now it would be {place}: "
-                    "give the same sources, --overwrite, or another --out"
-                )
-            drawn = [] if row["error"] else [self.out / folder / self.drawing_names[file] for folder in beside]
-            if row["out"]:
-                _check_result(self.target(file), row)
-            if not row["out"] or all(one.is_file() for one in (self.target(file), *drawn)):
-                found[path] = row
-        return found
-
-    def every(
-        self,
-        parts: Path,
-        progress: Progress,
-        watch: Watch | None = None,
-        done: Mapping[str, dict[str, Any]] | None = None,
-    ) -> list[dict[str, Any]]:
-        """The row of every image: of those in ``done`` the row given there, else as `one` gives it, kept in ``parts``."""
-        remove_stale_temp_files(map(self.target, self.files))
-        rows = []
-        for file in self.files:
-            row = (done or {}).get(str(file.path))
-            if row is None:
-                row = self.one(file, progress, watch)
-                name = blake2b(os.fsencode(file.path), digest_size=16).hexdigest()
-                write_json(parts / f"{name}.json", row)
-            rows.append(without_nan(row))
-        if all(row["out"] is None for row in rows):
-            # Whatever hindered all of them may be gone when the command is given again.
-            for part in parts.iterdir():
-                part.unlink()
-        return rows
-
-    def summarize(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Write ``out/upscale.json`` and return what it holds; `InputError` where no image could be enlarged."""
-        if all(row["out"] is None for row in rows):
-            raise InputError("no image could be enlarged: nothing is written")
-        summary = {
-            "out": str(self.out),
-            "network": self.network.name,
-            "scale": self.scale or self.network.scale,
-            "images": rows,
-        }
-        write_json(self.out / SUMMARY, summary)
-        return summary
-
-    def one(self, file: ImageFile, progress: Progress, watch: Watch | None = None) -> dict[str, Any]:
-        """The row of one image: what was written and its size, or the ``error``, one line. A full disk raises OSError."""
-        row: dict[str, Any] = {"path": str(file.path), "sha256": digest_of(file)}
-        row |= dict.fromkeys(("out", "out_sha256", "width", "height", "bits", "error"))
-        step = "not enlarged"
-        try:
-            with local_copy(file.path) as path:
-                original = read_source_image(path)
-            height, width = original.color.shape[:2]
-            scale, bits = self.scale or self.network.scale, original.bits if self.format == "png" else 8
-            check_format(self.format, width * scale, height * scale, original.alpha is not None)
-            progress.start(file.name, count_tiles(self.network, height, width, self.tile))
-            made = enlarge(
-                self.network, original.color, scale, alpha=original.alpha, bits=bits, tile=self.tile, overlap=self.overlap,
-                precision=self.precision, advance=progress.advance,
-            )  # fmt: skip
-            write_image(self.target(file), made, original.metadata, self.format)
-            row |= {"out": str(self.target(file)), "out_sha256": sha256(self.target(file))}
-            row |= {"width": made.shape[1], "height": made.shape[0], "bits": bits}
-            step = "enlarged, but not looked at further"
-            return row | (watch(file, original, made) if watch else {})
-        except InputError as error:
-            return row | {"error": _named(file, str(error))}
-        # Networks and images of strangers fail in any way; each costs its own row.
-        except Exception as error:
-            # A full disk is not the image's fault; Pillow's own complaints have no number.
-            if isinstance(error, OSError) and error.errno:
-                raise
-            memory = isinstance(error, MemoryError) or "memory" in str(error)
-            remedy = "; give a smaller --tile, or the image in parts" if memory else ""
-            return row | {
-                "error": _named(file, f"{step}: {printable(str(error))[:200] or type(error).__name__}{remedy}")
-            }
-
-
-def _check_result(path: Path, row: Mapping[str, Any]) -> None:
-    """Raise `InputError` for a result that lies there and is not what was written; runs of earlier versions do not say what was."""
-    if path.is_file() and row.get("out_sha256") not in (None, sha256(path)):
-        raise InputError(
-            f"{path} is not what was written (its SHA-256 is another): delete it and resume, or give --overwrite"
+    progress = progress or NullProgress()
+    with torch_threads(threads):
+        device, out = resolve_device(device), expand_path(out)
+        if not isinstance(network, Network):
+            network = load_network(network, global_residual=global_residual, allow_torchscript=allow_torchscript)
+        network.to(device)
+        check_network(network)
+        files = find_inputs([images] if isinstance(images, str | Path) else images, [out])
+        settings = UpscalingSettings(
+            check_scale(network, scale),
+            format,
+            tile,
+            overlap,
+            resolve_precision(precision, torch.device(device), out if resume else None),
+            compare,
+            explain,
+            identify,
         )
+        upscaler = Upscaler(
+            network,
+            settings,
+            ResultPaths(out, files, format),
+            load_identifier(None, device) if identify else None,
+            map_embeddings(network) if explain else None,
+        )
+        return _run(upscaler, resume, overwrite, progress)
 
 
-def _named(file: ImageFile, text: str) -> str:
-    return text if str(file.path) in text else f"{file.path}: {text}"
+def _run(upscaler: Upscaler, resume: bool, overwrite: bool, progress: Progress) -> UpscalingResult:
+    network, settings, paths = upscaler.network, upscaler.settings, upscaler.paths
+    summary = paths.out / SUMMARY
+    replaced = earlier_results(paths.out) if overwrite else []
+    with RunDirectory(
+        paths.out, settings.to_manifest(network), OUTPUTS, resume=resume, overwrite=overwrite
+    ) as directory:
+        for path in replaced:
+            path.unlink(missing_ok=True)
+        finished = finished_images(paths, directory.parts, settings.drawing_folders(), progress)
+        was_finished = len(finished) == len(paths.files) and summary.exists() and not any(directory.parts.iterdir())
+        if not was_finished:
+            images = _upscale_files(upscaler, directory.parts, finished, progress)
+            write_json(summary, UpscalingData(str(paths.out), network.name, settings.scale, tuple(images)).to_json())
+        directory.finish()
+    return replace(UpscalingResult.load(paths.out), notes=tuple(_notes(upscaler)), was_finished=was_finished)
 
 
-def earlier_results(out: Path) -> list[Path]:
-    """The images that an earlier run wrote into ``out``, by its own account, and that lie there."""
-    paths = [Path(row["out"]).resolve() for row in _earlier_rows(out / SUMMARY).values() if row["out"]]
-    return [path for path in paths if path.is_relative_to(out.resolve())]
+def _upscale_files(
+    upscaler: Upscaler, parts: Path, finished: dict[str, UpscaledImage], progress: Progress
+) -> list[UpscaledImage]:
+    """Upscale the files that are not finished, and keep what was done with each in ``parts``.
+
+    Raises:
+        InputError: No image could be upscaled.
+    """
+    paths = upscaler.paths
+    remove_stale_temp_files(map(paths.result, paths.files))
+    done = []
+    for file in paths.files:
+        image = finished.get(str(file.path))
+        if image is None:
+            image = upscaler.upscale(file, progress)
+            name = blake2b(os.fsencode(file.path), digest_size=16).hexdigest()
+            write_json(parts / f"{name}.json", image.to_json())
+        done.append(image)
+    if not any(image.out for image in done):
+        # The cause may be gone when the run is resumed: keep nothing.
+        for part in parts.iterdir():
+            part.unlink()
+        more = f" (and {len(done) - 1} more)" if len(done) > 1 else ""
+        raise InputError(f"no image could be upscaled: {done[0].error}{more}")
+    return done
 
 
-def _earlier_rows(summary: Path) -> dict[str, dict[str, Any]]:
-    """The rows of a finished run by path; none where there is no summary that can be read."""
-    try:
-        return {row["path"]: row for row in read_json(summary)["images"] if {"sha256", "out", "error"} <= row.keys()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
+def _notes(upscaler: Upscaler) -> list[str]:
+    notes = [f"{upscaler.network.name}: {note}" for note in upscaler.network.notes]
+    if upscaler.reduced_depth:
+        count = len(upscaler.reduced_depth)
+        notes.append(f"{count} images of more than 8 bits a channel were written with 8: `format`=png keeps 16")
+    return notes

@@ -1,6 +1,6 @@
-"""The browser's face of the rooms above: pages on this machine, no algorithms."""
+"""The pages of `ddrscope serve`, on this machine."""
 
 import os
 
-# Read by gradio when it is imported: it would report each start, and ask for newer versions, over the network.
+# Read by gradio at import: it would otherwise report each start, and check for newer versions, over the network.
 os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}

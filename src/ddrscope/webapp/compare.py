@@ -20,7 +20,7 @@ from ddrscope.results.generalization import RankedNetwork
 from ddrscope.viz.analysis_page import CAPTIONS, analysis_figures
 from ddrscope.viz.generalization_figures import generalization_figures
 from ddrscope.viz.style import measure_names
-from ddrscope.webapp.images import drawn
+from ddrscope.webapp.images import render_to_array
 
 # Figures shown at most; a run of many networks has more, in its own folder.
 FIGURES = 6
@@ -90,7 +90,7 @@ def compare_page(results: Mapping[str, Path]) -> None:
         more = [f"{left_out} more figures are in the folder itself."] if left_out > 0 else []
         sentences = "".join(f"<li>{html.escape(printable(one))}</li>" for one in [*found.sentences, *more])
         images = [
-            gr.Image(drawn(figure), label=caption, alt_text=caption, visible=True)
+            gr.Image(render_to_array(figure), label=caption, alt_text=caption, visible=True)
             for caption, figure in list(found.figures.items())[:FIGURES]
         ]
         hidden = [gr.Image(None, visible=False)] * (FIGURES - len(images))

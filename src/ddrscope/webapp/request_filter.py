@@ -1,4 +1,4 @@
-"""What a visitor's browser may ask of the server: the few addresses the pages need, in small portions, for files of this server only."""
+"""Filters requests: only the few paths that the pages need, of limited size, for files of this server only."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-LOCAL = ("localhost", "127.0.0.1", "::1")
-API = "/gradio_api"
-UPLOAD, JOIN, FILE = f"{API}/upload", f"{API}/queue/join", f"{API}/file="
-# gradio serves many more, some of which fetch what they are told to.
-PLAIN = (
-    "/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt", f"{API}/startup-events",
-    f"{API}/queue/data", f"{API}/upload_progress", f"{API}/cancel", f"{API}/reset", UPLOAD, JOIN,
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+_API = "/gradio_api"
+_UPLOAD, _JOIN, _FILE = f"{_API}/upload", f"{_API}/queue/join", f"{_API}/file="
+# gradio serves many more paths, some of which fetch any address that a request names.
+_ALLOWED_PATHS = (
+    "/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt", f"{_API}/startup-events",
+    f"{_API}/queue/data", f"{_API}/upload_progress", f"{_API}/cancel", f"{_API}/reset", _UPLOAD, _JOIN,
 )  # fmt: skip
-BELOW = ("/assets/", "/static/", f"{API}/heartbeat/", FILE)
-# Of a message that is no upload.
-MAX_BYTES = 1 << 20
+_ALLOWED_PREFIXES = ("/assets/", "/static/", f"{_API}/heartbeat/", _FILE)
+# Largest body of a request that is not an upload.
+_MAX_BODY_BYTES = 1 << 20
 # What a form adds to the file in it.
-FORM_BYTES = 1 << 16
-# Of all that is kept for all visitors.
-MAX_KEPT_BYTES = 4 << 30
-# The browser itself asks no other server for anything, whatever a page says.
-HEADERS = {
+_FORM_BYTES = 1 << 16
+# Largest total size of all visitors' files.
+_MAX_KEPT_BYTES = 4 << 30
+# The browser itself sends no request to another server, whatever a page contains.
+_HEADERS = {
     "content-security-policy": "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; frame-ancestors 'none'; form-action 'self'",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
@@ -40,10 +40,14 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class RequestFilter:
-    """An ASGI application before ``app`` that lets in what the pages need.
+    """ASGI middleware that passes on the requests that the pages need, and refuses all others.
 
-    ``folder`` is where visitors' files lie, ``upload_bytes`` the most of one. ``hosts``: the names under which the server is asked for,
-    any where it is empty; a page from elsewhere cannot pass its own name off as this machine's.
+    Attributes:
+        app: The application behind it.
+        folder: Where visitors' files are kept.
+        upload_bytes: The largest size of an upload.
+        hosts: The host names that requests may be addressed to; empty: any. They prevent DNS rebinding, by which a
+            page from elsewhere reaches a server of this machine under a name of its own.
     """
 
     app: App
@@ -58,12 +62,12 @@ class RequestFilter:
         if scope["type"] != "http":
             return
         code, reason = self._refusal(scope)
-        if not code and scope["path"] == JOIN and scope["method"] == "POST":
+        if not code and scope["path"] == _JOIN and scope["method"] == "POST":
             body = await _read(receive)
-            if self._names_only_ours(body):
-                receive = _again(body, receive)
+            if self._names_only_own_files(body):
+                receive = _replay(body, receive)
             else:
-                code, reason = 400, "a file is named that is not here"
+                code, reason = 400, "the request names a file that is not on this server"
         if code:
             await _refuse(code, reason, send)
         else:
@@ -73,32 +77,32 @@ class RequestFilter:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         path = scope["path"]
         if self.hosts and _host(headers.get("host", "")) not in self.hosts:
-            return 403, "this server answers under another name"
-        if path not in PLAIN and not path.startswith(BELOW):
-            return 404, "nothing is here"
-        # Other pages may post to this machine too; their browser tells where they are from.
+            return 403, "the server has another host name"
+        if path not in _ALLOWED_PATHS and not path.startswith(_ALLOWED_PREFIXES):
+            return 404, "not found"
+        # Pages from elsewhere may post to this machine too; the browser sends their origin.
         if "origin" in headers and headers["origin"].partition("://")[2] != headers.get("host"):
-            return 403, "a page from elsewhere may not ask"
-        if path.startswith(FILE) and not self._is_ours(path.removeprefix(FILE)):
-            return 403, "this file is not for visitors"
+            return 403, "requests from other origins are refused"
+        if path.startswith(_FILE) and not self._is_own_file(path.removeprefix(_FILE)):
+            return 403, "this file is not served"
         if scope["method"] != "POST":
-            return (0, "") if scope["method"] in ("GET", "HEAD") else (405, "only GET and POST are answered")
+            return (0, "") if scope["method"] in ("GET", "HEAD") else (405, "only GET, HEAD and POST are supported")
         if not headers.get("content-length", "").isdecimal():
-            return 411, "its length must be told first"
-        limit = self.upload_bytes + FORM_BYTES if path == UPLOAD else MAX_BYTES
+            return 411, "the content length is missing"
+        limit = self.upload_bytes + _FORM_BYTES if path == _UPLOAD else _MAX_BODY_BYTES
         if int(headers["content-length"]) > limit:
             return 413, f"more than {limit} bytes"
-        if path == UPLOAD and kept_bytes(self.folder) > MAX_KEPT_BYTES:
-            return 507, "there is no room for more images now: try again in an hour"
+        if path == _UPLOAD and kept_bytes(self.folder) > _MAX_KEPT_BYTES:
+            return 507, "there is no space for more images: try again in an hour"
         return 0, ""
 
-    def _is_ours(self, path: str) -> bool:
+    def _is_own_file(self, path: str) -> bool:
         return "\0" not in path and Path(path).resolve().is_relative_to(self.folder)
 
-    def _names_only_ours(self, body: bytes) -> bool:
-        """Whether every file that a message names lies in our folder: gradio would fetch an address from elsewhere."""
+    def _names_only_own_files(self, body: bytes) -> bool:
+        """Whether every file that a request names lies in the folder: gradio would fetch any other address."""
         try:
-            return all(isinstance(path, str) and self._is_ours(path) for path in _paths(json.loads(body)))
+            return all(isinstance(path, str) and self._is_own_file(path) for path in _paths(json.loads(body)))
         except (ValueError, RecursionError, OSError):
             return False
 
@@ -122,9 +126,9 @@ def _host(header: str) -> str:
 
 
 def kept_bytes(folder: Path) -> int:
-    """The bytes of all files below a folder, whatever is deleted while they are counted."""
+    """The size of all files below a folder in bytes; files may be deleted while they are counted."""
     total = 0
-    # Files and folders are deleted meanwhile; `os.walk` passes over folders that are gone, `Path.rglob` does not.
+    # `os.walk` skips folders that were deleted meanwhile, `Path.rglob` does not.
     for inside, _, names in os.walk(folder):
         for name in names:
             try:
@@ -143,15 +147,15 @@ async def _read(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
-    """A source that gives ``body`` once more, then what follows."""
-    given = False
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A receiver that returns ``body`` first, then what follows."""
+    is_replayed = False
 
     async def receive_again() -> MutableMapping[str, Any]:
-        nonlocal given
-        if given:
+        nonlocal is_replayed
+        if is_replayed:
             return await receive()
-        given = True
+        is_replayed = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive_again
@@ -162,7 +166,7 @@ def _with_headers(send: Send) -> Send:
         if message["type"] == "http.response.start":
             message["headers"] = [
                 *message.get("headers", []),
-                *((name.encode(), value.encode()) for name, value in HEADERS.items()),
+                *((name.encode(), value.encode()) for name, value in _HEADERS.items()),
             ]
         await send(message)
 

@@ -1,4 +1,4 @@
-"""How the pages look: the fonts of the reader's own system, the project's colours, one column in a narrow window."""
+"""The style of the pages: system fonts, the project's colours, one column in a narrow window."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CSS = """
 .words h1 { font-size: 1.6em; font-weight: 700; margin: 0.2em 0; }
 .words pre { overflow-x: auto; white-space: pre; font-size: 0.85em; }
 .words small { opacity: 0.8; }
-/* Above what they name, not over it: they would hide the titles of figures. */
+/* Above the content, not over it, where they would hide the titles of figures. */
 label[data-testid="block-label"] { position: static !important; width: fit-content; max-width: calc(100% - 80px); }
 .caption-label { white-space: normal !important; }
 @media (max-width: 600px) { .grid-container { grid-template-columns: repeat(2, minmax(100px, 1fr)) !important; } }
@@ -22,7 +22,7 @@ label[data-testid="block-label"] { position: static !important; width: fit-conte
 
 
 def theme() -> gr.themes.Base:
-    """gradio's plain look with system fonts: no font is fetched from anywhere."""
+    """The default theme of gradio with system fonts, so that no font is downloaded."""
     blue = OKABE_ITO[0]
     return gr.themes.Default(primary_hue="blue", secondary_hue="blue", neutral_hue="gray", font=SANS, font_mono=MONO).set(
         button_primary_background_fill=blue, slider_color=blue, link_text_color=blue,

@@ -21,4 +21,10 @@ def complete_degradation(incomplete: str) -> list[str]:
 
 
 # By the name of the parameter, which means the same in every command.
-COMPLETERS = {"network": complete_network, "networks": complete_network, "degrade": complete_degradation}
+COMPLETERS = {
+    "network": complete_network,
+    "networks": complete_network,
+    "degradation": complete_degradation,
+    "degradations": complete_degradation,
+    "degrade": complete_degradation,
+}

@@ -24,7 +24,6 @@ def complete_degradation(incomplete: str) -> list[str]:
 COMPLETERS = {
     "network": complete_network,
     "networks": complete_network,
-    "degrade": complete_degradation,
     "degradation": complete_degradation,
     "degradations": complete_degradation,
 }

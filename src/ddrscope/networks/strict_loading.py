@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -18,7 +19,9 @@ def load_strictly(name: str, architecture: str, build: Callable[[], nn.Module], 
     """The built module with these weights, in evaluation mode; `InputError` if they do not fit."""
 
     def load() -> nn.Module:
-        with AllocationLimit(state.values()):
+        with AllocationLimit(state.values()), warnings.catch_warnings():
+            # Warnings on the initial weights, which are replaced.
+            warnings.simplefilter("ignore", UserWarning)
             module = build()
         module.load_state_dict(state)
         return module.eval()

@@ -6,7 +6,6 @@ A process that imports PyTorch costs seconds. Tests of messages and files call t
 from __future__ import annotations
 
 import io
-import logging
 import os
 import subprocess
 import sys
@@ -40,13 +39,10 @@ def call_command(*words: object) -> Done:
     """
     out, err = io.StringIO(), io.StringIO()
     arguments, threads = [str(word) for word in words], torch.get_num_threads()
-    handler, logger = logging.StreamHandler(err), logging.getLogger("ddrscope")
-    logger.addHandler(handler)
     try:
         with warnings.catch_warnings(), redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as stop:
             main(arguments)
     finally:
-        logger.removeHandler(handler)
         torch.set_num_threads(threads)
     code = stop.value.code
     assert isinstance(code, int)

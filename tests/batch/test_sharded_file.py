@@ -332,6 +332,7 @@ def test_shards_grow_with_the_number_of_images(tmp_path: Path, count: int, large
         assert shards.sizes()[0] == size and shards.images == count
 
 
+@pytest.mark.cli
 def test_a_full_disk_loses_nothing(folder: Path, tmp_path: Path) -> None:
     """No file may grow beyond some kilobytes, as where a disk is full; then there is room, and the run goes on."""
     program = (
@@ -359,6 +360,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
+@pytest.mark.cli
 def test_the_command_on_a_full_disk(folder: Path, small_disk: Path) -> None:
     words = [
         sys.executable,
@@ -382,6 +384,7 @@ def test_the_command_on_a_full_disk(folder: Path, small_disk: Path) -> None:
     assert len(pd.read_csv(small_disk / "x.csv")) == COUNT
 
 
+@pytest.mark.cli
 def test_killed_again_and_again(folder: Path, tmp_path: Path) -> None:
     """`kill -9` of the real command at any moment; the rows at the end are those of a run without."""
     words = [sys.executable, "-m", "ddrscope", "identify", str(folder), "--threads", "1"]

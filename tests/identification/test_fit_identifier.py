@@ -10,7 +10,7 @@ from PIL import Image
 from safetensors import safe_open
 
 import ddrscope
-from ddrscope.cli import main
+from commands import call_command
 from ddrscope.degradations import parse_degradation
 from ddrscope.degradations.distortions import Distortion
 from ddrscope.errors import InputError, RunConflictError
@@ -41,6 +41,7 @@ def tensors(path: Path) -> dict[str, np.ndarray]:
         return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (not a mapping)
 
 
+@pytest.mark.slow
 def test_an_interrupted_fit_continues_to_the_same_identifier(tmp_path: Path, small_network: Path) -> None:
     images = photographs(tmp_path / "a")
     options: dict = {"network": small_network, "distortions": [SOFT], "repeats": 2, "pairs": 0, "side": 64}
@@ -70,16 +71,8 @@ def test_other_photographs_are_another_run(tmp_path: Path, small_network: Path) 
         ddrscope.fit_identifier(others, out=out, resume=True, **options)
 
 
-def fit(*words: object) -> int:
-    """`ddrscope fit-identifier` in this process: its exit code."""
-    with pytest.raises(SystemExit) as stop:
-        main(["fit-identifier", *map(str, words)])
-    return int(stop.value.code or 0)
-
-
-def test_labelled_images_on_the_command_line(
-    tmp_path: Path, small_network: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.slow
+def test_labelled_images_on_the_command_line(tmp_path: Path, small_network: Path) -> None:
     for file in find_images([bundled_photos()])[:8]:
         for kind, text in (("clean", "clean"), ("worn", "noise:25")):
             target = tmp_path / "scans" / kind / f"{Path(file.name).stem}.png"
@@ -87,21 +80,24 @@ def test_labelled_images_on_the_command_line(
             pixels = parse_degradation(text).apply(read_image(file).pixels[:136, :136])
             Image.fromarray((pixels * 255).round().astype(np.uint8)).save(target)
     out = tmp_path / "worn.safetensors"
-    words = ["--labelled", tmp_path / "scans", "--network", small_network, "--out", out]
-    assert fit(*words) == 0 and ddrscope.load_identifier(out).names == ("clean", "worn")
+    words = ["fit-identifier", "--labelled", tmp_path / "scans", "--network", small_network, "--out", out]
+    assert call_command(*words).returncode == 0 and ddrscope.load_identifier(out).names == ("clean", "worn")
     written = out.read_bytes()
-    assert fit(*words) == 2
-    assert fit(*words, "--resume") == 0 and "nothing to do" in capfd.readouterr().err
-    for change, difference in (
-        ("--clean-share=0.25", "clean_share = 0.5, not 0.25"),
-        ("--network=srresnet-wgr", "network = small"),
-    ):
-        assert fit(*words, change, "--resume") == 2 and difference in capfd.readouterr().err
+    assert call_command(*words).returncode == 2
+    again = call_command(*words, "--resume")
+    assert again.returncode == 0 and "nothing to do" in again.stderr
+
+    def is_refused(reason: str, *more: str) -> bool:
+        done = call_command(*words, *more, "--resume")
+        return done.returncode == 2 and reason in done.stderr
+
+    assert is_refused("clean_share = 0.5, not 0.25", "--clean-share=0.25")
+    assert is_refused("network = small", "--network=srresnet-wgr")
     changed = tmp_path / "scans" / "worn" / target.name
     Image.new("RGB", (136, 136)).save(changed)
-    assert fit(*words, "--resume") == 2 and target.name in capfd.readouterr().err
+    assert is_refused(target.name)
     changed.unlink()
-    assert fit(*words, "--resume") == 2 and target.name in capfd.readouterr().err
+    assert is_refused(target.name)
     assert out.read_bytes() == written
 
 

@@ -87,6 +87,7 @@ def test_foreign_images_are_novel(fitted: DistortionIdentifier) -> None:
     assert unseen_auroc(known, foreign) > 0.95
 
 
+@pytest.mark.slow
 def test_shuffled_labels_teach_nothing() -> None:
     known = table(600)
     order = np.random.default_rng(3).permutation(600)
@@ -198,6 +199,7 @@ def test_an_incomplete_identifier_is_refused(tmp_path: Path) -> None:
         load_identifier(tmp_path / "x.safetensors")
 
 
+@pytest.mark.slow
 def test_the_bundled_identifier_names_strong_damage() -> None:
     one = load_identifier(precision="float32")
     assert len(one.names) == 25 and set(one.groups.values()) == {distortion.group for distortion in DISTORTIONS}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 from PIL import Image
 
 import ddrscope
-from ddrscope.cli import main
+from commands import call_command
 from ddrscope.errors import InputError, RunConflictError
 from ddrscope.images import bundled_photos
 from ddrscope.progress import NullProgress
@@ -115,31 +114,21 @@ def test_an_interrupted_run_continues(small_identifier: Path, tmp_path: Path) ->
     assert {path.name for path in tmp_path.iterdir()} == {"squares", "x.csv", "x.csv.images", "x.csv.manifest.json"}
 
 
-def command(words: Sequence[object]) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main(["identify", *map(str, words)])
-    return int(stop.value.code or 0)
-
-
-def test_the_command_writes_and_sums_up(
-    folder: Path, small_identifier: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_writes_and_sums_up(folder: Path, small_identifier: Path, tmp_path: Path) -> None:
     words = [folder, "--out", tmp_path / "x.parquet", "--identifier", small_identifier, "--json"]
     for more in ([], ["--resume"]):
-        assert command([*words, *more]) == 0
-        output, errors = capfd.readouterr()
-        summary = json.loads(output)
+        done = call_command("identify", *words, *more)
+        assert done.returncode == 0
+        summary = json.loads(done.stdout)
         assert (summary["rows"], summary["errors"]) == (8, 3) and sum(summary["groups"].values()) == 5
-        assert all(name in errors for name in BAD) and ("nothing to do" in errors) == bool(more)
+        assert all(name in done.stderr for name in BAD) and ("nothing to do" in done.stderr) == bool(more)
 
 
-def test_the_command_prints_rows(folder: Path, small_identifier: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    images = [folder / "fine.png", folder / "broken.png"]
-    assert command([*images, "--identifier", small_identifier]) == 0
-    lines = capfd.readouterr().out.splitlines()
+def test_the_command_prints_rows(folder: Path, small_identifier: Path) -> None:
+    words = ["identify", folder / "fine.png", folder / "broken.png", "--identifier", small_identifier]
+    lines = call_command(*words).stdout.splitlines()
     assert len(lines) == 2 and "broken.png" in lines[0] and "probability" in lines[1]
-    assert command([*images, "--identifier", small_identifier, "--json"]) == 0
-    broken, fine = json.loads(capfd.readouterr().out)
+    broken, fine = json.loads(call_command(*words, "--json").stdout)
     assert broken.keys() == {"path", "error"} and fine["error"] is None
     assert list(fine)[:10] == "path type group probability level level_low level_high novelty unseen error".split()
 
@@ -155,10 +144,9 @@ def test_the_command_prints_rows(folder: Path, small_identifier: Path, capfd: py
         (["x.png", "--identifier", "none.safetensors"], "none.safetensors"),
     ],
 )
-def test_bad_options_are_named(words: list[str], reason: str, capfd: pytest.CaptureFixture[str]) -> None:
-    assert command(words) == 2
-    errors = capfd.readouterr().err
-    assert reason in errors and errors.count("\n") == 1
+def test_bad_options_are_named(words: list[str], reason: str) -> None:
+    done = call_command("identify", *words)
+    assert done.returncode == 2 and reason in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_bad_parameters_are_named(folder: Path) -> None:

@@ -65,8 +65,8 @@ def main(out: Path, images: list[str], count: int, part: str | None) -> None:
 def cut_sets(images: list[str], texts: tuple[str, ...], side: int, count: int) -> dict[str, PatchSet]:
     settings = GeneralizationSettings((), tuple(images), texts, patches=count, patch=side * SCALE, components=1)
     decoded = DecodedImages(channels=3)
-    cutter = PatchCutter(plan_sets(settings, SCALE, 3, decoded), decoded)
-    return {text: cutter.load(text) for text in texts}
+    with PatchCutter(plan_sets(settings, SCALE, 3, decoded), decoded) as cutter:
+        return {text: cutter.load(text) for text in texts}
 
 
 def speed(sets: dict[str, PatchSet]) -> dict[str, Any]:

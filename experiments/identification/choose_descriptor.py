@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ddrscope.degradations.distortions import DISTORTIONS
 from ddrscope.identification import Descriptor
-from ddrscope.identification.evaluation import STRONG, jackknife
+from ddrscope.identification.evaluation import STRONG, sample_estimate
 from ddrscope.identification.labelled_images import DistortionSampler, LabelledImage
 from ddrscope.identification.tiles import TILE
 from ddrscope.networks import load_network
@@ -74,7 +74,7 @@ def cross_validate(samples: list[LabelledImage], parts: list[NDArray[np.float32]
     accuracies = {}
     for name, hits in {"type": predicted == types, "group": groups(predicted) == groups(types)}.items():
         for ending, among in {"": np.ones(len(types), bool), "_strong": strong}.items():
-            estimate = jackknife(partial(_mean_of, hits), photos, among)
+            estimate = sample_estimate(partial(_mean_of, hits), photos, among)
             accuracies[f"{name}_accuracy{ending}"] = f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
     return accuracies
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddrscope.identification import Descriptor, DistortionIdentifier
-from ddrscope.identification.evaluation import Evaluation, jackknife
+from ddrscope.identification.evaluation import Evaluation, sample_estimate
 from ddrscope.identification.tile_descriptors import fit_to_images
 from ddrscope.io.files import write_json
 from experiments.identification.describe import describe_by_photo
@@ -69,7 +69,7 @@ def main(hr: Path, out: Path) -> None:
         }
         for measure, first in correct[FIRST].items():
             difference = first.astype(float) - correct[name][measure]
-            estimate = jackknife(partial(mean_of, difference), evaluation.photos, everything)
+            estimate = sample_estimate(partial(mean_of, difference), evaluation.photos, everything)
             results[name][f"{FIRST} minus this, {measure}"] = dataclasses.asdict(estimate)
         write_json(out / "controls.json", results)
         print(name, {measure: round(estimate["value"], 3) for measure, estimate in results[name].items()}, flush=True)

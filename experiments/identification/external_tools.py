@@ -30,7 +30,7 @@ from skimage import color, morphology, util
 from ddrscope.degradations.distortions import DISTORTIONS
 from ddrscope.features import Precision
 from ddrscope.identification import load_identifier
-from ddrscope.identification.evaluation import jackknife
+from ddrscope.identification.evaluation import sample_estimate
 from ddrscope.identification.labelled_images import DistortionSampler
 from ddrscope.identification.tiles import MAX_TILES
 from ddrscope.io.files import write_json
@@ -187,7 +187,7 @@ def main(hr: Path, out: Path, side: int, identifier: Path | None, precision: Pre
     measures = {}
     for name, hits in correct.items():
         share = partial(mean_of, hits.to_numpy().astype(float))
-        measures[f"{name}_accuracy"] = dataclasses.asdict(jackknife(share, photos, everything))
+        measures[f"{name}_accuracy"] = dataclasses.asdict(sample_estimate(share, photos, everything))
     write_json(out / f"external-{side}.json", {"measures": measures, "images": len(table), "precision": precision})
     print(table.assign(**correct).groupby(table.type.rename("kind"))[["type", "group"]].mean())
     print({name: f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]" for name, value in measures.items()})

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ddrscope.features.precision import Precision
 from ddrscope.identification import Descriptor, load_identifier
-from ddrscope.identification.evaluation import Evaluation, jackknife
+from ddrscope.identification.evaluation import Evaluation, sample_estimate
 from ddrscope.io.files import write_json
 from experiments.identification.controls import mean_of
 from experiments.identification.describe import describe_by_photo
@@ -49,7 +49,7 @@ def main(hr: Path, out: Path) -> None:
         "changed type, probability in float32 at least 0.5": changed_if_confident(exact, rounded),
     }
     for name, values in changes.items():
-        results[name] = dataclasses.asdict(jackknife(partial(mean_of, values), exact.photos, ~np.isnan(values)))
+        results[name] = dataclasses.asdict(sample_estimate(partial(mean_of, values), exact.photos, ~np.isnan(values)))
     probability_changes = np.abs(rounded.predictions.probabilities - exact.predictions.probabilities)
     results["largest change of a probability"] = float(probability_changes.max())
     results["mean change of a probability"] = float(probability_changes.mean())

@@ -123,7 +123,8 @@ def test_patches_of_any_image_lie_where_the_truth_does(tmp_path: Path) -> None:
         coarse.resize((width, height), Image.Resampling.BICUBIC).save(tmp_path / f"{number}.png")
     settings = GeneralizationSettings(("one",), (str(tmp_path),), ("blur:1",), patches=7, patch=64, components=1)
     images = DecodedImages(3)
-    cut = PatchCutter(plan_sets(settings, 4, 3, images), images).load("clean")
+    with PatchCutter(plan_sets(settings, 4, 3, images), images) as cutter:
+        cut = cutter.load("clean")
     small, large = cut.patches, cut.truth
     assert large is not None and len(small) == len(large) == 7
     averages = large.reshape(7, 16, 4, 16, 4, 3).mean((2, 4))
@@ -159,10 +160,10 @@ def test_images_that_do_not_fit_into_memory_are_decoded_twice(decoded: Counter[s
     for max_bytes in (0, 1 << 30):
         decoded.clear()
         images = DecodedImages(3, max_bytes)
-        cutter = PatchCutter(plan_sets(settings, 4, 3, images), images)
-        cutter.cut(settings.degradations)
-        assert set(decoded.values()) == {1 if max_bytes else 2}
-        cut[max_bytes] = {name: cutter.load(name).patches for name in settings.degradations}
+        with PatchCutter(plan_sets(settings, 4, 3, images), images) as cutter:
+            cutter.cut(settings.degradations)
+            assert set(decoded.values()) == {1 if max_bytes else 2}
+            cut[max_bytes] = {name: cutter.load(name).patches for name in settings.degradations}
     for name, patches in cut[0].items():
         np.testing.assert_array_equal(patches, cut[1 << 30][name])
 
@@ -403,6 +404,7 @@ def constant() -> Network:
         (lambda: small_network("one", 0), {"degradations": ()}, "nothing to score"),
         (lambda: small_network("one", 0), {"degradations": ("clean",)}, "nothing to score"),
         (lambda: small_network("one", 0), {"sets": {"blur:4": "."}}, "two sets are called"),
+        (lambda: small_network("one", 0), {"sets": {"": "."}}, "a name in `sets` is empty"),
         (lambda: small_network("one", 0), {"degradations": ("noise:5+blur:2",)}, "write blur:2"),
         (lambda: small_network("one", 0), {"degradations": ("bluur:2",)}, "blur"),
     ],

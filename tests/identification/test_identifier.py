@@ -19,7 +19,7 @@ from ddrscope.identification import (
     bundled_identifier,
     load_identifier,
 )
-from ddrscope.identification.evaluation import Evaluation, jackknife, unseen_auroc
+from ddrscope.identification.evaluation import Evaluation, sample_estimate, unseen_auroc
 from ddrscope.identification.head import HeadSettings
 from ddrscope.identification.labelled_images import LabelledImage
 from ddrscope.images import bundled_photos, find_images, read_image
@@ -156,11 +156,13 @@ def test_a_type_that_one_photograph_shows_is_left_out_with_it() -> None:
 def test_an_interval_over_photographs_is_that_of_the_mean() -> None:
     random = np.random.default_rng(0)
     photos, values = np.repeat(list("abcdefgh"), 5), random.normal(size=40)
-    found = jackknife(lambda chosen: float(values[chosen].mean()), photos, np.ones(40, bool))
+    found = sample_estimate(lambda chosen: float(values[chosen].mean()), photos, np.ones(40, bool))
     low, high = student_t.interval(0.95, 7, values.mean(), sem(values.reshape(8, 5).mean(1)))
     assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high)) and (found.n, found.photos) == (40, 8)
     # Two photographs bound nothing.
-    assert np.isnan(jackknife(lambda chosen: float(values[chosen].mean()), photos, np.isin(photos, ["a", "b"])).low)
+    assert np.isnan(
+        sample_estimate(lambda chosen: float(values[chosen].mean()), photos, np.isin(photos, ["a", "b"])).low
+    )
 
 
 def test_the_map_shows_the_damaged_half(small_identifier: Path) -> None:

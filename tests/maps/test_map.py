@@ -86,7 +86,8 @@ def test_the_command_writes_what_the_documents_say(files: dict[str, Path], mappe
     )
     assert data["balanced"] and data["settings"]["sample"] == 120 and data["manifest"]["versions"]["openTSNE"]
     for name in ("map", "groups"):
-        assert min(Image.open(out / "figures" / f"{name}.png").size) > 300
+        with Image.open(out / "figures" / f"{name}.png") as figure:
+            assert min(figure.size) > 300
         assert (out / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     names = [f"{name}={path}" for name, path in files.items()]
     assert run("map", *names, "--out", out, "--sample", 120).returncode == 2

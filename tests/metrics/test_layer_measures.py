@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import astuple, fields
 from itertools import permutations, product
 from typing import Any
 
@@ -192,7 +192,8 @@ def test_share_intervals_leave_out_photographs_and_centre_again() -> None:
             left = Design(design.images[rows], design.photos[rows], design.groups[rows])
             return anova_shares(features[rows], left)[index]
 
-        assert (estimate.low, estimate.high) == pytest.approx(jackknife(share, design.photos), abs=1e-12)
+        expected = jackknife(share, design.photos)
+        assert (estimate.low, estimate.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 # Jackknife
@@ -201,19 +202,25 @@ def test_share_intervals_leave_out_photographs_and_centre_again() -> None:
 def test_jackknife_of_a_mean_is_the_t_interval() -> None:
     values = np.random.default_rng(1).normal(5, 1, size=12)
     reach = student_t.ppf(0.975, 11) * values.std(ddof=1) / np.sqrt(12)
-    expected = (values.mean() - reach, values.mean() + reach)
-    assert jackknife(lambda rows: values[rows].mean(), np.arange(12)) == pytest.approx(expected)
+    expected = np.array([values.mean(), values.mean() - reach, values.mean() + reach])
+    assert astuple(jackknife(lambda rows: values[rows].mean(), np.arange(12))) == pytest.approx(expected)
     # Copies of a photograph are no new evidence.
-    twice = np.repeat(values, 2)
-    assert jackknife(lambda rows: twice[rows].mean(), np.repeat(np.arange(12), 2)) == pytest.approx(expected)
+    twice, photos = np.repeat(values, 2), np.repeat(np.arange(12), 2)
+    assert astuple(jackknife(lambda rows: twice[rows].mean(), photos)) == pytest.approx(expected)
     logarithmic = jackknife(lambda rows: np.exp(values[rows].mean()), np.arange(12), log=True)
-    assert logarithmic == pytest.approx(np.exp(expected))
+    assert astuple(logarithmic) == pytest.approx(np.exp(expected))
+    clipped = jackknife(lambda rows: values[rows].mean(), np.arange(12), limits=(expected[0], np.inf))
+    assert astuple(clipped) == pytest.approx((expected[0], expected[0], expected[2]))
 
 
-def test_jackknife_without_an_answer_is_nan() -> None:
-    assert np.isnan(jackknife(lambda rows: float(len(rows)), np.array(["a", "a", "b"]))).all()
-    assert np.isnan(jackknife(lambda rows: 0.0, np.arange(5), log=True)).all()
-    assert np.isnan(jackknife(lambda rows: np.inf, np.arange(5))).all()
+def test_jackknife_without_an_interval() -> None:
+    assert astuple(jackknife(lambda rows: float(len(rows)), np.array(["a", "a", "b"])))[0] == 3
+    for without in (
+        jackknife(lambda rows: float(len(rows)), np.array(["a", "a", "b"])),
+        jackknife(lambda rows: 0.0, np.arange(5), log=True),
+        jackknife(lambda rows: np.inf, np.arange(5)),
+    ):
+        assert not without.has_interval
 
 
 # k-NN

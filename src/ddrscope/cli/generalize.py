@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from ddrscope.cli import common
-from ddrscope.generalization import generalize
 
 HELP = """Score how well networks generalize to degraded images, without ground truth (SRGA).
 
@@ -84,6 +83,8 @@ def command(
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
 ) -> None:
+    from ddrscope.generalization import generalize
+
     with common.progress() as bars:
         result = generalize(
             networks,

@@ -10,7 +10,6 @@ import typer
 from ddrscope.cli import common
 from ddrscope.errors import InputError
 from ddrscope.io.paths import expand_path
-from ddrscope.maps import map_features
 
 HELP = """Map up to millions of points: measures, a t-SNE plane, a page.
 
@@ -54,6 +53,8 @@ def command(
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
 ) -> None:
+    from ddrscope.maps import map_features
+
     with common.progress() as bars:
         result = map_features(
             named_files(files),

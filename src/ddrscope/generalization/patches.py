@@ -17,6 +17,9 @@ from ddrscope.generalization.sources import PatchSource
 from ddrscope.images import grid_crops
 from ddrscope.progress import NullProgress, Progress
 
+# The key of the ground truth among the names of the sets, none of which is empty.
+_TRUTH = ""
+
 
 @dataclass(frozen=True, eq=False)
 class PatchSet:
@@ -26,7 +29,7 @@ class PatchSet:
         name: Name of the set.
         patches: What the networks get, float32 (N, side, side, C) in 0..1.
         photos: The photograph of each patch (N,).
-        truth: The clean patches at full size, float32 (N, side * scale, side * scale, C); None where it is not known.
+        truth: The clean patches at full size, float32 (N, side * scale, side * scale, C); None if they are not known.
     """
 
     name: str
@@ -36,26 +39,35 @@ class PatchSet:
 
 
 class PatchCutter:
-    """Cuts the patches of the sets of a run.
+    """Cuts the patches of the sets of a run. Use it as a context manager, or call `close`.
 
-    All sets that are asked for together are cut in one pass over the images, so that each image is decoded once for all
-    of them. Patches wait in temporary files. Memory holds one image at a time, besides those that ``images`` keeps.
+    All sets that are requested together are cut in one pass over the images, so that each image is read once for all of
+    them. Patches wait in a temporary file. Memory holds one image at a time, besides those that ``images`` keeps.
 
     Args:
         plan: Where the patches come from.
         images: Reads the images.
-        folder: Folder for the temporary files, which have no names and vanish with this object. Default: the system's.
+        folder: Folder for the temporary file, which has no name and vanishes when it is closed. Default: the system's.
     """
 
     def __init__(self, plan: SetPlan, images: DecodedImages, folder: Path | None = None) -> None:
-        self.plan, self.images, self.folder = plan, images, folder
-        self._cut: dict[str, _PatchFile] = {}
-        self._truth_file: _PatchFile | None = None
+        self.plan, self.images = plan, images
+        self._file = _PatchFile(folder)
         self._truth: NDArray[np.float32] | None = None
+
+    def __enter__(self) -> PatchCutter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Delete the patches."""
+        self._file.close()
 
     def cut(self, names: Sequence[str], progress: Progress | None = None) -> None:
         """Cut the sets called ``names``, except for those that are cut already."""
-        missing = [name for name in names if name not in self._cut]
+        missing = [name for name in names if name not in self._file]
         degradations = [name for name in self.plan.degradations if name in missing]
         given = {name: source for name, source in self.plan.given.items() if name in missing}
         clean = self.plan.clean if degradations else None
@@ -69,48 +81,73 @@ class PatchCutter:
     def load(self, name: str) -> PatchSet:
         """The patches of a set, which is cut first if it is not yet."""
         self.cut([name])
+        patches = self._file.read(name)
         if name in self.plan.given:
-            return PatchSet(name, self._cut[name].read(), np.array(self.plan.given[name].photos))
-        assert self.plan.clean is not None and self._truth_file is not None
+            return PatchSet(name, patches, np.array(self.plan.given[name].photos))
+        assert self.plan.clean is not None
         if self._truth is None:
-            self._truth = self._truth_file.read()
-        return PatchSet(name, self._cut[name].read(), np.array(self.plan.clean.photos), self._truth)
+            self._truth = self._file.read(_TRUTH)
+        return PatchSet(name, patches, np.array(self.plan.clean.photos), self._truth)
 
     def _cut_clean(self, source: PatchSource, names: Sequence[str], progress: Progress) -> None:
-        plan = self.plan
-        files = {name: _PatchFile(plan.side, plan.channels, self.folder) for name in names}
+        plan, with_truth = self.plan, _TRUTH not in self._file
         pipelines = {name: parse_degradation(name) for name in names}
-        truth = None if self._truth_file else _PatchFile(plan.side * plan.scale, plan.channels, self.folder)
+        for name in names:
+            self._file.reserve(name, source.patches, plan.side, plan.channels)
+        if with_truth:
+            self._file.reserve(_TRUTH, source.patches, plan.side * plan.scale, plan.channels)
         for file, quota in zip(source.files, source.quotas, strict=True):
             image = self.images.read(file)
             for name, pipeline in pipelines.items():
                 pixels = pipeline.apply(image.pixels, plan.seed, plan.scale, image.bits)
-                files[name].append(grid_crops(pixels, plan.side, quota, file.name))
-            if truth:
+                self._file.append(name, grid_crops(pixels, plan.side, quota, file.name))
+            if with_truth:
                 pixels = Pipeline().apply(image.pixels, plan.seed, 1, image.bits)
-                truth.append(grid_crops(pixels, plan.side * plan.scale, quota, file.name))
+                self._file.append(_TRUTH, grid_crops(pixels, plan.side * plan.scale, quota, file.name))
             progress.advance()
-        self._cut |= files
-        self._truth_file = truth or self._truth_file
 
     def _cut_given(self, name: str, source: PatchSource, progress: Progress) -> None:
-        patches = _PatchFile(self.plan.side, self.plan.channels, self.folder)
+        self._file.reserve(name, source.patches, self.plan.side, self.plan.channels)
         for file, quota in zip(source.files, source.quotas, strict=True):
-            patches.append(grid_crops(self.images.read(file).pixels, self.plan.side, quota, file.name))
+            self._file.append(name, grid_crops(self.images.read(file).pixels, self.plan.side, quota, file.name))
             progress.advance()
-        self._cut[name] = patches
+
+
+@dataclass
+class _Section:
+    start: int
+    end: int
+    shape: tuple[int, int, int, int]
 
 
 class _PatchFile:
-    """Patches (side, side, channels) in a temporary file without a name."""
+    """Sets of patches by name, in one temporary file."""
 
-    def __init__(self, side: int, channels: int, folder: Path | None) -> None:
-        self._shape = (-1, side, side, channels)
+    def __init__(self, folder: Path | None) -> None:
         self._file = tempfile.TemporaryFile(dir=folder)
+        self._sections: dict[str, _Section] = {}
+        self._size = 0
 
-    def append(self, patches: Sequence[NDArray[np.float32]]) -> None:
-        self._file.write(np.ascontiguousarray(patches, np.float32).data)
+    def __contains__(self, name: str) -> bool:
+        return name in self._sections
 
-    def read(self) -> NDArray[np.float32]:
-        self._file.seek(0)
-        return np.fromfile(self._file, np.float32).reshape(self._shape)
+    def reserve(self, name: str, count: int, side: int, channels: int) -> None:
+        """Reserve a section for ``count`` patches (side, side, channels)."""
+        shape = (count, side, side, channels)
+        self._sections[name] = _Section(self._size, self._size, shape)
+        self._size += 4 * int(np.prod(shape))
+
+    def append(self, name: str, patches: Sequence[NDArray[np.float32]]) -> None:
+        """Write the next patches of a section."""
+        section = self._sections[name]
+        self._file.seek(section.end)
+        section.end += self._file.write(np.ascontiguousarray(patches, np.float32).data)
+
+    def read(self, name: str) -> NDArray[np.float32]:
+        """All patches of a section, float32 (N, side, side, channels)."""
+        section = self._sections[name]
+        self._file.seek(section.start)
+        return np.fromfile(self._file, np.float32, int(np.prod(section.shape))).reshape(section.shape)
+
+    def close(self) -> None:
+        self._file.close()

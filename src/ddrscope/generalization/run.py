@@ -183,20 +183,20 @@ class _Run:
     def _measure(
         self, plan: SetPlan, images: DecodedImages, jobs: Sequence[tuple[int, Job]], parts: Path
     ) -> Iterator[tuple[int, bytes]]:
-        cutter = PatchCutter(plan, images, parts)
-        if self.cluster is None:
-            cutter.cut([name for _, (_, name) in jobs], self.progress)
-        images.clear()
-        worker = ScoringWorker(self.settings, self.networks, cutter, parts, self.progress)
-        executor = make_executor(ScoringTask(self.settings, plan), self.cluster, self.threads, worker)
-        if self.cluster is None:
-            # The worker itself reports its progress.
-            yield from executor.run(jobs)
-            return
-        self.progress.start("networks on sets", len(jobs))
-        for result in executor.run(jobs):
-            yield result
-            self.progress.advance()
+        with PatchCutter(plan, images, parts) as cutter:
+            if self.cluster is None:
+                cutter.cut([name for _, (_, name) in jobs], self.progress)
+            images.clear()
+            worker = ScoringWorker(self.settings, self.networks, cutter, parts, self.progress)
+            executor = make_executor(ScoringTask(self.settings, plan), self.cluster, self.threads, worker)
+            if self.cluster is None:
+                # The worker itself reports its progress.
+                yield from executor.run(jobs)
+                return
+            self.progress.start("networks on sets", len(jobs))
+            for result in executor.run(jobs):
+                yield result
+                self.progress.advance()
 
     def _file(self, parts: Path, job: Job) -> Path:
         network = self.networks[job[0]].network

@@ -93,6 +93,8 @@ class GeneralizationSettings:
             raise InputError(
                 f"`reference`={self.reference} is none of the sets: give one of `degradations` or a name of `sets`"
             )
+        if "" in self.sets:
+            raise InputError("a name in `sets` is empty: give each set a name")
         for name in self.sets:
             if name in texts or (name == CLEAN and name != self.reference):
                 raise InputError(f"two sets are called {name}: choose another name in `sets`")

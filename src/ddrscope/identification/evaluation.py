@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from ddrscope.identification.identifier import Predictions
 from ddrscope.identification.labelled_images import LabelledImage
 from ddrscope.metrics.estimate import Estimate
-from ddrscope.metrics.jackknife import jackknife_interval
+from ddrscope.metrics.jackknife import jackknife
 from ddrscope.results.identification import CLEAN
 
 CALIBRATION_BINS = 10
@@ -34,10 +34,10 @@ class SampleEstimate(Estimate):
     photos: int = 0
 
 
-def jackknife(
+def sample_estimate(
     measure: Callable[[NDArray[np.bool_]], float], photos: NDArray[np.str_], chosen: NDArray[np.bool_]
 ) -> SampleEstimate:
-    """A measure of some images with its 95 % interval, from leaving out one photograph at a time.
+    """A measure of some images with its confidence interval and its sample size.
 
     Args:
         measure: From a mask (N,) of images to a number.
@@ -45,12 +45,17 @@ def jackknife(
         chosen: The images that the measure is of, (N,).
 
     Returns:
-        The estimate. Its ends are NaN for fewer than 3 photographs, or where the measure is NaN without one of them.
+        The estimate, see `ddrscope.metrics.jackknife.jackknife`.
     """
-    names = np.unique(photos[chosen])
-    value = measure(chosen)
-    low, high = jackknife_interval(value, [measure(chosen & (photos != name)) for name in names])
-    return SampleEstimate(value, low, high, int(chosen.sum()), len(names))
+    rows = np.flatnonzero(chosen)
+
+    def statistic(positions: NDArray[np.integer]) -> float:
+        mask = np.zeros(len(chosen), bool)
+        mask[rows[positions]] = True
+        return measure(mask)
+
+    estimate = jackknife(statistic, photos[rows])
+    return SampleEstimate(estimate.value, estimate.low, estimate.high, len(rows), len(np.unique(photos[rows])))
 
 
 class Evaluation:
@@ -94,7 +99,7 @@ class Evaluation:
             "level_coverage": (self._level_coverage, distorted),
             "calibration_error": (self._calibration_error, everything),
         }
-        return {name: jackknife(measure, self.photos, chosen) for name, (measure, chosen) in rows.items()}
+        return {name: sample_estimate(measure, self.photos, chosen) for name, (measure, chosen) in rows.items()}
 
     def confusion(self) -> NDArray[np.float64]:
         """The share (1 + T, 1 + T) of the images of the row's class that are predicted to be of the column's class."""

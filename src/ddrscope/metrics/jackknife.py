@@ -8,53 +8,64 @@ import numpy as np
 from scipy.stats import t as student_t
 
 from ddrscope.metrics.design import encode
+from ddrscope.metrics.estimate import NAN, Estimate
 
 CONFIDENCE = 0.95
+MIN_PHOTOS = 3
 
 
-def jackknife(statistic: Callable[[np.ndarray], float], photos: np.ndarray, log: bool = False) -> tuple[float, float]:
-    """95 % confidence interval of a statistic by delete-one-photograph jackknife.
+def jackknife(
+    statistic: Callable[[np.ndarray], float],
+    photos: np.ndarray,
+    log: bool = False,
+    limits: tuple[float, float] = (-np.inf, np.inf),
+) -> Estimate:
+    """A statistic with its 95 % confidence interval by delete-one-photograph jackknife.
 
     Args:
         statistic: Computes the statistic from the indices of the rows to use, which are ascending. What it was fitted
             to beforehand (PCA, t-SNE) stays fitted to all rows.
         photos: The photograph of each row, shape (n,).
         log: Compute the interval of the logarithm of a positive statistic.
+        limits: The range of the statistic, to which the interval is clipped.
 
     Returns:
-        (low, high); NaN for fewer than 3 photographs or where the statistic is not finite.
+        The statistic of all rows. Its interval is NaN for fewer than 3 photographs, or if the statistic is not finite.
     """
     codes = encode(photos)
-    if codes.max(initial=-1) + 1 < 3:
+    value = float(statistic(np.arange(len(codes))))
+    count = int(codes.max(initial=-1)) + 1
+    if count < MIN_PHOTOS:
         # Without the only photograph there would be no rows.
-        return float("nan"), float("nan")
-    replicates = [statistic(np.flatnonzero(codes != photo)) for photo in range(codes.max(initial=-1) + 1)]
-    return jackknife_interval(statistic(np.arange(len(codes))), replicates, log)
+        return Estimate(value)
+    estimate = jackknife_estimate(value, [statistic(np.flatnonzero(codes != photo)) for photo in range(count)], log)
+    return Estimate(value, *np.clip((estimate.low, estimate.high), *limits).tolist())
 
 
-def jackknife_interval(
-    estimate: float, replicates: Sequence[float] | np.ndarray, log: bool = False
-) -> tuple[float, float]:
-    """95 % confidence interval of an estimate from its P delete-one replicates (Efron, 1982).
+def jackknife_estimate(value: float, replicates: Sequence[float] | np.ndarray, log: bool = False) -> Estimate:
+    """A statistic with its 95 % confidence interval from its P delete-one replicates.
 
     The variance is (P-1)/P times the sum of squares of the replicates about their mean, the quantile that of Student's
     t with P-1 degrees of freedom.
 
     Args:
-        estimate: The statistic of all rows.
-        replicates: The statistic without each photograph.
+        value: The statistic of all rows.
+        replicates: The statistic without each photograph, shape (P,).
         log: As in `jackknife`.
 
     Returns:
-        (low, high), as in `jackknife`.
+        The statistic. Its interval is NaN for fewer than 3 replicates, or if one of them is not finite.
+
+    Source: Efron 1982.
     """
-    values = np.append(replicates, estimate)
+    values = np.append(replicates, value)
     if log:
         values = np.log(values, where=values > 0, out=np.full_like(values, np.nan))
     count = len(values) - 1
-    if count < 3 or not np.isfinite(values).all():
-        return float("nan"), float("nan")
+    if count < MIN_PHOTOS or not np.isfinite(values).all():
+        return Estimate(value, NAN, NAN)
     error = np.sqrt((count - 1) * values[:-1].var())
-    reach = student_t.ppf((1 + CONFIDENCE) / 2, count - 1) * error
-    low, high = values[-1] - reach, values[-1] + reach
-    return (float(np.exp(low)), float(np.exp(high))) if log else (float(low), float(high))
+    half_width = student_t.ppf((1 + CONFIDENCE) / 2, count - 1) * error
+    ends = values[-1] - half_width, values[-1] + half_width
+    low, high = np.exp(ends) if log else ends
+    return Estimate(value, float(low), float(high))

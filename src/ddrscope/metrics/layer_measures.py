@@ -76,14 +76,12 @@ def _content_labels(design: Design, content: Content) -> np.ndarray:
 
 
 def _chi(points: np.ndarray, labels: np.ndarray, photos: np.ndarray) -> Estimate:
-    interval = jackknife(lambda rows: calinski_harabasz(points[rows], labels[rows]), photos, log=True)
-    return Estimate(calinski_harabasz(points, labels), *interval)
+    return jackknife(lambda rows: calinski_harabasz(points[rows], labels[rows]), photos, log=True)
 
 
 def _accuracy(points: np.ndarray, groups: np.ndarray, photos: np.ndarray) -> Estimate:
-    accuracy, correct = knn_accuracy(points, groups, photos)
-    low, high = np.clip(jackknife(lambda rows: correct[rows].mean(), photos), 0, 1).tolist()
-    return Estimate(accuracy, low, high)
+    correct = knn_accuracy(points, groups, photos)[1]
+    return jackknife(lambda rows: correct[rows].mean(), photos, limits=(0, 1))
 
 
 def _over_seeds(values: Sequence[float]) -> Estimate:

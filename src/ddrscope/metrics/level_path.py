@@ -35,5 +35,4 @@ def path_spearman(points: np.ndarray, levels: np.ndarray, photos: np.ndarray) ->
             warnings.simplefilter("ignore", ConstantInputWarning)
             return float(spearmanr(pdist(values[:, None].astype(float)), pdist(centroids)).statistic)
 
-    low, high = np.clip(jackknife(correlation, photos), -1, 1).tolist()
-    return Estimate(correlation(np.arange(len(levels))), low, high)
+    return jackknife(correlation, photos, limits=(-1, 1))

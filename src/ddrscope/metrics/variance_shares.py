@@ -9,7 +9,7 @@ import numpy as np
 from ddrscope.errors import InputError
 from ddrscope.metrics.design import Design, cell_counts, encode
 from ddrscope.metrics.estimate import Estimate
-from ddrscope.metrics.jackknife import jackknife_interval
+from ddrscope.metrics.jackknife import jackknife_estimate
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def variance_shares(gram: np.ndarray, design: Design) -> VarianceShares:
             degradations.
     """
     values = _shares_and_replicates(gram, design.images, design.groups, design.photos)
-    estimates = [Estimate(float(row[0]), *jackknife_interval(row[0], row[1:])) for row in values]
+    estimates = [jackknife_estimate(float(row[0]), row[1:]) for row in values]
     photos = len(np.unique(design.photos))
     if photos < 2 or photos == len(np.unique(design.images)):
         estimates[3] = Estimate(float("nan"))

@@ -373,7 +373,7 @@ def test_bad_input_gets_one_line_and_exit_2(
     ],
 )
 def test_a_list_option_is_repeated_or_quoted(command: str, words: list[str], expected: list[str]) -> None:
-    assert parsed(command, "srresnet-wgr", *words)["degrade"] == expected
+    assert parsed(command, "srresnet-wgr", *words)["degradations"] == expected
 
 
 def test_an_option_for_paths_keeps_their_spaces() -> None:

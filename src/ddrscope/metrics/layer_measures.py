@@ -68,7 +68,7 @@ def measure_planes(planes: Sequence[np.ndarray], design: Design, content: Conten
         [calinski_harabasz(plane, labels) for plane in planes]
         for labels in (encode(design.groups), _content_labels(design, content))
     )
-    return PlaneMeasures(_over_seeds(by_group), _over_seeds(by_content))
+    return PlaneMeasures(chi_tsne=_over_seeds(by_group), chi_content_tsne=_over_seeds(by_content))
 
 
 def _content_labels(design: Design, content: Content) -> np.ndarray:

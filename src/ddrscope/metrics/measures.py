@@ -11,7 +11,7 @@ Content = Literal["image", "photo"]
 NOT_AVAILABLE = Estimate(float("nan"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measures:
     """The measures of one layer that need no t-SNE plane. Intervals are 95 %, with PCA held fixed.
 
@@ -40,7 +40,7 @@ class Measures:
     k: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PlaneMeasures:
     """The measures on t-SNE planes: the median over seeds, and the range over seeds as interval.
 

@@ -54,11 +54,16 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from the source archive, as `python -m build` does it."""
+def built(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the source archive."""
     out = tmp_path_factory.mktemp("dist")
-    run([sys.executable, "-m", "build", "--no-isolation", "--outdir", out, source], source)
-    (wheel,) = out.glob("*.whl")
+    run([sys.executable, "-m", "build", "--no-isolation", "--sdist", "--wheel", "--outdir", out, source], source)
+    return out
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    (wheel,) = built.glob("*.whl")
     return wheel
 
 
@@ -96,10 +101,16 @@ def test_the_wheel_contains_the_package_and_nothing_else(wheel: Path, source: Pa
     assert {".py", ".pyi", ".typed", ".png", ".csv", ".safetensors", ".md", ".toml", ".html", ".css", ".js"} <= kinds
 
 
-def test_an_archive_without_git_gives_the_same_package(source: Path, tmp_path: Path) -> None:
-    """As code hosts offer them: `git archive` writes the version into .git_archival.txt."""
-    run(["git", "archive", "--output", tmp_path / "source.tar", "HEAD"], source)
-    shutil.unpack_archive(tmp_path / "source.tar", tmp_path / "unpacked")
+@pytest.mark.parametrize("kind", ["sdist", "git archive"])
+def test_an_archive_without_git_gives_the_same_package(kind: str, built: Path, source: Path, tmp_path: Path) -> None:
+    """Code hosts offer the output of `git archive`, which writes the version into .git_archival.txt."""
+    if kind == "sdist":
+        (archive,) = built.glob("*.tar.gz")
+        shutil.unpack_archive(archive, tmp_path)
+        (tmp_path / archive.name.removesuffix(".tar.gz")).rename(tmp_path / "unpacked")
+    else:
+        run(["git", "archive", "--output", tmp_path / "source.tar", "HEAD"], source)
+        shutil.unpack_archive(tmp_path / "source.tar", tmp_path / "unpacked")
     run(
         [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", tmp_path, tmp_path / "unpacked"],
         tmp_path,
@@ -115,7 +126,8 @@ def test_the_installed_wheel_states_version_and_commit(installed: Path, source: 
     commit = run(["git", "rev-parse", "HEAD"], source).stdout.strip()
     printed = run([installed / "bin" / "ddrscope", "--version"], tmp_path).stdout
     match = re.fullmatch(r"(\S+) \(commit ([0-9a-f]{7,})\)\n", printed)
-    assert match and match[1] == TAG.removeprefix("v") and commit.startswith(match[2])
+    assert match, printed
+    assert match[1] == TAG.removeprefix("v") and commit.startswith(match[2])
 
 
 def test_the_installed_wheel_works_without_network_and_home(installed: Path, tmp_path: Path) -> None:
@@ -126,7 +138,7 @@ def test_the_installed_wheel_works_without_network_and_home(installed: Path, tmp
     (photos,) = installed.glob("lib/python*/site-packages/ddrscope/data/photos")
     words = [installed / "bin" / "ddrscope", "identify", photos / "coffee__1.png", "--tiles", "1"]
     printed = run(words, tmp_path, HOME=str(home)).stdout
-    assert printed.startswith("coffee__1.png: ") and "probability" in printed
+    assert "coffee__1.png: " in printed and "probability" in printed
 
 
 def test_the_citation_is_of_the_latest_release_or_the_next_one() -> None:

@@ -10,6 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 import ddrscope
 
 # Images with a lower probability are put aside for a person to look at.
@@ -33,11 +36,9 @@ def sort(images: Path, out: Path) -> None:
 
 def make_archive(folder: Path) -> Path:
     """Six bundled photographs, degraded in six ways."""
-    for file, degradation in zip(ddrscope.find_images(ddrscope.bundled_photos()), DEGRADATIONS, strict=False):
-        name = degradation.replace(":", "-")
-        ddrscope.degrade(file.path, folder / name, degradation=degradation)
-        (folder / name / f"{file.path.stem}.png").rename(folder / f"{name}.png")
-        shutil.rmtree(folder / name)
+    for file, degradation in zip(ddrscope.find_images([ddrscope.bundled_photos()]), DEGRADATIONS, strict=False):
+        pixels = ddrscope.parse_degradation(degradation).apply(ddrscope.read_image(file).pixels)
+        Image.fromarray(np.uint8(np.rint(pixels * 255))).save(folder / f"{degradation.replace(':', '-')}.png")
     return folder
 
 

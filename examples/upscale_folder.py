@@ -16,7 +16,7 @@ import ddrscope
 def main(images: Path | None, out: Path) -> None:
     network = ddrscope.load_network("blind-ddr")
     out.mkdir(parents=True, exist_ok=True)
-    for file in ddrscope.find_images(images or ddrscope.bundled_photos())[: None if images else 2]:
+    for file in ddrscope.find_images([images or ddrscope.bundled_photos()])[: None if images else 2]:
         pixels = ddrscope.read_image(file).pixels
         if images is None:
             pixels = pixels[:64, :64]

@@ -53,7 +53,9 @@ def main(out: Path) -> None:
         overwrite=True,
     )
     table = result.to_frame().query("control == ''")
-    print(table[["layer", "view", "degradation_share", "content_share", "knn_accuracy"]].round(3).to_string(index=False))
+    print(
+        table[["layer", "view", "degradation_share", "content_share", "knn_accuracy"]].round(3).to_string(index=False)
+    )
     print("report:", out / "report.html")
 
 

@@ -1,6 +1,6 @@
-"""Look into a network that only your own code can build: python examples/analyze_my_network.py [OUT]
+"""Analyze a network that only your own code can build: python examples/analyze_my_network.py [OUT]
 
-The same from the command line, in this folder: ddrscope analyze analyze_my_network:build --out look
+The same on the command line, in this folder: ddrscope analyze analyze_my_network:build --out analysis
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ddrscope.analysis import analyze
+import ddrscope
 
 
 class MyNetwork(nn.Module):
-    """Any module that takes images (B, 3, H, W) in 0..1 and gives them back enlarged."""
+    """Any module that maps images (B, 3, H, W) in 0..1 to larger images."""
 
     scale, channels = 2, 3
 
@@ -34,27 +34,29 @@ class MyNetwork(nn.Module):
 
 
 def build() -> nn.Module:
-    """What ``module:function`` names; load your weights here."""
+    """The function that ``module:function`` names; load your weights here."""
     torch.manual_seed(0)
     return MyNetwork()
 
 
 def main(out: Path) -> None:
     sys.path.insert(0, str(Path(__file__).parent))
-    # The layer names are those of the module: here every block, and what enters the output convolution.
-    result = analyze(
+    # Layers have the names of the submodules: here every block, and the input of the output convolution.
+    result = ddrscope.analyze(
         "analyze_my_network:build",
         degradations=["clean", "blur:2", "noise:20"],
-        layers=("body.*", "tail:input"),
+        layers=["body.*", "tail:input"],
         limit=8,
         crop=64,
         tsne_seeds=1,
+        out=out,
+        overwrite=True,
     )
-    frame = result.to_frame().query("control == ''")
+    table = result.to_frame().query("control == ''")
     print(
-        frame[["layer", "view", "degradation_share", "content_share", "knn_accuracy"]].round(3).to_string(index=False)
+        table[["layer", "view", "degradation_share", "content_share", "knn_accuracy"]].round(3).to_string(index=False)
     )
-    print("page:", result.save(out))
+    print("report:", out / "report.html")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A degradation of your own, and whether a network's features see it: python examples/custom_degradation.py"""
+"""Define a degradation, and test whether the features of a network respond to it: python examples/custom_degradation.py"""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Annotated
 
 import numpy as np
 
-from ddrscope.analysis import analyze
+import ddrscope
 from ddrscope.degradations import Degradation, Range, register
 
 
 @register
 @dataclass(frozen=True)
 class Scanlines(Degradation):
-    """Every second row is darkened by LEVEL percent, as an old screen shows it."""
+    """Every second row is darkened by LEVEL percent."""
 
     family = "scanlines"
     stage = "after"
@@ -28,17 +28,17 @@ class Scanlines(Degradation):
 
 
 def main() -> None:
-    # Registered, it is a text form like any other; chains such as blur:2+scanlines:20 work too.
-    result = analyze(
+    # Once registered it is written like any other; chains such as blur:2+scanlines:20 work too.
+    result = ddrscope.analyze(
         "srresnet-wgr",
         degradations=["clean", "scanlines:10", "scanlines:40"],
-        layers=(),
+        layers=[],
         limit=8,
         crop=64,
         tsne_seeds=1,
     )
-    for verdict in result.data["verdicts"]:
-        print(f"[{verdict['view']}] {verdict['sentence']}")
+    for verdict in result.verdicts:
+        print(f"[{verdict.view}] {verdict.sentence}")
 
 
 if __name__ == "__main__":

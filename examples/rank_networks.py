@@ -1,7 +1,7 @@
-"""Rank networks without ground truth, and say which are not distinguishable: python examples/rank_networks.py
+"""Rank networks without ground truth, and see which are not distinguishable: python examples/rank_networks.py
 
-Few and small patches keep this quick. For a reliable ranking take your own photographs, 800 patches of 128 pixels, and every kind of
-degradation that you expect.
+The patches are few and small, to be quick. For real use give your own photographs, 800 patches of 128 pixels, and all
+degradations that you expect.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ NETWORKS = ["srresnet-wgr", "srgan-wgr", "srresnet-wogr"]
 def main() -> None:
     result = ddrscope.generalize(NETWORKS, degradations=["blur:2", "blur:4"], patches=60, patch=64, components=40)
     for row in result.ranking:
-        remark = "  (not distinguishable from the one above)" if row.apart is False else ""
-        print(f"{row.place}. {row.network:<16} {row.srga}{remark}")
-    # PSNR is known here, since the images are degraded by ddrscope; for real footage only the scores are.
+        note = "  (not distinguishable from the one above)" if row.apart is False else ""
+        print(f"{row.place}. {row.network:<16} {row.srga}{note}")
+    # PSNR is known because the images were degraded here; for real footage it is not.
     print(result.to_frame()[["network", "set", "srga", "floor", "psnr"]].round(2).to_string(index=False))
 
 

@@ -1,6 +1,6 @@
-"""Sort a folder of images into folders by what is wrong with them: python examples/sort_archive.py [IMAGES] [OUT]
+"""Sort a folder of images into folders by degradation: python examples/sort_archive.py [IMAGES] [OUT]
 
-Without arguments it makes itself a small archive of damaged images. Images are copied, none is changed.
+Without arguments it makes a small archive of degraded images first. Images are copied, none is changed.
 """
 
 from __future__ import annotations
@@ -13,35 +13,32 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ddrscope.degradations import parse_degradation
-from ddrscope.identification import load_identifier
-from ddrscope.images import UnreadableImage, bundled_photos, find_images, read_image
+import ddrscope
 
-# What is less probable than this is put aside for somebody to look at.
-SURE = 0.5
-DAMAGES = ["clean", "blur:3", "noise:20", "jpeg:8", "pixelate:3", "sharpen:6"]
+# Images with a lower probability are put aside for a person to look at.
+MIN_PROBABILITY = 0.5
+DEGRADATIONS = ["clean", "blur:3", "noise:20", "jpeg:8", "pixelate:3", "sharpen:6"]
 
 
 def sort(images: Path, out: Path) -> None:
-    identifier = load_identifier()
-    for file in find_images([images]):
-        try:
-            found = identifier.identify(read_image(file).pixels)
-        except UnreadableImage as error:
-            print(f"{file.name}: {error.reason}")
+    for image in ddrscope.identify(images):
+        name = Path(image.path).name
+        found = image.identification
+        if found is None:
+            print(f"{name}: {image.error}")
             continue
-        sure = found.probability >= SURE and not found.unseen
-        folder = out / (found.group if sure else "look-at-these")
+        certain = found.probability >= MIN_PROBABILITY and not found.unseen
+        folder = out / (found.group if certain else "uncertain")
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(file.path, folder)
-        print(f"{file.name:<24} {folder.name:<16} {found}")
+        shutil.copy2(image.path, folder)
+        print(f"{name:<24} {folder.name:<16} {found}")
 
 
 def make_archive(folder: Path) -> Path:
-    """Six bundled photographs, damaged in six ways."""
-    for file, damage in zip(find_images([bundled_photos()]), DAMAGES, strict=False):
-        pixels = parse_degradation(damage).apply(read_image(file).pixels, seed=0, scale=1)
-        Image.fromarray(np.uint8(np.rint(pixels * 255))).save(folder / f"{damage.replace(':', '-')}.png")
+    """Six bundled photographs, degraded in six ways."""
+    for file, degradation in zip(ddrscope.find_images([ddrscope.bundled_photos()]), DEGRADATIONS, strict=False):
+        pixels = ddrscope.parse_degradation(degradation).apply(ddrscope.read_image(file).pixels)
+        Image.fromarray(np.uint8(np.rint(pixels * 255))).save(folder / f"{degradation.replace(':', '-')}.png")
     return folder
 
 

@@ -13,9 +13,10 @@
 # %% [markdown]
 # # Sorting an archive
 #
-# A folder of images; some are fine, some are not. What is wrong with which, how badly, and where?
+# A folder of images, some of them degraded. Which ones, how strongly, and where in the image?
 #
-# The archive is made here: twelve bundled photographs, each damaged in one of six ways, one of them "clean". The first part of a file's name says how, so that we can check.
+# The archive is made here: twelve bundled photographs, each degraded in one of six ways, one of them "clean". The
+# name of a file begins with its degradation, so that the results can be checked.
 
 # %%
 from pathlib import Path
@@ -23,81 +24,75 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ddrscope.degradations import parse_degradation
-from ddrscope.images import bundled_photos, find_images, read_image
+import ddrscope
 
 Path("archive").mkdir()
-damages = ["clean", "blur:3", "noise:20", "jpeg:8", "pixelate:3", "brightness:-60"]
-for number, file in enumerate(find_images([bundled_photos()])[:12]):
-    damage = damages[number % len(damages)]
-    pixels = parse_degradation(damage).apply(read_image(file).pixels, seed=0, scale=1)
-    Image.fromarray(np.uint8(np.rint(pixels * 255))).save(f"archive/{damage.replace(':', '')}--{file.name}")
+degradations = ["clean", "blur:3", "noise:20", "jpeg:8", "pixelate:3", "brightness:-60"]
+for number, file in enumerate(ddrscope.find_images([ddrscope.bundled_photos()])[:12]):
+    degradation = degradations[number % len(degradations)]
+    pixels = ddrscope.parse_degradation(degradation).apply(ddrscope.read_image(file).pixels)
+    Image.fromarray(np.uint8(np.rint(pixels * 255))).save(f"archive/{degradation.replace(':', '')}--{file.name}")
 Path("archive/broken.jpg").write_bytes(b"this is no image")
 print(len(list(Path("archive").iterdir())), "files")
 
 # %% [markdown]
-# ## One command
+# ## Identify
 #
-# A row for each image, in a Parquet file. Four tiles of each are read, to be quick; the default is sixteen. There is more to it: with
-# `--resume` it goes on after an interruption, with `--cluster` on many machines.
-
-# %% language="bash"
-# ddrscope identify archive --tiles 4 --out findings.parquet
-
-# %% [markdown]
-# ## Ask the table
+# One row for each image, in a Parquet file. Four tiles of each image are read, to be quick; the default is sixteen.
+# With `resume=True` an interrupted run continues, with `cluster="..."` several machines share the work. On the
+# command line: `ddrscope identify archive --tiles 4 --out findings.parquet --resume`.
 
 # %%
-import pandas as pd
-
-findings = pd.read_parquet("findings.parquet")
+findings = ddrscope.identify("archive", tiles=4, out="findings.parquet", resume=True).to_frame()
 findings["name"] = findings.path.map(lambda path: Path(path).name)
 findings[["name", "type", "level", "level_low", "level_high", "probability", "unseen"]].head(8).round(2)
 
 # %% [markdown]
-# The broken file has its row too, and a reason:
+# The broken file has a row too, with the reason:
 
 # %%
 print(findings.error.dropna().to_list())
 
 # %% [markdown]
-# What was done (rows) against what was found (columns):
+# The true degradation (rows) and the identified group (columns):
 
 # %%
-found = findings[findings.error.isna()].copy()
-found["done"] = found.name.str.split("--").str[0]
-pd.crosstab(found.done, found["group"])
+identified = findings[findings.error.isna()].copy()
+identified["true"] = identified.name.str.split("--").str[0]
+identified.groupby(["true", "group"]).size().unstack(fill_value=0)
 
 # %% [markdown]
-# All are found but one: a blurred image is called discoloured. It is a grey one, and grey images are called so, which hides what else is wrong with them.
-# On images it was not fitted to it names the type right in 69 % [65, 73] of cases and the group in 73 % [70, 77] ([how well](../identification.md#how-well)); these few images prove nothing.
+# All groups are right except one: a blurred image is called desaturated. It is a grey image; grey images are
+# identified in this way, which hides other distortions. These few images prove nothing about the accuracy; it was
+# [measured](../results.md#identification) on held-out photographs.
 #
-# It errs less where it is sure, so put the unsure ones aside for somebody to look at:
+# Errors are rarer at high probabilities, so put the others aside for a person to look at:
 
 # %%
-sure = found[(found.probability > 0.5) & ~found.unseen]
-print(f"{len(sure)} of {len(found)} are sure")
-sure[sure["group"] != "clean"].sort_values("level", ascending=False)[["done", "type", "level", "probability"]].head(
-    6
-).round(2)
+certain = identified[(identified.probability > 0.5) & ~identified.unseen.astype(bool)]
+print(f"{len(certain)} of {len(identified)} are certain")
+certain[certain["group"] != "clean"].sort_values("level", ascending=False)[
+    ["true", "type", "level", "probability"]
+].head(6).round(2)
 
 # %% [markdown]
-# Images may have several damages; each type has its own probability, and these need not sum to 1:
+# Images may have several distortions. Each type has its own probability, and they need not sum to 1:
 
 # %%
-columns = [column for column in found if column.startswith("p_")]
-found.set_index("done")[columns].mean().sort_values(ascending=False).head(6).round(2)
+columns = [column for column in identified if column.startswith("p_")]
+identified.set_index("true")[columns].mean().sort_values(ascending=False).head(6).round(2)
 
 # %% [markdown]
 # ## Where in the image
 #
-# A photograph that is blurred in its left half and noisy in its right; `--heatmap` draws a map for each image.
+# A photograph that is blurred in its left half and noisy in its right half. On the command line, `--heatmap maps`
+# draws a map for each image.
 
 # %%
-pixels = read_image(bundled_photos() / "astronaut__1.png").pixels
+pixels = ddrscope.read_image(ddrscope.bundled_photos() / "astronaut__1.png").pixels
 half = pixels.shape[1] // 2
-pixels[:, :half] = parse_degradation("blur:3").apply(pixels[:, :half])
-pixels[:, half:] = parse_degradation("noise:20").apply(pixels[:, half:])
+pixels[:, :half] = ddrscope.parse_degradation("blur:3").apply(pixels[:, :half])
+pixels[:, half:] = ddrscope.parse_degradation("noise:20").apply(pixels[:, half:])
 Path("halves").mkdir()
 Image.fromarray(np.uint8(np.rint(pixels * 255))).save("halves/halves.png")
 
@@ -108,4 +103,5 @@ Image.fromarray(np.uint8(np.rint(pixels * 255))).save("halves/halves.png")
 Image.open("maps/halves.png.png").convert("RGB").quantize(128)
 
 # %% [markdown]
-# The maps are read from tiles of 128 pixels, 32 apart, so borders are soft and small things are missed.
+# The maps are computed from tiles of 128 pixels at intervals of 32, so borders are soft and small regions are
+# missed.

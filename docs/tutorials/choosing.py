@@ -13,82 +13,86 @@
 # %% [markdown]
 # # Choosing between networks
 #
-# You have several networks and images without ground truth. Which one copes with their damage?
+# You have several networks and images without ground truth. Which network copes better with their degradations?
 #
-# SRGA compares how a network's features are distributed on damaged images with how they are on clean ones. A network that treats both alike scores low, and low is
-# taken for good. No ground truth is needed. Here the damage is ours, so PSNR is known as well, and we can see how far to trust the score.
+# SRGA compares the distributions of a network's features on degraded and on clean images. A network that treats
+# both alike has a low score, and low is good. No ground truth is needed. Here the images are degraded by ddrscope,
+# so PSNR is known too, and we can check the score.
 
 # %%
-from ddrscope.generalization import generalize
+import ddrscope
 
 networks = ["srresnet-wgr", "srgan-wgr", "blind-ddr", "blind-plain"]
-result = generalize(networks, degradations=["blur:2", "blur:4", "noise:20"], patches=64, patch=64, components=48)
+result = ddrscope.generalize(
+    networks, degradations=["blur:2", "blur:4", "noise:20"], patches=64, patch=64, components=48
+)
 
 # %% [markdown]
-# Few and small patches, to be quick; the defaults are 800 of 128 pixels. `srresnet-wgr` and `srgan-wgr` were trained on clean images, `blind-ddr` and `blind-plain` on
-# damaged ones.
+# The patches are few and small, to be quick; the defaults are 800 of 128 pixels. `srresnet-wgr` and `srgan-wgr`
+# were trained on clean images, `blind-ddr` and `blind-plain` on degraded ones.
 #
-# ## Who is ahead, and is that sure?
+# ## The ranking
 
 # %%
 for row in result.ranking:
-    remark = "   not distinguishable from the one above" if row.apart is False else ""
-    print(f"{row.place}. {row.network:<14}{row.srga}{remark}")
+    note = "   not distinguishable from the one above" if row.apart is False else ""
+    print(f"{row.place}. {row.network:<14}{row.srga}{note}")
 
 # %% [markdown]
-# The intervals are over photographs. Whether two networks can be told apart is judged by their *difference* on the same photographs, not by whether these intervals overlap.
-# Where it cannot be said, it is said: choose by something else there, speed for instance, or give more photographs.
+# The intervals are over photographs. Whether two networks are distinguishable is decided by the interval of their
+# *difference* on the same photographs, not by the overlap of these intervals. If they are not, choose by something
+# else, such as speed, or use more photographs.
 #
-# ## By kind of damage
+# ## By degradation
 
 # %%
 scores = result.to_frame()
-scores[scores["set"] != "clean"].pivot(index="network", columns="set", values="srga").loc[networks].round(2)
+degraded = scores[scores["set"] != "clean"]
+degraded.pivot(index="network", columns="set", values="srga").loc[networks].round(2)
 
 # %%
 print("floor:", scores.groupby("network")["floor"].first().round(2).to_dict())
 
 # %% [markdown]
-# The *floor* is the score between two halves of the very same clean images. Nothing at or below it is a difference.
+# The *floor* is the score between two halves of the same clean images. A score at or below it is not a difference.
 #
-# ## Was it right?
+# ## Comparison with PSNR
 #
-# PSNR (dB, on brightness), which we know only because we damaged the images ourselves:
+# PSNR (dB, on luma) is known because the images were degraded here:
 
 # %%
-scores[scores["set"] != "clean"].pivot(index="network", columns="set", values="psnr").loc[networks].round(1)
+degraded.pivot(index="network", columns="set", values="psnr").loc[networks].round(1)
 
 # %%
 import matplotlib.pyplot as plt
 
-from ddrscope.viz.style import OKABE_ITO
-
 figure, axes = plt.subplots(1, 3, figsize=(9, 2.8), sharey=True)
 for axis, name in zip(axes, ["blur:2", "blur:4", "noise:20"], strict=True):
-    for number, network in enumerate(networks):
+    for marker, network in zip("osD^", networks, strict=True):
         score = result.score(network, name)
-        srga = score.srga
-        axis.errorbar(
-            score.psnr, srga.value, [[srga.value - srga.low], [srga.high - srga.value]],
-            fmt="osD^"[number], color=OKABE_ITO[number], label=network, capsize=3,
-        )  # fmt: skip
+        below, above = score.srga.value - score.srga.low, score.srga.high - score.srga.value
+        axis.errorbar(score.psnr, score.srga.value, [[below], [above]], fmt=marker, label=network, capsize=3)
     axis.set(title=name, xlabel="PSNR-Y, dB (right is better)")
 axes[0].set_ylabel("SRGA (low is better)")
 axes[0].legend(fontsize=7)
 figure.tight_layout()
 
 # %% [markdown]
-# Where the score is right, points fall from left to right. Here it is, between the networks trained on clean images and those trained on damaged ones. The two trained on damage cannot
-# be told apart; of the two trained on clean images `srresnet-wgr` is ahead, as PSNR says at noise:20 (22.7 against 20.2 dB; on blur they are level). It is not always right.
+# If the score is right, points fall from left to right. They do here, between the networks trained on clean images
+# and those trained on degraded ones. The two trained on degraded images are not distinguishable. Of the two trained
+# on clean images `srresnet-wgr` is ahead, in agreement with PSNR at noise:20 (22.7 and 20.2 dB; on blur they are
+# equal).
 #
-# All four networks have a *global residual*. One that takes noise away must write the noise into its last layer, so its features differ from those of clean images
-# *because* it works; the score can then be high for the better network. This is measured in
-# [comparing networks](../generalization.md#networks-that-should-generalize-differently). So: compare networks of one kind, or one network over footage, and look at images.
+# The score is not always right. All four networks have a *global residual*. A network that removes noise must write
+# the noise into its last layer, so its features differ from those of clean images *because* it works, and the
+# better network can have the higher score
+# ([measured](../results.md#srga-and-networks-trained-on-different-degradations)). So compare networks of one kind,
+# or one network on several sets, and look at the images.
 #
-# ## On real footage
+# ## Real footage
 #
-# Give folders of small images as they are; there is no PSNR then. From the command line:
+# Give folders of small images as they are. PSNR is unknown then.
 #
-# ```bash
-# ddrscope generalize mynet.pth other.pth --images DIV2K_valid_HR --set phone=photos/phone --out footage
+# ```python
+# ddrscope.generalize(["mynet.pth", "other.pth"], images="DIV2K_valid_HR", sets={"phone": "photos/phone"}, out="footage")
 # ```

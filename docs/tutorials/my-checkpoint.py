@@ -11,26 +11,28 @@
 # ---
 
 # %% [markdown]
-# # My own checkpoint
+# # An own checkpoint
 #
-# You trained a super-resolution network and have a file of weights. What does it know about the damage in its input, though it never saw any?
+# You trained a super-resolution network and have a checkpoint. What does it know about the degradation of its
+# input, although it was trained on clean images only?
 #
-# Here the file is made from a bundled network, an SRResNet trained on clean photographs only, and written as a training script would write it.
+# Here the checkpoint is made from a bundled network, in the way a training script would write it.
 
 # %%
 import torch
 
-from ddrscope.networks import load_network
+import ddrscope
 
-trained = load_network("srresnet-wgr")
+trained = ddrscope.load_network("srresnet-wgr")
 torch.save({"params": trained.module.state_dict()}, "mynet.pth")
 
 # %% [markdown]
-# A path is enough to load it. The architecture is recognized by the names and shapes of the weights; nothing in the file is run.
-# A file of weights does not say whether the network adds its enlarged input to its output (a *global residual*), so that is measured.
+# A path is enough to load it. The architecture is recognized by the names and shapes of the weights; no code in the
+# file is run. The checkpoint does not state whether the network adds its upscaled input to its output (a *global
+# residual*), so this is detected.
 
 # %%
-mine = load_network("mynet.pth")
+mine = ddrscope.load_network("mynet.pth")
 print(mine.architecture, "x", mine.scale)
 print("global residual:", mine.global_residual, "by", mine.global_residual_source)
 print("layers:", mine.layers[0], "...", mine.layers[-1])
@@ -38,31 +40,31 @@ print("layers:", mine.layers[0], "...", mine.layers[-1])
 # %% [markdown]
 # ## One call
 #
-# Twelve crops, each clean, blurred (sigma 4 pixels) and noisy (sigma 20 of 255). Three layers: first block, middle, and the *last HR layer*, which enters
-# the output convolution. For a result to quote, leave out `limit` and `tsne_seeds` and give your own images: `images="my/validation/folder"`.
+# Twelve crops, each clean, blurred (sigma 4 pixels) and noisy (sigma 20 of 255). Three layers: the first block, one
+# in the middle, and the *last HR layer*, the input of the output convolution. For a result to report, leave out
+# `limit` and `tsne_seeds` and give your own images: `images="my/validation/folder"`.
 
 # %%
-from ddrscope.analysis import analyze
-
-result = analyze(
+result = ddrscope.analyze(
     "mynet.pth",
     degradations=["clean", "blur:4", "noise:20"],
-    layers=("body.0", "body.8", "conv_last:input"),
+    layers=["body.0", "body.8", "conv_last:input"],
     limit=12,
     tsne_seeds=1,
     threads=2,
 )
-for verdict in result.data["verdicts"]:
-    print(f"[{verdict['view']}] {verdict['sentence']}\n")
+for verdict in result.verdicts:
+    print(f"[{verdict.view}] {verdict.sentence}\n")
 
 # %% [markdown]
-# Read it in this order.
+# How to read it:
 #
-# 1. **pooled** features ask whether the damage is *in* the layer, **flattened** ones whether it is the *main* thing there. Both are right.
-# 2. The intervals are over photographs. Few photographs are behind these twelve crops, so they are wide.
-# 3. With random weights there is next to nothing: the network learned it.
+# 1. **Pooled** features tell whether the degradation is *in* the layer, **flattened** ones whether it is the *main*
+#    variation there. Both are right.
+# 2. The intervals are over photographs. These twelve crops come from few photographs, so the intervals are wide.
+# 3. With random weights there is nearly no effect: the network learned it.
 #
-# ## Where in the network
+# ## By layer
 
 # %%
 table = result.to_frame()
@@ -72,8 +74,8 @@ table[
 ].round(2)
 
 # %% [markdown]
-# What follows the damage grows with depth, what follows the content shrinks. `knn_accuracy` says how often the nearest neighbours *among other
-# photographs* name the damage; guessing gives 0.33.
+# The degradation share grows with depth, the content share shrinks. `knn_accuracy` is how often the nearest
+# neighbours *among other photographs* have the right degradation; chance is 0.33.
 #
 # ## The figure
 
@@ -84,14 +86,16 @@ figure.set_size_inches(9, 3.2)
 figure
 
 # %% [markdown]
-# This is the *flattened* view. At the right the blurred images draw together, while clean and noisy ones still lie mixed (5-NN is at chance there); at the left the versions of one image lie together.
-# What to take from the planes: who lies among whom. Distances between clusters, their sizes and the axes mean nothing, and one plane is one seed ([t-SNE planes](../reading.md#t-sne-planes)).
+# This is the *flattened* view. On the right the blurred images are close together, while clean and noisy ones are
+# still mixed (5-NN is at chance there). On the left the versions of one image are close together. A plane shows
+# which points lie among which others. Distances between clusters, their sizes and the axes mean nothing, and one
+# plane is one seed ([t-SNE planes](../reading.md#t-sne-planes)).
 #
-# ## Keep it
+# ## Save it
 #
-# `report.html` is one file, works offline, and has the images under the pointer. The same from the command line, with defaults:
-# `ddrscope analyze mynet.pth --out look`.
+# `report.html` is a single file, works offline, and shows the images under the pointer. With `out="analysis"`,
+# `analyze` writes it at once. On the command line: `ddrscope analyze mynet.pth --out analysis`.
 
 # %%
-page = result.save("look")
+page = result.save("analysis")
 print(page, f"{page.stat().st_size / 1e6:.1f} MB")

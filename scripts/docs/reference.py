@@ -96,7 +96,7 @@ def api_pages(source: Path) -> dict[str, str]:
 
 def public_names() -> list[str]:
     """The functions and classes that ``import ddrscope`` gives: functions, then results and other classes, then exceptions."""
-    names = [name for name in ddrscope.__all__ if not name.startswith("_")]
+    names = [name for name in dir(ddrscope) if not name.startswith("_")]
     return sorted(names, key=lambda name: (isinstance(getattr(ddrscope, name), type), name.endswith("Error")))
 
 

@@ -10,14 +10,13 @@ from pathlib import Path
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def version() -> str:
-    """The version of the installed package: ``0.2.0``, or ``0.2.0.dev12+g1a2b3c4`` between releases."""
-    return metadata.version("ddrscope")
+# ``0.2.0``, or ``0.2.0.dev12+g1a2b3c4`` between releases.
+__version__ = metadata.version("ddrscope")
 
 
 def version_line() -> str:
     """The version without its local part, and the commit where it is known: ``0.2.0 (commit 1a2b3c4)``."""
-    public, known = version().partition("+")[0], commit()
+    public, known = __version__.partition("+")[0], commit()
     return f"{public} (commit {known})" if known else public
 
 
@@ -42,5 +41,5 @@ def _built_commit() -> str:
         from ddrscope._version import __commit_id__ as written
     except ImportError:
         written = None
-    in_version = re.search(r"\+g([0-9a-f]+)", version())
+    in_version = re.search(r"\+g([0-9a-f]+)", __version__)
     return str(written or "").removeprefix("g") or (in_version[1] if in_version else "")

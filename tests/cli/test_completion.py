@@ -15,8 +15,6 @@ from ddrscope.cli.app import COMMANDS
 from ddrscope.networks import network_names
 
 DDRSCOPE = Path(sys.executable).with_name("ddrscope")
-# Commands whose modules still import PyTorch: for them the shell waits seconds at a Tab.
-SLOW = {"features", "map", "generalize", "identify", "fit-identifier"}
 
 LINES = [
     ("ddrscope an", ["analyze"]),
@@ -100,7 +98,7 @@ def test_zsh_itself() -> None:
 
 
 def test_commands_and_names_are_imported_without_pytorch() -> None:
-    modules = [f"ddrscope.cli.{name.replace('-', '_')}" for name in COMMANDS if name not in SLOW]
+    modules = [f"ddrscope.cli.{name.replace('-', '_')}" for name in COMMANDS]
     code = f"import sys, importlib; [importlib.import_module(name) for name in {modules}]\n"
     code += "from ddrscope.cli.completion import *; assert complete_network('s') and complete_degradation('n')\n"
     code += "assert 'torch' not in sys.modules"

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,16 +20,7 @@ from ddrscope.io.files import without_nan
 if TYPE_CHECKING:
     from ddrscope.networks import Network
 
-
 DEBUG = "Every command takes --debug: show where an error comes from."
-
-
-def split_words(values: list[str] | None) -> list[str]:
-    """The values of a list option, each of which may hold several, separated by spaces.
-
-    Spaces around a plus sign do not separate: ``blur:2 + noise:10`` is one degradation.
-    """
-    return [word for value in values or [] for word in re.split(r"(?<!\+)\s+(?!\+)", value.strip())]
 
 
 def list_option(name: str, metavar: str, help: str) -> Any:
@@ -50,7 +40,8 @@ def is_split(parameter: Any) -> bool:
 
 
 def _split(value: list[str] | None) -> list[str] | None:
-    words = split_words(value)
+    # Spaces around a plus sign do not separate: ``blur:2 + noise:10`` is one degradation.
+    words = [word for text in value or [] for word in re.split(r"(?<!\+)\s+(?!\+)", text.strip())]
     if any(word.startswith("-") for word in words):
         raise typer.BadParameter("it needs a value")
     return words or None
@@ -134,21 +125,3 @@ def show(text: str) -> None:
 def print_json(value: Any) -> None:
     """Print the machine-readable summary on stdout."""
     print(json.dumps(without_nan(value), allow_nan=False))
-
-
-def use_threads(count: int) -> int:
-    """Let PyTorch use ``count`` threads (0: all that OMP_NUM_THREADS or the machine gives) and return their number."""
-    import torch
-
-    if count:
-        torch.set_num_threads(count)
-    return torch.get_num_threads()
-
-
-def resolve_precision(precision: str, device: str, begun: Path | None) -> Literal["float32", "bfloat16"]:
-    """As `ddrscope.features.precision.resolve_precision`."""
-    import torch
-
-    from ddrscope.features.precision import resolve_precision as resolve
-
-    return resolve(precision, torch.device(device), begun)

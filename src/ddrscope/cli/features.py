@@ -8,13 +8,12 @@ from typing import Annotated
 import typer
 
 from ddrscope.cli import common
-from ddrscope.extraction import extract_features
 from ddrscope.io.files import sha256
 
 HELP = """Write a network's features to a file for other tools.
 
-FILE.npy is float32 (N, C*H*W), or (N, 2C) pooled, rows sorted by path, with the names in FILE.txt; FILE.parquet has the columns
-picture (the name) and features.
+FILE.npy is float32 (N, C*H*W), or (N, 2C) pooled, rows sorted by path, with the names in FILE.txt; FILE.parquet has the
+columns picture (the name) and features.
 
 \b
 Examples:
@@ -50,6 +49,8 @@ def command(
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
 ) -> None:
+    from ddrscope.extraction import extract_features
+
     with common.progress() as bars:
         result = extract_features(
             network, images, out, layer=layer, view=view, degradation=degradation, crop=crop,

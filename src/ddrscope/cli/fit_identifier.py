@@ -8,8 +8,6 @@ from typing import Annotated
 import typer
 
 from ddrscope.cli import common
-from ddrscope.identification.fit import fit_identifier
-from ddrscope.identification.tiles import TILE
 
 HELP = """Fit an identifier to your own photographs, distortions or labelled images.
 
@@ -47,7 +45,7 @@ def command(
     network: Annotated[str, typer.Option("--network", help="Whose features describe the images.")] = "srgan-wgr",
     side: Annotated[
         int, typer.Option("--side", help="Side of the regions of the photographs in pixels.", min=64)
-    ] = TILE,
+    ] = 128,
     repeats: Annotated[int, typer.Option("--repeats", help="Regions of each photograph for each level.", min=1)] = 2,
     pairs: Annotated[int, typer.Option("--pairs", help="Regions of each photograph with two distortions.", min=0)] = 16,
     photo_from: common.PhotoFrom = "prefix",
@@ -63,6 +61,8 @@ def command(
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
 ) -> None:
+    from ddrscope.identification.fit import fit_identifier
+
     with common.progress() as bars:
         fitted = fit_identifier(
             images or (), out=out, labelled=labelled, distortions=distortions, network=network, side=side,

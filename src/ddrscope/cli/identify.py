@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ddrscope.cli import common
 from ddrscope.errors import InputError
-from ddrscope.identification import IdentifiedImage, identify, iter_identifications
-from ddrscope.identification.tiles import MAX_TILES
 from ddrscope.io.files import sha256
-from ddrscope.results.identification import CLEAN
+
+if TYPE_CHECKING:
+    from ddrscope.identification import IdentifiedImage
 
 HELP = """Identify the degradation of images: type, level, whether it is like anything known, and where.
 
-Each image gives a row: path, type (the likeliest of 24 distortions and clean), group, probability, level (1 slight to 5 strong; 0 for
-clean) with the ends of its 80 % interval, novelty (0 to 1: the share of images with known distortions that are more ordinary), unseen
-(novelty above 0.95), error (why a file could not be read), and p_TYPE, the probability that TYPE is present, for every type.
---heatmap draws where, a PNG for each image. Without --out the rows are printed.
+Each image gives a row: path, type (the most likely of 24 distortions and clean), group, probability, level (1 slight to
+5 strong; 0 for clean) with its 80 % interval, novelty (0 to 1: the share of images with known distortions that are more
+ordinary), unseen (novelty above 0.95), error (why a file could not be read), and p_TYPE, the probability that TYPE is
+present, for every type. --heatmap draws where, a PNG for each image. Without --out the rows are printed.
 
 \b
 Examples:
@@ -40,7 +40,7 @@ def command(
     tiles: Annotated[
         str,
         typer.Option("--tiles", metavar="N", help="Tiles of 128 x 128 pixels of each image, spread evenly; or all."),
-    ] = str(MAX_TILES),
+    ] = "16",
     identifier: Annotated[
         Path | None,
         typer.Option("--identifier", metavar="FILE", help="Of ddrscope fit-identifier. Default: the bundled one."),
@@ -53,6 +53,8 @@ def command(
     threads: common.Threads = 0,
     as_json: common.AsJson = False,
 ) -> None:
+    from ddrscope.identification import identify, iter_identifications
+
     limit = _tile_limit(tiles)
     if out is None and cluster is None:
         rows = []
@@ -88,6 +90,8 @@ command.__doc__ = HELP
 
 def describe(image: IdentifiedImage) -> str:
     """A row as a line of text."""
+    from ddrscope.results.identification import CLEAN
+
     found = image.identification
     if found is None:
         return f"{image.path}: {image.error}"

@@ -58,6 +58,7 @@ def command(
     if importlib.util.find_spec("gradio") is None:
         raise MissingDependencyError("serve needs gradio, which is not installed: pip install 'ddrscope[web]'")
     from ddrscope.features.device import resolve_device
+    from ddrscope.features.threads import torch_threads
     from ddrscope.identification import load_identifier
     from ddrscope.networks import load_network
     from ddrscope.upscaling.checks import check_network
@@ -67,7 +68,6 @@ def command(
     from ddrscope.webapp.server import serving
     from ddrscope.webapp.state import open_app_state
 
-    common.use_threads(threads)
     named_results = name_results(results or [])
     loaded = load_network(network)
     device = resolve_device(device)
@@ -79,7 +79,7 @@ def command(
         common.say(
             f"computing the map of known degradations of {state.map_network.name}: what shows it waits half a minute or more"
         )
-    with serving(state, named_results, host, port) as url:
+    with torch_threads(threads), serving(state, named_results, host, port) as url:
         if host not in LOCAL_HOSTS:
             common.say("anyone who reaches this address can use it: there is no login (docs/serve.md)")
         common.say(f"serving at {url} (Ctrl-C stops)")

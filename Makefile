@@ -54,9 +54,10 @@ test-wheel:
 test: install lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(THREADS) --dist loadfile
 
-# The unit tier: no commands in processes of their own, no browser, no cluster, no documentation. Under a minute.
+# The unit tier: no commands in processes of their own, no browser, no cluster, no documentation. The ignored files have no such tests.
 test-fast: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(THREADS) -m "not (cli or browser or cluster or docs or slow)"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(THREADS) --dist loadfile -m "not (cli or browser or cluster or docs or slow)" \
+		--ignore tests/docs --ignore tests/packaging --ignore tests/batch/test_cluster.py
 
 # The site, built strictly: build/docs/site/index.html, which opens without a server and without a network.
 docs: install

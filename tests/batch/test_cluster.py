@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,8 @@ from PIL import Image
 from commands import Run, Start, call_command
 from ddrscope.images import bundled_photos
 
-pytestmark = pytest.mark.cluster
-
-ray = pytest.importorskip("ray", reason="--cluster needs Ray, which CI installs: pip install 'ddrscope[cluster]'")
+NO_RAY = "`cluster` needs Ray, which CI installs: pip install 'ddrscope[cluster]'"
+pytestmark = [pytest.mark.cluster, pytest.mark.skipif(find_spec("ray") is None, reason=NO_RAY)]
 COUNT = 70
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ddrscope.cli import main
+from commands import Done, call_command
 from ddrscope.images import bundled_photos
 from ddrscope.networks import SRResNet, save_network
 
@@ -51,7 +51,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for name in COMMANDS:
-            assert command(name) == 0
+            assert command(name).returncode == 0
     return folder
 
 
@@ -67,11 +67,8 @@ def place(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(backup, made)
 
 
-def command(name: str, *more: object) -> int:
-    out = OUT.get(name, name)
-    with pytest.raises(SystemExit) as stop:
-        main([*map(str, COMMANDS[name]), "--threads", "1", "--out", out, *map(str, more)])
-    return int(stop.value.code or 0)
+def command(name: str, *more: object) -> Done:
+    return call_command(*COMMANDS[name], "--threads", 1, "--out", OUT.get(name, name), *more)
 
 
 def another_image(_: Path) -> None:
@@ -93,25 +90,21 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str, set[str]]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("name", COMMANDS)
-def test_other_inputs_are_refused_by_name(
-    name: str, change: str, place: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_other_inputs_are_refused_by_name(name: str, change: str, place: Path) -> None:
     apply, named, unconcerned = CHANGES[change]
     before = {path: path.read_bytes() for path in place.rglob(f"{OUT.get(name, name)}*/**/*") if path.is_file()}
     apply(place)
-    code, said = command(name, "--resume"), capfd.readouterr().err
+    done = command(name, "--resume")
     if name in unconcerned:
-        assert code == 0
+        assert done.returncode == 0
         return
-    assert code == 2 and named in said and "--overwrite" in said, said
-    assert said.count("\n") == 1 and "{" not in said and len(said) < 500
+    assert done.returncode == 2 and named in done.stderr and "--overwrite" in done.stderr
+    assert done.stderr.count("\n") == 1 and "{" not in done.stderr and len(done.stderr) < 500
     assert {path: path.read_bytes() for path in before} == before
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_same_run_is_kept_from_any_folder(
-    name: str, place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_the_same_run_is_kept_from_any_folder(name: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = place / OUT.get(name, name)
     before = {path: path.stat().st_mtime_ns for path in (out.rglob("*.p*") if out.is_dir() else [out])}
     shutil.copy("net.safetensors", "moved.safetensors")
@@ -119,37 +112,25 @@ def test_the_same_run_is_kept_from_any_folder(
     words = [str(place / word) if (place / str(word)).exists() else str(word) for word in COMMANDS[name][1:]]
     words = [word.replace("=", f"={place}/") if word.endswith(".parquet") else word for word in words]
     words = [word.replace("net.safetensors", "moved.safetensors") for word in words]
-    with pytest.raises(SystemExit) as stop:
-        main([name, *words, "--threads", "1", "--out", str(out), "--resume"])
-    assert not stop.value.code and "nothing to do" in capfd.readouterr().err
+    done = call_command(name, *words, "--threads", 1, "--out", out, "--resume")
+    assert done.returncode == 0 and "nothing to do" in done.stderr
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
 @pytest.mark.parametrize("name", DELETED)
-def test_a_deleted_result_is_made_again(name: str, place: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_deleted_result_is_made_again(name: str, place: Path) -> None:
     deleted = place / name / DELETED[name]
     deleted.unlink()
-    assert command(name, "--resume") == 0 and "nothing to do" not in capfd.readouterr().err
+    done = command(name, "--resume")
+    assert done.returncode == 0 and "nothing to do" not in done.stderr
     assert deleted.is_file() and not (place / name / "parts").exists()
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".parquet"])
 def test_new_images_join_the_features_of_the_others(place: Path, suffix: str) -> None:
     def run(out: str, *more: str) -> int:
-        with pytest.raises(SystemExit) as stop:
-            main(
-                [
-                    *map(str, COMMANDS["features"]),
-                    "--degrade",
-                    "noise:20",
-                    "--threads",
-                    "1",
-                    "--out",
-                    out + suffix,
-                    *more,
-                ]
-            )
-        return int(stop.value.code or 0)
+        words = [*COMMANDS["features"], "--degrade", "noise:20", "--threads", 1, "--out", out + suffix]
+        return call_command(*words, *more).returncode
 
     Image.new("RGB", (5, 5)).save("photos/bad.png")
     (place / "photos" / "bad.png").write_bytes(b"no image")
@@ -170,9 +151,7 @@ def test_new_images_join_the_rows_of_the_others(place: Path, suffix: str) -> Non
     out = f"grown{suffix}"
     words = ["identify", "photos", "--tiles", "1", "--threads", "1", "--heatmap", "photos/maps", "--out"]
     for more in ([], ["--resume"]):
-        with pytest.raises(SystemExit) as stop:
-            main([*words, out, *more])
-        assert not stop.value.code
+        assert call_command(*words, out, *more).returncode == 0
         read = {
             ".csv": pd.read_csv,
             ".jsonl": lambda path: pd.read_json(path, lines=True),
@@ -184,9 +163,8 @@ def test_new_images_join_the_rows_of_the_others(place: Path, suffix: str) -> Non
     assert json.loads((place / f"{out}.manifest.json").read_text())["images"] == 7
 
 
-def test_a_layer_named_or_by_default_is_the_same_layer(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert (
-        command("features", "--layer", "conv_last:input", "--resume") == 0 and "nothing to do" in capfd.readouterr().err
-    )
-    assert command("features", "--layer", "body.0", "--resume") == 2
-    assert "layer = conv_last:input, not body.0" in capfd.readouterr().err
+def test_a_layer_named_or_by_default_is_the_same_layer(place: Path) -> None:
+    named = command("features", "--layer", "conv_last:input", "--resume")
+    assert named.returncode == 0 and "nothing to do" in named.stderr
+    other = command("features", "--layer", "body.0", "--resume")
+    assert other.returncode == 2 and "layer = conv_last:input, not body.0" in other.stderr

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
+import shutil
 import signal
-import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -19,51 +17,32 @@ import pytest
 import torch
 from PIL import Image
 
-from ddrscope import cli
+from commands import PYTHON, Done, Run, Start, call_command
 from ddrscope.cli.app import COMMANDS, load_command
 from ddrscope.cli.messages import in_options, options_of
 from ddrscope.cli.progress import progress
+from ddrscope.extraction import run as feature_run
 from ddrscope.features import precision
 from ddrscope.features.precision import resolve_precision
 from ddrscope.images import bundled_photos
 from ddrscope.io.run_directory import RunDirectory
 from ddrscope.results.analysis import EMBEDDING_COLUMNS
 
-DDRSCOPE = [str(Path(sys.executable).with_name("ddrscope"))]
 QUICK = ["--limit", "6", "--crop", "64", "--layers", "body.15", "--tsne-seeds", "1"]
 # Two runs are only comparable in one precision; `auto` depends on the load of the machine.
 FLOAT32 = ["--precision", "float32"]
 
 
-def run(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [*DDRSCOPE, *map(str, words)], capture_output=True, text=True, cwd=cwd, env=environment, timeout=300
-    )
-
-
 @pytest.fixture(scope="module")
-def analysis(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def analysis(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
     out = tmp_path_factory.mktemp("analysis") / "out"
-    done = run(
-        "analyze",
-        "srresnet-wogr",
-        "srresnet-wgr",
-        "--degrade",
-        "clean",
-        "--degrade",
-        "blur:2",
-        "--degrade",
-        "blur:4",
-        *QUICK,
-        "--json",
-        "--out",
-        out,
-    )
+    degradations = [word for text in ("clean", "blur:2", "blur:4") for word in ("--degrade", text)]
+    done = call_command("analyze", "srresnet-wogr", "srresnet-wgr", *degradations, *QUICK, "--json", "--out", out)
     return out, done
 
 
-def test_analyze_writes_what_the_contract_says(analysis: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+@pytest.mark.slow
+def test_analyze_writes_what_the_contract_says(analysis: tuple[Path, Done]) -> None:
     out, done = analysis
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
@@ -95,46 +74,50 @@ def test_analyze_writes_what_the_contract_says(analysis: tuple[Path, subprocess.
 
 
 def test_a_finished_run_is_refused_resumed_and_another_runs_folder_told_apart(
-    analysis: tuple[Path, subprocess.CompletedProcess[str]],
+    analysis: tuple[Path, Done],
 ) -> None:
     out, _ = analysis
     # Quoted, the same list of degradations.
     same = ["analyze", "srresnet-wogr", "srresnet-wgr", "--degrade", "clean blur:2  blur:4", *QUICK, "--out", out]
-    assert run(*same).returncode == 2
+    assert call_command(*same).returncode == 2
     before = (out / "analysis.json").read_bytes()
-    assert run(*same, "--resume").returncode == 0
+    assert call_command(*same, "--resume").returncode == 0
     assert (out / "analysis.json").read_bytes() == before
-    other = run("analyze", "srresnet-wgr", *QUICK, "--out", out, "--resume")
+    other = call_command("analyze", "srresnet-wgr", *QUICK, "--out", out, "--resume")
     assert other.returncode == 2 and "holds a run with" in other.stderr
 
 
-def test_generalize_writes_what_the_contract_says(tmp_path: Path) -> None:
-    out = tmp_path / "out"
+def test_generalize_writes_what_the_contract_says(tmp_path: Path, tiny_network_file: Path) -> None:
+    out, other = tmp_path / "out", tmp_path / "other.safetensors"
+    shutil.copy(tiny_network_file, other)
     few = ["--patch", "64", "--patches", "40", "--components", "20"]
-    words = ["generalize", "srresnet-wgr", "srgan-wgr", "--degrade", "blur:2 blur:4", *few, "--json", "--out", out]
-    done = run(*words)
+    words = ["generalize", tiny_network_file, other, "--degrade", "blur:2 blur:4", *few, "--json", "--out", out]
+    done = call_command(*words)
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert [row["set"] for row in summary["scores"]] == ["clean", "blur:2", "blur:4"] * 2
     wanted = "network set srga srga_low srga_high kl sigma shape patches layer scale floor".split()
     assert set(wanted) <= json.loads((out / "generalization.json").read_text())["scores"][0].keys()
-    assert {row["network"] for row in summary["ranking"]} == {"srresnet-wgr", "srgan-wgr"}
+    assert {row["network"] for row in summary["ranking"]} == {"tiny", "other"}
     assert Path(summary["report"]).is_file() and (out / "generalization.csv").is_file()
-    assert run(*words).returncode == 2 and "nothing to do" in run(*words, "--resume").stderr
+    assert call_command(*words).returncode == 2 and "nothing to do" in call_command(*words, "--resume").stderr
 
 
-def test_degrading_to_files_and_comparing_the_folders_gives_the_numbers_of_degrading_in_memory(tmp_path: Path) -> None:
+def test_degrading_to_files_and_comparing_the_folders_gives_the_numbers_of_degrading_in_memory(
+    tmp_path: Path, tiny_network_file: Path
+) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     for path in sorted(bundled_photos().glob("*__1.png"))[:5]:
         Image.open(path).save(photos / path.name)
     for name, text in (("a", "clean"), ("b", "noise:20")):
-        assert run("degrade", photos, "--degrade", text, "--scale", 4, "--out", tmp_path / name).returncode == 0
-    common = ["analyze", "srresnet-wgr", "--crop", 64, "--layers", "body.15", "--tsne-seeds", 1, "--view", "flattened"]
-    common += FLOAT32
-    memory = run(*common, "--images", photos, "--degrade", "clean noise:20", "--out", tmp_path / "memory")
+        done = call_command("degrade", photos, "--degrade", text, "--scale", 4, "--out", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+    common = ["analyze", tiny_network_file, "--crop", 64, "--layers", "body.1", "--tsne-seeds", 1, *FLOAT32]
+    common += ["--view", "flattened"]
+    memory = call_command(*common, "--images", photos, "--degrade", "clean noise:20", "--out", tmp_path / "memory")
     sets = ["--set", f"a={tmp_path / 'a'}", "--set", f"b={tmp_path / 'b'}"]
-    files = run(*common, *sets, "--out", tmp_path / "files")
+    files = call_command(*common, *sets, "--out", tmp_path / "files")
     assert memory.returncode == files.returncode == 0, memory.stderr + files.stderr
     one, other = (
         json.loads((tmp_path / name / "analysis.json").read_text())["networks"][0]["layers"]
@@ -144,32 +127,21 @@ def test_degrading_to_files_and_comparing_the_folders_gives_the_numbers_of_degra
         assert [row[key] for row in one] == pytest.approx([row[key] for row in other], rel=1e-6)
 
 
-def test_sets_of_different_images_have_no_shares(tmp_path: Path) -> None:
+def test_sets_of_different_images_have_no_shares(tmp_path: Path, tiny_network_file: Path) -> None:
     for index, path in enumerate(sorted(bundled_photos().glob("*__1.png"))[:8]):
         folder = tmp_path / ("a" if index % 2 else "b")
         folder.mkdir(exist_ok=True)
         Image.open(path).resize((32, 32)).save(folder / path.name)
     sets = ["--set", f"a={tmp_path / 'a'}", "--set", f"b={tmp_path / 'b'}"]
-    done = run(
-        "analyze",
-        "srresnet-wgr",
-        *sets,
-        "--crop",
-        64,
-        "--layers",
-        "body.15",
-        "--tsne-seeds",
-        1,
-        "--out",
-        tmp_path / "out",
-    )
+    options = ["--crop", 64, "--layers", "body.1", "--tsne-seeds", 1, "--out", tmp_path / "out"]
+    done = call_command("analyze", tiny_network_file, *sets, *options)
     assert done.returncode == 0, done.stderr
     data = json.loads((tmp_path / "out" / "analysis.json").read_text())
     assert not data["balanced"] and data["networks"][0]["layers"][-1]["degradation_share"] is None
     assert any("shares and p-values are left out" in note for note in data["notes"])
 
 
-def test_an_image_missing_from_one_set_is_left_out_of_all(tmp_path: Path) -> None:
+def test_an_image_missing_from_one_set_is_left_out_of_all(tmp_path: Path, tiny_network_file: Path) -> None:
     for name in ("a", "b", "c"):
         (tmp_path / name).mkdir()
         for index, path in enumerate(sorted(bundled_photos().glob("*__1.png"))[:7]):
@@ -177,11 +149,11 @@ def test_an_image_missing_from_one_set_is_left_out_of_all(tmp_path: Path) -> Non
                 Image.open(path).resize((32, 32)).rotate(90 * "abc".index(name)).save(tmp_path / name / path.name)
     lost = sorted((tmp_path / "a").iterdir())[2]
     sets = [word for name in ("a", "b", "c") for word in ("--set", f"{name}={tmp_path / name}")]
-    words = ["analyze", "srresnet-wgr", *sets, "--crop", 64, "--layers", "body.15", "--tsne-seeds", 1, *FLOAT32]
-    assert run(*words, "--out", tmp_path / "out").returncode == 0
+    words = ["analyze", tiny_network_file, *sets, "--crop", 64, "--layers", "body.1", "--tsne-seeds", 1, *FLOAT32]
+    assert call_command(*words, "--out", tmp_path / "out").returncode == 0
     for name in ("a", "c"):
         (tmp_path / name / lost.name).unlink()
-    assert run(*words, "--out", tmp_path / "expected").returncode == 0
+    assert call_command(*words, "--out", tmp_path / "expected").returncode == 0
     found, expected = (json.loads((tmp_path / name / "analysis.json").read_text()) for name in ("out", "expected"))
     assert found["balanced"] and found["images"] == 6 and any(lost.stem in note for note in found["notes"])
     one, other = (data["networks"][0]["layers"][0] for data in (found, expected))
@@ -194,7 +166,7 @@ def test_measures_over_checkpoints(tmp_path: Path) -> None:
     state = torch.load(_checkpoint(tmp_path / "step10.pth"), weights_only=True)
     torch.save({key: tensor * 1.01 for key, tensor in state.items()}, tmp_path / "step9.pth")
     checkpoints = ["--checkpoints", f"mine={tmp_path}/*.pth", "--global-residual"]
-    done = run("analyze", *checkpoints, "--limit", 5, "--crop", 64, "--out", tmp_path / "out")
+    done = call_command("analyze", *checkpoints, "--limit", 5, "--crop", 64, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     data = json.loads((tmp_path / "out" / "analysis.json").read_text())
     assert [checkpoint["label"] for checkpoint in data["series"][0]["checkpoints"]] == ["step9", "step10"]
@@ -209,26 +181,24 @@ def _checkpoint(path: Path) -> Path:
     return path
 
 
-def test_features_for_other_tools(tmp_path: Path) -> None:
-    common = ["features", "srresnet-wgr", "--degrade", "blur:4", "--crop", 64, "--view", "pooled"]
-    assert run(*common, "--out", tmp_path / "f.npy").returncode == 0
+def test_features_for_other_tools(tmp_path: Path, tiny_network_file: Path) -> None:
+    common = ["features", tiny_network_file, "--degrade", "blur:4", "--crop", 64, "--view", "pooled"]
+    assert call_command(*common, "--out", tmp_path / "f.npy").returncode == 0
     rows = np.load(tmp_path / "f.npy")
     names = (tmp_path / "f.txt").read_text().splitlines()
-    assert rows.dtype == np.float32 and rows.shape == (len(names), 128) and names == sorted(names)
+    assert rows.dtype == np.float32 and rows.shape == (len(names), 16) and names == sorted(names)
     assert not (tmp_path / "f.npy.parts").exists()
-    assert run(*common, "--out", tmp_path / "f.parquet").returncode == 0
+    assert call_command(*common, "--out", tmp_path / "f.parquet").returncode == 0
     table = pd.read_parquet(tmp_path / "f.parquet")
     np.testing.assert_array_equal(np.stack(table["features"].to_list()), rows)
-    assert run(*common, "--out", tmp_path / "f.npy").returncode == 2
-    assert run(*common, "--out", tmp_path / "f.npy", "--resume").returncode == 0
+    assert call_command(*common, "--out", tmp_path / "f.npy").returncode == 2
+    assert call_command(*common, "--out", tmp_path / "f.npy", "--resume").returncode == 0
 
 
-def test_an_interrupted_run_is_resumed(tmp_path: Path) -> None:
+def test_an_interrupted_run_is_resumed(tmp_path: Path, start_command: Start) -> None:
     out = tmp_path / "out"
     words = ["analyze", "srresnet-wgr", "srresnet-wogr", *QUICK, "--out", str(out)]
-    process = subprocess.Popen(
-        [*DDRSCOPE, *words], stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    )
+    process = start_command(*words)
     parts = out / "parts"
     deadline = time.monotonic() + 240
     while not (parts.is_dir() and list(parts.glob("network-0.*.json"))) and time.monotonic() < deadline:
@@ -241,26 +211,24 @@ def test_an_interrupted_run_is_resumed(tmp_path: Path) -> None:
     # Marked, to see whether it is used.
     content = json.loads(kept.read_text())
     kept.write_text(json.dumps(content | {"notes": ["as it was kept"]}))
-    done = run(*words, "--resume")
+    done = call_command(*words, "--resume")
     assert done.returncode == 0, done.stderr
     data = json.loads((out / "analysis.json").read_text())
     assert data["networks"][1]["name"] == "srresnet-wogr" and "as it was kept" in data["notes"]
     assert not parts.exists()
 
 
-def test_interrupted_where_nothing_is_resumed_it_says_what_does_work(tmp_path: Path) -> None:
+def test_interrupted_where_nothing_is_resumed_it_says_what_does_work(tmp_path: Path, start_command: Start) -> None:
     out = tmp_path / "out"
     words = ["degrade", str(bundled_photos()), "--degrade", "lens_blur:50", "--out", str(out)]
-    process = subprocess.Popen(
-        [*DDRSCOPE, *words], stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    )
+    process = start_command(*words)
     deadline = time.monotonic() + 120
     while not list(out.glob("*.png")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130 and "--overwrite" in errors
-    done = run(*words, "--overwrite")
+    done = call_command(*words, "--overwrite")
     assert done.returncode == 0, done.stderr
     assert len(list(out.glob("*.png"))) == 30
 
@@ -350,19 +318,14 @@ def bad_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("words, hint", BAD, ids=[" ".join(words) for words, _ in BAD])
 def test_bad_input_gets_one_line_and_exit_2(
-    words: list[str], hint: str, bad_inputs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    words: list[str], hint: str, bad_inputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In this process, through the command's own entry point: starting Python each time would take minutes."""
-    from ddrscope.cli import main
-
     monkeypatch.chdir(bad_inputs)
     if words[0] == "analyze" and "--limit" not in words:
         words = ["analyze", "--out", "out", "--overwrite", "--limit", "5", *words[1:]]
-    with pytest.raises(SystemExit) as stop:
-        main(words)
-    errors = capfd.readouterr().err
-    assert stop.value.code == 2, errors
-    assert hint in errors and errors.count("\n") == 1 and "Traceback" not in errors
+    done = call_command(*words)
+    assert done.returncode == 2 and hint in done.stderr
+    assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("command", ["analyze", "generalize"])
@@ -403,23 +366,21 @@ def test_parameters_in_messages_become_options(message: str, expected: str) -> N
     assert in_options(message, options_of(load_command("analyze"))) == expected
 
 
-def test_help_lists_every_command_without_importing_pytorch(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_every_command_without_importing_pytorch(run_command: Run) -> None:
     code = (
         "import sys\nfrom ddrscope.cli import main\ntry: main(['--help'])\nfinally: assert 'torch' not in sys.modules"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = run_command("-c", code, program=[PYTHON])
     assert done.returncode == 0, done.stderr
     for name in COMMANDS:
         assert re.search(rf"^  {name} +[A-Z].*[.?]$", done.stdout, re.MULTILINE), name
-        with pytest.raises(SystemExit) as stop:
-            cli.main([name, "--help"])
-        assert not stop.value.code and "Usage:" in capsys.readouterr().out
+        shown = call_command(name, "--help")
+        assert shown.returncode == 0 and "Usage:" in shown.stdout
 
 
-def test_a_group_without_a_command_prints_its_help(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
-        cli.main(["models"])
-    assert stop.value.code == 2 and "  layers " in capsys.readouterr().err
+def test_a_group_without_a_command_prints_its_help() -> None:
+    done = call_command("models")
+    assert done.returncode == 2 and "  layers " in done.stderr
 
 
 def test_an_interruption_that_compiled_code_swallows_stops_the_work() -> None:
@@ -438,9 +399,9 @@ def test_an_interruption_that_compiled_code_swallows_stops_the_work() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_one_image_is_identified_without_waiting_for_pandas_and_scikit_learn() -> None:
+def test_one_image_is_identified_without_waiting_for_pandas_and_scikit_learn(run_command: Run) -> None:
     code = "import sys, ddrscope.cli.identify; print({'pandas', 'scipy', 'sklearn', 'matplotlib'} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
+    assert run_command("-c", code, program=[PYTHON]).stdout == "set()\n"
 
 
 @pytest.mark.parametrize("begun, other", [("float32", "bfloat16"), ("bfloat16", "float32")])
@@ -458,31 +419,26 @@ def test_a_run_goes_on_in_the_precision_it_was_begun_in(
 
 
 @pytest.mark.parametrize("begun", ["float32", "bfloat16"])
-def test_features_go_on_in_the_precision_they_were_begun_in(begun: str, tmp_path: Path) -> None:
+def test_features_go_on_in_the_precision_they_were_begun_in(
+    begun: str, tmp_path: Path, tiny_network_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
     out = tmp_path / "features.parquet"
-    words = [
-        "features",
-        "srgan-wgr",
-        "--images",
-        str(bundled_photos() / "c*.png"),
-        "--crop",
-        "64",
-        "--layer",
-        "body.0",
-        "--view",
-        "pooled",
-    ]
-    stopped = "from ddrscope import cli; from ddrscope.extraction import run; run.process_shards = lambda *_: 1 / 0; cli.main({})"
-    begin = [*words, "--out", str(out), "--precision", begun]
-    assert subprocess.run([sys.executable, "-c", stopped.format(begin)], capture_output=True).returncode
+    images = ["--images", bundled_photos() / "c*.png", "--crop", 64]
+    words = ["features", tiny_network_file, *images, "--layer", "body.0", "--view", "pooled", "--out", out]
+    with monkeypatch.context() as patch:
+        patch.setattr(feature_run, "process_shards", interrupt)
+        assert call_command(*words, "--precision", begun).returncode == 130
     # One of the two is not what auto is here.
-    done = run(*words, "--out", out, "--precision", "auto", "--resume")
+    done = call_command(*words, "--precision", "auto", "--resume")
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "features.parquet.manifest.json").read_text())["settings"]["precision"] == begun
 
 
 def test_help_gives_units_and_examples() -> None:
-    done = run("analyze", "--help")
+    done = call_command("analyze", "--help")
     assert done.returncode == 0
     for text in ("Examples:", "HR pixels", "sigma of 255", "ddrscope analyze mynet.pth"):
         assert text in done.stdout

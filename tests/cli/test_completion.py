@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from ddrscope.cli import main
+from commands import DDRSCOPE, PYTHON, Run, call_command
 from ddrscope.cli.app import COMMANDS
 from ddrscope.networks import network_names
-
-DDRSCOPE = Path(sys.executable).with_name("ddrscope")
 
 LINES = [
     ("ddrscope an", ["analyze"]),
@@ -37,25 +34,21 @@ LINES = [
 
 
 @pytest.mark.parametrize("line, offered", LINES, ids=[line for line, _ in LINES])
-def test_bash_is_offered(
-    line: str, offered: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bash_is_offered(line: str, offered: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process, by the variables that bash's script sets."""
     first, quote, quoted = line.partition('"')
     words = [*first.split(), *([quote + quoted] if quote else [])]
     monkeypatch.setenv("COMP_WORDS", "\n".join(words))
     monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
     monkeypatch.setenv("_DDRSCOPE_COMPLETE", "complete_bash")
-    with pytest.raises(SystemExit) as stop:
-        main([])
-    assert not stop.value.code
-    assert list(filter(None, capfd.readouterr().out.splitlines())) == offered
+    done = call_command()
+    assert done.returncode == 0 and list(filter(None, done.stdout.splitlines())) == offered
 
 
 def completion_script(shell: str) -> str:
-    environment = os.environ | {"_DDRSCOPE_COMPLETE": f"source_{shell}"}
-    done = subprocess.run([DDRSCOPE], env=environment, capture_output=True, text=True, check=True, timeout=300)
-    return done.stdout
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("_DDRSCOPE_COMPLETE", f"source_{shell}")
+        return call_command().stdout
 
 
 def in_shell(shell: str, lines: str, before: str = "") -> str:
@@ -63,7 +56,7 @@ def in_shell(shell: str, lines: str, before: str = "") -> str:
         reason = f"{shell} is not installed: apt-get install {shell}"
         # A check that never runs checks nothing.
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    environment = os.environ | {"PATH": f"{DDRSCOPE.parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = os.environ | {"PATH": f"{Path(DDRSCOPE[0]).parent}{os.pathsep}{os.environ['PATH']}"}
     options = ["-f"] if shell == "zsh" else ["--norc", "--noprofile"]
     done = subprocess.run(
         [shell, *options, "-c", before + completion_script(shell) + lines],
@@ -76,6 +69,7 @@ def in_shell(shell: str, lines: str, before: str = "") -> str:
     return done.stdout
 
 
+@pytest.mark.cli
 def test_bash_itself() -> None:
     lines = """
         COMP_WORDS=(ddrscope models show srresnet-w)
@@ -86,6 +80,7 @@ def test_bash_itself() -> None:
     assert in_shell("bash", lines).split() == ["srresnet-wgr", "srresnet-wogr"]
 
 
+@pytest.mark.cli
 def test_zsh_itself() -> None:
     lines = """
         words=(ddrscope models show srresnet-w)
@@ -97,10 +92,10 @@ def test_zsh_itself() -> None:
     assert "srresnet-wgr" in offered and "srresnet-wogr" in offered
 
 
-def test_commands_and_names_are_imported_without_pytorch() -> None:
+def test_commands_and_names_are_imported_without_pytorch(run_command: Run) -> None:
     modules = [f"ddrscope.cli.{name.replace('-', '_')}" for name in COMMANDS]
     code = f"import sys, importlib; [importlib.import_module(name) for name in {modules}]\n"
     code += "from ddrscope.cli.completion import *; assert complete_network('s') and complete_degradation('n')\n"
     code += "assert 'torch' not in sys.modules"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = run_command("-c", code, program=[PYTHON])
     assert modules and done.returncode == 0, done.stderr

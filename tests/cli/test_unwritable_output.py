@@ -90,6 +90,7 @@ def test_a_name_that_is_too_long(image: Path, tmp_path: Path, capsys: pytest.Cap
     assert code == 2 and "shorter" in line
 
 
+@pytest.mark.cli
 def test_no_space_for_weights(tmp_path: Path) -> None:
     """A limit on the size of files stands for a full disk, also where the library that writes has errors of its own."""
     words = [sys.executable, "-m", "ddrscope", "models", "export", "srresnet-wgr", str(tmp_path / "net")]

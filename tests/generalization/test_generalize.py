@@ -57,7 +57,8 @@ def test_scores_intervals_and_ranking(result: GeneralizationResult, tmp_path: Pa
         clean_psnr, slight, strong = (result.score(name, text).psnr for text in ("clean", "blur:1", "blur:4"))
         assert clean_psnr > slight > strong
     first, second = result.ranking
-    assert first.srga.value <= second.srga.value and first.apart is None and second.apart is not None
+    assert first.srga.value <= second.srga.value and first.difference is first.apart is None
+    assert second.difference is not None and second.apart == (second.difference.low > 0)
     page = result.save(tmp_path)
     assert page.read_text().count("<img") == 3
     assert (tmp_path / "figures" / "srga.png").is_file() and (tmp_path / "generalization.csv").is_file()

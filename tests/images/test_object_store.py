@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pandas as pd
 import pytest
-from moto.server import ThreadedMotoServer
 
 from commands import call_command
 from ddrscope.errors import InputError
@@ -28,6 +26,10 @@ KEYS = (
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    # Here, since both take long to import.
+    import boto3
+    from moto.server import ThreadedMotoServer
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
@@ -69,6 +71,8 @@ def test_objects_are_read_as_files_are(bucket: str) -> None:
 
 def test_an_object_that_vanishes_costs_its_row(bucket: str) -> None:
     (file,) = find_images([f"{bucket}/other"])
+    import boto3
+
     boto3.client("s3").delete_object(Bucket="photos", Key="other/a.png")
     with pytest.raises(UnreadableImage, match="other/a.png"):
         read_image(file)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser
 
+from commands import call_command
 from ddrscope.embedding.gram import gram_matrix
 from ddrscope.embedding.pca import pca_scores
 from ddrscope.embedding.tsne import TsneMap
@@ -32,13 +29,10 @@ from ddrscope.metrics.design import Design
 from ddrscope.metrics.group_sums import GroupSums
 from ddrscope.metrics.layer_measures import measure
 
-COMMAND = [sys.executable, "-m", "ddrscope"]
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 GROUPS = {"clean": "clean", "blurred": "blur:4", "noisy": "noise:20"}
-
-
-def run(*words: object) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run([*COMMAND, *map(str, words)], capture_output=True, text=True, env=environment, timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +46,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             image.crop((left, 64, left + 64, 128)).save(_made(folder / "crops") / f"{stem}{mark}{number}.png")
     found = {name: folder / f"{name}.parquet" for name in GROUPS}
     for name, degradation in GROUPS.items():
-        done = run("features", "srgan-wgr", "--images", folder / "crops", "--degrade", degradation, "--crop", 64, "--view", "pooled",
-                   "--layer", "body.15", "--out", found[name])  # fmt: skip
+        images = ["--images", folder / "crops", "--degrade", degradation, "--crop", 64]
+        features = ["--view", "pooled", "--layer", "body.15", "--out", found[name]]
+        done = call_command("features", "srgan-wgr", *images, *features)
         assert done.returncode == 0, done.stderr
     return found
 
@@ -61,7 +56,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def mapped(files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     out = tmp_path_factory.mktemp("map") / "out"
-    done = run("map", *(f"{name}={path}" for name, path in files.items()), "--out", out, "--sample", 120, "--json")
+    done = call_command(
+        "map", *(f"{name}={path}" for name, path in files.items()), "--out", out, "--sample", 120, "--json"
+    )
     assert done.returncode == 0, done.stderr
     return out, json.loads(done.stdout)
 
@@ -90,9 +87,9 @@ def test_the_command_writes_what_the_documents_say(files: dict[str, Path], mappe
             assert min(figure.size) > 300
         assert (out / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     names = [f"{name}={path}" for name, path in files.items()]
-    assert run("map", *names, "--out", out, "--sample", 120).returncode == 2
+    assert call_command("map", *names, "--out", out, "--sample", 120).returncode == 2
     before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
-    again = run("map", *names, "--out", out, "--sample", 120, "--resume", "--json")
+    again = call_command("map", *names, "--out", out, "--sample", 120, "--resume", "--json")
     assert json.loads(again.stdout) == summary
     assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
 
@@ -249,7 +246,9 @@ def test_a_column_of_labels_gives_the_groups_of_files(
     one = pa.concat_tables([table.append_column("kind", [[name] * len(table)]) for name, table in tables.items()])
     order = np.random.default_rng(0).permutation(len(one))
     pq.write_table(one.take(order), tmp_path / "all.parquet", row_group_size=17)
-    done = run("map", tmp_path / "all.parquet", "--label", "kind", "--out", tmp_path / "out", "--sample", 60, "--json")
+    done = call_command(
+        "map", tmp_path / "all.parquet", "--label", "kind", "--out", tmp_path / "out", "--sample", 60, "--json"
+    )
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert [group["name"] for group in summary["groups"]] == sorted(GROUPS) and not summary["balanced"]
@@ -315,9 +314,9 @@ def test_what_is_no_parquet_costs_one_line(files: dict[str, Path], tmp_path: Pat
         (tmp_path / "no.parquet", "cannot be read as Parquet"),
         (tmp_path / "none.parquet", "is not a file"),
     ):
-        done = run("map", path, "--out", tmp_path / "out")
+        done = call_command("map", path, "--out", tmp_path / "out")
         assert done.returncode == 2 and words in done.stderr and done.stderr.count("\n") == 1
-    twice = run("map", files["clean"], files["clean"], "--out", tmp_path / "out")
+    twice = call_command("map", files["clean"], files["clean"], "--out", tmp_path / "out")
     assert twice.returncode == 2 and "two files are called" in twice.stderr and not (tmp_path / "out").exists()
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from commands import PYTHON, Run
 from corrupt_files import refusal
 from ddrscope.networks import SRResNet, load_network
 
@@ -77,8 +77,20 @@ def test_the_advice_for_more_than_weights_works(
     monkeypatch.chdir(tmp_path)
     torch.save(CONTENTS[content](module), "net.pth", _use_new_zipfile_serialization=zipped)
     message = refusal(Path("net.pth"))
-    command = message[message.index("python -c") :]
-    subprocess.run(command.replace("python", sys.executable, 1), shell=True, check=True, timeout=300)
+    python, option, code = shlex.split(message[message.index("python -c") :])
+    exec(code, {})
+    assert (python, option) == ("python", "-c")
+    assert torch.equal(load_network("weights.pth", global_residual=True)(BATCH), expected(module))
+
+
+def test_the_advice_is_a_command_of_the_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: SRResNet, run_command: Run
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save(module, "net.pth")
+    message = refusal(Path("net.pth"))
+    command = message[message.index("python -c") :].replace("python", PYTHON, 1)
+    assert run_command(command, program=["sh", "-c"]).returncode == 0
     assert torch.equal(load_network("weights.pth", global_residual=True)(BATCH), expected(module))
 
 

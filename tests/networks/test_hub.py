@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from ddrscope.cli import main
+from commands import call_command
 from ddrscope.errors import InputError
 from ddrscope.networks import (
     EDSR,
@@ -69,9 +69,7 @@ def test_a_network_comes_back_to_the_bit(kind: str, tmp_path: Path) -> None:
 
 def test_bundled_networks_are_exported_by_the_command_with_their_cards_and_in_float16(tmp_path: Path) -> None:
     for name in bundled_names():
-        with pytest.raises(SystemExit) as stop:
-            main(["models", "export", name, str(tmp_path / name)])
-        assert stop.value.code == 0
+        assert call_command("models", "export", name, tmp_path / name).returncode == 0
         network, again = load_network(name), load_network(tmp_path / name)
         assert torch.equal(again(a_batch()), network(a_batch()))
         assert again.describe() | {"source": "", "sha256": "", "name": name} == network.describe() | {
@@ -128,12 +126,12 @@ BAD_CONFIGURATIONS = [
 
 @pytest.mark.parametrize("change, hint", BAD_CONFIGURATIONS, ids=[str(change)[:40] for change, _ in BAD_CONFIGURATIONS])
 def test_a_wrong_configuration_is_refused_in_one_line(
-    change: dict[str, object], hint: str, good: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    change: dict[str, object], hint: str, good: Path, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(good, tmp_path / "network")
     config = json.loads((folder / CONFIG).read_text()) | change
     (folder / CONFIG).write_text(json.dumps({key: value for key, value in config.items() if value is not ...}))
-    refused(folder, hint, capfd)
+    check_refusal(folder, hint)
 
 
 @pytest.mark.parametrize(
@@ -149,28 +147,27 @@ def test_a_wrong_configuration_is_refused_in_one_line(
     ],
 )
 def test_a_damaged_folder_is_refused_in_one_line(
-    name: str, content: bytes | None, hint: str, good: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    name: str, content: bytes | None, hint: str, good: Path, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(good, tmp_path / "network")
     (folder / name).unlink()
     if content is not None:
         (folder / name).write_bytes(content)
-    refused(folder, hint, capfd)
+    check_refusal(folder, hint)
 
 
-def refused(spec: object, hint: str, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(["models", "show", str(spec)])
-    errors = capfd.readouterr().err
-    assert stop.value.code == 2 and hint in errors and errors.count("\n") == 1 and len(errors) < 1000, errors
+def check_refusal(spec: object, hint: str) -> None:
+    done = call_command("models", "show", spec)
+    assert done.returncode == 2 and hint in done.stderr
+    assert done.stderr.count("\n") == 1 and len(done.stderr) < 1000
 
 
 def test_a_name_of_the_hub_is_looked_up_in_the_cache_only(
-    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     constants = pytest.importorskip("huggingface_hub.constants")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    refused("hf://someone/network", "not in the hub's cache", capfd)
+    check_refusal("hf://someone/network", "not in the hub's cache")
     repository, commit = tmp_path / "models--someone--network", "0123456789" * 4
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text(commit)
@@ -184,6 +181,6 @@ def test_a_name_of_the_hub_is_looked_up_in_the_cache_only(
     for spec in ("hf://someone/network", "hf://someone/network@main", f"hf://someone/network@{commit}"):
         network = load_network(spec)
         assert network.name == "network" and torch.equal(network(a_batch()), load_network(good)(a_batch()))
-    refused("hf://someone/network@other", "not in the hub's cache", capfd)
+    check_refusal("hf://someone/network@other", "not in the hub's cache")
     for spec in ("hf://someone", "hf://../network", "hf://someone/network/..", "hf:///etc/passwd"):
-        refused(spec, "is not of the form", capfd)
+        check_refusal(spec, "is not of the form")

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from commands import call_command
 from ddrscope.errors import InputError
 from ddrscope.results.study import Case, Evidence
 from ddrscope.study import judge_claims
@@ -146,7 +145,7 @@ def test_crops_do_not_overlap(tmp_path: Path) -> None:
     Image.linear_gradient("L").resize((300, 200)).convert("RGB").save(tmp_path / "test" / "gradient.png")
     photos = write_crops(str(tmp_path / "test"), tmp_path / "out", 2, 64)
     crops = sorted((tmp_path / "out").glob("*.png"))
-    assert len(crops) == 2 * photos and photos == 17
+    assert len(crops) == 2 * photos
     assert {path.name for path in crops} >= {"gradient__1.png", "gradient__2.png", "astronaut__1.png"}
     with pytest.raises(InputError, match="gradient has 2 crops of 128 pixels"):
         write_crops(str(tmp_path / "test"), tmp_path / "out", 3, 128)
@@ -161,6 +160,7 @@ def test_what_a_study_cannot_do_is_said_before_it_trains(tmp_path: Path) -> None
     assert [job.name for job in jobs][:3] == ["wgr-seed0", "wogr-seed0", "wgr-seed1"]
 
 
+@pytest.mark.slow
 def test_the_whole_study_runs_and_goes_on(tmp_path: Path) -> None:
     """The real command at a tiny size: what it trains knows nothing, so no claim about the seeds may come out as held."""
     from PIL import Image
@@ -180,8 +180,7 @@ def test_the_whole_study_runs_and_goes_on(tmp_path: Path) -> None:
         "--images", str(tmp_path / "train"), "--val", str(tmp_path / "val"), "--test", str(tmp_path / "test"),
         "--out", str(out), "--json",
     ]  # fmt: skip
-    command = [sys.executable, "-m", "ddrscope", *words]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = call_command(*words)
     assert done.returncode == 0, done.stderr
     data = json.loads((out / "study.json").read_text())
     assert json.loads(done.stdout)["claims"] == data["claims"]
@@ -202,10 +201,10 @@ def test_the_whole_study_runs_and_goes_on(tmp_path: Path) -> None:
         assert (out / name).stat().st_size > 500, name
     layers = pd.read_csv(out / "layers.csv")
     assert set(layers.control.fillna("")) == {"", "random_weights", "shuffled_labels", "pixels"}
-    refused = subprocess.run(command, capture_output=True, text=True)
+    refused = call_command(*words)
     assert refused.returncode == 2 and "--resume" in refused.stderr
     before = {path: path.stat().st_mtime_ns for path in (out / "trainings").rglob("*.*")}
-    again = subprocess.run([*command, "--resume"], capture_output=True, text=True)
+    again = call_command(*words, "--resume")
     assert again.returncode == 0, again.stderr
     assert json.loads((out / "study.json").read_text())["claims"] == data["claims"]
     assert before == {path: path.stat().st_mtime_ns for path in (out / "trainings").rglob("*.*")}

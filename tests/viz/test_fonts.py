@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib import font_manager
 from PIL import Image
 
+from commands import call_command
 from ddrscope.analysis import analyze
 from ddrscope.generalization import generalize
 from ddrscope.viz.fonts import Figure, plain
@@ -77,15 +76,17 @@ def test_a_font_that_is_installed_stands_in(tmp_path: Path) -> None:
         font_manager.fontManager.ttflist = before
 
 
-def test_commands_with_a_japanese_file_say_nothing_of_fonts(tmp_path: Path) -> None:
+def test_commands_with_a_japanese_file_say_nothing_of_fonts(
+    tmp_path: Path, tiny_network_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     pixels = np.random.default_rng(0).integers(0, 256, (130, 130, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "日本語.png")
     for words in (
         ("identify", "日本語.png", "--tiles", "1", "--heatmap", "maps"),
-        ("upscale", "日本語.png", "--network", "srresnet-wgr", "--out", "large", "--compare", "--no-identify"),
+        ("upscale", "日本語.png", "--network", tiny_network_file, "--out", "large", "--compare", "--no-identify"),
     ):
-        command = [sys.executable, "-m", "ddrscope", *words]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300)
+        done = call_command(*words)
         assert done.returncode == 0 and "Warning" not in done.stderr and "lyph" not in done.stderr, done.stderr
     assert (tmp_path / "maps" / "日本語.png.png").is_file() and (
         tmp_path / "large" / "compare" / "日本語.png"

@@ -4,12 +4,11 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser
 
 from browser_fixtures import open_page
 from ddrscope.analysis import AnalysisResult
@@ -20,6 +19,9 @@ from ddrscope.viz.analysis_page import report_html
 from ddrscope.viz.curves import series_figure
 from ddrscope.viz.embedding_grid import grid_figure
 from ddrscope.viz.level_paths import path_figure
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 def test_figures_name_every_group_network_and_sample_size(small_result: AnalysisResult) -> None:

@@ -125,7 +125,7 @@ def test_a_printed_command_can_be_typed(page: str, words: list[str]) -> None:
         return
     # An unknown option, a missing argument, a value of the wrong kind raise.
     values = command.make_context(name, rest, parent=context).params
-    texts = values.get("degrade") or ()
+    texts = values.get("degradations") or values.get("degradation") or ()
     for text in [texts] if isinstance(texts, str) else texts:
         parse_degradation(text)
     networks = values.get("networks") or ([values["network"]] if values.get("network") else [])

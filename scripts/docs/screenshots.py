@@ -1,4 +1,4 @@
-"""Take screenshots of the pages of a running `ddrscope serve` for docs/serve.md, wide and narrow.
+"""Take screenshots of the pages of a running `ddrscope serve` for docs/how-to/serve.md, wide and narrow.
 
     ddrscope serve --results look scores
     python -m scripts.docs.screenshots http://127.0.0.1:7860/ docs/figures

@@ -15,7 +15,7 @@ from ddrscope.errors import MissingDependencyError
 
 HELP = """Serve pages for the browser: examine an image, compare networks, degrade an image.
 
-Only this machine can reach the pages unless --host is given; there is no login, so read docs/serve.md first. Nothing
+Only this machine can reach the pages unless --host is given; there is no login, so read docs/how-to/serve.md first. Nothing
 is sent anywhere else. Visitors' images are deleted after an hour and when the server stops. Needs gradio: pip install
 'ddrscope[web]'. Ctrl-C stops it.
 
@@ -81,7 +81,7 @@ def command(
         )
     with torch_threads(threads), serving(state, named_results, host, port) as url:
         if host not in LOCAL_HOSTS:
-            common.say("anyone who reaches this address can use it: there is no login (docs/serve.md)")
+            common.say("anyone who reaches this address can use it: there is no login (docs/how-to/serve.md)")
         common.say(f"serving at {url} (Ctrl-C stops)")
         _wait_for_signal()
     common.say("stopped; visitors' images are deleted")

@@ -19,9 +19,6 @@ from ddrscope.results.generalization import GeneralizationData, RankedNetwork
 # What a run writes at the top of its folder.
 OUTPUTS = ("generalization.json", "generalization.csv", "report.html", "figures")
 
-# What a run writes at the top of its folder.
-OUTPUTS = ("generalization.json", "generalization.csv", "report.html", "figures")
-
 
 @dataclass(frozen=True)
 class GeneralizationResult(GeneralizationData):

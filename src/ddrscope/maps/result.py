@@ -18,9 +18,6 @@ from ddrscope.results.maps import MapData
 OUTPUTS = ("map.json", "map.parquet", "map.html", "figures")
 _ROW_GROUP = 20_000
 
-# What a run writes at the top of its folder.
-OUTPUTS = ("map.json", "map.parquet", "map.html", "figures")
-
 
 @dataclass(frozen=True, eq=False)
 class MapResult(MapData):

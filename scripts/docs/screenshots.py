@@ -1,6 +1,6 @@
 """Take screenshots of the pages of a running `ddrscope serve` for docs/how-to/serve.md, wide and narrow.
 
-    ddrscope serve --results look scores
+    ddrscope serve --results look --results scores
     python -m scripts.docs.screenshots http://127.0.0.1:7860/ docs/figures
 
 Needs Debian's chromium.

@@ -101,6 +101,7 @@ def served(small_result: AnalysisResult, tmp_path_factory: pytest.TempPathFactor
         str(port),
         "--results",
         "look",
+        "--results",
         "scores",
         "--max-megabytes",
         str(LIMIT / 1e6),
@@ -258,7 +259,7 @@ def test_results_are_shown(visitor: Visit) -> None:
     visitor.wait("compare-figure-3")
     assert "srresnet-wgr" in visitor.page.locator("#compare-said").inner_text()
     table = visitor.page.locator("#compare-table")
-    expect(table).to_contain_text("variance that follows the degradation")
+    expect(table).to_contain_text("degradation share of the variance")
     expect(table).to_contain_text("conv_last:input")
     choice.click()
     visitor.page.get_by_role("option", name="scores").click()

@@ -1,4 +1,4 @@
-"""``--resume`` of every command that keeps a run: the same run is kept, results that were deleted are made again, any other is refused."""
+"""``--resume`` of every command: the same run is kept, deleted results are made again, another run is refused."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COMMANDS = {
     "identify": ["identify", "photos", "--tiles", 1],
     "upscale": ["upscale", "photos", "--network", "net.safetensors", "--no-identify"],
 }  # fmt: skip
-# Where the result goes, and what is deleted of it and made again.
+# Where the result goes, and which file of it is deleted and made again.
 OUT = {"features": "out.npy", "identify": "out.csv"}
 DELETED = {"analyze": "report.html", "generalize": "generalization.csv", "map": "map.parquet", "upscale": "a.png"}
 
@@ -37,7 +37,7 @@ def network(path: Path, seed: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Inputs, and a finished run of each command."""
     folder = tmp_path_factory.mktemp("runs")
     (folder / "photos").mkdir()
@@ -56,15 +56,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(finished_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # At the same path, since images are known by theirs.
     backup = tmp_path / "backup"
-    shutil.copytree(made, backup)
-    monkeypatch.chdir(made)
-    yield made
+    shutil.copytree(finished_runs, backup)
+    monkeypatch.chdir(finished_runs)
+    yield finished_runs
     monkeypatch.chdir(tmp_path)
-    shutil.rmtree(made)
-    shutil.copytree(backup, made)
+    shutil.rmtree(finished_runs)
+    shutil.copytree(backup, finished_runs)
 
 
 def command(name: str, *more: object) -> Done:

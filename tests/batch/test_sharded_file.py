@@ -57,11 +57,11 @@ def means(files: Sequence[ImageFile]) -> bytes:
 
 
 def make(shards: ShardedFile, stop_after: int = 10**6) -> list[int]:
-    made = []
+    numbers = []
     for number in shards.missing()[:stop_after]:
         shards.keep(number, means(shards.files(number)))
-        made.append(number)
-    return made
+        numbers.append(number)
+    return numbers
 
 
 def finish(shards: ShardedFile, out: Path) -> pd.DataFrame:
@@ -83,14 +83,14 @@ def test_each_image_once_in_order_with_its_hash(folder: Path, tmp_path: Path) ->
     assert about["sha256"] == sha256(out) and about["images"] == COUNT and about["settings"]["sources"] == [str(folder)]
 
 
-def test_what_is_done_is_kept_and_what_is_damaged_made_anew(folder: Path, tmp_path: Path) -> None:
+def test_a_resumed_run_makes_only_what_is_missing_or_corrupt(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.parquet"
     with sharded_file(out, [folder], {"a": 1}) as shards:
         make(shards, 2)
     kept = sorted((tmp_path / "x.parquet.parts" / "parts").glob("*.parquet"))
-    damaged = bytearray(kept[0].read_bytes())
-    damaged[len(damaged) // 2] ^= 1
-    kept[0].write_bytes(damaged)
+    corrupt = bytearray(kept[0].read_bytes())
+    corrupt[len(corrupt) // 2] ^= 1
+    kept[0].write_bytes(corrupt)
     with pytest.raises(InputError, match="a = 1, not 2"), sharded_file(out, [folder], {"a": 2}, resume=True):
         pass
     with sharded_file(out, [folder], {"a": 1}, resume=True) as shards:
@@ -135,14 +135,14 @@ def new_image(path: Path, value: int) -> None:
 
 
 def again(out: Path, *sources: Path, **settings: object) -> tuple[bool, list[int], pd.DataFrame | None]:
-    """``--resume`` as the commands do it: whether there is nothing to do, else the sizes of the shards that are made, and the table."""
+    """Resume as the functions do: whether there is nothing to do, else the sizes of the new shards, and the table."""
     shards = sharded_file(out, sources, settings, resume=True)
     if shards.is_finished():
         return True, [], None
     with shards:
         sizes = shards.sizes()
-        made = make(shards)
-        return False, [sizes[number] for number in made], finish(shards, out)
+        numbers = make(shards)
+        return False, [sizes[number] for number in numbers], finish(shards, out)
 
 
 @pytest.mark.parametrize("finished", [False, True])
@@ -215,9 +215,9 @@ def test_another_setting_is_named(folder: Path, tmp_path: Path) -> None:
         finish(shards, out)
     with pytest.raises(InputError, match="degrade = clean, not blur:4"):
         again(out, folder, degrade="blur:4", network={"name": "a", "sha256": "0" * 64})
-    with pytest.raises(InputError, match="network = a .SHA-256 0{12}., not b .SHA-256 f{12}.") as said:
+    with pytest.raises(InputError, match="network = a .SHA-256 0{12}., not b .SHA-256 f{12}.") as error:
         again(out, folder, degrade="clean", network={"name": "b", "sha256": "f" * 64})
-    assert "{" not in str(said.value)
+    assert "{" not in str(error.value)
     assert again(out, folder, degrade="clean", network={"name": "moved", "sha256": "0" * 64})[0]
 
 
@@ -250,8 +250,8 @@ def test_a_drawing_that_was_deleted_is_made_again_and_no_drawing_is_an_image(fol
                 new_image(maps / file.name, 0)
 
     with sharded_file(out, [folder], {}, **options) as shards:
-        made = make(shards)
-        draw(shards, made)
+        numbers = make(shards)
+        draw(shards, numbers)
         finish(shards, out)
     assert sharded_file(out, [folder], {}, resume=True, **options).is_finished()
     (maps / "020.png").unlink()

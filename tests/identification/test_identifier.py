@@ -28,8 +28,8 @@ QUICK = HeadSettings(width=64, dropout=0.1, epochs=15, batch=32)
 TYPES = ("one", "two", "three")
 
 
-def table(images: int, seed: int = 0, tiles: int = 3) -> dict[str, np.ndarray]:
-    """Made descriptors: a direction for each type, as long as its level, in noise; the fourth kind has two types."""
+def synthetic(images: int, seed: int = 0, tiles: int = 3) -> dict[str, np.ndarray]:
+    """Synthetic descriptors of tiles: a direction for each type, as long as its level, plus noise. Some images have two types."""
     random = np.random.default_rng(seed)
     directions = np.linalg.qr(np.random.default_rng(9).normal(size=(20, 4)))[0].T * 1.5
     kind = random.integers(0, 5, images)
@@ -45,32 +45,32 @@ def table(images: int, seed: int = 0, tiles: int = 3) -> dict[str, np.ndarray]:
         "levels": graded[index],
         "images": index,
         "photos": index % 8,
-        "foreign": directions[3],
+        "unseen": directions[3],
     }
 
 
 @pytest.fixture(scope="module")
 def fitted() -> DistortionIdentifier:
-    known = table(600)
+    known = synthetic(600)
     identifier = DistortionIdentifier(TYPES, components=12, clean_share=0.2, head=QUICK)
     return identifier.fit(known["descriptors"], known["levels"], known["images"], known["photos"])
 
 
-def test_types_levels_and_probabilities_are_found(fitted: DistortionIdentifier) -> None:
-    new = table(300, seed=1)
-    found = fitted.predict_all(new["descriptors"], new["images"])
+def test_types_levels_and_probabilities_are_predicted(fitted: DistortionIdentifier) -> None:
+    new = synthetic(300, seed=1)
+    predictions = fitted.predict_all(new["descriptors"], new["images"])
     levels = new["levels"][::3]
     present = np.column_stack([levels.sum(1) == 0, levels > 0])
-    assert ((found.probabilities > 0.5) == present).mean() > 0.97
-    assert np.abs(found.probabilities.mean(0) - present.mean(0)).max() < 0.08
+    assert ((predictions.probabilities > 0.5) == present).mean() > 0.97
+    assert np.abs(predictions.probabilities.mean(0) - present.mean(0)).max() < 0.08
     where = levels > 0
-    low, middle, high = np.moveaxis(found.levels[where], -1, 0)
+    low, middle, high = np.moveaxis(predictions.levels[where], -1, 0)
     assert np.corrcoef(middle, levels[where])[0, 1] > 0.9 and (low <= middle).all() and (middle <= high).all()
     assert 0.7 < ((low <= levels[where]) & (levels[where] <= high)).mean() < 0.95
 
 
-def test_more_is_called_clean_where_more_is_expected(fitted: DistortionIdentifier) -> None:
-    new = table(300, seed=1)
+def test_the_expected_share_of_clean_images_shifts_the_probabilities(fitted: DistortionIdentifier) -> None:
+    new = synthetic(300, seed=1)
     shares = []
     for expected in (0.05, 0.2, 0.8):
         fitted.clean_share = expected
@@ -79,29 +79,29 @@ def test_more_is_called_clean_where_more_is_expected(fitted: DistortionIdentifie
     assert shares[0] < shares[1] < shares[2]
 
 
-def test_foreign_images_are_novel(fitted: DistortionIdentifier) -> None:
-    new = table(300, seed=2)
+def test_unseen_distortions_are_novel(fitted: DistortionIdentifier) -> None:
+    new = synthetic(300, seed=2)
     known = fitted.predict_all(new["descriptors"], new["images"]).novelty
     assert 0.01 < (known > 0.95).mean() < 0.12
-    foreign = fitted.predict_all(new["descriptors"] + 4 * new["foreign"], new["images"]).novelty
-    assert unseen_auroc(known, foreign) > 0.95
+    unseen = fitted.predict_all(new["descriptors"] + 4 * new["unseen"], new["images"]).novelty
+    assert unseen_auroc(known, unseen) > 0.95
 
 
 @pytest.mark.slow
-def test_shuffled_labels_teach_nothing() -> None:
-    known = table(600)
+def test_shuffled_labels_give_the_frequencies() -> None:
+    known = synthetic(600)
     order = np.random.default_rng(3).permutation(600)
     shuffled = known["levels"][::3][order][known["images"]]
     identifier = DistortionIdentifier(TYPES, components=12, clean_share=0.2, head=QUICK)
     identifier.fit(known["descriptors"], shuffled, known["images"], known["photos"])
-    new = table(300, seed=1)
+    new = synthetic(300, seed=1)
     levels = new["levels"][::3]
-    said = identifier.predict_proba(new["descriptors"], new["images"])[:, 1:]
-    assert np.abs(said - (levels > 0).mean(0)).mean() < 0.12
+    probabilities = identifier.predict_proba(new["descriptors"], new["images"])[:, 1:]
+    assert np.abs(probabilities - (levels > 0).mean(0)).mean() < 0.12
 
 
-def test_a_image_is_identified_alone_as_among_others(fitted: DistortionIdentifier) -> None:
-    new = table(40, seed=4)
+def test_a_prediction_does_not_depend_on_the_other_images(fitted: DistortionIdentifier) -> None:
+    new = synthetic(40, seed=4)
     together = fitted.predict_all(new["descriptors"], new["images"])
     for image in (0, 17, 39):
         rows = new["images"] == image
@@ -111,78 +111,82 @@ def test_a_image_is_identified_alone_as_among_others(fitted: DistortionIdentifie
         assert np.allclose(alone.novelty[0], together.novelty[image], atol=1e-4)
 
 
-def test_too_few_photographs_and_strange_descriptors_are_refused(fitted: DistortionIdentifier) -> None:
-    known = table(60)
+def test_too_few_photographs_and_descriptors_of_another_length_are_refused(fitted: DistortionIdentifier) -> None:
+    known = synthetic(60)
     with pytest.raises(InputError, match="too few to hold out"):
         DistortionIdentifier(TYPES).fit(known["descriptors"], known["levels"], known["images"], known["photos"] % 2)
     with pytest.raises(InputError, match="do not fit"):
         fitted.predict_all(np.zeros((2, 7)))
 
 
-def test_an_identifier_is_read_back(small_identifier: Path, tmp_path: Path) -> None:
-    one = load_identifier(small_identifier, precision="float32")
+def test_an_identifier_is_loaded_from_its_file(small_identifier: Path, tmp_path: Path) -> None:
+    identifier = load_identifier(small_identifier, precision="float32")
     pixels = read_image(bundled_photos() / "camera__1.png").pixels
-    finding = one.identify(parse_degradation("noise:25").apply(pixels))
+    finding = identifier.identify(parse_degradation("noise:25").apply(pixels))
     assert finding.group == "noise" and 1 <= finding.level.low <= finding.level.value <= finding.level.high <= 5
-    assert tuple(finding.probabilities) == one.names
+    assert tuple(finding.probabilities) == identifier.names
     with pytest.raises(InputError, match="at least 16"):
-        one.identify(pixels[:5, :5])
-    foreign = tmp_path / "weights.safetensors"
-    save_file({"x": torch.zeros(1)}, foreign)
+        identifier.identify(pixels[:5, :5])
+    other = tmp_path / "weights.safetensors"
+    save_file({"x": torch.zeros(1)}, other)
     with pytest.raises(InputError, match="holds no identifier"):
-        load_identifier(foreign)
-    foreign.write_bytes(b"nonsense")
+        load_identifier(other)
+    other.write_bytes(b"nonsense")
     with pytest.raises(InputError, match="cannot be read"):
-        load_identifier(foreign)
+        load_identifier(other)
 
 
-def test_a_type_that_one_photograph_shows_is_left_out_with_it() -> None:
+def test_a_type_of_a_single_photograph_is_left_out_with_it() -> None:
     def sample(photo: str, levels: dict[str, int]) -> LabelledImage:
         return LabelledImage(photo, levels, "", lambda: pytest.fail("no pixels are needed"))
 
-    samples = [sample(photo, {"one": level}) for photo in "abcd" for level in (1, 3, 5)] + [
+    labelled = [sample(photo, {"one": level}) for photo in "abcd" for level in (1, 3, 5)] + [
         sample("e", {"two": level}) for level in (2, 4)
     ]
-    levels = np.zeros((len(samples), 2, 3))
-    for row, made in enumerate(samples):
-        levels[row] = next(iter(made.levels.values()))
-    probabilities = np.array([[0.1, "one" in made.levels, "two" in made.levels] for made in samples], dtype=float)
-    found = Evaluation(
-        samples, Predictions(probabilities, levels, np.zeros(len(samples))), {"one": "blur", "two": "noise"}
+    levels = np.zeros((len(labelled), 2, 3))
+    for row, image in enumerate(labelled):
+        levels[row] = next(iter(image.levels.values()))
+    probabilities = np.array([[0.1, "one" in image.levels, "two" in image.levels] for image in labelled], dtype=float)
+    measures = Evaluation(
+        labelled, Predictions(probabilities, levels, np.zeros(len(labelled))), {"one": "blur", "two": "noise"}
     ).measures()
-    assert (found["level_spearman"].value, found["level_spearman"].low, found["level_spearman"].high) == (1, 1, 1)
+    spearman = measures["level_spearman"]
+    assert (spearman.value, spearman.low, spearman.high) == (1, 1, 1)
 
 
-def test_an_interval_over_photographs_is_that_of_the_mean() -> None:
+def test_the_interval_of_a_mean_is_that_of_student() -> None:
     random = np.random.default_rng(0)
     photos, values = np.repeat(list("abcdefgh"), 5), random.normal(size=40)
-    found = sample_estimate(lambda chosen: float(values[chosen].mean()), photos, np.ones(40, bool))
+
+    def mean(chosen: np.ndarray) -> float:
+        return float(values[chosen].mean())
+
+    estimate = sample_estimate(mean, photos, np.ones(40, bool))
     low, high = student_t.interval(0.95, 7, values.mean(), sem(values.reshape(8, 5).mean(1)))
-    assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high)) and (found.n, found.photos) == (40, 8)
-    # Two photographs bound nothing.
-    assert np.isnan(
-        sample_estimate(lambda chosen: float(values[chosen].mean()), photos, np.isin(photos, ["a", "b"])).low
-    )
+    assert (estimate.low, estimate.high) == (pytest.approx(low), pytest.approx(high))
+    assert (estimate.n, estimate.photos) == (40, 8)
+    # Two photographs give no interval.
+    assert np.isnan(sample_estimate(mean, photos, np.isin(photos, ["a", "b"])).low)
 
 
-def test_the_map_shows_the_damaged_half(small_identifier: Path) -> None:
-    one = load_identifier(small_identifier, precision="float32")
+def test_the_map_shows_the_distorted_half(small_identifier: Path) -> None:
+    identifier = load_identifier(small_identifier, precision="float32")
     pixels = read_image(bundled_photos() / "camera__1.png").pixels
     wide = np.concatenate([pixels, parse_degradation("noise:30").apply(pixels)], axis=1)
-    noise = one.map_distortions(wide).group_likelihoods()["noise"]
+    noise = identifier.map_distortions(wide).group_likelihoods()["noise"]
     assert noise.shape == wide.shape[:2] and 0 <= noise.min() <= noise.max() <= 1
     assert noise[:, 320:].mean() > noise[:, :192].mean() + 0.3
 
 
 @pytest.mark.parametrize("height, width", [(150, 256), (200, 203), (40, 300)])
 def test_the_map_reaches_every_border(small_identifier: Path, height: int, width: int) -> None:
-    one = load_identifier(small_identifier, precision="float32")
+    identifier = load_identifier(small_identifier, precision="float32")
     pixels = parse_degradation("noise:30").apply(np.full((height, width, 3), 0.5, np.float32))
-    maps = one.map_distortions(pixels).group_likelihoods()
+    maps = identifier.map_distortions(pixels).group_likelihoods()
     assert (np.stack(list(maps.values())).max(axis=0) > 0).all()
 
 
-# Found on photographs the identifier was not fitted to; the benchmark has the full image (docs/identification.md).
+# Distortions that the identifier finds in most photographs; experiments/identification has the accuracies.
 STRONG = {
     "noise:18": "noise",
     "impulse:2": "noise",
@@ -202,16 +206,18 @@ def test_an_incomplete_identifier_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_bundled_identifier_names_strong_damage() -> None:
-    one = load_identifier(precision="float32")
-    assert len(one.names) == 25 and set(one.groups.values()) == {distortion.group for distortion in DISTORTIONS}
+def test_the_bundled_identifier_finds_strong_distortions() -> None:
+    identifier = load_identifier(precision="float32")
+    assert len(identifier.names) == 25 and set(identifier.groups.values()) == {
+        distortion.group for distortion in DISTORTIONS
+    }
     bundled = {file.photo for file in find_images([bundled_photos()])}
-    assert not bundled & set(one.about["photographs"])
-    right = []
+    assert not bundled & set(identifier.about["photographs"])
+    hits = []
     for name in ("camera__1", "coffee__1", "stream__1", "astronaut__2"):
         pixels = read_image(bundled_photos() / f"{name}.png").pixels[:160, :160]
         for text, group in STRONG.items():
-            finding = one.identify(parse_degradation(text).apply(pixels), tiles=1)
-            right.append(finding.group == group)
+            finding = identifier.identify(parse_degradation(text).apply(pixels), tiles=1)
+            hits.append(finding.group == group)
             assert 0 <= finding.novelty <= 1 and finding.probability == max(finding.probabilities.values())
-    assert np.mean(right) >= 0.7
+    assert np.mean(hits) >= 0.7

@@ -42,12 +42,21 @@ def test_images_in_memory(folder: Path, small_identifier: Path) -> None:
     assert len(result) == 8 and result.names == ddrscope.load_identifier(small_identifier).names
     assert {Path(path).name for path in result.summary.errors} == BAD
     for image in result:
-        found = image.identification
-        assert (found is None) == (Path(image.path).name in BAD) == (image.error is not None)
-        if found:
-            assert found.type == max(found.probabilities, key=lambda name: found.probabilities[name])
-            assert 0 <= found.novelty <= 1 and found.level.low <= found.level.value <= found.level.high <= 5
-            assert (found.level.value > 0) == (found.type != "clean") == (found.group != "clean")
+        identification = image.identification
+        assert (identification is None) == (Path(image.path).name in BAD) == (image.error is not None)
+        if identification:
+            assert identification.type == max(
+                identification.probabilities, key=lambda name: identification.probabilities[name]
+            )
+            assert (
+                0 <= identification.novelty <= 1
+                and identification.level.low <= identification.level.value <= identification.level.high <= 5
+            )
+            assert (
+                (identification.level.value > 0)
+                == (identification.type != "clean")
+                == (identification.group != "clean")
+            )
     assert "5 x 5 pixels" in result.summary.errors[str(folder / "tiny.png")]
 
 

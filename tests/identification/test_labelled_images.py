@@ -57,11 +57,11 @@ def test_labelled_folders(photos: Path, tmp_path: Path) -> None:
     for folder in ("clean", "scan", "scan/5", "jpeg/2"):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         image.save(tmp_path / folder / "astronaut__1.png")
-    found = {sample.text.removeprefix(f"{tmp_path}/"): sample for sample in read_labelled_folder(tmp_path)}
-    assert {name.rpartition("/")[0]: sample.levels for name, sample in found.items()} == {
+    samples = {sample.text.removeprefix(f"{tmp_path}/"): sample for sample in read_labelled_folder(tmp_path)}
+    assert {name.rpartition("/")[0]: sample.levels for name, sample in samples.items()} == {
         "clean": {}, "scan": {"scan": 3}, "scan/5": {"scan": 5}, "jpeg/2": {"jpeg": 2},
     }  # fmt: skip
-    assert {sample.photo for sample in found.values()} == {"astronaut"}
+    assert {sample.photo for sample in samples.values()} == {"astronaut"}
     image.save(tmp_path / "stray.png")
     with pytest.raises(InputError, match="stray.png"):
         read_labelled_folder(tmp_path)

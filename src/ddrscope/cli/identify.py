@@ -92,15 +92,15 @@ def describe(image: IdentifiedImage) -> str:
     """A row as a line of text."""
     from ddrscope.results.identification import CLEAN
 
-    found = image.identification
-    if found is None:
+    identification = image.identification
+    if identification is None:
         return f"{image.path}: {image.error}"
-    level = found.level
-    graded = "" if found.type == CLEAN else f", level {level.value:.1f} ({level.low:.1f} to {level.high:.1f})"
-    unseen = "; unlike anything known" if found.unseen else ""
-    others = ", ".join(f"{name} {probability:.2f}" for name, probability in found.others().items())
+    level, kind = identification.level, identification.type
+    graded = "" if kind == CLEAN else f", level {level.value:.1f} ({level.low:.1f} to {level.high:.1f})"
+    unseen = "; unlike anything known" if identification.unseen else ""
+    others = ", ".join(f"{name} {probability:.2f}" for name, probability in identification.others().items())
     also = f"; also {others}" if others else ""
-    return f"{image.path}: {found.type} (probability {found.probability:.2f}){graded}{unseen}{also}"
+    return f"{image.path}: {kind} (probability {identification.probability:.2f}){graded}{unseen}{also}"
 
 
 def _tile_limit(text: str) -> int | None:

@@ -28,7 +28,7 @@ SHOWN_COLUMNS = [
 
 
 class IdentificationResult(IdentificationTable):
-    """What `ddrscope.identify` found, in the order of the images' names.
+    """The identifications of `ddrscope.identify`, in the order of the images' names.
 
     Iterate over it for `IdentifiedImage` rows. The result of a run with ``out`` reads them from the file as they are
     needed, so that it may have millions.

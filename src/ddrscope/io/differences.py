@@ -25,9 +25,9 @@ def check_same(before: Mapping[str, Any], now: Mapping[str, Any], holder: str) -
         RunConflictError: Names the first difference.
     """
     for key, value in now.items():
-        if found := difference(before.get(key), value, key):
+        if changed := difference(before.get(key), value, key):
             raise RunConflictError(
-                f"{holder} holds a run with {found}: resume with the same parameters, inputs and weights, "
+                f"{holder} holds a run with {changed}: resume with the same parameters, inputs and weights, "
                 "or give `overwrite`=True or another `out`"
             )
 

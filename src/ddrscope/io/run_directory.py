@@ -31,7 +31,7 @@ class RunDirectory:
         settings: The settings of the run, as JSON values. A folder whose settings differ is that of another run.
         outputs: Names, at the top of the folder, of the files and folders that the run writes.
         inputs: The content that the run reads, by SHA-256. An input is compared instead of the setting of its name,
-            which only says how somebody wrote it.
+            which only says how it was written.
         resume: Continue the run in the folder; start if there is none.
         overwrite: Replace the outputs of an earlier run, whatever its settings.
 
@@ -117,13 +117,13 @@ class RunDirectory:
 
     def _check(self) -> bool:
         """Whether the folder holds anything; raises `RunConflictError` if it can be neither resumed nor replaced."""
-        # An empty folder of parts holds nothing; with content and without a manifest it belongs to somebody else.
+        # An empty folder of parts holds nothing; with content and without a manifest it is not that of a run.
         ignored = {LOCK} if exists(self.parts) and any(self.parts.iterdir()) else {LOCK, PARTS}
         occupied = self.path.is_dir() and any(item.name not in ignored for item in self.path.iterdir())
         if occupied and not self.overwrite:
             self._check_same_run()
         elif occupied and not (self.path / MANIFEST).is_file():
-            # Somebody else's files in a folder that was named by mistake.
+            # The folder may have been named by mistake.
             raise RunConflictError(
                 f"{self.path} is not empty and holds no earlier run: nothing there is overwritten, choose another `out`"
             )

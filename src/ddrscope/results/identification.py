@@ -1,4 +1,4 @@
-"""What is found in an image: its distortion, how strong, how sure, and where."""
+"""The identification of an image: type and level of its distortion, probabilities, and where it is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLEAN = "clean"
 
 @dataclass(frozen=True)
 class Identification:
-    """What an identifier finds in one image.
+    """The identification of one image.
 
     Args:
         type: The likeliest distortion, or ``clean``.
@@ -75,7 +75,7 @@ class Identification:
 
 @dataclass(frozen=True)
 class IdentifiedImage:
-    """A row of an identification table: an image file and what is found in it, or why nothing is.
+    """A row of an identification table: an image file and its identification, or why there is none.
 
     Args:
         path: The file, as text that prints.
@@ -98,8 +98,8 @@ class IdentifiedImage:
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> IdentifiedImage:
         """The image that `to_row` wrote; missing columns may be null."""
-        found = None if row["type"] is None else Identification.from_columns(row)
-        return cls(row["path"], found, row["error"])
+        identification = None if row["type"] is None else Identification.from_columns(row)
+        return cls(row["path"], identification, row["error"])
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,7 @@ JSON_DECIMALS = 6
 TEXTS, FLAGS = ("path", "type", "group", "error"), ("unseen",)
 COLUMNS = ("path", "type", "group", "probability", "level", "level_low", "level_high", "novelty", "unseen", "error")
 PRESENCE = "p_"
-# What the readers raise for files that are damaged or of another kind.
+# What the readers raise for files that are corrupt or of another kind.
 _UNREADABLE = (OSError, ValueError, AttributeError, StopIteration, RecursionError, pa.ArrowException)
 
 

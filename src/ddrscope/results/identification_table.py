@@ -99,10 +99,10 @@ class IdentificationTable:
         for table in self.tables():
             images += len(table)
             unseen += pc.sum(table["unseen"]).as_py() or 0
-            found, found_groups = (table[column].drop_null().to_pylist() for column in ("type", "group"))
-            types.update(found)
-            groups.update(found_groups)
-            group_of.update(zip(found, found_groups, strict=True))
+            row_types, row_groups = (table[column].drop_null().to_pylist() for column in ("type", "group"))
+            types.update(row_types)
+            groups.update(row_groups)
+            group_of.update(zip(row_types, row_groups, strict=True))
             failed = table.filter(table["error"].is_valid())
             errors.update(zip(failed["path"].to_pylist(), failed["error"].to_pylist(), strict=True))
         return IdentificationSummary(

@@ -1,4 +1,4 @@
-"""Colours of the groups of distortions, and how often each type is found."""
+"""Colours of the groups of distortions, and the number of images of each type."""
 
 from __future__ import annotations
 

@@ -257,13 +257,13 @@ def test_results_are_shown(visitor: Visit) -> None:
     choice.click()
     visitor.page.get_by_role("option", name="look").click()
     visitor.wait("compare-figure-3")
-    assert "srresnet-wgr" in visitor.page.locator("#compare-said").inner_text()
+    assert "srresnet-wgr" in visitor.page.locator("#compare-summary").inner_text()
     table = visitor.page.locator("#compare-table")
     expect(table).to_contain_text("degradation share of the variance")
     expect(table).to_contain_text("conv_last:input")
     choice.click()
     visitor.page.get_by_role("option", name="scores").click()
-    expect(visitor.page.locator("#compare-said")).to_contain_text("Place 1: srresnet-wgr")
+    expect(visitor.page.locator("#compare-summary")).to_contain_text("Place 1: srresnet-wgr")
     expect(visitor.page.locator("#compare-figure-1")).to_be_visible()
     expect(visitor.page.locator("#compare-figure-2")).not_to_be_visible()
     with visitor.page.expect_download() as saved:
@@ -474,7 +474,7 @@ def test_a_folder_without_results_and_a_taken_port_are_told_at_the_start(tmp_pat
     from ddrscope.webapp.compare import name_results
     from ddrscope.webapp.server import serving
 
-    with pytest.raises(InputError, match="holds no result"):
+    with pytest.raises(InputError, match="has no result"):
         name_results([tmp_path])
     (tmp_path / "generalization.json").write_text('{"networks": [], "scores": [], "ranking": [{}]}')
     with pytest.raises(InputError, match="holds no finished result"):

@@ -74,8 +74,9 @@ def command(
 
     options = {"global_residual": global_residual, "seed": seed, "precision": precision}
     values = parse_changes(changes or []) | {key: value for key, value in options.items() if value is not None}
+    final_recipe = make_recipe(recipe, values)
     if show:
-        print(as_toml(make_recipe(recipe, values)), end="")
+        print(as_toml(final_recipe), end="")
         return
     if not images or validation is None or out is None:
         required = (("--images", images), ("--val", validation), ("--out", out))
@@ -83,11 +84,10 @@ def command(
         raise InputError(f"train needs {missing}: see ddrscope train --help")
     with common.progress() as bars:
         result = train(
-            recipe,
+            final_recipe,
             images,
             validation,
             out,
-            changes=values,
             test=test,
             keep_every=keep_every,
             device=device,

@@ -1,8 +1,7 @@
-"""The page "Compare networks": results of `ddrscope analyze` and `ddrscope generalize` that the server was given."""
+"""The page "Compare networks": results of `ddrscope analyze` and `ddrscope generalize` on the server."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 import pandas as pd
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from ddrscope.analysis import AnalysisResult
@@ -22,17 +22,23 @@ from ddrscope.viz.generalization_figures import generalization_figures
 from ddrscope.viz.style import measure_names
 from ddrscope.webapp.images import render_to_array
 
-# Figures shown at most; a run of many networks has more, in its own folder.
-FIGURES = 6
-HOW = """<p>The server was given no results. Make some, and start it with them:</p>
-<pre>ddrscope analyze --out look
+# A run of many networks has more figures, in its own folder.
+_MAX_FIGURES = 6
+_NO_RESULTS = """<p>The server was started without results. Compute some, and start it with them:</p>
+<pre>ddrscope analyze --out analysis
 ddrscope generalize srresnet-wgr srgan-wgr --degrade "clean blur:2 blur:4 noise:10" --patch 64 --patches 400 --out scores
-ddrscope serve --results look scores</pre>"""
+ddrscope serve --results analysis --results scores</pre>"""
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A result as the page shows it: sentences, a table, figures with their captions."""
+class ResultView:
+    """A result as the page shows it.
+
+    Attributes:
+        sentences: The conclusions.
+        table: The numbers, as texts.
+        figures: The figures by their captions.
+    """
 
     sentences: Sequence[str]
     table: pd.DataFrame
@@ -40,33 +46,33 @@ class Shown:
 
 
 def name_results(folders: Sequence[Path]) -> dict[str, Path]:
-    """The folders by the names they go by; raises `InputError` for one that holds no result."""
+    """Name the folders of results. Raises `InputError` for a folder without a result."""
     named: dict[str, Path] = {}
     for folder in folders:
-        show_result(folder)
+        read_result(folder)
         name = printable(folder.resolve().name)
         named[name if name not in named else f"{name} ({len(named) + 1})"] = folder
     return named
 
 
-def show_result(folder: Path) -> Shown:
-    """What is found in a folder of either command; raises `InputError` for any other."""
+def read_result(folder: Path) -> ResultView:
+    """Read the result in a folder of either command. Raises `InputError` for any other folder."""
     if (folder / "analysis.json").is_file():
-        return _show_analysis(AnalysisResult.load(folder), folder)
+        return _view_analysis(AnalysisResult.load(folder), folder)
     if (folder / "generalization.json").is_file():
-        return _show_generalization(GeneralizationResult.load(folder))
+        return _view_generalization(GeneralizationResult.load(folder))
     raise InputError(
-        f"--results {folder} holds no result: give a folder that ddrscope analyze or ddrscope generalize wrote"
+        f"`results`={folder} has no result: give a folder that ddrscope analyze or ddrscope generalize wrote"
     )
 
 
 def compare_page(results: Mapping[str, Path]) -> None:
-    """Lay out the page inside the `gr.Blocks` that is open."""
+    """Lay out the page inside the open `gr.Blocks`."""
     if not results:
-        gr.HTML(HOW, elem_classes="words")
+        gr.HTML(_NO_RESULTS, elem_classes="words")
         return
     choice = gr.Dropdown(list(results), value=None, label="Result", elem_id="compare-choice")
-    said = gr.HTML("<p>Choose a result.</p>", label="What it says", elem_id="compare-said", elem_classes="words")
+    summary = gr.HTML("<p>Choose a result.</p>", label="Conclusions", elem_id="compare-summary", elem_classes="words")
     figures = [
         gr.Image(
             visible=False,
@@ -75,33 +81,33 @@ def compare_page(results: Mapping[str, Path]) -> None:
             buttons=["download", "fullscreen"],
             elem_id=f"compare-figure-{number}",
         )
-        for number in range(FIGURES)
+        for number in range(_MAX_FIGURES)
     ]
     table = gr.Dataframe(
-        label="Every number", interactive=False, max_height=500, elem_id="compare-table", buttons=["copy", "fullscreen"]
+        label="All numbers", interactive=False, max_height=500, elem_id="compare-table", buttons=["copy", "fullscreen"]
     )
 
     def show(name: str) -> list[Any]:
         try:
-            found = show_result(results[name])
+            view = read_result(results[name])
         except InputError as error:
-            raise gr.Error(html.escape(str(error)), title="Sorry", print_exception=False) from None
-        left_out = len(found.figures) - FIGURES
-        more = [f"{left_out} more figures are in the folder itself."] if left_out > 0 else []
-        sentences = "".join(f"<li>{html.escape(printable(one))}</li>" for one in [*found.sentences, *more])
+            raise gr.Error(str(escape(str(error))), title="Sorry", print_exception=False) from None
+        hidden_figures = len(view.figures) - _MAX_FIGURES
+        more = [f"{hidden_figures} more figures are in the folder itself."] if hidden_figures > 0 else []
+        items = [Markup("<li>{}</li>").format(printable(sentence)) for sentence in [*view.sentences, *more]]
         images = [
             gr.Image(render_to_array(figure), label=caption, alt_text=caption, visible=True)
-            for caption, figure in list(found.figures.items())[:FIGURES]
+            for caption, figure in list(view.figures.items())[:_MAX_FIGURES]
         ]
-        hidden = [gr.Image(None, visible=False)] * (FIGURES - len(images))
-        return [f"<ul>{sentences}</ul>", found.table, *images, *hidden]
+        hidden = [gr.Image(None, visible=False)] * (_MAX_FIGURES - len(images))
+        return [str(Markup("<ul>{}</ul>").format(Markup("").join(items))), view.table, *images, *hidden]
 
     choice.change(
-        show, choice, [said, table, *figures], concurrency_id="heavy", concurrency_limit=1, api_visibility="private"
+        show, choice, [summary, table, *figures], concurrency_id="heavy", concurrency_limit=1, api_visibility="private"
     )
 
 
-def _show_analysis(result: AnalysisResult, folder: Path) -> Shown:
+def _view_analysis(result: AnalysisResult, folder: Path) -> ResultView:
     try:
         measures = measure_names(result.balanced)
         entries = [
@@ -118,14 +124,12 @@ def _show_analysis(result: AnalysisResult, folder: Path) -> Shown:
         sentences = [verdict.sentence for verdict in result.verdicts]
         sentences += [comparison.sentence for comparison in result.comparisons]
         figures = {CAPTIONS[name]: figure for name, figure in analysis_figures(result).items()}
-        return Shown(sentences, _texts(rows), figures)
+        return ResultView(sentences, _texts(rows), figures)
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise InputError(
-            f"{folder} holds a damaged analysis ({type(error).__name__}: {error}): make it again"
-        ) from None
+        raise InputError(f"{folder} has a corrupt analysis ({type(error).__name__}: {error}): run it again") from None
 
 
-def _show_generalization(result: GeneralizationResult) -> Shown:
+def _view_generalization(result: GeneralizationResult) -> ResultView:
     sentences = ["Smaller scores are better.", *map(_sentence, result.ranking), *result.notes]
     rows = [
         {
@@ -134,7 +138,7 @@ def _show_generalization(result: GeneralizationResult) -> Shown:
         }
         for score in result.scores
     ]  # fmt: skip
-    return Shown(sentences, _texts(rows), generalization_figures(result))
+    return ResultView(sentences, _texts(rows), generalization_figures(result))
 
 
 def _sentence(row: RankedNetwork) -> str:

@@ -153,7 +153,7 @@ def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_recipe_runs_no_function(trap: Path) -> None:
-    with pytest.raises(InputError, match="neither a file of weights nor a name"):
+    with pytest.raises(InputError, match="neither a checkpoint nor a name"):
         build_network(make_recipe("pilot", {"guidance": "ddr", "guide": "trap:spring"}))
     assert not trap.exists()
     with pytest.raises(InputError, match="trap:spring"):
@@ -177,7 +177,7 @@ def identifier(path: Path, settings: object) -> Path:
 
 def test_an_identifier_runs_no_function(tmp_path: Path, trap: Path) -> None:
     path = identifier(tmp_path / "x.safetensors", {"network": "trap:spring"})
-    assert "neither a file of weights nor a name" in refused(load_identifier, path)
+    assert "neither a checkpoint nor a name" in refused(load_identifier, path)
     assert not trap.exists()
 
 

@@ -95,6 +95,6 @@ def test_what_a_cluster_cannot_do_is_said_in_one_line(
         ("127.0.0.1:1", 1, "give local, or the address of a running head"),
         (cluster.address, 999, "no room for a worker of 999 threads"),
     ):
-        words = ["--out", tmp_path / "x.csv", "--cluster", address, "--threads", threads]
+        words = ["--out", tmp_path / f"{threads}.csv", "--cluster", address, "--threads", threads]
         done = run_command("identify", folder, *words)
         assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr

@@ -174,6 +174,8 @@ def test_only_half_files_of_the_targets_are_removed(tmp_path: Path) -> None:
 
 def test_degrading_into_a_folder_in_use_is_refused(tmp_path: Path) -> None:
     with FolderLock(tmp_path / "out"), pytest.raises(InputError, match="in use"):
-        degrade_command([str(bundled_photos() / "wine__1.png")], degrade="blur:2", out=tmp_path / "out", overwrite=True)
-    degrade_command([str(bundled_photos() / "wine__1.png")], degrade="blur:2", out=tmp_path / "out")
+        degrade_command(
+            [str(bundled_photos() / "wine__1.png")], degradation="blur:2", out=tmp_path / "out", overwrite=True
+        )
+    degrade_command([str(bundled_photos() / "wine__1.png")], degradation="blur:2", out=tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["wine__1.png"]

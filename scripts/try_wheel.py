@@ -89,6 +89,14 @@ def check(words: list[str | Path]) -> None:
     subprocess.run(words, check=True, env=os.environ | {"PYTHONPATH": ""})
 
 
+def works(python: str) -> bool:
+    """Whether a Python runs: the shims of version managers exist for versions that are not active, too."""
+    return (
+        shutil.which(python) is not None
+        and subprocess.run([python, "-c", "import venv"], capture_output=True).returncode == 0
+    )
+
+
 def build(python: str, folder: Path) -> Path:
     """Build the wheel of this checkout."""
     check([python, "-m", "venv", folder / "build"])
@@ -117,7 +125,7 @@ def main() -> None:
     parser.add_argument("wheel", type=Path, nargs="?", help="the wheel; default: build it")
     parser.add_argument("--python", action="append", help="may be repeated; default: all that are found")
     options = parser.parse_args()
-    pythons = options.python or [f"python{version}" for version in SUPPORTED if shutil.which(f"python{version}")]
+    pythons = options.python or [f"python{version}" for version in SUPPORTED if works(f"python{version}")]
     if not pythons:
         sys.exit(f"none of Python {', '.join(SUPPORTED)} is installed")
     with tempfile.TemporaryDirectory() as folder:
@@ -126,9 +134,10 @@ def main() -> None:
         for python in pythons:
             place = Path(folder) / python
             place.mkdir()
-            failed += failures(python, wheel, place)
+            found = failures(python, wheel, place)
+            print(*found, f"{python}: {len(found)} checks failed", sep="\n", flush=True)
+            failed += found
             shutil.rmtree(place)
-    print(*failed, sep="\n", end="\n" if failed else "")
     print(f"{wheel.name} on {', '.join(pythons)}: {len(failed)} checks failed")
     sys.exit(bool(failed))
 

@@ -132,7 +132,7 @@ def main() -> None:
         wheel = options.wheel.resolve() if options.wheel else build(pythons[0], Path(folder))
         failed: list[str] = []
         for python in pythons:
-            place = Path(folder) / python
+            place = Path(folder) / Path(python).name
             place.mkdir()
             found = failures(python, wheel, place)
             print(*found, f"{python}: {len(found)} checks failed", sep="\n", flush=True)

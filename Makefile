@@ -54,7 +54,8 @@ test-wheel:
 test: install lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(THREADS) --dist loadfile
 
-# The unit tier: no commands in processes of their own, no browser, no cluster, no documentation. The ignored files have no such tests.
+# The unit tier: no commands in processes of their own, no browser, no cluster, no documentation. The ignored files have
+# no unit tests.
 test-fast: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(THREADS) --dist loadfile -m "not (cli or browser or cluster or docs or slow)" \
 		--ignore tests/docs --ignore tests/packaging --ignore tests/batch/test_cluster.py
@@ -63,7 +64,8 @@ test-fast: install
 docs: install
 	$(BIN)/python -m scripts.docs.build build/docs
 
-# The training, validation and test sets, see docs/photographs.md; needs Debian's apt-get and git, installs nothing. Give it again to go on.
+# The training, validation and test sets, see docs/photographs.md. Needs Debian's apt-get and git, installs nothing; give
+# the command again to go on.
 photos: install
 	mkdir -p build/photos
 	cd build/photos && for package in $(PHOTO_PACKAGES); do \
@@ -77,7 +79,8 @@ photos: install
 study: install
 	$(BIN)/ddrscope study --images $(HR)/train --val $(HR)/val --test $(HR)/test --threads $(THREADS) --out study --resume
 
-# The bundled identifier and what docs/identification.md says of it; hours on slow cores. Needs Debian's imagemagick, ffmpeg and libjpeg-turbo-progs.
+# The bundled identifier and what docs/identification.md says of it; hours on slow cores. Needs Debian's
+# imagemagick, ffmpeg and libjpeg-turbo-progs.
 bench-identify: install
 	$(PIP) --editable '.[bench]'
 	mkdir -p build/identify
@@ -87,7 +90,8 @@ bench-identify: install
 	$(BIN)/python -m experiments.identification.external_tools $(HR) build/identify --identifier build/identify/identifier.safetensors --side 384
 	$(BIN)/python -m experiments.identification.figures build/identify build/identify
 
-# What docs/generalization.md says of networks trained on clean, blurred and noisy pictures: fourteen short trainings, then their scores.
+# SRGA of networks trained on clean, blurred and noisy images (experiments/specialists): fourteen short trainings, then
+# their scores.
 specialists: install
 	$(BIN)/python -m experiments.specialists.run $(HR) build/specialists
 	$(BIN)/python -m experiments.specialists.figures build/specialists build/specialists
@@ -103,7 +107,8 @@ guidance: install
 bench-srga: install
 	$(BIN)/python -m benchmarks.srga build/srga --images $(HR)/train
 
-# How fast features come, beside the plain way, torch.compile, ONNX Runtime and OpenVINO; what bfloat16 moves. Ten minutes, alone on the machine.
+# How fast features come, beside the plain way, torch.compile, ONNX Runtime and OpenVINO; what bfloat16 changes. Ten minutes,
+# alone on the machine.
 bench: install
 	$(PIP) --editable '.[bench]'
 	$(BIN)/python -m benchmarks.throughput build/bench

@@ -20,7 +20,7 @@ def network_card(name: str, body: str, datasets: Sequence[str], tags: Sequence[s
 
     Args:
         name: name of the network.
-        body: Markdown with the tables of quality and separability.
+        body: Markdown with the tables of quality and of the degradation and content shares.
         datasets: packages of the training photographs.
         tags: tags in addition to the common ones.
         inputs: state of the test photographs, in words.

@@ -79,7 +79,7 @@ better; no bundled network was trained with it.
 
 {table_of_quality(quality)}
 
-## Separability at the last HR layer
+## Degradation and content at the last HR layer
 
 `ddrscope analyze` on {analysis["photos"]} held-out photographs ({analysis["images"]} crops;
 {", ".join(analysis["groups"])}), content by {analysis["content"]}; 95 % jackknife over photographs.

@@ -72,7 +72,7 @@ def test_an_image_is_identified_alone_as_among_others(folder: Path, small_identi
 def test_a_file_holds_the_rows_of_memory(folder: Path, small_identifier: Path, tmp_path: Path, suffix: str) -> None:
     maps = tmp_path / "maps"
     out = tmp_path / f"x{suffix}"
-    written = ddrscope.identify(folder, out=out, heatmaps=maps, identifier=small_identifier)
+    written = ddrscope.identify(folder, out=out, heatmap=maps, identifier=small_identifier)
     assert written.path == out and {path.name for path in maps.iterdir()} == {f"{name}.png" for name in GOOD}
     assert {path.name for path in tmp_path.iterdir()} == {
         "maps",
@@ -86,7 +86,7 @@ def test_a_file_holds_the_rows_of_memory(folder: Path, small_identifier: Path, t
     with pytest.raises(RunConflictError, match="`overwrite`=True"):
         ddrscope.identify(folder, out=out, identifier=small_identifier)
     before = out.stat().st_mtime_ns
-    again = ddrscope.identify(folder, out=out, heatmaps=maps, identifier=small_identifier, resume=True)
+    again = ddrscope.identify(folder, out=out, heatmap=maps, identifier=small_identifier, resume=True)
     assert out.stat().st_mtime_ns == before and again.summary == written.summary
 
 

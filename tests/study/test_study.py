@@ -153,7 +153,7 @@ def test_crops_do_not_overlap(tmp_path: Path) -> None:
 
 def test_what_a_study_cannot_do_is_said_before_it_trains(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no adversarial stage"):
-        make_jobs(StudySettings("a", "b", "c", changes=("adversarial.steps=0",)), tmp_path)
+        make_jobs(StudySettings("a", "b", "c", changes={"adversarial.steps": 0}), tmp_path)
     with pytest.raises(InputError, match="`crop`=130 .*: give 128"):
         make_jobs(StudySettings("a", "b", "c", crop=130), tmp_path)
     jobs = make_jobs(StudySettings("a", "b", "c"), tmp_path)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ddrscope.cli import common
+from ddrscope.cli.messages import in_options
 
 if TYPE_CHECKING:
     from ddrscope.analysis import AnalysisResult
@@ -143,7 +144,7 @@ def _say(result: AnalysisResult) -> None:
     for comparison in result.comparisons:
         common.say(comparison.sentence)
     for note in result.notes:
-        common.say(note)
+        common.say(in_options(note, {"photo_from": "--photo-from"}))
     for entry in result.networks:
         for note in entry.summary.notes:
             common.say(f"{entry.name}: {note}")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ddrscope.cli import common
+from ddrscope.cli.messages import in_options
 
 HELP = """Score how well networks generalize to degraded images, without ground truth (SRGA).
 
@@ -120,7 +121,7 @@ def command(
         remark = " (not distinguishable from the one above)" if row.apart is False else ""
         common.say(f"{row.place}. {row.network}: mean SRGA {row.srga}{remark}")
     for note in result.notes:
-        common.say(note)
+        common.say(in_options(note, {"photo_from": "--photo-from"}))
     for image in result.skipped:
         common.say(f"skipped {image.path}: {image.reason}")
     common.say(str(page.resolve()))

@@ -34,7 +34,7 @@ def command(
         list[str], typer.Argument(metavar="PATH...", help="Images: folders, globs, lists (.txt), files.")
     ],
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="FILE.parquet, .csv or .jsonl.")] = None,
-    heatmaps: Annotated[
+    heatmap: Annotated[
         Path | None, typer.Option("--heatmap", metavar="DIR", help="Folder for heatmaps: photo.jpg.png of photo.jpg.")
     ] = None,
     tiles: Annotated[
@@ -60,7 +60,7 @@ def command(
         rows = []
         with common.progress() as bars:
             for image in iter_identifications(
-                images, heatmaps=heatmaps, tiles=limit, identifier=identifier, device=device, precision=precision,
+                images, heatmap=heatmap, tiles=limit, identifier=identifier, device=device, precision=precision,
                 threads=threads, progress=bars,
             ):  # fmt: skip
                 rows.append(image)
@@ -71,7 +71,7 @@ def command(
         return
     with common.progress() as bars:
         result = identify(
-            images, out=out, heatmaps=heatmaps, tiles=limit, identifier=identifier, cluster=cluster, resume=resume,
+            images, out=out, heatmap=heatmap, tiles=limit, identifier=identifier, cluster=cluster, resume=resume,
             overwrite=overwrite, device=device, precision=precision, threads=threads, progress=bars,
         )  # fmt: skip
     summary = result.summary

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ddrscope.cli import common
+from ddrscope.cli.messages import in_options
 from ddrscope.errors import InputError
 from ddrscope.io.paths import expand_path
 
@@ -75,7 +76,7 @@ def command(
         keys = ("points", "features", "balanced", "groups", "measures", "perplexity", "placed_by", "notes")
         common.print_json({"out": str(out), "page": str(page)} | {key: data[key] for key in keys})
     for note in result.notes:
-        common.say(note)
+        common.say(in_options(note, {"photo_from": "--photo-from"}))
     common.say(str(page.resolve()))
 
 

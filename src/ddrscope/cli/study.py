@@ -47,6 +47,7 @@ def command(
     as_json: common.AsJson = False,
 ) -> None:
     from ddrscope.study import run_study
+    from ddrscope.training import parse_changes
 
     with common.progress() as bars:
         result = run_study(
@@ -55,7 +56,7 @@ def command(
             test,
             out,
             recipe=recipe,
-            changes=changes or (),
+            changes=parse_changes(changes or []),
             seeds=seeds,
             crops=crops,
             crop=crop,

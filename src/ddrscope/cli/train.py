@@ -42,7 +42,7 @@ def command(
         list[str] | None,
         typer.Option("--images", metavar="DIR", help="Clean photographs to train on; may be repeated."),
     ] = None,
-    validation: Annotated[
+    val: Annotated[
         Path | None, typer.Option("--val", metavar="DIR", help="Clean photographs for the quality in log.csv.")
     ] = None,
     out: Annotated[
@@ -78,15 +78,15 @@ def command(
     if show:
         print(as_toml(final_recipe), end="")
         return
-    if not images or validation is None or out is None:
-        required = (("--images", images), ("--val", validation), ("--out", out))
+    if not images or val is None or out is None:
+        required = (("--images", images), ("--val", val), ("--out", out))
         missing = next(name for name, value in required if not value)
         raise InputError(f"train needs {missing}: see ddrscope train --help")
     with common.progress() as bars:
         result = train(
             final_recipe,
             images,
-            validation,
+            val,
             out,
             test=test,
             keep_every=keep_every,

@@ -40,7 +40,7 @@ RESULTS = ("generalization.json", "generalization.csv", "report.html")
 def generalize(
     networks: str | Path | Network | Sequence[str | Path | Network],
     images: str | Path | Sequence[str | Path] = (),
-    degradations: Sequence[str] = (),
+    degradations: str | Sequence[str] = (),
     sets: Mapping[str, str | Path] | None = None,
     *,
     suite: str | Path | None = None,
@@ -108,12 +108,13 @@ def generalize(
     given = [networks] if isinstance(networks, str | Path | Network) else list(networks)
     if cluster and any(isinstance(network, Network) for network in given):
         raise InputError("`cluster` needs networks by name or path, since its workers load them")
+    texts = [degradations] if isinstance(degradations, str) else degradations
     folder = None if out is None else expand_path(out)
     device = resolve_device(device)
     settings = GeneralizationSettings(
         networks=tuple(network.name if isinstance(network, Network) else str(network) for network in given),
         images=(str(images),) if isinstance(images, str | Path) else tuple(map(str, images)),
-        degradations=(*(read_suite(suite) if suite else ()), *degradations),
+        degradations=(*(read_suite(suite) if suite else ()), *texts),
         sets={name: str(path) for name, path in (sets or {}).items()},
         reference=reference,
         patches=patches,

@@ -38,7 +38,7 @@ def identify(
     images: str | Path | Sequence[str | Path],
     *,
     out: str | Path | None = None,
-    heatmaps: str | Path | None = None,
+    heatmap: str | Path | None = None,
     tiles: int | None = MAX_TILES,
     identifier: str | Path | None = None,
     cluster: str | None = None,
@@ -58,7 +58,7 @@ def identify(
         images: Folders, globs, lists (.txt), files or URIs, as `ddrscope.images.find_images` takes them.
         out: A file for the table: .parquet, .csv or .jsonl. Rows are kept as they are computed, so that a run that was
             interrupted can be resumed. Default: the rows are only in memory.
-        heatmaps: A folder in which the heatmap of each image is drawn, as ``photo.jpg.png`` for ``photo.jpg``.
+        heatmap: A folder in which the heatmap of each image is drawn, as ``photo.jpg.png`` for ``photo.jpg``.
         tiles: The largest number of tiles of 128 x 128 pixels to look at in each image, spread evenly; None for all.
         identifier: A file that `ddrscope.fit_identifier` wrote. Default: the bundled identifier of 24 distortions.
         cluster: ``local`` or the address of a Ray cluster, to share the work between workers; needs ``out``.
@@ -81,16 +81,16 @@ def identify(
         >>> result = ddrscope.identify("photos")
         >>> for image in result:
         ...     print(image.path, image.identification or image.error)
-        >>> ddrscope.identify("photos", out="findings.parquet", heatmaps="maps", resume=True).to_frame()
+        >>> ddrscope.identify("photos", out="findings.parquet", heatmap="maps", resume=True).to_frame()
     """
     if out is None:
         if cluster:
             raise InputError("`cluster` needs a file for the table: give `out`")
-        worker = _task(heatmaps, tiles, identifier, device, precision, None).open()
+        worker = _task(heatmap, tiles, identifier, device, precision, None).open()
         return IdentificationResult(worker.identifier.names, tuple(_identify_each(worker, images, threads, progress)))
     out = expand_path(out)
     check_format(out)
-    task = _task(heatmaps, tiles, identifier, device, precision, resumable_manifest(out) if resume else None)
+    task = _task(heatmap, tiles, identifier, device, precision, resumable_manifest(out) if resume else None)
     worker = task.open()
     settings = ShardedFileSettings(
         out,
@@ -117,7 +117,7 @@ def identify(
 def iter_identifications(
     images: str | Path | Sequence[str | Path],
     *,
-    heatmaps: str | Path | None = None,
+    heatmap: str | Path | None = None,
     tiles: int | None = MAX_TILES,
     identifier: str | Path | None = None,
     device: str = "auto",
@@ -129,7 +129,7 @@ def iter_identifications(
 
     The arguments, the order of the rows and the exceptions are those of `identify` without ``out``.
     """
-    worker = _task(heatmaps, tiles, identifier, device, precision, None).open()
+    worker = _task(heatmap, tiles, identifier, device, precision, None).open()
     yield from _identify_each(worker, images, threads, progress)
 
 
@@ -149,7 +149,7 @@ def _identify_each(
 
 
 def _task(
-    heatmaps: str | Path | None,
+    heatmap: str | Path | None,
     tiles: int | None,
     identifier: str | Path | None,
     device: str,
@@ -162,7 +162,7 @@ def _task(
     return IdentificationTask(
         expand_path(identifier) if identifier else None,
         tiles,
-        expand_path(heatmaps) if heatmaps else None,
+        expand_path(heatmap) if heatmap else None,
         device,
         resolve_precision(precision, torch.device(device), manifest),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ def run_study(
     out: str | Path,
     *,
     recipe: str = "pilot",
-    changes: Sequence[str] = (),
+    changes: Mapping[str, Any] | None = None,
     seeds: int = 3,
     crops: int = 4,
     crop: int = 128,
@@ -52,7 +52,7 @@ def run_study(
         test: Clean photographs to analyse, in none of the others; the bundled photographs are added.
         out: Folder of the result. Its folders ``trainings``, ``images`` and ``analyses`` keep what is done.
         recipe: The recipe of the trainings: a bundled name or a TOML file.
-        changes: Changes of the recipe, such as ``pixel.steps=500``.
+        changes: Values that replace those of the recipe, by key; keys of stages are dotted, as ``pixel.steps``.
         seeds: Trainings of each kind.
         crops: Crops of each photograph, without overlap.
         crop: Side of a crop in HR pixels.
@@ -72,7 +72,17 @@ def run_study(
         RunConflictError: ``out`` holds another run, or another process works there.
     """
     settings = StudySettings(
-        str(images), str(val), str(test), recipe, tuple(changes), seeds, crops, crop, photos, tsne_seeds, photo_from
+        str(images),
+        str(val),
+        str(test),
+        recipe,
+        dict(changes or {}),
+        seeds,
+        crops,
+        crop,
+        photos,
+        tsne_seeds,
+        photo_from,
     )
     folder = expand_path(out)
     jobs = make_jobs(settings, folder / "trainings")

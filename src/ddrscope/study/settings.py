@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ddrscope.errors import InputError
 from ddrscope.images import check_photo_from
-from ddrscope.training import Recipe, make_recipe, parse_changes
+from ddrscope.training import Recipe, make_recipe
 
 KINDS = {True: "wgr", False: "wogr"}
 BUNDLED = ("srresnet-wgr", "srresnet-wogr", "srgan-wgr", "srgan-wogr")
@@ -43,7 +44,7 @@ class StudySettings:
     val: str
     test: str
     recipe: str = "pilot"
-    changes: tuple[str, ...] = ()
+    changes: Mapping[str, Any] = field(default_factory=dict)
     seeds: int = 3
     crops: int = 4
     crop: int = 128
@@ -118,11 +119,10 @@ def make_jobs(settings: StudySettings, folder: Path) -> list[Job]:
     Raises:
         InputError: The recipe is wrong or has no adversarial stage, or the networks cannot take the crops.
     """
-    changes = parse_changes(settings.changes)
     jobs = []
     for seed in range(settings.seeds):
         for residual, kind in KINDS.items():
-            recipe = make_recipe(settings.recipe, changes | {"seed": seed, "global_residual": residual})
+            recipe = make_recipe(settings.recipe, {**settings.changes, "seed": seed, "global_residual": residual})
             if not recipe.adversarial.steps:
                 raise InputError(
                     f"`recipe`={settings.recipe} has no adversarial stage: "

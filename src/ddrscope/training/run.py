@@ -76,7 +76,7 @@ class TrainingResult:
 def train(
     recipe: str | Path | Recipe,
     images: Sources,
-    validation: Sources,
+    val: Sources,
     out: str | Path,
     *,
     changes: Mapping[str, Any] | None = None,
@@ -93,7 +93,7 @@ def train(
     Args:
         recipe: A recipe, its name (a key of `ddrscope.training.RECIPES`), or a TOML file.
         images: Clean photographs to train on, see `ddrscope.images.find_images`.
-        validation: Clean photographs on which the quality in ``log.csv`` is measured.
+        val: Clean photographs on which the quality in ``log.csv`` is measured.
         out: Folder of the training. It receives ``recipe.toml`` and a folder for each stage, ``pixel/`` and
             ``adversarial/``, each with ``checkpoint.pt``, ``log.csv``, ``tensorboard/``, ``previews/`` and
             ``weights.safetensors``.
@@ -120,9 +120,7 @@ def train(
     with torch_threads(threads):
         photos = PhotoPairs(images, recipe.scale, recipe.patch)
         tests = as_trained(PhotoPairs(test, recipe.scale), recipe) if test else None
-        training = Training(
-            recipe, photos, PhotoPairs(validation, recipe.scale), expand_path(out), resolve_device(device)
-        )
+        training = Training(recipe, photos, PhotoPairs(val, recipe.scale), expand_path(out), resolve_device(device))
         with closing(training.devices):
             _run(training, keep_every, progress or NullProgress())
             is_main_process = training.devices.first

@@ -146,7 +146,7 @@ def test_distortions_that_are_none(tmp_path: Path, levels: str) -> None:
 @pytest.fixture
 def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A program in the working directory is named trap:spring; the file is what it would leave."""
-    (tmp_path / "trap.py").write_text(f"def spring():\n    open({str(tmp_path / 'sprung')!r}, 'w')\n")
+    (tmp_path / "trap.py").write_text(f"def spring():\n    open({str(tmp_path / 'sprung')!r}, 'w').close()\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delitem(sys.modules, "trap", raising=False)
     return tmp_path / "sprung"

@@ -134,6 +134,11 @@ def checkpoints(out: Path) -> dict[str, torch.Tensor]:
     return found
 
 
+def read_log(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
 def assert_bit_equal(one: Path, other: Path) -> None:
     left, right = checkpoints(one), checkpoints(other)
     assert left.keys() == right.keys() and len(left) > 50
@@ -163,7 +168,7 @@ def test_a_training_broken_off_and_resumed_ends_bit_equal(
     resumed.run(lambda _: None, checkpoint_every=2)
     assert_bit_equal(tmp_path / "whole", tmp_path / "broken")
     for stage in ("pixel", "adversarial"):
-        logs = [list(csv.DictReader((tmp_path / run / stage / "log.csv").open())) for run in ("whole", "broken")]
+        logs = [read_log(tmp_path / run / stage / "log.csv") for run in ("whole", "broken")]
         assert [row["step"] for row in logs[1]] == ["3", "6"]
         timeless = [[{k: v for k, v in row.items() if k != "seconds"} for row in log] for log in logs]
         assert timeless[0] == timeless[1]
@@ -221,7 +226,8 @@ def test_validation_photographs_may_differ_in_size(photos: Path, tmp_path: Path)
         lambda _: None
     )
     (preview,) = (tmp_path / "out" / "pixel" / "previews").iterdir()
-    assert Image.open(preview).width >= 3 * 96
+    with Image.open(preview) as image:
+        assert image.width >= 3 * 96
 
 
 def test_a_training_starts_from_given_weights(photos: Path, tmp_path: Path) -> None:
@@ -377,7 +383,7 @@ def test_the_discriminator_learns_to_distinguish_generated_from_real(photos: Pat
         "validate_every=20",
     )
     Training(recipe, pairs, pairs, tmp_path).run(lambda _: None)
-    rows = list(csv.DictReader((tmp_path / "adversarial" / "log.csv").open()))
+    rows = read_log(tmp_path / "adversarial" / "log.csv")
     assert float(rows[-1]["discriminator_loss"]) < 1.0 < 2 * np.log(2)
     assert float(rows[-1]["real"]) > 0.6 > 0.4 > float(rows[-1]["made"])
 

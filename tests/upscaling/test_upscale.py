@@ -106,12 +106,13 @@ def test_a_folder_gives_all_images_but_the_broken_ones(folder: Path, done: tuple
 
 def test_depth_transparency_profile_and_exif_stay(folder: Path, done: tuple[Path, Done], network_file: Path) -> None:
     out, _ = done
-    turned = Image.open(out / "turned.png")
-    assert turned.size == (160, 224) and turned.getexif()[0x0112] == 1 and turned.getexif()[0x010F] == "Maker"
-    assert turned.getexif().get_ifd(0x8769)[0xA002] == 160
-    assert turned.info["icc_profile"] == Image.open(folder / "turned.jpg").info["icc_profile"]
-    assert Image.open(out / "grey.png").mode == "L" and Image.open(out / "alpha.png").mode == "RGBA"
-    alpha = np.asarray(Image.open(out / "alpha.png"))[..., 3].astype(int)
+    with Image.open(out / "turned.png") as turned, Image.open(folder / "turned.jpg") as source:
+        assert turned.size == (160, 224) and turned.getexif()[0x0112] == 1 and turned.getexif()[0x010F] == "Maker"
+        assert turned.getexif().get_ifd(0x8769)[0xA002] == 160
+        assert turned.info["icc_profile"] == source.info["icc_profile"]
+    with Image.open(out / "grey.png") as grey, Image.open(out / "alpha.png") as transparent:
+        assert grey.mode == "L" and transparent.mode == "RGBA"
+        alpha = np.asarray(transparent)[..., 3].astype(int)
     assert np.abs(alpha[80] - np.linspace(0, 255, 224)).max() < 6
     deep, deep_alpha = (
         imagecodecs.png_decode((out / name).read_bytes()) for name in ("inner/deep.png", "deep_alpha.png")

@@ -40,7 +40,8 @@ def test_saved_and_loaded_again(small_result: AnalysisResult, tmp_path: Path) ->
     assert loaded.networks[0].layers[0] == small_result.networks[0].layers[0]
     pd.testing.assert_frame_equal(loaded.embedding, small_result.embedding, check_dtype=False)
     for png in (tmp_path / "figures").glob("*.png"):
-        assert min(Image.open(png).size) > 300
+        with Image.open(png) as image:
+            assert min(image.size) > 300
         assert png.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert small_result._repr_html_().startswith("<iframe")

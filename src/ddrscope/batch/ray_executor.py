@@ -64,18 +64,13 @@ class RayExecutor:
         listed = list(jobs)
         if not listed:
             return
-        self._connect()
-        try:
-            results = self._results(listed)
-            while True:
-                # Ray writes messages about its nodes to stdout, which belongs to the caller's output.
-                with redirect_stdout(sys.stderr):
-                    result = next(results, None)
-                if result is None:
-                    break
-                yield result
-        finally:
-            ray.shutdown()
+        # A thread of Ray writes messages about its nodes to stdout at any time; stdout belongs to the caller's output.
+        with redirect_stdout(sys.stderr):
+            self._connect()
+            try:
+                yield from self._results(listed)
+            finally:
+                ray.shutdown()
 
     def _connect(self) -> None:
         import ray

@@ -75,7 +75,9 @@ class RowWriter:
         """The matrix of all rows. The writer cannot be used any more."""
         if not self._file:
             return FeatureMatrix(np.concatenate(self._blocks))
-        return FeatureMatrix(np.memmap(self._file, np.float32, "r", shape=(self._rows, self._columns or 0)))
+        # The memory map keeps the file's content after the file is closed.
+        with self._file:
+            return FeatureMatrix(np.memmap(self._file, np.float32, "r", shape=(self._rows, self._columns or 0)))
 
     def _move_to_disk(self) -> None:
         # Written, not assigned through a memory map: a full disk is then an error instead of a crash (SIGBUS).

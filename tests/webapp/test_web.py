@@ -215,8 +215,8 @@ def test_an_image_is_examined(visitor: Visit, tmp_path: Path) -> None:
     assert sizes == [[512, 512], [512, 512]]
     with visitor.page.expect_download() as saved:
         visitor.page.locator("#examine-map").get_by_role("button", name="Download").click()
-    with Image.open(saved.value.path()) as image:
-        assert min(image.size) > 400
+    with Image.open(saved.value.path()) as figure:
+        assert min(figure.size) > 400
     assert visitor.page.locator("img[src=x]").count() == 0
     assert visitor.quiet(), visitor
 
@@ -269,8 +269,8 @@ def test_results_are_shown(visitor: Visit) -> None:
     expect(visitor.page.locator("#compare-figure-2")).not_to_be_visible()
     with visitor.page.expect_download() as saved:
         visitor.page.locator("#compare-figure-0").get_by_role("button", name="Download").click()
-    with Image.open(saved.value.path()) as image:
-        assert min(image.size) > 300
+    with Image.open(saved.value.path()) as figure:
+        assert min(figure.size) > 300
     assert visitor.quiet(), visitor
 
 

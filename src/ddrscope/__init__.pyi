@@ -9,7 +9,6 @@ from .errors import MissingDependencyError as MissingDependencyError
 from .errors import RunConflictError as RunConflictError
 from .extraction import ExtractedFeatures as ExtractedFeatures
 from .extraction import extract_features as extract_features
-from .features.layer_list import list_layers as list_layers
 from .generalization import GeneralizationResult as GeneralizationResult
 from .generalization import generalize as generalize
 from .identification import DistortionMap as DistortionMap
@@ -33,6 +32,7 @@ from .networks import load_network as load_network
 from .networks import network_card as network_card
 from .networks import save_network as save_network
 from .networks import save_to_hub_folder as save_to_hub_folder
+from .networks.layer_list import list_layers as list_layers
 from .study import StudyResult as StudyResult
 from .study import run_study as run_study
 from .training import TrainingResult as TrainingResult

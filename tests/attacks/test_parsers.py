@@ -19,9 +19,9 @@ from ddrscope.degradations import Degradation, Pipeline, list_degradations, pars
 from ddrscope.degradations.base import Range
 from ddrscope.degradations.distortions import read_distortions
 from ddrscope.errors import InputError, escaped, printable
-from ddrscope.features.names import LayerName
 from ddrscope.generalization.suite import read_suite
 from ddrscope.images import find_images
+from ddrscope.layers.names import LayerName
 from ddrscope.networks import load_network
 from ddrscope.networks.checkpoints.ncnn_graphs import read_param
 from ddrscope.training import Recipe, as_toml, make_recipe, parse_changes

@@ -17,12 +17,12 @@ from ddrscope.features import (
     collect_features,
     find_channels_dim,
     pool_features,
-    resolve_layers,
     to_channels_first,
 )
 from ddrscope.features.device import resolve_device
 from ddrscope.features.precision import is_bfloat16_faster
 from ddrscope.features.threads import torch_threads
+from ddrscope.layers import resolve_layers
 from toy_networks import SmallCnn, Wrapped, forward_pieces, swinir
 
 

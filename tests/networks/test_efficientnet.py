@@ -14,7 +14,8 @@ from ddrscope.analysis import analyze
 from ddrscope.analysis.read_inputs import read_inputs
 from ddrscope.analysis.settings import AnalysisSettings
 from ddrscope.errors import InputError
-from ddrscope.features import capture, collect_features
+from ddrscope.features import collect_features
+from ddrscope.layers import capture
 from ddrscope.networks import list_networks, load_network, reinitialized_copy
 from ddrscope.results.layers import in_view
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ddrscope.features import LayerName, default_layers, resolve_layers
+from ddrscope.layers import LayerName, default_layers, resolve_layers
 from ddrscope.networks import Network
 
 
@@ -16,7 +16,7 @@ def choose_layers(network: Network, patterns: Sequence[str] | None, sample: Tens
     Args:
         network: The network.
         patterns: Layer names or globs; None takes the layers that the network declares, or those that
-            `ddrscope.features.default_layers` finds.
+            `ddrscope.layers.default_layers` finds.
         sample: An input batch, for a trial run.
 
     Raises:

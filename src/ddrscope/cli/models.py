@@ -12,7 +12,7 @@ from ddrscope.cli import common
 from ddrscope.errors import escaped
 
 if TYPE_CHECKING:
-    from ddrscope.features.layer_list import LayerList
+    from ddrscope.networks.layer_list import LayerList
 
 HELP = """List the networks that have a name, show what is known of a network, list its layers, export it.
 

@@ -20,12 +20,13 @@ from ddrscope.batch.sharded_settings import ShardedFileSettings
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.extraction.worker import ExtractionTask, ExtractionWorker
-from ddrscope.features import VIEWS, LayerName, default_layers, resolve_layers
+from ddrscope.features import VIEWS
 from ddrscope.features.device import resolve_device
 from ddrscope.features.precision import resolve_precision
 from ddrscope.features.threads import torch_threads
 from ddrscope.images import bundled_photos
 from ddrscope.io.paths import expand_path
+from ddrscope.layers import LayerName, default_layers, resolve_layers
 from ddrscope.networks import Network, load_network
 from ddrscope.progress import NullProgress, Progress
 from ddrscope.results.extraction import ExtractedFeatures

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ddrscope.features.hooks import Run, capture, device_of, run_with_hooks
-from ddrscope.features.names import LayerName
+from ddrscope.layers.hooks import Run, capture, device_of, run_with_hooks
+from ddrscope.layers.names import LayerName
 
 # Tensors of the largest size that are alive at once: a layer's input and output, one or two skip connections, a
 # concatenation, and the workspace of a kernel.

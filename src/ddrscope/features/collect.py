@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from ddrscope.errors import InputError
 from ddrscope.features.batch_size import fastest_memory_format
-from ddrscope.features.hooks import Run, capture, device_of
 from ddrscope.features.matrix import FeatureMatrix, RowWriter
-from ddrscope.features.names import LayerName
 from ddrscope.features.precision import Precision, autocast
 from ddrscope.features.views import VIEWS, to_channels_first
+from ddrscope.layers.hooks import Run, capture, device_of
+from ddrscope.layers.names import LayerName
 
 
 class NonFiniteFeatures(InputError):

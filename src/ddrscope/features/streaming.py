@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ddrscope.errors import InputError
-from ddrscope.features.hooks import device_of
 from ddrscope.features.precision import Precision, autocast
+from ddrscope.layers import device_of
 
 # Rows of the trunk's output in a block: 210 MB for 800 patches of 32 px, enlarged four times, with 64 channels.
 _ROWS_PER_BLOCK = 2

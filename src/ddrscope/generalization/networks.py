@@ -9,9 +9,8 @@ from pathlib import Path
 import torch
 
 from ddrscope.errors import InputError
-from ddrscope.features import capture, resolve_layers
-from ddrscope.features.hooks import device_of
 from ddrscope.generalization.settings import GeneralizationSettings
+from ddrscope.layers import capture, device_of, resolve_layers
 from ddrscope.networks import Network, disambiguate_names, load_network
 
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from ddrscope.errors import InputError
 from ddrscope.features import Precision
-from ddrscope.features.hooks import device_of
 from ddrscope.features.precision import autocast
+from ddrscope.layers import device_of
 from ddrscope.metrics.image_quality import psnr_y
 from ddrscope.networks import Network
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ddrscope.errors import InputError
-from ddrscope.features import Precision, capture, to_channels_first
+from ddrscope.features import Precision, to_channels_first
 from ddrscope.features.precision import autocast, check_precision
 from ddrscope.identification.pooling import POOLINGS, Channels
+from ddrscope.layers import capture
 from ddrscope.networks import Network
 
 # In smaller images a network of 3 x 3 kernels sees mostly its own padding.

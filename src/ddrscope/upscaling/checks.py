@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ddrscope.errors import InputError, printable
 from ddrscope.features import Precision
-from ddrscope.features.hooks import device_of
+from ddrscope.layers import device_of
 from ddrscope.networks import Network
 from ddrscope.networks.architectures.guided import CELL
 from ddrscope.upscaling.spans import Span

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from ddrscope.errors import InputError
-from ddrscope.features.hooks import device_of
+from ddrscope.layers import device_of
 from ddrscope.networks import GuidedSRResNet, Network
 from ddrscope.results.upscaling import EmbeddingPlane
 from ddrscope.upscaling.bundled_embeddings import load_embeddings

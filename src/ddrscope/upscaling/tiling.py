@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ddrscope.degradations import resize
 from ddrscope.features import Precision
-from ddrscope.features.hooks import device_of
 from ddrscope.features.precision import autocast
+from ddrscope.layers import device_of
 from ddrscope.networks import DegradationGuide, GuidedSRResNet, Network, SRResNet
 from ddrscope.networks.architectures.guided import CELL, REACH
 from ddrscope.upscaling.checks import check_finite, check_scale, check_size, check_tiles

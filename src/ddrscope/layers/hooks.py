@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ddrscope.errors import InputError
-from ddrscope.features.names import LayerName, unknown_layer
+from ddrscope.layers.names import LayerName, unknown_layer
 
 Run = Callable[[Tensor], Any]
 """Calls a network on a batch, if that takes more than `module(batch)`, as another pixel range or padding."""

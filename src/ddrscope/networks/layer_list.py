@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ddrscope.features.discovery import all_layers, default_layers
+from ddrscope.layers.discovery import all_layers, default_layers
 from ddrscope.networks import Network, load_network
 
 # Small enough to be quick, large enough for the windows of every architecture.

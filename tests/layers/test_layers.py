@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from ddrscope.errors import InputError
-from ddrscope.features import LayerName, all_layers, capture, default_layers, resolve_layers
+from ddrscope.layers import LayerName, all_layers, capture, default_layers, resolve_layers
 from toy_networks import Recurrent, SmallCnn, swinir
 
 

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from ddrscope.errors import InputError
-from ddrscope.features import LayerName, all_layers, capture, collect_features, resolve_layers
-from ddrscope.features.hooks import run_with_hooks
+from ddrscope.features import collect_features
+from ddrscope.layers import LayerName, all_layers, capture, resolve_layers
+from ddrscope.layers.hooks import run_with_hooks
 from toy_networks import Pair, Recurrent, SmallCnn, Wrapped, forward_pieces, hook_count, swinir
 
 

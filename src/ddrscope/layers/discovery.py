@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ddrscope.errors import InputError
-from ddrscope.features.hooks import Run, first_tensor, run_with_hooks
-from ddrscope.features.names import LayerName, unknown_layer
+from ddrscope.layers.hooks import Run, first_tensor, run_with_hooks
+from ddrscope.layers.names import LayerName, unknown_layer
 
 
 class LayerInfo(NamedTuple):

@@ -262,18 +262,18 @@ def user_module(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "function, scale, channels",
+    "function, scale, channels, last",
     [
-        ("twice", 2, 2),
-        ("stated", 3, 1),
-        ("classifier", 1, 3),
+        ("twice", 2, 2, "0:input"),
+        ("stated", 3, 1, None),
+        ("classifier", 1, 3, "3:input"),
     ],
 )
-def test_a_function_of_the_users(user_module, function, scale, channels):
+def test_a_function_of_the_users(user_module, function, scale, channels, last):
     path = list(sys.path)
     network = load_network(f"usernets:{function}")
     assert (network.scale, network.channels) == (scale, channels)
-    assert network.last_hr_layer is None
+    assert network.last_hr_layer == last
     assert len(network.sha256) == 64
     assert sys.path == path
 

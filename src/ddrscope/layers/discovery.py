@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from ddrscope.errors import InputError
-from ddrscope.layers.hooks import Run, first_tensor, run_with_hooks
+from ddrscope.layers.hooks import Run, run_with_hooks
 from ddrscope.layers.names import LayerName, unknown_layer
+from ddrscope.layers.output_convolution import find_output_convolution
 
 
 class LayerInfo(NamedTuple):
@@ -113,35 +114,21 @@ def default_layers(module: nn.Module, sample: Tensor, run: Run | None = None) ->
     """The default layers of a network of unknown architecture: its repeated blocks and the last HR layer.
 
     The blocks are the children of one class in the Sequential or ModuleList in which such children have the most
-    parameters. The last HR layer is the input of the last convolution (or linear layer) with as many outputs as the
-    network has output channels (or classes). If there is none, as in networks that end in a pixel shuffle, it is the
-    input of the last one.
+    parameters. The last HR layer is the input of the output convolution, see `find_output_convolution`.
 
     Args:
         module: The network.
-        sample: Images (B, C, H, W), which are run twice.
+        sample: Images (B, C, H, W), which are run three times.
         run: How to call the network, see `Run`.
 
     Raises:
         InputError: The network has no convolution or linear layer.
     """
-    widths: dict[LayerName, int] = {}
-    executed: set[str] = set()
-
-    def observe(layer: LayerName, _tensor: Tensor | None) -> None:
-        executed.add(layer.module)
-        submodule = module.get_submodule(layer.module)
-        if layer.is_input and isinstance(submodule, (nn.Conv2d, nn.ConvTranspose2d)):
-            widths[layer] = submodule.out_channels
-        elif layer.is_input and isinstance(submodule, nn.Linear):
-            widths[layer] = submodule.out_features
-
-    names = [name for name, _ in module.named_modules() if name]
-    output = first_tensor(run_with_hooks(module, sample, names, observe, run))
-    if not widths:
+    output = find_output_convolution(module, sample, run)
+    if output is None:
         raise InputError(f"{type(module).__name__}: no convolution to take layers from; name the layers yourself")
-    candidates = [layer for layer, width in widths.items() if output is not None and width == output.shape[1]]
-    last_hr_layer = str((candidates or list(widths))[-1])
+    executed = {layer.name for layer in all_layers(module, sample, run)}
+    last_hr_layer = str(output.layer)
     blocks = _repeated_blocks(module, executed)
     return DefaultLayers(resolve_layers(module, [last_hr_layer, *blocks], sample, run), last_hr_layer)
 

@@ -8,11 +8,10 @@ from typing import Any
 
 import torch
 
-from ddrscope.layers.discovery import all_layers, default_layers
-from ddrscope.networks import Network, load_network
-
-# Small enough to be quick, large enough for the windows of every architecture.
-SAMPLE_SIDE = 64
+from ddrscope.layers import all_layers, default_layers
+from ddrscope.networks.inspection import SAMPLE_SIDE, inspected
+from ddrscope.networks.loading import load_network
+from ddrscope.networks.network import Network
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def list_layers(network: Network | str | Path) -> LayerList:
         >>> list_layers("srresnet-wgr").default[-1]
         'conv_last:input'
     """
-    network = network if isinstance(network, Network) else load_network(network)
+    network = inspected(network) if isinstance(network, Network) else load_network(network)
     sample = torch.full((1, network.channels, SAMPLE_SIDE, SAMPLE_SIDE), 0.5)
     default = network.layers or tuple(default_layers(network.module, sample, network).layers)
     layers = tuple(

@@ -18,6 +18,7 @@ from ddrscope.networks.checkpoints.ncnn import read_ncnn
 from ddrscope.networks.checkpoints.torch_files import TORCH_SUFFIXES
 from ddrscope.networks.checkpoints.weights import content_of, read_weights
 from ddrscope.networks.function_networks import is_function_spec, load_from_function
+from ddrscope.networks.inspection import inspected
 from ddrscope.networks.network import Network
 from ddrscope.networks.registry import build_network
 from ddrscope.networks.zoo import (
@@ -60,7 +61,23 @@ def load_network(spec: str | Path, *, global_residual: bool | None = None, allow
         >>> network.scale
         4
     """
+    return inspected(_load(str(spec), global_residual, allow_torchscript))
+
+
+def load_named_network(spec: object, where: str) -> Network:
+    """Load a network that an untrusted file names: never ``module:function``, which runs code.
+
+    Args:
+        spec: What the file contains.
+        where: The place in the file, for the message.
+    """
     text = str(spec)
+    if text not in network_names() and (len(text) > _MAX_PATH or Path(text).suffix.lower() not in SUFFIXES):
+        raise InputError(f"{where} = {text[:200]} is neither a checkpoint nor a name in `ddrscope models list`")
+    return load_network(text)
+
+
+def _load(text: str, global_residual: bool | None, allow_torchscript: bool) -> Network:
     if text in bundled_names():
         return _load_file(bundled_path(text), text, global_residual, allow_torchscript)
     if text in PRETRAINED:
@@ -78,19 +95,6 @@ def load_network(spec: str | Path, *, global_residual: bool | None = None, allow
     if is_function_spec(text) and not exists(path):
         return load_from_function(text)
     raise _unknown_spec(text)
-
-
-def load_named_network(spec: object, where: str) -> Network:
-    """Load a network that an untrusted file names: never ``module:function``, which runs code.
-
-    Args:
-        spec: What the file contains.
-        where: The place in the file, for the message.
-    """
-    text = str(spec)
-    if text not in network_names() and (len(text) > _MAX_PATH or Path(text).suffix.lower() not in SUFFIXES):
-        raise InputError(f"{where} = {text[:200]} is neither a checkpoint nor a name in `ddrscope models list`")
-    return load_network(text)
 
 
 def _load_path(path: Path, global_residual: bool | None, allow_torchscript: bool) -> Network:

@@ -35,7 +35,9 @@ class Network:
         architecture: The name of the architecture.
         global_residual: Whether the network adds its enlarged input to its output; None if unknown.
         global_residual_source: ``option``, ``metadata``, ``measured`` or ``architecture``.
-        layers: The layers to analyze by default, in forward order; empty if the architecture is not known in detail.
+        residual_interpolation: How the input is enlarged before it is added, where that was measured: ``nearest``,
+            ``bilinear``, ``bicubic``, ``identity`` or ``learned``; see `measure_residual_path`.
+        layers: The layers to analyze by default, in forward order; empty if they were not looked for.
         last_hr_layer: The input of the output convolution, or of the classifier; the last of ``layers``.
         minimum_size: The smallest input side in pixels.
         size_multiple: Input sides are padded to multiples of it.
@@ -53,6 +55,7 @@ class Network:
     architecture: str
     global_residual: bool | None = None
     global_residual_source: str | None = None
+    residual_interpolation: str | None = None
     layers: tuple[str, ...] = ()
     last_hr_layer: str | None = None
     minimum_size: int = 1

@@ -18,6 +18,7 @@ class NetworkInfo:
     architecture: str
     global_residual: bool | None
     global_residual_source: str | None
+    residual_interpolation: str | None
     layers: tuple[str, ...]
     last_hr_layer: str | None
     minimum_size: int

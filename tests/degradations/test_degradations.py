@@ -341,6 +341,22 @@ def test_a_name_cannot_be_registered_twice(name: str) -> None:
     assert list_degradations() == before
 
 
+def test_a_level_without_a_range_is_named() -> None:
+    @dataclass(frozen=True)
+    class Unbounded(Degradation):
+        """Has a level without a range."""
+
+        family = "unbounded"
+        stage = "after"
+        level: float
+
+        def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+            return pixels
+
+    with pytest.raises(TypeError, match="`level` of Unbounded has no range"):
+        Unbounded(1)
+
+
 @pytest.mark.parametrize("family", [family for family in list_degradations() if family.neutral_level is not None])
 def test_the_neutral_level_changes_nothing(family: type[Degradation]) -> None:
     with Image.open(bundled_photos() / "coffee__1.png") as photo:

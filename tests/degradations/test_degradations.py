@@ -307,7 +307,9 @@ def test_color_blocks_cover_the_area_they_say() -> None:
 
 def test_every_family_has_levels_to_test() -> None:
     families = list_degradations()
-    assert [family.family for family in families] == sorted(LADDERS)
+    names = [family.family for family in families]
+    assert names == sorted(names)
+    assert set(LADDERS) == set(names), "tests/degradation_cases.py has the levels of each family"
     assert all(family.describe() for family in families)
 
 

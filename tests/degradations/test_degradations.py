@@ -305,6 +305,15 @@ def test_color_blocks_cover_the_area_they_say() -> None:
     assert np.mean(covered) == pytest.approx(0.02, abs=0.002)
 
 
+@pytest.mark.parametrize("level", [0, 1, 4, 12, 40])
+def test_interlacing_displaces_every_second_row_and_repeats_the_edge(photo: np.ndarray, level: int) -> None:
+    pixels = photo[:9, :12]
+    result = degrade(f"interlace:{level}", pixels)
+    np.testing.assert_array_equal(result[0::2], pixels[0::2])
+    padded = np.pad(pixels, ((0, 0), (level, 0), (0, 0)), mode="edge")
+    np.testing.assert_array_equal(result[1::2], padded[1::2, :12])
+
+
 def test_every_family_has_levels_to_test() -> None:
     families = list_degradations()
     names = [family.family for family in families]

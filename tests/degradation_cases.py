@@ -27,6 +27,7 @@ LADDERS = {
     "darken": ["darken:0.1", "darken:0.2", "darken:0.4", "darken:0.8"],
     "hsv_saturation": ["hsv_saturation:0.8", "hsv_saturation:0.4", "hsv_saturation:0", "hsv_saturation:-0.5"],
     "impulse": ["impulse:0.5", "impulse:2", "impulse:10", "impulse:40"],
+    "interlace": ["interlace:1", "interlace:2", "interlace:4", "interlace:8"],
     "jitter": ["jitter:0.2", "jitter:0.5", "jitter:1", "jitter:3"],
     "jpeg": ["jpeg:90", "jpeg:60", "jpeg:30", "jpeg:10"],
     "jpeg2000": ["jpeg2000:4", "jpeg2000:16", "jpeg2000:64", "jpeg2000:256"],

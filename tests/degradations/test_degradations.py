@@ -305,9 +305,20 @@ def test_color_blocks_cover_the_area_they_say() -> None:
     assert np.mean(covered) == pytest.approx(0.02, abs=0.002)
 
 
+@pytest.mark.parametrize("level", [0, 1, 4, 12, 40])
+def test_interlacing_displaces_every_second_row_and_repeats_the_edge(photo: np.ndarray, level: int) -> None:
+    pixels = photo[:9, :12]
+    result = degrade(f"interlace:{level}", pixels)
+    np.testing.assert_array_equal(result[0::2], pixels[0::2])
+    padded = np.pad(pixels, ((0, 0), (level, 0), (0, 0)), mode="edge")
+    np.testing.assert_array_equal(result[1::2], padded[1::2, :12])
+
+
 def test_every_family_has_levels_to_test() -> None:
     families = list_degradations()
-    assert [family.family for family in families] == sorted(LADDERS)
+    names = [family.family for family in families]
+    assert names == sorted(names)
+    assert set(LADDERS) == set(names), "tests/degradation_cases.py has the levels of each family"
     assert all(family.describe() for family in families)
 
 
@@ -339,6 +350,22 @@ def test_a_name_cannot_be_registered_twice(name: str) -> None:
     with pytest.raises(ValueError, match=f"'{name}' is already registered"):
         register(Impostor)
     assert list_degradations() == before
+
+
+def test_a_level_without_a_range_is_named() -> None:
+    @dataclass(frozen=True)
+    class Unbounded(Degradation):
+        """Has a level without a range."""
+
+        family = "unbounded"
+        stage = "after"
+        level: float
+
+        def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+            return pixels
+
+    with pytest.raises(TypeError, match="`level` of Unbounded has no range"):
+        Unbounded(1)
 
 
 @pytest.mark.parametrize("family", [family for family in list_degradations() if family.neutral_level is not None])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import get_type_hints
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -45,10 +47,12 @@ def test_same_image_and_seed_same_pixels(
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(sorted(LADDERS)), st.floats(0, 1))
 def test_the_canonical_text_names_the_same_pipeline(family: str, fraction: float) -> None:
-    limits = next(f for f in list_degradations() if f.family == family).level_range()
+    degradation = next(f for f in list_degradations() if f.family == family)
+    limits = degradation.level_range()
     level = limits.low + fraction * (limits.high - limits.low)
-    number = str(round(level)) if family in ("jpeg", "webp", "quantize") else repr(level)
-    pipeline = parse_degradation(f"{family}:{number}{',1,2' if family == 'aniso_blur' else ''}")
+    number = str(round(level)) if get_type_hints(degradation)["level"] is int else repr(level)
+    others = LADDERS[family][0].split(",")[1:]
+    pipeline = parse_degradation(",".join([f"{family}:{number}", *others]))
     assert parse_degradation(pipeline.text) == pipeline
     assert parse_degradation(pipeline.text).text == pipeline.text
 

@@ -17,12 +17,13 @@ PAGE = (Path(__file__).parents[2] / "docs" / "degradations.md").read_text(encodi
 
 def test_degradations_with_their_stages_and_ranges() -> None:
     rows = {row[0]: row for row in re.findall(r"^\| `(.+?)` \| (\w+) \| (.+?) \|", PAGE, re.MULTILINE)}
-    for family in list_degradations():
-        _, stage, level = rows.pop(family.usage())
+    families = {family.usage(): family for family in list_degradations()}
+    assert set(rows) == set(families), "docs/degradations.md has a row for each family"
+    for usage, family in families.items():
+        _, stage, level = rows[usage]
         limits = family.level_range()
-        assert stage == family.stage
-        assert f"{limits.low:.10g} to {limits.high:.10g}" in level
-    assert not rows
+        assert stage == family.stage, usage
+        assert f"{limits.low:.10g} to {limits.high:.10g}" in level, usage
 
 
 def test_distortions_with_their_levels() -> None:

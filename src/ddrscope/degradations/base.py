@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from operator import index
-from typing import Any, ClassVar, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -139,6 +139,11 @@ class Degradation(ABC):
             hint, arguments = hints[field.name], get_args(hints[field.name])
             if get_origin(hint) is Literal:
                 parameters.append(_Parameter(field.name, str, arguments, field.default))
+            elif get_origin(hint) is not Annotated:
+                raise TypeError(
+                    f"`{field.name}` of {cls.__name__} has no range: "
+                    f"write {field.name}: Annotated[float, Range(LOW, HIGH, UNIT)]"
+                )
             else:
                 parameters.append(_Parameter(field.name, arguments[0], arguments[1], field.default))
         return tuple(parameters)

@@ -1,4 +1,4 @@
-"""Spatial degradations: jittered pixels, displaced patches, pixelation, quantization, blocks of colour."""
+"""Spatial degradations: jittered pixels, displaced patches, pixelation, quantization, blocks of colour, interlacing."""
 
 from __future__ import annotations
 
@@ -113,4 +113,21 @@ class ColorBlocks(Degradation):
         result = pixels.copy()
         for top, left in _corners(pixels.shape, _BLOCK_SIDE, self.level, rng):
             result[top : top + _BLOCK_SIDE, left : left + _BLOCK_SIDE] = rng.random(pixels.shape[2], dtype=np.float32)
+        return result
+
+
+@register
+@dataclass(frozen=True)
+class Interlacing(Degradation):
+    """Interlacing: every second row is displaced to the right, edge pixels repeated."""
+
+    family = "interlace"
+    stage = "after"
+    neutral_level = 0
+    level: Annotated[int, Range(0, 64, "displacement in pixels")]
+
+    def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        columns = np.maximum(np.arange(pixels.shape[1]) - self.level, 0)
+        result = pixels.copy()
+        result[1::2] = pixels[1::2, columns]
         return result

@@ -53,8 +53,8 @@ def build_network(state: State, metadata: Mapping[str, str], name: str, global_r
         for candidate in candidate_states(state):
             network = recognize(candidate.state)
             if network:
-                note = which_weights(candidate, state)
-                return dataclasses.replace(network, notes=(*network.notes, note)) if note else network
+                notes = (_unused_option(network, global_residual), which_weights(candidate, state))
+                return dataclasses.replace(network, notes=(*network.notes, *filter(None, notes)))
     raise _unknown_architecture(state, name)
 
 
@@ -80,6 +80,13 @@ def _build(
         minimum_size=spec.minimum_size,
         notes=residual.notes,
     )
+
+
+def _unused_option(network: Network, option: bool | None) -> str:
+    """One sentence if the option asks for another variant than the weights determine; otherwise empty."""
+    if option in (None, network.global_residual):
+        return ""
+    return "Global residual: the weights determine it, so the option has no effect."
 
 
 def _unknown_architecture(state: State, name: str) -> InputError:

@@ -91,8 +91,9 @@ def _unused_option(network: Network, option: bool | None) -> str:
 
 def _unknown_architecture(state: State, name: str) -> InputError:
     keys = ", ".join(key[:60] for key in list(state)[:4])
+    known = ", ".join(architecture.name for architecture in ARCHITECTURES)
     return InputError(
         f"{name}: {len(state)} weights of no known architecture (first keys: {keys}); either name a function that "
-        "builds and loads it (module:function), or rename the weights to those of SRResNet, EDSR or an architecture of "
+        f"builds and loads it (module:function), or rename the weights to those of {known} or an architecture of "
         f"spandrel, or ask spandrel to add it ({SPANDREL_URL})"
     )

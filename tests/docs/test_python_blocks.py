@@ -19,8 +19,8 @@ from scripts.docs.printed_commands import PAGES
 
 pytestmark = pytest.mark.docs
 
-# What the pages describe and the package does not have yet.
-PLANNED: set[str] = set()
+# What the pages describe and the package does not have: the example of CONTRIBUTING.md.
+ABSENT = {"ddrscope.networks.SRCNN"}
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Checker(ast.NodeVisitor):
         return None
 
     def missing(self, owner: str, name: str) -> None:
-        if f"{owner}.{name}" not in PLANNED:
+        if f"{owner}.{name}" not in ABSENT:
             self.wrong.append(f"{owner} has no {name}")
 
     def called(self, function: Any, call: ast.Call) -> Any:

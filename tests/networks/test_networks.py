@@ -103,6 +103,13 @@ def test_one_channel_in_three_out_has_no_global_residual(tmp_path):
     assert (network.global_residual, network.global_residual_source, network.channels) == (False, "architecture", 1)
 
 
+@pytest.mark.parametrize("option", [None, False, True])
+def test_a_note_says_that_an_option_has_no_effect(tmp_path, option):
+    network = load_network(saved(tmp_path, EDSR(channels=8, blocks=1, scale=2)), global_residual=option)
+    assert (network.global_residual, network.global_residual_source) == (False, "architecture")
+    assert len(network.notes) == (option is True)
+
+
 @pytest.mark.parametrize("truth", [True, False])
 def test_the_residual_is_found_by_measuring(tmp_path, truth):
     """Networks that reconstruct exactly as nearest enlargement does, built by hand, one variant of each."""

@@ -3,6 +3,7 @@ from .architectures.guided import DegradationGuide as DegradationGuide
 from .architectures.guided import GuidedSRResNet as GuidedSRResNet
 from .architectures.plain import PlainSR as PlainSR
 from .architectures.srresnet import SRResNet as SRResNet
+from .architectures.vdsr import VDSR as VDSR
 from .checkpoints.hub import save_to_hub_folder as save_to_hub_folder
 from .checkpoints.safetensors_files import save_network as save_network
 from .global_residual import ResidualMeasurement as ResidualMeasurement

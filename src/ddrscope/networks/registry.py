@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from torch import nn
 
 from ddrscope.errors import InputError
-from ddrscope.networks.architectures import edsr, guided, plain, srresnet
+from ddrscope.networks.architectures import edsr, guided, plain, srresnet, vdsr
 from ddrscope.networks.architectures.base import Architecture, State
 from ddrscope.networks.checkpoints.state_dicts import candidate_states, which_weights
 from ddrscope.networks.global_residual import resolve_global_residual
@@ -22,6 +22,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     srresnet.ARCHITECTURE,
     plain.ARCHITECTURE,
     edsr.ARCHITECTURE,
+    vdsr.ARCHITECTURE,
 )
 
 
@@ -52,8 +53,8 @@ def build_network(state: State, metadata: Mapping[str, str], name: str, global_r
         for candidate in candidate_states(state):
             network = recognize(candidate.state)
             if network:
-                note = which_weights(candidate, state)
-                return dataclasses.replace(network, notes=(*network.notes, note)) if note else network
+                notes = (_unused_option(network, global_residual), which_weights(candidate, state))
+                return dataclasses.replace(network, notes=(*network.notes, *filter(None, notes)))
     raise _unknown_architecture(state, name)
 
 
@@ -81,10 +82,18 @@ def _build(
     )
 
 
+def _unused_option(network: Network, option: bool | None) -> str:
+    """One sentence if the option asks for another variant than the weights determine; otherwise empty."""
+    if option in (None, network.global_residual):
+        return ""
+    return "Global residual: the weights determine it, so the option has no effect."
+
+
 def _unknown_architecture(state: State, name: str) -> InputError:
     keys = ", ".join(key[:60] for key in list(state)[:4])
+    known = ", ".join(architecture.name for architecture in ARCHITECTURES)
     return InputError(
         f"{name}: {len(state)} weights of no known architecture (first keys: {keys}); either name a function that "
-        "builds and loads it (module:function), or rename the weights to those of SRResNet, EDSR or an architecture of "
+        f"builds and loads it (module:function), or rename the weights to those of {known} or an architecture of "
         f"spandrel, or ask spandrel to add it ({SPANDREL_URL})"
     )

@@ -46,9 +46,9 @@ def fitting(name: str, architecture: str, step: Callable[[], T]) -> T:
 
 
 def misfit(name: str, architecture: str, error: Exception) -> InputError:
-    """The error for weights that have the names of an architecture, but not all of them or other shapes."""
+    """The error for weights that have names of an architecture, but are more, fewer or of other shapes."""
     reason = printable(str(error))[:200] or type(error).__name__
     return InputError(
-        f"{name} has the weight names of {architecture}, but not all its weights, or of other shapes ({reason}): "
+        f"{name} has the weight names of {architecture}, but more or fewer weights, or of other shapes ({reason}): "
         "give the class that made it as module:function"
     )

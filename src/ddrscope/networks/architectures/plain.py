@@ -11,9 +11,9 @@ from ddrscope.networks.architectures.base import Architecture, ModelSpec, SelfIn
 class ConvReLU(nn.Sequential):
     """A 3x3 convolution and a ReLU."""
 
-    def __init__(self, in_channels: int, channels: int) -> None:
+    def __init__(self, in_channels: int, channels: int, bias: bool = True) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, channels, 3, 1, 1)
+        self.conv = nn.Conv2d(in_channels, channels, 3, 1, 1, bias=bias)
         self.relu = nn.ReLU(inplace=True)
 
 

@@ -76,7 +76,7 @@ def _build(
         global_residual=residual.value,
         global_residual_source=residual.source,
         layers=spec.layers,
-        last_hr_layer=spec.layers[-1],
+        last_hr_layer=spec.layers[-1] if spec.layers else None,
         minimum_size=spec.minimum_size,
         notes=residual.notes,
     )

@@ -21,7 +21,8 @@ class ModelSpec:
             residual, and may ignore it.
         scale: Output side over input side.
         channels: Input channels.
-        layers: The layers to analyze by default, in forward order; the last one is the last HR layer.
+        layers: The layers to analyze by default, in forward order; the last one is the last HR layer. Empty: they are
+            found by a trial run, see `ddrscope.layers.default_layers`.
         global_residual: Whether the network adds its enlarged input to its output; None if the weights do not
             determine it.
         minimum_size: The smallest input side in pixels.
@@ -31,7 +32,7 @@ class ModelSpec:
     build: Callable[[bool], nn.Module]
     scale: int
     channels: int
-    layers: tuple[str, ...]
+    layers: tuple[str, ...] = ()
     global_residual: bool | None = False
     minimum_size: int = 1
 

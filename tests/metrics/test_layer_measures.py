@@ -12,13 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from scipy.stats import t as student_t
-from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
+from sklearn.metrics import calinski_harabasz_score
 
 from ddrscope.embedding.gram import gram_matrix
 from ddrscope.embedding.pca import pca_scores
 from ddrscope.errors import InputError
 from ddrscope.metrics.chi import calinski_harabasz, permutation_p_value
-from ddrscope.metrics.davies_bouldin import davies_bouldin
 from ddrscope.metrics.design import Design
 from ddrscope.metrics.estimate import Estimate
 from ddrscope.metrics.jackknife import jackknife
@@ -101,67 +100,6 @@ def test_chi_of_degenerate_points() -> None:
     assert np.isnan(calinski_harabasz(np.full((6, 2), 0.1), np.repeat([0, 1], 3)))
     assert np.isnan(calinski_harabasz(np.empty((6, 0)), np.repeat([0, 1], 3)))
     assert calinski_harabasz(np.repeat(points[:2], 3, axis=0), np.repeat([0, 1], 3)) == np.inf
-
-
-# Davies-Bouldin
-
-
-def test_davies_bouldin_agrees_with_scikit_learn() -> None:
-    features, design = study(12)
-    for labels in (design.groups, design.images):
-        assert davies_bouldin(features, labels) == pytest.approx(davies_bouldin_score(features, labels))
-
-
-@settings(max_examples=50, deadline=None)
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    k=st.integers(2, 5),
-    shift=st.floats(-1e3, 1e3),
-    scale=st.floats(1e-12, 1e6),
-)
-def test_davies_bouldin_does_not_change_with_shift_rotation_and_scale(
-    seed: int, k: int, shift: float, scale: float
-) -> None:
-    random = np.random.default_rng(seed)
-    labels = np.append(np.arange(k), random.integers(k, size=20))
-    points = random.normal(size=(len(labels), 4)) + labels[:, None]
-    rotation = np.linalg.qr(random.normal(size=(4, 4)))[0]
-    moved = scale * (points @ rotation + shift)
-    assert davies_bouldin(moved, labels) == pytest.approx(davies_bouldin(points, labels), rel=1e-6)
-
-
-def test_davies_bouldin_of_degenerate_points() -> None:
-    random = np.random.default_rng(0)
-    points = random.normal(size=(6, 2))
-    assert np.isnan(davies_bouldin(points, np.arange(6)))
-    assert np.isnan(davies_bouldin(points, np.zeros(6)))
-    assert np.isnan(davies_bouldin(np.full((6, 2), 0.1), np.repeat([0, 1], 3)))
-    assert np.isnan(davies_bouldin(np.empty((6, 0)), np.repeat([0, 1], 3)))
-    assert davies_bouldin(np.repeat(points[:2], 3, axis=0), np.repeat([0, 1], 3)) == 0
-    # One degradation changes nothing: two of three groups are equal.
-    features = np.tile(random.normal(size=(20, 30)), (3, 1))
-    features[:20] += 5
-    rows = random.permutation(60)
-    assert np.isnan(davies_bouldin(pca_scores(gram_matrix(features[rows])), np.repeat([0, 1, 2], 20)[rows]))
-
-
-def test_davies_bouldin_of_two_groups_of_pure_noise_is_that_of_their_expected_distances() -> None:
-    random = np.random.default_rng(0)
-    n, width = 50, 400
-    labels = np.repeat([0, 1], n)
-    found = [davies_bouldin(random.normal(size=(2 * n, width)), labels) for _ in range(20)]
-    # A point is sqrt(1 - 1/n) * sqrt(d) from its centroid, the centroids are sqrt(2/n) * sqrt(d) apart.
-    assert np.mean(found) == pytest.approx(2 * np.sqrt((1 - 1 / n) / (2 / n)), rel=0.01)
-
-
-def test_davies_bouldin_intervals_leave_out_whole_photographs() -> None:
-    features, design = study(6, crops=3)
-    scores, index = pca_scores(gram_matrix(features)), measured(features, design).davies_bouldin_pca
-    left_out = [design.photos != photo for photo in np.unique(design.photos)]
-    logs = np.log([davies_bouldin_score(scores[rows], design.groups[rows]) for rows in left_out])
-    reach = student_t.ppf(0.975, 5) * np.sqrt(5 / 6 * np.square(logs - logs.mean()).sum())
-    expected = davies_bouldin_score(scores, design.groups) * np.exp([0, -reach, reach])
-    assert astuple(index) == pytest.approx(expected)
 
 
 # Variance shares
@@ -385,7 +323,6 @@ def test_measure_answers_by_degradation_or_by_content() -> None:
     assert by_degradation.degradation_share.is_above(by_content.degradation_share)
     assert by_content.content_share.is_above(by_degradation.content_share)
     assert by_degradation.chi_pca.is_above(by_content.chi_pca)
-    assert by_content.davies_bouldin_pca.is_above(by_degradation.davies_bouldin_pca)
     assert by_degradation.knn_accuracy.value == 1 and by_content.knn_accuracy.value < 0.7
 
 

@@ -13,9 +13,8 @@ from ddrscope.results.layers import LayerMeasures, LevelPath
 NAN = float("nan")
 KEYS = """layer view depth features chi_pca chi_pca_low chi_pca_high chi_content_pca chi_content_pca_low chi_content_pca_high
 degradation_share degradation_share_low degradation_share_high content_share content_share_low content_share_high interaction_share
-interaction_share_low interaction_share_high knn_accuracy knn_accuracy_low knn_accuracy_high p_value n k davies_bouldin_pca
-davies_bouldin_pca_low davies_bouldin_pca_high chi_tsne chi_tsne_low chi_tsne_high chi_content_tsne chi_content_tsne_low
-chi_content_tsne_high perplexity paths""".split()
+interaction_share_low interaction_share_high knn_accuracy knn_accuracy_low knn_accuracy_high p_value n k chi_tsne chi_tsne_low
+chi_tsne_high chi_content_tsne chi_content_tsne_low chi_content_tsne_high perplexity paths""".split()
 
 
 @pytest.fixture
@@ -25,8 +24,7 @@ def layer() -> LayerMeasures:
         layer="body.1", view="pooled", depth=0.5, features=8, perplexity=30.0,
         chi_pca=Estimate(float("inf"), NAN, NAN), chi_content_pca=share, chi_tsne=share, chi_content_tsne=share,
         degradation_share=share, content_share=share, interaction_share=share, photo_share=None, knn_accuracy=share,
-        p_value=0.001, n=18, k=3, davies_bouldin_pca=share,
-        paths=(LevelPath("blur", (0.0, 2.0), ((0.0, 1.0), (2.0, 3.0)), Estimate(NAN)),),
+        p_value=0.001, n=18, k=3, paths=(LevelPath("blur", (0.0, 2.0), ((0.0, 1.0), (2.0, 3.0)), Estimate(NAN)),),
     )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from ddrscope.metrics.chi import calinski_harabasz, permutation_p_value
-from ddrscope.metrics.davies_bouldin import davies_bouldin
 from ddrscope.metrics.design import Design, encode
 from ddrscope.metrics.estimate import Estimate
 from ddrscope.metrics.jackknife import jackknife
@@ -54,7 +53,6 @@ def measure(
         p_value=p_value,
         n=len(design),
         k=int(groups.max()) + 1,
-        davies_bouldin_pca=_davies_bouldin(scores, groups, photos),
     )
 
 
@@ -84,10 +82,6 @@ def _chi(points: np.ndarray, labels: np.ndarray, photos: np.ndarray) -> Estimate
 def _accuracy(points: np.ndarray, groups: np.ndarray, photos: np.ndarray) -> Estimate:
     correct = knn_accuracy(points, groups, photos)[1]
     return jackknife(lambda rows: correct[rows].mean(), photos, limits=(0, 1))
-
-
-def _davies_bouldin(points: np.ndarray, groups: np.ndarray, photos: np.ndarray) -> Estimate:
-    return jackknife(lambda rows: davies_bouldin(points[rows], groups[rows]), photos, log=True)
 
 
 def _over_seeds(values: Sequence[float]) -> Estimate:

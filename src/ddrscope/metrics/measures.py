@@ -26,7 +26,6 @@ class Measures:
         p_value: Permutation test of the group labels; NaN without a balanced design.
         n: Number of rows (images times groups).
         k: Number of groups.
-        davies_bouldin_pca: Davies-Bouldin index by group, on PCA scores; smaller is better.
     """
 
     chi_pca: Estimate
@@ -39,7 +38,6 @@ class Measures:
     p_value: float
     n: int
     k: int
-    davies_bouldin_pca: Estimate = NOT_AVAILABLE
 
 
 @dataclass(frozen=True, kw_only=True)

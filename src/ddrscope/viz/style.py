@@ -20,7 +20,6 @@ MEASURE_NAMES = {
     "chi_tsne": "CHI by degradation (t-SNE)",
     "chi_content_tsne": "CHI by content (t-SNE)",
     "knn_accuracy": "held-out 5-NN accuracy",
-    "davies_bouldin_pca": "Davies-Bouldin index (PCA-50)",
 }
 
 

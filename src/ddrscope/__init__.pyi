@@ -27,6 +27,7 @@ from .maps import MapResult as MapResult
 from .maps import map_features as map_features
 from .metrics.estimate import Estimate as Estimate
 from .networks import Network as Network
+from .networks import as_network as as_network
 from .networks import list_networks as list_networks
 from .networks import load_network as load_network
 from .networks import network_card as network_card

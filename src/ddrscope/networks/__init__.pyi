@@ -6,6 +6,7 @@ from .architectures.srresnet import SRResNet as SRResNet
 from .architectures.vdsr import VDSR as VDSR
 from .checkpoints.hub import save_to_hub_folder as save_to_hub_folder
 from .checkpoints.safetensors_files import save_network as save_network
+from .function_networks import as_network as as_network
 from .global_residual import ResidualMeasurement as ResidualMeasurement
 from .global_residual import measure_global_residual as measure_global_residual
 from .loading import load_named_network as load_named_network

@@ -13,8 +13,10 @@ import torch
 from torch import nn
 
 from ddrscope.errors import InputError, printable
+from ddrscope.networks.inspection import inspected
 from ddrscope.networks.network import Network, weights_sha256
 from ddrscope.networks.outputs import image_of, output_tensors
+from ddrscope.networks.pixel_range import PixelRanges, check_pixel_range, measure_pixel_ranges, run_in_ranges
 
 _SPEC = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 # Large enough for the windows and strides of most networks, small enough to be quick.
@@ -27,32 +29,89 @@ def is_function_spec(text: str) -> bool:
 
 
 def load_from_function(spec: str) -> Network:
-    """The network around the module that a function returns.
+    """The network around the module that a function returns; see `as_network`.
 
     Args:
         spec: ``module:function``; the module is also looked for in the working directory. The returned ``nn.Module``
-            may have attributes ``scale`` and ``channels``; otherwise they are determined by a trial run and the first
-            convolution.
+            may have attributes ``scale``, ``channels`` and ``pixel_range``, see `as_network`.
 
     Raises:
         InputError: The function is not found, fails, or returns something else.
     """
-    module = _call_function(spec)
-    channels = _positive_int(getattr(module, "channels", None)) or _input_channels(spec, module)
+    return _network(_call_function(spec), spec)
+
+
+def as_network(
+    module: nn.Module,
+    name: str | None = None,
+    *,
+    scale: int | None = None,
+    channels: int | None = None,
+    pixel_range: str = "auto",
+) -> Network:
+    """Make a network of a module that was built elsewhere, for every function that takes one.
+
+    What is not given is taken from an attribute of the module of that name, or else found by running it: scale,
+    channels, pixel range, layers and global residual. The module is put into evaluation mode, on the CPU, in float32.
+
+    Args:
+        module: Maps (B, channels, H, W) to (B, channels, scale*H, scale*W). A classifier returns (B, classes).
+        name: A short name for reports. Default: the name of the module's class.
+        scale: Output side over input side.
+        channels: Input channels.
+        pixel_range: The range of its pixels: ``0..1``, ``0..255``, ``-1..1``, or ``auto`` to measure it. The network
+            itself is given 0..1 and returns 0..1.
+
+    Raises:
+        InputError: The module does not run on an image, or a parameter is out of range.
+
+    Examples:
+        >>> module = nn.Sequential(nn.Conv2d(3, 12, 3, padding=1), nn.PixelShuffle(2))
+        >>> as_network(module, "shuffle").scale
+        2
+    """
+    return inspected(_network(module, name or type(module).__name__, scale, channels, pixel_range))
+
+
+def _network(
+    module: nn.Module,
+    name: str,
+    scale: int | None = None,
+    channels: int | None = None,
+    pixel_range: str = "auto",
+) -> Network:
+    channels = channels or _positive_int(getattr(module, "channels", None)) or _input_channels(name, module)
     # Batches are float32, as are weights read from checkpoints.
     module.eval().cpu().float()
-    stated = _positive_int(getattr(module, "scale", None))
-    scale, notes = (stated, ()) if stated else _try(spec, module, channels)
+    stated = scale or _positive_int(getattr(module, "scale", None))
+    found, notes = (stated, ()) if stated else _try(name, module, channels)
+    ranges, range_notes = _pixel_ranges(module, channels, found, pixel_range)
     return Network(
-        name=spec,
+        name=name,
         module=module,
-        scale=scale,
+        scale=found,
         channels=channels,
         architecture=type(module).__name__,
-        notes=notes,
-        source=spec,
+        notes=notes + range_notes,
+        source=name,
         sha256=weights_sha256(module),
+        run=run_in_ranges(module, ranges),
     )
+
+
+def _pixel_ranges(module: nn.Module, channels: int, scale: int, given: str) -> tuple[PixelRanges, tuple[str, ...]]:
+    attribute = getattr(module, "pixel_range", None)
+    asked = check_pixel_range(attribute if given == "auto" and isinstance(attribute, str) else given)
+    if asked != "auto":
+        return PixelRanges(asked, asked), ()
+    try:
+        ranges = measure_pixel_ranges(module, channels, scale)
+    # The user's own code can raise anything, and the trial run with stated scale and channels comes later.
+    except Exception:
+        return PixelRanges(), ()
+    if ranges == PixelRanges():
+        return ranges, ()
+    return ranges, (f"Pixel range, measured: input {ranges.input}, output {ranges.output}.",)
 
 
 def _call_function(spec: str) -> nn.Module:

@@ -33,6 +33,7 @@ def analyze(
     sets: Mapping[str, str | Path] | None = None,
     *,
     layers: str | Sequence[str] | None = None,
+    output_layers: Mapping[str, str] | None = None,
     views: str | Sequence[str] = tuple(VIEWS),
     checkpoints: Mapping[str, str | Path] | None = None,
     crop: int = 128,
@@ -63,7 +64,10 @@ def analyze(
         degradations: Texts such as ``clean``, ``blur:4``, ``noise:20`` or ``blur:2+noise:10``. Default: ``clean``,
             ``blur:4`` and ``noise:20``, or none where ``sets`` are given.
         sets: Folders of degraded images by name, fed to the networks as they are.
-        layers: Names or globs of layers; the last HR layer is always added. Default: every block.
+        layers: Names or globs of layers, as ``body.*``, or ``NETWORK=LAYER`` for a layer of one network; the last HR
+            layer is always added. Default: every block.
+        output_layers: The last HR layer of a network or of a series of checkpoints, by its name, where the one that is
+            found is not meant: the verdict is on this layer.
         views: ``flattened`` (every feature, as in the paper) and ``pooled`` (mean and standard deviation of each
             channel).
         checkpoints: Globs of checkpoints by name of the training; their last HR layers are measured.
@@ -110,6 +114,7 @@ def analyze(
         degradations=_texts(degradations),
         sets={name: str(source) for name, source in (sets or {}).items()},
         layers=None if layers is None else _texts(layers),
+        output_layers=dict(output_layers or {}),
         views=_texts(views),
         checkpoints={name: str(pattern) for name, pattern in (checkpoints or {}).items()},
         global_residual=global_residual,

@@ -9,6 +9,9 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
+from ddrscope.analysis.layer_choice import layer_size
 from ddrscope.analysis.result import OUTPUTS
 from ddrscope.analysis.settings import AnalysisSettings
 from ddrscope.batch.inputs import image_inputs
@@ -75,8 +78,14 @@ def input_hashes(settings: AnalysisSettings, networks: Sequence[Network], out: P
     }
 
 
-def summarize(network: Network) -> NetworkSummary:
-    """What the result says about a network."""
+def summarize(network: Network, last_hr_layer: str, sample: Tensor) -> NetworkSummary:
+    """What the result says about a network.
+
+    Args:
+        network: The network.
+        last_hr_layer: Its last HR layer, as it is analysed.
+        sample: An input batch, for a trial run.
+    """
     return NetworkSummary(
         name=network.name,
         architecture=network.architecture,
@@ -86,6 +95,8 @@ def summarize(network: Network) -> NetworkSummary:
         parameters=network.parameters,
         sha256=network.sha256,
         notes=network.notes,
+        last_hr_layer=last_hr_layer,
+        last_hr_layer_size=layer_size(network, last_hr_layer, sample),
     )
 
 

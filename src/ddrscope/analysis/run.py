@@ -57,7 +57,9 @@ class AnalysisRun:
 
     def run(self) -> AnalysisResult:
         """Compute what is missing and put the result together."""
-        # A misspelt glob must fail before hours of work.
+        # A misspelt glob or name must fail before hours of work.
+        known = (*(network.name for network in self.networks), *self.settings.networks, *self.settings.checkpoints)
+        self.settings.check_names(dict.fromkeys(known))
         paths = {name: checkpoint_files(pattern) for name, pattern in self.settings.checkpoints.items()}
         for network in self.networks:
             self._inputs_of(network)
@@ -84,7 +86,14 @@ class AnalysisRun:
 
     def _analyze(self, network: Network, index: int) -> tuple[AnalyzedNetwork, list[Control]]:
         """A network, and its controls of random weights and shuffled labels."""
-        layers = choose_layers(network, self.settings.layers, self._inputs_of(network).sample())
+        names = (network.name, self.settings.networks[index])
+        sample = self._inputs_of(network).sample()
+        layers = choose_layers(
+            network,
+            self.settings.layers_of(names),
+            sample,
+            self.settings.output_layer_of(names),
+        )
         seeds = [self.settings.seed + offset for offset in range(self.settings.tsne_seeds)]
         measured = self._measured(network, layers, f"network-{index}", dict.fromkeys(layers, seeds))
         self._keep_planes(measured, network.name, "")
@@ -94,8 +103,10 @@ class AnalysisRun:
         # One plane is enough to see that random weights show nothing.
         measured_copy = self._measured(copy, layers, f"network-{index}-random", {layers[-1]: [self.settings.seed]})
         self._keep_planes(measured_copy, network.name, "random_weights")
-        random = Control(copy.name, "random_weights", network.name, measured_copy.layers, summarize(copy))
-        return AnalyzedNetwork(summarize(network), measured.layers), [random, shuffled]
+        random = Control(
+            copy.name, "random_weights", network.name, measured_copy.layers, summarize(copy, layers[-1], sample)
+        )
+        return AnalyzedNetwork(summarize(network, layers[-1], sample), measured.layers), [random, shuffled]
 
     def _measured(
         self, network: Network, layers: list[str], name: str, plane_seeds: dict[str, list[int]]
@@ -134,7 +145,8 @@ class AnalysisRun:
         checkpoints = []
         for path in files:
             network = load_as_asked(str(path), self.settings)
-            layers = choose_layers(network, (), self._inputs_of(network).sample())
+            sample, output_layer = self._inputs_of(network).sample(), self.settings.output_layer_of((name,))
+            layers = choose_layers(network, (), sample, output_layer)
             measured = self._measured(network, layers, f"series-{index}", {})
             checkpoints.append(Checkpoint(path.stem, str(path), measured.layers))
         return CheckpointSeries(name, tuple(checkpoints))

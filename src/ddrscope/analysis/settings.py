@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -33,6 +33,7 @@ class AnalysisSettings:
     degradations: tuple[str, ...] = DEFAULT_DEGRADATIONS
     sets: Mapping[str, str] = field(default_factory=dict)
     layers: tuple[str, ...] | None = None
+    output_layers: Mapping[str, str] = field(default_factory=dict)
     views: tuple[str, ...] = tuple(VIEWS)
     checkpoints: Mapping[str, str] = field(default_factory=dict)
     global_residual: bool | None = None
@@ -89,6 +90,34 @@ class AnalysisSettings:
         """The degradations, parsed."""
         return [parse_degradation(text) for text in self.degradations]
 
+    def layers_of(self, names: Collection[str]) -> list[str] | None:
+        """The patterns of layers for a network that has ``names``: those for all networks and its own; None: default."""
+        if self.layers is None:
+            return None
+        named = [_split(text) for text in self.layers]
+        own = [pattern for name, pattern in named if name in names]
+        # A network that is not named while others are keeps its default layers.
+        common = [pattern for name, pattern in named if name is None]
+        return [*common, *own] if common or own or not self.layers else None
+
+    def output_layer_of(self, names: Collection[str]) -> str | None:
+        """The last HR layer that is given for a network that has ``names``; None: as it is found."""
+        return next((layer for name, layer in self.output_layers.items() if name in names), None)
+
+    def check_names(self, known: Collection[str]) -> None:
+        """Raise `InputError` if ``layers`` or ``output_layers`` name a network that is not among ``known``."""
+        layers = [name for name, _ in map(_split, self.layers or ()) if name is not None]
+        for parameter, names in (("layers", layers), ("output_layers", self.output_layers)):
+            for name in names:
+                if name not in known:
+                    raise InputError(f"`{parameter}` names {name}, which is none of the networks: {', '.join(known)}")
+
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON values, paths as they were given."""
         return dataclasses.asdict(self)
+
+
+def _split(text: str) -> tuple[str | None, str]:
+    """NAME=LAYER as (name, layer); a LAYER for every network has no name."""
+    name, equals, layer = text.rpartition("=")
+    return (name, layer) if equals else (None, layer)

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from ddrscope.metrics.estimate import Estimate, format_percent
 from ddrscope.results.analysis import Answer, Comparison, Verdict
-from ddrscope.results.analyzed_networks import AnalyzedNetwork, Control
+from ddrscope.results.analyzed_networks import AnalyzedNetwork, Control, NetworkSummary
 from ddrscope.results.layers import LayerMeasures, in_view, views_of
 
 # Shares whose whole intervals lie below this count as none.
@@ -59,7 +59,7 @@ def verdicts(networks: Sequence[AnalyzedNetwork], controls: Sequence[Control], b
                 for layer in in_view(control.layers, view)
             ]
             result.append(
-                _verdict(network.name, layers, random[-1] if random else None)
+                _verdict(network.summary, layers, random[-1] if random else None)
                 if balanced
                 else _sets_verdict(network.name, layers)
             )
@@ -91,12 +91,12 @@ def comparisons(networks: Sequence[AnalyzedNetwork], balanced: bool) -> tuple[Co
     return tuple(result)
 
 
-def _verdict(network: str, layers: Sequence[LayerMeasures], random: LayerMeasures | None) -> Verdict:
-    last = layers[-1]
+def _verdict(summary: NetworkSummary, layers: Sequence[LayerMeasures], random: LayerMeasures | None) -> Verdict:
+    network, last = summary.name, layers[-1]
     highest = max(layers, key=lambda layer: _sortable(layer.degradation_share))
     last_answer = answer(last)
     sentence = (
-        f"{network}: the {last.view} features of the last HR layer {ANSWERS[last_answer]}: degradation share "
+        f"{network}: the {last.view} features of {_named(summary)} {ANSWERS[last_answer]}: degradation share "
         f"{_share(last.degradation_share)}, content share {_share(last.content_share)}, held-out 5-NN accuracy "
         f"{format_percent(last.knn_accuracy.value)} (chance {format_percent(1 / last.k)}), n = {last.n}."
     )
@@ -119,6 +119,12 @@ def _sets_verdict(network: str, layers: Sequence[LayerMeasures]) -> Verdict:
         "images, so they may differ in degradation or in content; shares and p-values are left out."
     )
     return Verdict(network, last.view, "degradation" if apart else "undecided", highest.layer, sentence)
+
+
+def _named(summary: NetworkSummary) -> str:
+    """The last HR layer with its name and size."""
+    size = f", of {summary.last_hr_layer_size} size" if summary.last_hr_layer_size else ""
+    return f"the last HR layer ({summary.last_hr_layer}{size})"
 
 
 def _ranked_by(layer: LayerMeasures, balanced: bool) -> Estimate:

@@ -60,7 +60,16 @@ def command(
         common.list_option(
             "--layers",
             metavar="L",
-            help="Layer names or globs, as 'body.*' or conv_last:input. Default: every block and the last HR layer.",
+            help="Layer names or globs, as 'body.*' or conv_last:input; NETWORK=LAYER for one network. Default: every "
+            "block and the last HR layer.",
+        ),
+    ] = None,
+    output_layers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output-layer",
+            metavar="NETWORK=LAYER",
+            help="The last HR layer of a network, which the verdict is on, where the one found is not meant.",
         ),
     ] = None,
     views: Annotated[
@@ -111,6 +120,7 @@ def command(
             common.named_values("--set", sets or []),
             layers=layers,
             views=views or ("flattened", "pooled"),
+            output_layers=common.named_values("--output-layer", output_layers or []),
             checkpoints=common.named_values("--checkpoints", checkpoints or []),
             crop=crop,
             limit=limit,

@@ -24,6 +24,8 @@ class NetworkSummary:
         parameters: Number of parameters.
         sha256: SHA-256 of the weights, in hexadecimal.
         notes: Remarks on how it was loaded.
+        last_hr_layer: The input of its output convolution, on which the verdict is; empty in results of earlier versions.
+        last_hr_layer_size: ``HR`` or ``LR``, the size of that layer, or as ``x2`` one between; empty for vectors.
     """
 
     name: str
@@ -34,6 +36,8 @@ class NetworkSummary:
     parameters: int
     sha256: str
     notes: tuple[str, ...]
+    last_hr_layer: str = ""
+    last_hr_layer_size: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The description as JSON values."""
@@ -52,6 +56,8 @@ class NetworkSummary:
             parameters=int(value["parameters"]),
             sha256=str(value["sha256"]),
             notes=tuple(map(str, value["notes"])),
+            last_hr_layer=str(value.get("last_hr_layer", "")),
+            last_hr_layer_size=str(value.get("last_hr_layer_size", "")),
         )
 
 

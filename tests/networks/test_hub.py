@@ -80,7 +80,7 @@ def test_bundled_networks_are_exported_by_the_command_with_their_cards_and_in_fl
         assert (tmp_path / name / WEIGHTS).stat().st_size < 2.1 * network.parameters + 20_000
 
 
-def test_published_networks_are_written_or_refused(tmp_path: Path) -> None:
+def test_pretrained_networks_are_written_or_refused(tmp_path: Path) -> None:
     names = network_names()
     if not {"realesr-animevideov3", "realesr-animevideov3-x2", "efficientnet-lite0"} <= set(names):
         pytest.skip("the extra [pretrained] is not installed")

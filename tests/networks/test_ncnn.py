@@ -65,7 +65,7 @@ def interpret(param: Path, binary: Path, batch: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("name", PRETRAINED)
-def test_published_networks(name):
+def test_pretrained_networks(name):
     network = load_network(name)
     batch = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     expected = interpret(*pretrained_pair(name), batch).clamp(0, 1)

@@ -49,15 +49,23 @@ class Learned(Toy):
         return super().forward(x) + functional.pixel_shuffle(self.skip(x), 2)
 
 
-class TwoWays(Toy):
-    """Features reach the image by a second convolution too."""
+class TwoOutputs(Toy):
+    """Two output convolutions are added."""
 
     def __init__(self) -> None:
-        super().__init__(None)
+        super().__init__(interpolate("bicubic", False))
         self.other = nn.Conv2d(8, 12, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x) + functional.pixel_shuffle(self.other(self.head(x).relu() ** 2), 2)
+
+
+class TwoWays(Toy):
+    """Features reach the image without a convolution too."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.head(x).relu().sigmoid()[:, :3]
+        return super().forward(x) + functional.interpolate(features**3, scale_factor=2)
 
 
 @pytest.mark.parametrize(
@@ -71,23 +79,24 @@ class TwoWays(Toy):
         (Toy(interpolate("bicubic", False)), "bicubic"),
         (Toy(interpolate("bilinear", False), gain=0.5), "bilinear"),
         (Learned(), "learned"),
+        (TwoOutputs(), "bicubic"),
     ],
 )
 def test_what_is_added_to_the_output(module: Toy, expected: str | None) -> None:
     before = module.eval()(torch.full((1, 3, 8, 8), 0.3))
-    path = measure_residual_path(module, "tail:input", 3, 2)
+    path = measure_residual_path(module, 3, 2)
     assert path.decided and path.interpolation == expected
     assert torch.equal(module(torch.full((1, 3, 8, 8), 0.3)), before)
 
 
 def test_another_pixel_range_changes_nothing() -> None:
     module = Toy(interpolate("bicubic", False)).eval()
-    path = measure_residual_path(module, "tail:input", 3, 2, lambda batch: module(255 * batch) / 255)
+    path = measure_residual_path(module, 3, 2, lambda batch: module(255 * batch) / 255)
     assert path.interpolation == "bicubic"
 
 
 def test_features_that_reach_the_output_otherwise_leave_it_open() -> None:
-    path = measure_residual_path(TwoWays().eval(), "tail:input", 3, 2)
+    path = measure_residual_path(TwoWays(None).eval(), 3, 2)
     assert not path.decided and path.interpolation is None
 
 
@@ -100,13 +109,13 @@ def test_a_network_of_scale_1_adds_the_input_itself() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return x - self.tail(self.head(x).relu())
 
-    assert measure_residual_path(Denoiser().eval(), "tail:input", 1, 1).interpolation == "identity"
+    assert measure_residual_path(Denoiser().eval(), 1, 1).interpolation == "identity"
 
 
 @pytest.mark.parametrize(("name", "residual"), [("srresnet-wgr", True), ("srresnet-wogr", False), ("blind-ddr", True)])
 def test_the_bundled_networks(name: str, residual: bool) -> None:
     network = load_network(name)
-    path = measure_residual_path(network.module, str(network.last_hr_layer), 3, 4, network)
+    path = measure_residual_path(network.module, 3, 4, network)
     assert path.interpolation == ("bilinear" if residual else None)
 
 

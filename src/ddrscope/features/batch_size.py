@@ -50,7 +50,7 @@ def choose_batch(
         largest: Upper bound of the result.
 
     Returns:
-        A number between 1 and ``largest``.
+        A number between 1 and ``largest``; 1 for a network that fails on two images.
     """
     collected_layers = {LayerName.parse(layer) for layer in layers}
     largest_bytes = collected_bytes = 0
@@ -63,7 +63,18 @@ def choose_batch(
 
     run_with_hooks(module, sample, dict(module.named_modules()), observe, run)
     limit = _memory_limit(device_of(module)) if memory_limit is None else memory_limit
-    return max(1, min(largest, limit // max(1, collected_bytes + _LIVE_TENSORS * largest_bytes)))
+    size = max(1, min(largest, limit // max(1, collected_bytes + _LIVE_TENSORS * largest_bytes)))
+    return size if size == 1 or _takes_batches(module, sample, run) else 1
+
+
+def _takes_batches(module: nn.Module, sample: Tensor, run: Run | None) -> bool:
+    """Whether a network takes two images at once; some are written for one."""
+    try:
+        run_with_hooks(module, torch.cat([sample, sample]), (), lambda *_: None, run)
+    # The code of the network can raise anything.
+    except Exception:
+        return False
+    return True
 
 
 def _memory_limit(device: torch.device) -> int:

@@ -27,10 +27,13 @@ class OutputConvolution(NamedTuple):
         layer: The submodule that computes it, as the name of its input: the last HR layer.
         enlargement: Side of its input over side of the network's input: the scale of the network for a layer of HR
             size, 1 for one of LR size; None if the output is no image.
+        submodules: Names of all submodules with a convolution from features to the channels of an image, or of one
+            before a pixel shuffle: the output convolution, others beside it, perhaps blocks of as many channels.
     """
 
     layer: LayerName
     enlargement: float | None
+    submodules: tuple[str, ...]
 
 
 class _Call(NamedTuple):
@@ -96,15 +99,13 @@ def find_output_convolution(module: nn.Module, sample: Tensor, run: Run | None =
         return None
     if output.ndim != 4:
         widths = [call for call in recorder.calls if call.outputs == output.shape[1]]
-        return OutputConvolution((widths or recorder.calls)[-1].layer, None)
-    call = _of_image(recorder.calls, output.shape[1])
-    return OutputConvolution(call.layer, call.side / sample.shape[-1])
-
-
-def _of_image(calls: list[_Call], channels: int) -> _Call:
-    from_features = [call for call in calls if call.inputs > channels]
-    to_image = [call for call in from_features if _is_image_width(call.outputs, channels)]
-    return (to_image or from_features or calls)[-1]
+        last = (widths or recorder.calls)[-1].layer
+        return OutputConvolution(last, None, (last.module,))
+    from_features = [call for call in recorder.calls if call.inputs > output.shape[1]]
+    to_image = [call for call in from_features if _is_image_width(call.outputs, output.shape[1])]
+    calls = to_image or (from_features or recorder.calls)[-1:]
+    submodules = tuple(dict.fromkeys(call.layer.module for call in calls))
+    return OutputConvolution(calls[-1].layer, calls[-1].side / sample.shape[-1], submodules)
 
 
 def _is_image_width(width: int, channels: int) -> bool:

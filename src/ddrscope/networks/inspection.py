@@ -43,8 +43,7 @@ def _with_layers(network: Network) -> Network:
 
 
 def _with_residual(network: Network) -> Network:
-    assert network.last_hr_layer
-    path = measure_residual_path(network.module, network.last_hr_layer, network.channels, network.scale, network)
+    path = measure_residual_path(network.module, network.channels, network.scale, network)
     if not path.decided:
         return _noted(network, "Global residual: not known, since features reach the output by several ways.")
     return dataclasses.replace(

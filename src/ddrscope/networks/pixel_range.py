@@ -18,7 +18,8 @@ RANGES: dict[str, tuple[float, float]] = {"0..1": (0.0, 1.0), "0..255": (0.0, 25
 _MAX_ERROR = 0.1
 # How many times larger the error of 0..1 must be than that of another range.
 _DECISIVE = 2.0
-_SIDE = 32
+# Large enough for the windows of every architecture.
+_SIDE = 64
 
 
 class PixelRanges(NamedTuple):
@@ -88,8 +89,8 @@ def measure_pixel_ranges(module: nn.Module, channels: int, scale: int) -> PixelR
 
 
 def _pattern(channels: int) -> Tensor:
-    """Smooth noise, (2, channels, 32, 32) in 0.1..0.9, always the same."""
+    """Smooth noise, (1, channels, 64, 64) in 0.1..0.9, always the same."""
     generator = torch.Generator().manual_seed(0)
-    coarse = torch.rand(2, channels, 5, 5, generator=generator)
+    coarse = torch.rand(1, channels, 9, 9, generator=generator)
     smooth = functional.interpolate(coarse, size=(_SIDE, _SIDE), mode="bicubic", align_corners=False)
     return smooth.clamp(0.1, 0.9)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ddrscope.layers import LayerName, Run, device_of
+from ddrscope.layers import Run, device_of, find_output_convolution
+from ddrscope.layers.hooks import first_tensor
 
 # Share of the variance of an enlarged input below which the silenced output does not depend on the input: rounding.
 NO_RESIDUAL = 1e-4
@@ -17,7 +18,7 @@ NO_RESIDUAL = 1e-4
 EXPLAINED = 0.98
 # How far the silenced output may be from linear in the input, relative to its own size.
 LINEAR = 0.02
-_SIDE, _COUNT = 24, 2
+_SIDE = 64
 
 NEAREST, BILINEAR, BICUBIC, IDENTITY, LEARNED = "nearest", "bilinear", "bicubic", "identity", "learned"
 
@@ -59,55 +60,60 @@ class ResidualPath(NamedTuple):
 
 
 @torch.inference_mode()
-def measure_residual_path(
-    module: nn.Module, layer: str, channels: int, scale: int, run: Run | None = None
-) -> ResidualPath:
+def measure_residual_path(module: nn.Module, channels: int, scale: int, run: Run | None = None) -> ResidualPath:
     """Silence the output convolution of a network and see which enlargement of the input its output follows.
+
+    Every convolution from features to the channels of an image, or of an image before a pixel shuffle, returns zeros:
+    some networks add several of them, see `ddrscope.layers.find_output_convolution`.
 
     Args:
         module: The network.
-        layer: The last HR layer, the input of the submodule that is silenced: its output becomes zero.
         channels: Channels of the input, and of the output.
         scale: Output side over input side.
         run: How to call the network, see `ddrscope.layers.Run`.
 
     Returns:
-        The measurement, on two random patterns of 24 pixels a side.
+        The measurement, on two random patterns of 64 pixels a side.
     """
-    device = device_of(module)
-    inputs = _patterns(channels, _SIDE).to(device)
-    outputs = _silenced(module, layer, torch.cat([inputs, inputs / 2]), run)
-    whole, half = outputs.chunk(2)
-    if whole.ndim != 4 or whole.shape[1] != channels or whole.shape[-1] != scale * _SIDE:
+    inputs = _patterns(channels).to(device_of(module))
+    output = find_output_convolution(module, inputs[:1], run)
+    if output is None or output.enlargement is None:
         return ResidualPath(None, True, 0.0, float("nan"))
     # Differences between images are free of constants, such as a mean that is added at the end.
-    given, kept = inputs - inputs.roll(1, 0), _inner(whole - whole.roll(1, 0), scale)
-    enlarged = [(name, _inner(enlarge(given, scale), scale)) for name, enlarge in _interpolations(scale)]
+    given, kept = inputs[:1] - inputs[1:], _difference(module, output.submodules, inputs, run)
+    enlarged = [(name, enlarge(given, scale)) for name, enlarge in _interpolations(scale)]
+    if kept.shape != enlarged[0][1].shape:
+        return ResidualPath(None, True, 0.0, float("nan"))
+    enlarged, kept = [(name, _inner(by, scale)) for name, by in enlarged], _inner(kept, scale)
     variance = float(kept.pow(2).mean() / enlarged[0][1].pow(2).mean())
     if variance < NO_RESIDUAL:
         return ResidualPath(None, True, 0.0, float("nan"))
     name, explained = max(((name, _explained(kept, by)) for name, by in enlarged), key=lambda pair: pair[1])
     if explained >= EXPLAINED:
         return ResidualPath(name, True, variance, explained)
-    linear = _inner(half - half.roll(1, 0), scale) - kept / 2
-    if float(linear.pow(2).mean().sqrt()) <= LINEAR * float((kept / 2).pow(2).mean().sqrt()):
-        return ResidualPath(LEARNED, True, variance, explained)
-    return ResidualPath(None, False, variance, explained)
+    halved = _inner(_difference(module, output.submodules, inputs / 2, run), scale)
+    is_linear = float((halved - kept / 2).pow(2).mean().sqrt()) <= LINEAR * float((kept / 2).pow(2).mean().sqrt())
+    return ResidualPath(LEARNED if is_linear else None, is_linear, variance, explained)
+
+
+def _difference(module: nn.Module, submodules: Sequence[str], images: Tensor, run: Run | None) -> Tensor:
+    """The output for the first image minus that for the second, while some submodules return zeros."""
+    handles = [
+        module.get_submodule(name).register_forward_hook(lambda _module, _args, output: torch.zeros_like(output))
+        for name in submodules
+    ]
+    try:
+        # One by one: some networks take no batches.
+        first, second = (first_tensor((run or module)(image[None])) for image in images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    assert first is not None and second is not None
+    return (first - second).float()
 
 
 def _interpolations(scale: int) -> tuple[tuple[str, _Enlarge], ...]:
     return ((IDENTITY, lambda batch, _: batch),) if scale == 1 else _INTERPOLATIONS
-
-
-def _silenced(module: nn.Module, layer: str, batch: Tensor, run: Run | None) -> Tensor:
-    """The output for a batch while the submodule of ``layer`` returns zeros."""
-    silenced = module.get_submodule(LayerName.parse(layer).module)
-    handle = silenced.register_forward_hook(lambda _module, _args, output: torch.zeros_like(output))
-    try:
-        output: Tensor = (run or module)(batch)
-        return output.float()
-    finally:
-        handle.remove()
 
 
 def _inner(batch: Tensor, scale: int) -> Tensor:
@@ -121,13 +127,14 @@ def _explained(values: Tensor, by: Tensor) -> float:
     return float((values * by).sum().pow(2) / (values.pow(2).sum() * by.pow(2).sum()).clamp_min(1e-20))
 
 
-def _patterns(channels: int, side: int) -> Tensor:
-    """Noise of medium scale with noise of pixels, (2, channels, side, side) in 0.2..0.8, always the same.
+def _patterns(channels: int) -> Tensor:
+    """Noise of medium scale with noise of pixels, (2, channels, 64, 64) in 0.2..0.8, always the same.
 
-    Fine enough that interpolations differ, and away from 0 and 1, where outputs are clipped.
+    Fine enough that interpolations differ, and away from 0 and 1, where outputs are clipped. Large enough for the
+    windows of every architecture.
     """
     generator = torch.Generator().manual_seed(0)
-    coarse = torch.rand(_COUNT, channels, 6, 6, generator=generator)
-    fine = torch.rand(_COUNT, channels, side, side, generator=generator)
-    smooth = functional.interpolate(coarse, size=(side, side), mode="bicubic", align_corners=False)
+    coarse = torch.rand(2, channels, 16, 16, generator=generator)
+    fine = torch.rand(2, channels, _SIDE, _SIDE, generator=generator)
+    smooth = functional.interpolate(coarse, size=(_SIDE, _SIDE), mode="bicubic", align_corners=False)
     return (0.2 + 0.6 * (0.6 * smooth + 0.4 * fine)).clamp(0.2, 0.8)

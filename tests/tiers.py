@@ -9,6 +9,13 @@ import pytest
 # Markers, the most expensive first: a test with several counts as the first of them, one without any as a unit test.
 MARKERS = ("cluster", "docs", "browser", "cli", "slow")
 UNIT = "unit"
+# Tests that use them are slow: whoever comes first waits for a whole analysis or a server.
+SLOW_FIXTURES = {"analysis", "finished_runs", "served", "whole"}
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+        item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(trylast=True)

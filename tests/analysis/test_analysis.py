@@ -45,6 +45,7 @@ def test_controls_show_nothing(whole: AnalysisResult) -> None:
     assert (shuffled["degradation_share"].abs() < 0.05).all() and (shuffled["p_value"] > 0.001).all()
 
 
+@pytest.mark.slow
 def test_the_same_settings_give_the_same_numbers_whatever_the_threads(small_result: AnalysisResult) -> None:
     again = analyze(
         degradations=["clean", "blur:2", "blur:4"],
@@ -85,6 +86,7 @@ def stop_before_the_result(out: Path, networks: object, **options: Any) -> None:
     assert not (out / "analysis.json").exists()
 
 
+@pytest.mark.slow
 def test_a_resumed_run_gives_what_an_uninterrupted_one_gives(tmp_path: Path) -> None:
     # Crops of one photograph: no neighbours in another, so accuracy and intervals are NaN.
     options = {"images": f"{bundled_photos()}/astronaut__*.png"}
@@ -98,6 +100,7 @@ def test_a_resumed_run_gives_what_an_uninterrupted_one_gives(tmp_path: Path) -> 
     assert not (tmp_path / "out" / "parts").exists()
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_loaded(tmp_path: Path) -> None:
     network = write_checkpoint(tmp_path / "a.safetensors", 0)
     first = run(network, out=tmp_path / "out")
@@ -111,6 +114,7 @@ def test_a_finished_run_is_loaded(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
     path, images = tmp_path / "a.safetensors", tmp_path / "images"
     images.mkdir()
@@ -134,6 +138,7 @@ def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
     assert run(path, **options | {"resume": False, "overwrite": True}).networks[0].layers[0].n == 15
 
 
+@pytest.mark.slow
 def test_checkpoints_are_ordered_by_their_steps(tmp_path: Path) -> None:
     for step in (10, 9):
         write_checkpoint(tmp_path / f"step-{step}.safetensors", step)

@@ -55,6 +55,7 @@ def test_the_verdict_is_on_the_last_layer_of_features() -> None:
     assert "exit:input, of HR size" in sentences["shift"] and "last:input, of LR size" in sentences["lr"]
 
 
+@pytest.mark.slow
 def test_layers_of_one_network() -> None:
     result = analyze(networks(), layers=("shift=head", "lr=first"), **SETTINGS)
     assert layers(result) == {"shift": ["head", "exit:input"], "lr": ["first", "last:input"]}
@@ -63,6 +64,7 @@ def test_layers_of_one_network() -> None:
     assert layers(analyze(networks(), layers="shift=head", **SETTINGS))["lr"] == default
 
 
+@pytest.mark.slow
 def test_the_last_hr_layer_that_is_given() -> None:
     result = analyze(networks(), layers=(), output_layers={"shift": "add_mean:input"}, **SETTINGS)
     assert layers(result) == {"shift": ["add_mean:input"], "lr": ["last:input"]}

@@ -49,6 +49,7 @@ def test_a_whole_pickled_module(tmp_path, module):
     assert "SRResNet" in refusal(tmp_path / "net.pth")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:`torch.jit.trace:FutureWarning:torch")  # archives of the kind are still shared
 def test_a_torchscript_archive_needs_trust(tmp_path, module):
     path = tmp_path / "net.pt"
@@ -177,6 +178,7 @@ def test_storages_within_storages(tmp_path):
         refusal(write(tmp_path / "net.pth", archive(pickled(b"}", TEXT, outer, b"s"))))
 
 
+@pytest.mark.slow
 def test_prefixes_within_prefixes(tmp_path):
     torch.save({"module." * 5000 + "weight": torch.zeros(1)}, tmp_path / "net.pth")
     assert "1 weights of no known architecture" in refusal(tmp_path / "net.pth")
@@ -191,6 +193,7 @@ def deflated(path: Path, size: int) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 def test_a_bomb_behind_an_end_that_is_none(tmp_path):
     """Python takes the last mark of an end for it, however short; PyTorch goes on to the one before."""
     path = write(tmp_path / "net.pth", deflated(tmp_path, 1 << 28) + b"PK\5\6")
@@ -199,6 +202,7 @@ def test_a_bomb_behind_an_end_that_is_none(tmp_path):
         assert "not a readable" in refusal(path)
 
 
+@pytest.mark.slow
 def test_a_bomb_behind_a_second_table_of_contents(tmp_path):
     """Python finds the table that lies before the end, PyTorch the one that the end names."""
     bomb = deflated(tmp_path, 1 << 28)
@@ -242,6 +246,7 @@ def test_a_large_network_of_another_family(tmp_path):
         assert "EDSR" in refusal(tmp_path / "net.pth")
 
 
+@pytest.mark.slow
 def test_an_architecture_of_spandrel_with_a_billionth_block(tmp_path):
     """Compact counts its blocks by the largest number among the names."""
     state = {f"body.{n}.weight": torch.zeros(4, *rest) for n, rest in enumerate([(3, 3, 3), (), (4, 3, 3), ()])}

@@ -181,6 +181,7 @@ def test_values_that_are_no_image(tmp_path: Path) -> None:
     assert "NaN" in reason(tmp_path / "nan.tif")
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=300))
 def test_any_bytes_give_a_reason(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     jpegxl, avif, heic = b"\0\0\0\x0cJXL \r\n\x87\n", b"\0\0\0\x10ftypavif\0\0\0\0", b"\0\0\0\x10ftypheic\0\0\0\0"

@@ -91,6 +91,7 @@ def test_names_of_sets_and_checkpoints_are_no_formulas(small_result: AnalysisRes
         figure.draw_without_rendering()
 
 
+@pytest.mark.slow
 def test_shared_scores_are_only_text() -> None:
     module = SRResNet(channels=8, blocks=1)
     network = Network("one", module, 4, 3, "SRResNet", last_hr_layer="conv_last:input", sha256="one")
@@ -100,6 +101,7 @@ def test_shared_scores_are_only_text() -> None:
     assert hostile.seen == plain.seen and hostile.running == plain.running == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "place, value",
     [

@@ -244,6 +244,7 @@ LAYER_WORDS = [
 LAYERS = st.lists(st.one_of(st.sampled_from(LAYER_WORDS), NUMBERS, st.text(max_size=3)), max_size=20).map(" ".join)
 
 
+@pytest.mark.slow
 @given(st.one_of(st.text(), st.tuples(st.integers(0, 3), LAYERS).map(lambda two: f"7767517\n{two[0]} 1\n{two[1]}")))
 def test_any_text_as_an_ncnn_graph(folder: Path, text: str) -> None:
     path = write(folder / "net.param", text.encode("utf-8", "surrogatepass"))

@@ -93,6 +93,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 def test_recipes_that_are_none(tmp_path: Path, name: str) -> None:
     (tmp_path / "x.toml").write_text(BOMBS[name])

@@ -117,6 +117,7 @@ def test_the_same_run_is_kept_from_any_folder(name: str, place: Path, monkeypatc
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DELETED)
 def test_a_deleted_result_is_made_again(name: str, place: Path) -> None:
     deleted = place / name / DELETED[name]
@@ -146,6 +147,7 @@ def test_new_images_join_the_features_of_the_others(place: Path, suffix: str) ->
         np.testing.assert_allclose(np.stack(one["features"]), np.stack(other["features"]), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_new_images_join_the_rows_of_the_others(place: Path, suffix: str) -> None:
     out = f"grown{suffix}"

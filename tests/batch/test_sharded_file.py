@@ -322,6 +322,7 @@ def test_half_files_of_a_run_that_ended_are_removed_and_nothing_else(folder: Pat
     assert [path.exists() for path in (*half, others)] == [False, False, False, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "count, largest, size", [(1_000, MAX_SHARD, MIN_SHARD), (40_000, MAX_SHARD, 40), (40_000, 32, 32)]
 )
@@ -365,6 +366,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
+@pytest.mark.slow
 def test_the_command_on_a_full_disk(folder: Path, small_disk: Path) -> None:
     words = ["identify", folder, "--threads", 1, "--out", small_disk / "x.csv", "--resume"]
     ballast = small_disk / "ballast"

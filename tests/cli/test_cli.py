@@ -87,6 +87,7 @@ def test_a_finished_run_is_refused_resumed_and_another_runs_folder_told_apart(
     assert other.returncode == 2 and "holds a run with" in other.stderr
 
 
+@pytest.mark.slow
 def test_generalize_writes_what_the_contract_says(tmp_path: Path, tiny_network_file: Path) -> None:
     out, other = tmp_path / "out", tmp_path / "other.safetensors"
     shutil.copy(tiny_network_file, other)
@@ -103,6 +104,7 @@ def test_generalize_writes_what_the_contract_says(tmp_path: Path, tiny_network_f
     assert call_command(*words).returncode == 2 and "nothing to do" in call_command(*words, "--resume").stderr
 
 
+@pytest.mark.slow
 def test_degrading_to_files_and_comparing_the_folders_gives_the_numbers_of_degrading_in_memory(
     tmp_path: Path, tiny_network_file: Path
 ) -> None:
@@ -127,6 +129,7 @@ def test_degrading_to_files_and_comparing_the_folders_gives_the_numbers_of_degra
         assert [row[key] for row in one] == pytest.approx([row[key] for row in other], rel=1e-6)
 
 
+@pytest.mark.slow
 def test_sets_of_different_images_have_no_shares(tmp_path: Path, tiny_network_file: Path) -> None:
     for index, path in enumerate(sorted(bundled_photos().glob("*__1.png"))[:8]):
         folder = tmp_path / ("a" if index % 2 else "b")
@@ -141,6 +144,7 @@ def test_sets_of_different_images_have_no_shares(tmp_path: Path, tiny_network_fi
     assert any("shares and p-values are left out" in note for note in data["notes"])
 
 
+@pytest.mark.slow
 def test_an_image_missing_from_one_set_is_left_out_of_all(tmp_path: Path, tiny_network_file: Path) -> None:
     for name in ("a", "b", "c"):
         (tmp_path / name).mkdir()
@@ -162,6 +166,7 @@ def test_an_image_missing_from_one_set_is_left_out_of_all(tmp_path: Path, tiny_n
     )
 
 
+@pytest.mark.slow
 def test_measures_over_checkpoints(tmp_path: Path) -> None:
     state = torch.load(_checkpoint(tmp_path / "step10.pth"), weights_only=True)
     torch.save({key: tensor * 1.01 for key, tensor in state.items()}, tmp_path / "step9.pth")
@@ -181,6 +186,7 @@ def _checkpoint(path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_features_for_other_tools(tmp_path: Path, tiny_network_file: Path) -> None:
     common = ["features", tiny_network_file, "--degrade", "blur:4", "--crop", 64, "--view", "pooled"]
     assert call_command(*common, "--out", tmp_path / "f.npy").returncode == 0
@@ -316,6 +322,7 @@ def bad_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words, hint", BAD, ids=[" ".join(words) for words, _ in BAD])
 def test_bad_input_gets_one_line_and_exit_2(
     words: list[str], hint: str, bad_inputs: Path, monkeypatch: pytest.MonkeyPatch

@@ -71,6 +71,7 @@ def fail(words: tuple[str, ...], image: Path, place: Path, capsys: pytest.Captur
     return int(stopped.value.code or 0), line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
 def test_a_folder_that_cannot_be_written_to(
     words: tuple[str, ...], image: Path, read_only: Path, capsys: pytest.CaptureFixture[str]
@@ -79,6 +80,7 @@ def test_a_folder_that_cannot_be_written_to(
     assert code == 2 and str(read_only) in line and "permission" in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
 def test_a_file_in_the_way(words: tuple[str, ...], image: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, line = fail(words, image, image, capsys)

@@ -322,6 +322,7 @@ def test_every_family_has_levels_to_test() -> None:
     assert all(family.describe() for family in families)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", sorted(LADDERS))
 def test_the_distance_to_clean_rises_with_the_level(family: str, photos: list[np.ndarray]) -> None:
     pipelines = [parse_degradation(text) for text in LADDERS[family]]

@@ -22,6 +22,7 @@ def test_the_suite_has_the_shape_of_the_table() -> None:
     assert [sum(d.group == group for d in DISTORTIONS) for group in GROUPS] == [3, 4, 2, 4, 3, 5, 3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distortion", DISTORTIONS, ids=[distortion.name for distortion in DISTORTIONS])
 def test_every_level_changes_images_more_than_the_one_before(distortion: Distortion, photos: list[np.ndarray]) -> None:
     assert len(distortion.levels) == LEVELS

@@ -43,6 +43,7 @@ def result() -> GeneralizationResult:
     return generalize([small_network("one", 0), small_network("other", 1)], degradations=SETS, **SMALL)
 
 
+@pytest.mark.slow
 def test_scores_intervals_and_ranking(result: GeneralizationResult, tmp_path: Path) -> None:
     frame = result.to_frame()
     assert set(frame["set"]) == {"clean", *SETS} and len(frame) == 8
@@ -66,6 +67,7 @@ def test_scores_intervals_and_ranking(result: GeneralizationResult, tmp_path: Pa
     assert loaded.to_frame().equals(frame) and loaded.ranking == result.ranking and loaded.networks == result.networks
 
 
+@pytest.mark.slow
 def test_the_files_have_the_documented_columns(result: GeneralizationResult, tmp_path: Path) -> None:
     result.save(tmp_path)
     columns = (
@@ -81,6 +83,7 @@ def test_the_files_have_the_documented_columns(result: GeneralizationResult, tmp
     assert data["settings"] == data["manifest"]["settings"] and data["scores"][0]["layer"] == "conv_last:input"
 
 
+@pytest.mark.slow
 def test_the_severity_grows_to_the_right_in_every_panel() -> None:
     texts = ("noise:5", "noise:20", "jpeg:60", "jpeg:20", "jpeg2000:4", "jpeg2000:64", "poisson:300", "poisson:30")
     figure = srga_figure(generalize([small_network("one", 0)], degradations=texts, **SMALL))
@@ -109,6 +112,7 @@ def test_one_degradation_has_one_text_and_two_files_of_one_name_are_two_networks
     assert found["srga"][1] != found["srga"][3]
 
 
+@pytest.mark.slow
 def test_networks_with_a_global_residual_are_ranked_with_a_warning(result: GeneralizationResult) -> None:
     # It is not known whether these networks have one.
     assert not any("global residual" in note for note in result.notes)
@@ -145,6 +149,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return counts
 
 
+@pytest.mark.slow
 def test_a_suite_decodes_every_image_once(decoded: Counter[str], tmp_path: Path) -> None:
     images = photos(tmp_path / "images", 3)
     generalize(
@@ -153,6 +158,7 @@ def test_a_suite_decodes_every_image_once(decoded: Counter[str], tmp_path: Path)
     assert set(decoded.values()) == {1} and len(decoded) == 3
 
 
+@pytest.mark.slow
 def test_images_that_do_not_fit_into_memory_are_decoded_twice(decoded: Counter[str], tmp_path: Path) -> None:
     settings = GeneralizationSettings(
         ("one",), (str(photos(tmp_path / "images", 3)),), read_suite("pies"), patches=24, patch=64, components=5
@@ -214,6 +220,7 @@ class KillAfter:
         pass
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_resumed(tmp_path: Path, result: GeneralizationResult) -> None:
     out, networks = tmp_path / "out", [small_network("one", 0), small_network("other", 1)]
     with pytest.raises(Killed):
@@ -234,6 +241,7 @@ def test_an_interrupted_run_is_resumed(tmp_path: Path, result: GeneralizationRes
     assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == written
 
 
+@pytest.mark.slow
 def test_the_figures_of_a_run_are_none_of_its_images(tmp_path: Path) -> None:
     images = photos(tmp_path / "images", 4)
     options = SMALL | {"images": images, "degradations": ["blur:2"], "out": images / "scores", "patches": 24}
@@ -243,6 +251,7 @@ def test_the_figures_of_a_run_are_none_of_its_images(tmp_path: Path) -> None:
     assert again.to_frame().equals(before.to_frame()) and again.notes == before.notes
 
 
+@pytest.mark.slow
 def test_given_sets_are_scored_as_they_are(tmp_path: Path) -> None:
     for file in find_images([bundled_photos()]):
         pixels = parse_degradation("blur:4").apply(read_image(file).pixels, 0, 4)
@@ -252,6 +261,7 @@ def test_given_sets_are_scored_as_they_are(tmp_path: Path) -> None:
     assert given.srga.value == pytest.approx(degraded.srga.value, abs=1e-6) and np.isnan(given.psnr)
 
 
+@pytest.mark.slow
 def test_a_set_that_cannot_be_scored_costs_its_row(tmp_path: Path, result: GeneralizationResult) -> None:
     for index in range(12):
         Image.new("RGB", (32, 32), (90, 120, 60)).save(tmp_path / f"{index}.png")
@@ -286,6 +296,7 @@ def photos(folder: Path, count: int = 8) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["missing", "broken", "too small", "narrower"])
 def test_sets_are_compared_on_the_images_that_all_of_them_have(tmp_path: Path, how: str) -> None:
     """The same image left out of all sets by hand gives the expected scores."""

@@ -101,6 +101,7 @@ def test_labelled_images_on_the_command_line(tmp_path: Path, small_network: Path
     assert out.read_bytes() == written
 
 
+@pytest.mark.slow
 def test_distortions_and_labelled_images_together(tmp_path: Path, small_network: Path) -> None:
     (tmp_path / "mine.toml").write_text(TOML)
     labelled = tmp_path / "labelled"

@@ -68,6 +68,7 @@ def test_an_image_is_identified_alone_as_among_others(folder: Path, small_identi
     assert dict(alone.identification.probabilities) == pytest.approx(dict(other.identification.probabilities), abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
 def test_a_file_holds_the_rows_of_memory(folder: Path, small_identifier: Path, tmp_path: Path, suffix: str) -> None:
     maps = tmp_path / "maps"

@@ -46,6 +46,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server.stop()
 
 
+@pytest.mark.slow
 def test_objects_are_found_as_files_are(bucket: str, tmp_path: Path) -> None:
     found = find_images([f"{bucket}/clean", PHOTO])
     assert [file.name for file in found] == [
@@ -63,12 +64,14 @@ def test_objects_are_found_as_files_are(bucket: str, tmp_path: Path) -> None:
             find_images([wrong])
 
 
+@pytest.mark.slow
 def test_objects_are_read_as_files_are(bucket: str) -> None:
     broken, tiny = list(read_ahead(find_images([f"{bucket}/clean/below"])))
     assert broken.error and str(broken.error.path) == f"{bucket}/clean/below/broken.png" and broken.sha256
     assert tiny.image and (tiny.image.pixels == read_image(PHOTO).pixels).all() and tiny.sha256 == sha256(PHOTO)
 
 
+@pytest.mark.slow
 def test_an_object_that_vanishes_costs_its_row(bucket: str) -> None:
     (file,) = find_images([f"{bucket}/other"])
     import boto3
@@ -78,6 +81,7 @@ def test_an_object_that_vanishes_costs_its_row(bucket: str) -> None:
         read_image(file)
 
 
+@pytest.mark.slow
 def test_an_object_too_large_for_any_image_is_not_fetched_whole(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "MAX_OBJECT_BYTES", PHOTO.stat().st_size - 1)
     (file,) = find_images([f"{bucket}/other"])
@@ -85,6 +89,7 @@ def test_an_object_too_large_for_any_image_is_not_fetched_whole(bucket: str, mon
         read_image(file)
 
 
+@pytest.mark.slow
 def test_identify_a_bucket(bucket: str, tmp_path: Path) -> None:
     done = call_command("identify", f"{bucket}/clean", "--out", tmp_path / "x.parquet")
     assert done.returncode == 0, done.stderr

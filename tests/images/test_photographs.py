@@ -59,6 +59,7 @@ def test_exif_that_is_missing_is_refused(folder: Path) -> None:
         assign_photographs(find_images([folder]), "exif")
 
 
+@pytest.mark.slow
 def test_analyze_says_that_there_is_one_photograph_only(folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
@@ -69,6 +70,7 @@ def test_analyze_says_that_there_is_one_photograph_only(folder: Path) -> None:
     assert str(COUNT) in note
 
 
+@pytest.mark.slow
 def test_analyze_takes_each_file_for_a_photograph(folder: Path) -> None:
     result = analyze("srresnet-wgr", folder, photo_from="NAME", **SMALL)
     assert result.photos == COUNT and not any("DSC" in note for note in result.notes)
@@ -76,6 +78,7 @@ def test_analyze_takes_each_file_for_a_photograph(folder: Path) -> None:
     assert last.knn_accuracy.has_interval and last.degradation_share.has_interval
 
 
+@pytest.mark.slow
 def test_sets_of_one_image_stay_of_one_photograph(tmp_path: Path) -> None:
     for name in ("one", "two"):
         for number in range(4):
@@ -84,6 +87,7 @@ def test_sets_of_one_image_stay_of_one_photograph(tmp_path: Path) -> None:
     assert analyze("srresnet-wgr", sets=sets, photo_from="folder", **SMALL | {"crop": 64}).photos == 1
 
 
+@pytest.mark.slow
 def test_an_interval_of_one_photograph_is_none(folder: Path) -> None:
     asked = {
         "images": folder,
@@ -101,6 +105,7 @@ def test_an_interval_of_one_photograph_is_none(folder: Path) -> None:
     assert all(row.srga.low <= row.srga.high for row in result.ranking) and result.scores[0].photos == COUNT
 
 
+@pytest.mark.slow
 def test_a_map_takes_the_rule(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     for group in range(2):

@@ -53,6 +53,7 @@ def test_out_and_images_lead_home(home: Path, prefix: str) -> None:
     assert {path.name for path in (home / "blurred").iterdir()} == {"a.png", "b.png"} and not left_in_work()
 
 
+@pytest.mark.slow
 def test_tables_and_networks_lead_home(home: Path) -> None:
     draw(home / "photos" / "c.png", 130)
     assert run("identify", "~/photos/c.png", "--tiles", 1, "--out=~/found.csv", "--heatmap=~/maps", "--threads", 1) == 0

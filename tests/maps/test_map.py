@@ -94,6 +94,7 @@ def test_the_command_writes_what_the_documents_say(files: dict[str, Path], mappe
     assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_python_gives_what_the_command_writes(
     files: dict[str, Path], mapped: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:

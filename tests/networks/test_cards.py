@@ -48,6 +48,7 @@ def test_a_network_has_a_card_that_the_hub_can_read(name: str) -> None:
         assert said["degradation_share"] == [float(row[3].split("[")[0]) for row in shares]
 
 
+@pytest.mark.slow
 def test_models_show_prints_the_card_without_its_head() -> None:
     name = bundled_names()[0]
     printed = call_command("models", "show", name).stdout

@@ -90,6 +90,7 @@ def test_images_are_resized_as_pillow_does_it(network, size: tuple[int, int]) ->
     np.testing.assert_allclose((entered[0, 0] * 128 + 127) / 255, expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_beside_a_network_of_another_scale_each_gets_images_of_its_own(tmp_path: Path) -> None:
     for name in ("chelsea", "coffee", "astronaut"):
         Image.fromarray(getattr(data, name)()).save(tmp_path / f"{name}.png")

@@ -163,6 +163,7 @@ def test_a_rotated_patch_is_blurred_along_the_angle_of_its_pipeline() -> None:
     assert (along < across).float().mean() > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guidance", ["ddr", "untrained", "oracle"])
 def test_training_leaves_the_guide_as_it_was(tmp_path: Path, guidance: str) -> None:
     torch.set_num_threads(1)

@@ -67,6 +67,7 @@ def test_a_network_comes_back_to_the_bit(kind: str, tmp_path: Path) -> None:
     assert (folder / WEIGHTS).stat().st_size > 4 * network.parameters
 
 
+@pytest.mark.slow
 def test_bundled_networks_are_exported_by_the_command_with_their_cards_and_in_float16(tmp_path: Path) -> None:
     for name in bundled_names():
         assert call_command("models", "export", name, tmp_path / name).returncode == 0

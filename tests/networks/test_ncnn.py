@@ -64,6 +64,7 @@ def interpret(param: Path, binary: Path, batch: Tensor) -> Tensor:
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRETRAINED)
 def test_pretrained_networks(name):
     network = load_network(name)

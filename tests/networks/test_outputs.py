@@ -89,6 +89,7 @@ def test_a_function_that_fails_is_named(folder: Path) -> None:
     assert "nets:needs" in done.stderr and "64 x 64" in done.stderr
 
 
+@pytest.mark.slow
 def test_several_outputs_in_the_other_commands(folder: Path) -> None:
     layers = [
         json.loads(call_command("models", "layers", f"nets:{name}", "--json").stdout)["default"]

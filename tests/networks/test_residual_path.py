@@ -112,6 +112,7 @@ def test_a_network_of_scale_1_adds_the_input_itself() -> None:
     assert measure_residual_path(Denoiser().eval(), 1, 1).interpolation == "identity"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "residual"), [("srresnet-wgr", True), ("srresnet-wogr", False), ("blind-ddr", True)])
 def test_the_bundled_networks(name: str, residual: bool) -> None:
     network = load_network(name)

@@ -55,6 +55,7 @@ def saved(module: nn.Module, path: Path) -> Network:
     return load_network(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make, window", [(swinir, 12), (hat, 16)])
 def test_transformers_in_tiles(tmp_path: Path, photo: np.ndarray, make, window: int) -> None:
     network = saved(make(), tmp_path / "net.pth")

@@ -201,6 +201,7 @@ def git(folder: Path, *arguments: str) -> str:
     ).stdout.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("single_files", [True, False], ids=["server sends single files", "server sends all"])
 def test_repositories_at_a_commit_give_what_local_copies_give(
     project: Project, tmp_path: Path, single_files: bool

@@ -86,6 +86,7 @@ def test_degraded_patches_are_parts_of_the_degraded_photograph(photos: Path) -> 
     assert torch.equal(pairs.patches(0, 1, 6, 12, blur)[0], small)
 
 
+@pytest.mark.slow
 def test_a_recipe_trains_on_levels_drawn_between_two_ends(photos: Path, tmp_path: Path) -> None:
     recipe = tiny('degradations=["noise:10..20", "jpeg:20..30"]', "adversarial.steps=0")
     pairs = PhotoPairs(photos, 4)
@@ -145,6 +146,7 @@ def assert_bit_equal(one: Path, other: Path) -> None:
     assert all(torch.equal(left[key], right[key]) for key in left)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss, regularization", [("vanilla", "spectral_norm"), ("relativistic", "r1")])
 def test_a_training_broken_off_and_resumed_ends_bit_equal(
     photos: Path, tmp_path: Path, loss: str, regularization: str
@@ -181,6 +183,7 @@ def test_a_training_broken_off_and_resumed_ends_bit_equal(
     assert load_network(tmp_path / "broken" / "adversarial" / "weights.safetensors").global_residual
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_training_goes_on_in_the_precision_it_was_begun_in(photos: Path, tmp_path: Path, precision: str) -> None:
     pairs = PhotoPairs(photos, 4)
@@ -189,6 +192,7 @@ def test_a_training_goes_on_in_the_precision_it_was_begun_in(photos: Path, tmp_p
     assert (resumed.recipe.precision, resumed.pixel.step) == (precision, 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["srresnet", "plain"])
 def test_weights_alone_go_on_from_their_step(photos: Path, tmp_path: Path, architecture: str) -> None:
     """As on another machine, where the large checkpoints with their optimizers were not brought."""
@@ -219,6 +223,7 @@ def test_weights_alone_go_on_from_their_step(photos: Path, tmp_path: Path, archi
         Training(tiny(f"architecture={architecture}", "ema_decay=0.5", "channels=8"), pairs, pairs, tmp_path)
 
 
+@pytest.mark.slow
 def test_validation_photographs_may_differ_in_size(photos: Path, tmp_path: Path) -> None:
     for number, size in enumerate(((64, 48), (96, 64))):
         Image.open(sorted(photos.iterdir())[number]).crop((0, 0, *size)).save(tmp_path / f"{number}.png")
@@ -230,6 +235,7 @@ def test_validation_photographs_may_differ_in_size(photos: Path, tmp_path: Path)
         assert image.width >= 3 * 96
 
 
+@pytest.mark.slow
 def test_a_training_starts_from_given_weights(photos: Path, tmp_path: Path) -> None:
     pairs = PhotoPairs(photos, 4)
     Training(tiny("adversarial.steps=0"), pairs, pairs, tmp_path / "first").run(lambda _: None)
@@ -248,6 +254,7 @@ def command(photos: Path, out: Path, *changes: str) -> list[str]:
     return [sys.executable, "-m", "ddrscope", "train", "compact", *TINY, *changes, *folders]
 
 
+@pytest.mark.slow
 def test_killed_three_times_and_resumed_ends_bit_equal(photos: Path, tmp_path: Path) -> None:
     """With kill -9, at random, checkpoints every 250 steps: what was done since the last is done again, nothing else changes."""
     longer = ["pixel.steps=600", "adversarial.steps=600"]
@@ -268,6 +275,7 @@ def test_killed_three_times_and_resumed_ends_bit_equal(photos: Path, tmp_path: P
     assert_bit_equal(tmp_path / "whole", tmp_path / "killed")
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does(photos: Path, tmp_path: Path) -> None:
     """Through accelerate with gloo: the batch is shared, so only the order of summation differs."""
     # Not the relativistic loss: the last bias drops out of it, and its slope is rounding alone.
@@ -288,6 +296,7 @@ def test_two_processes_learn_what_one_does(photos: Path, tmp_path: Path) -> None
     assert refused.returncode and "cannot be divided between 2 processes" in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_checkpoint_intact(photos: Path, tmp_path: Path) -> None:
     """A limit on the size of files stands for the disk: the system refuses the write in the same place."""
     pairs = PhotoPairs(photos, 4)
@@ -314,6 +323,7 @@ def test_a_full_disk_leaves_the_checkpoint_intact(photos: Path, tmp_path: Path) 
     assert not list(tmp_path.rglob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_another_recipe_is_refused_but_another_second_stage_is_not(photos: Path, tmp_path: Path) -> None:
     pairs = PhotoPairs(photos, 4)
     Training(tiny(), pairs, pairs, tmp_path).run(lambda _: None)
@@ -327,6 +337,7 @@ def test_another_recipe_is_refused_but_another_second_stage_is_not(photos: Path,
         Training(tiny(), pairs, pairs, tmp_path)
 
 
+@pytest.mark.slow
 def test_other_photographs_are_refused_by_name_and_a_folder_in_use_too(photos: Path, tmp_path: Path) -> None:
     recipe, pairs = tiny("adversarial.steps=0"), PhotoPairs(photos, 4)
     training = Training(recipe, pairs, pairs, tmp_path / "out")
@@ -344,6 +355,7 @@ def test_other_photographs_are_refused_by_name_and_a_folder_in_use_too(photos: P
         Training(recipe, PhotoPairs(moved, 4), pairs, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_a_training_learns(photos: Path, tmp_path: Path) -> None:
     recipe = tiny("pixel.steps=60", "pixel.warmup_steps=5", "ema_decay=0.9", "adversarial.steps=0")
     pairs = PhotoPairs(photos, 4)
@@ -359,6 +371,7 @@ def test_a_training_learns(photos: Path, tmp_path: Path) -> None:
     assert not torch.equal(first["conv_last.weight"], last["conv_last.weight"])
 
 
+@pytest.mark.slow
 def test_the_result_in_python(photos: Path, tmp_path: Path) -> None:
     options = {"changes": parse_changes(TINY), "test": photos, "keep_every": 3, "device": "cpu", "threads": 1}
     result = ddrscope.train("compact", photos, photos, tmp_path, **options)
@@ -374,6 +387,7 @@ def test_the_result_in_python(photos: Path, tmp_path: Path) -> None:
     assert ddrscope.train(result.recipe, photos, photos, tmp_path, test=photos, threads=1).stages == result.stages
 
 
+@pytest.mark.slow
 def test_the_discriminator_learns_to_distinguish_generated_from_real(photos: Path, tmp_path: Path) -> None:
     pairs = PhotoPairs(photos, 4)
     recipe = tiny(
@@ -388,6 +402,7 @@ def test_the_discriminator_learns_to_distinguish_generated_from_real(photos: Pat
     assert float(rows[-1]["real"]) > 0.6 > 0.4 > float(rows[-1]["made"])
 
 
+@pytest.mark.slow
 def test_bfloat16_stays_near_float32(photos: Path, tmp_path: Path) -> None:
     pairs = PhotoPairs(photos, 4)
     losses = []
@@ -434,6 +449,7 @@ def test_spectral_norm_bounds_every_convolution() -> None:
     assert all(torch.linalg.matrix_norm(m.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.05) for m in layers)
 
 
+@pytest.mark.slow
 def test_perceptual_distances_are_those_of_the_original() -> None:
     """Reference: stlpips-pytorch 0.0.2's own code, run once on the same images."""
     names = ["aitzgorri__1", "aitzgorri__2", "astronaut__1"]
@@ -446,6 +462,7 @@ def test_perceptual_distances_are_those_of_the_original() -> None:
         assert network(one, one).tolist() == [0, 0, 0]
 
 
+@pytest.mark.slow
 def test_vgg19_is_read_where_torch_keeps_its_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from torchvision.models import vgg19
 
@@ -523,6 +540,7 @@ def test_ssim_is_scikit_images_on_luma() -> None:
     assert ssim_y(one, other, 0) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_evaluator_prefers_the_network_to_bicubic(photos: Path) -> None:
     pairs = PhotoPairs(photos, 4)
     rows = Evaluator(pairs).evaluate(load_network("srresnet-wgr").module, pairs)

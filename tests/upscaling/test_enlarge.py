@@ -40,6 +40,7 @@ def photo() -> np.ndarray:
     return read_image(find_images([bundled_photos()])[0]).pixels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 @settings(deadline=None, max_examples=12)
 @given(height=sides, width=sides, scale=st.sampled_from([2, 4]), tile=st.sampled_from([16, 48, 64]))

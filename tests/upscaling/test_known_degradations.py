@@ -38,6 +38,7 @@ def tiny() -> Network:
     )
 
 
+@pytest.mark.slow
 def test_the_bundled_embeddings_equal_those_computed_now(bundled: Network) -> None:
     images = known_images()
     kept = load_embeddings(bundled, images)
@@ -96,6 +97,7 @@ def test_the_bundled_map_is_there_when_the_server_starts(bundled: Network) -> No
     assert state.has_map and state.map_network.name == "blind-ddr" == state.embedding_map.network.name
 
 
+@pytest.mark.slow
 def test_the_map_of_another_network_is_computed_in_the_background(tiny: Network) -> None:
     state = open_app_state(load_identifier(), tiny, LIMITS, "cpu")
     np.testing.assert_allclose(state.embedding_map.embeddings, map_embeddings(tiny).embeddings, rtol=1e-5, atol=1e-5)

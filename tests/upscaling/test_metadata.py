@@ -138,6 +138,7 @@ def test_a_heic_keeps_its_profile_and_exif(tmp_path: Path, network: Path) -> Non
         assert result.size == (24 * 4, 32 * 4) and result.getexif().get(0x0112, 1) == 1
 
 
+@pytest.mark.slow
 def test_images_of_one_stem_get_different_results(tmp_path: Path, network: Path) -> None:
     photos = tmp_path / "photos"
     (photos / "in").mkdir(parents=True)

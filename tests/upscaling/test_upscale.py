@@ -192,6 +192,7 @@ def three(tmp_path: Path, photo: np.ndarray) -> Path:
     return tmp_path / "in"
 
 
+@pytest.mark.slow
 def test_resuming_adds_deleted_results_and_new_images_only(three: Path, tmp_path: Path, network_file: Path) -> None:
     out = tmp_path / "out"
     words = [three, "--out", out, "--network", network_file, "--no-identify", "--compare"]
@@ -298,6 +299,7 @@ def test_a_network_that_fails_on_an_image_costs_that_image_only(tmp_path: Path) 
     assert "odd width" in odd.error
 
 
+@pytest.mark.slow
 def test_the_result_in_python(folder: Path, tmp_path: Path, network_file: Path) -> None:
     sources = [folder / "grey.png", folder / "inner", folder / "broken.png"]
     result = ddrscope.upscale(sources, tmp_path / "out", network=network_file, format="webp", compare=True)
@@ -364,6 +366,7 @@ def test_nothing_but_broken_files(folder: Path, tmp_path: Path, network_file: Pa
     assert process.returncode == 2 and "no image could be upscaled" in process.stderr
 
 
+@pytest.mark.slow
 def test_the_embeddings_of_known_degradations_are_mapped_and_drawn(
     folder: Path, tmp_path: Path, network_file: Path, photo: np.ndarray
 ) -> None:

@@ -76,6 +76,7 @@ def test_a_font_that_is_installed_stands_in(tmp_path: Path) -> None:
         font_manager.fontManager.ttflist = before
 
 
+@pytest.mark.slow
 def test_commands_with_a_japanese_file_say_nothing_of_fonts(
     tmp_path: Path, tiny_network_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +94,7 @@ def test_commands_with_a_japanese_file_say_nothing_of_fonts(
     ).is_file()
 
 
+@pytest.mark.slow
 def test_results_with_japanese_sets_and_networks_say_nothing_of_fonts(tmp_path: Path) -> None:
     for name in ("写真", "画像"):
         (tmp_path / name).mkdir()

@@ -33,6 +33,7 @@ def test_figures_name_every_group_network_and_sample_size(small_result: Analysis
     assert path_figure(small_result) is not None and series_figure(small_result) is None
 
 
+@pytest.mark.slow
 def test_saved_and_loaded_again(small_result: AnalysisResult, tmp_path: Path) -> None:
     page = small_result.save(tmp_path)
     loaded = AnalysisResult.load(tmp_path)
@@ -47,6 +48,7 @@ def test_saved_and_loaded_again(small_result: AnalysisResult, tmp_path: Path) ->
     assert small_result._repr_html_().startswith("<iframe")
 
 
+@pytest.mark.slow
 def test_the_page_holds_everything_itself(small_result: AnalysisResult) -> None:
     page = _without_plotly(report_html(small_result))
     assert not re.search(r"(src|href)=\"(?!data:)", page)
@@ -55,6 +57,7 @@ def test_the_page_holds_everything_itself(small_result: AnalysisResult) -> None:
     assert len(payload["thumbnails"]) == 18
 
 
+@pytest.mark.slow
 def test_without_shares_the_page_says_so_and_shows_no_nan(small_result: AnalysisResult) -> None:
     unknown = Estimate(float("nan"))
 

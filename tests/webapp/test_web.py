@@ -416,6 +416,7 @@ def ask(served: Served, path: str, body: bytes | None = None, headers: dict[str,
         return error.code
 
 
+@pytest.mark.slow
 def test_the_server_talks_to_nobody_and_leaves_nothing_behind(served: Served) -> None:
     """The last one: it stops the server."""
     files = [file for file in served.temporary.rglob("*") if file.is_file()]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from torch import nn
 
 from ddrscope.errors import InputError
-from ddrscope.networks.architectures import edsr, guided, plain, srresnet, vdsr
+from ddrscope.networks.architectures import edsr, guided, imdn, plain, srresnet, vdsr
 from ddrscope.networks.architectures.base import Architecture, State
 from ddrscope.networks.checkpoints.state_dicts import candidate_states, which_weights
 from ddrscope.networks.global_residual import resolve_global_residual
@@ -23,6 +23,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     plain.ARCHITECTURE,
     edsr.ARCHITECTURE,
     vdsr.ARCHITECTURE,
+    imdn.ARCHITECTURE,
 )
 
 

@@ -2,6 +2,7 @@ from .architectures.edsr import EDSR as EDSR
 from .architectures.guided import DegradationGuide as DegradationGuide
 from .architectures.guided import GuidedSRResNet as GuidedSRResNet
 from .architectures.imdn import IMDN as IMDN
+from .architectures.pan import PAN as PAN
 from .architectures.plain import PlainSR as PlainSR
 from .architectures.srresnet import SRResNet as SRResNet
 from .architectures.vdsr import VDSR as VDSR

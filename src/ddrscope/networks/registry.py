@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from torch import nn
 
 from ddrscope.errors import InputError
-from ddrscope.networks.architectures import edsr, guided, imdn, plain, srresnet, vdsr
+from ddrscope.networks.architectures import edsr, guided, imdn, pan, plain, srresnet, vdsr
 from ddrscope.networks.architectures.base import Architecture, State
 from ddrscope.networks.checkpoints.state_dicts import candidate_states, which_weights
 from ddrscope.networks.global_residual import resolve_global_residual
@@ -24,6 +24,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     edsr.ARCHITECTURE,
     vdsr.ARCHITECTURE,
     imdn.ARCHITECTURE,
+    pan.ARCHITECTURE,
 )
 
 
@@ -79,7 +80,7 @@ def _build(
         layers=spec.layers,
         last_hr_layer=spec.layers[-1] if spec.layers else None,
         minimum_size=spec.minimum_size,
-        notes=residual.notes,
+        notes=(*spec.notes, *residual.notes),
     )
 
 

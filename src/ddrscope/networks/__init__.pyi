@@ -1,3 +1,4 @@
+from .architectures.carn import CARN as CARN
 from .architectures.edsr import EDSR as EDSR
 from .architectures.guided import DegradationGuide as DegradationGuide
 from .architectures.guided import GuidedSRResNet as GuidedSRResNet

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from torch import nn
 
 from ddrscope.errors import InputError
-from ddrscope.networks.architectures import edsr, guided, imdn, pan, plain, srresnet, vdsr
+from ddrscope.networks.architectures import carn, edsr, guided, imdn, pan, plain, srresnet, vdsr
 from ddrscope.networks.architectures.base import Architecture, State
 from ddrscope.networks.checkpoints.state_dicts import candidate_states, which_weights
 from ddrscope.networks.global_residual import resolve_global_residual
@@ -25,6 +25,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     vdsr.ARCHITECTURE,
     imdn.ARCHITECTURE,
     pan.ARCHITECTURE,
+    *carn.ARCHITECTURES,
 )
 
 

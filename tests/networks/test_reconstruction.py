@@ -38,8 +38,9 @@ def test_errors_at_several_scales_are_relative_to_bilinear_enlargement() -> None
     assert name == "x2"
 
 
-def test_the_first_is_assumed_if_none_is_clearly_better() -> None:
-    name, note = chosen({"one": (2, "bilinear", 1.0), "two": (2, "bilinear", 0.999)})
+def test_of_those_that_are_about_as_good_the_first_is_assumed() -> None:
+    one, two, bad = (2, "bilinear", 1.0), (2, "bilinear", 0.999), (2, "bilinear", 0.5)
+    name, note = chosen({"bad": bad, "one": one, "two": two})
     assert name == "one"
     assert "assumed one" in note
 

@@ -18,6 +18,8 @@ DECISIVE_RATIO = 1.25
 SIDE = 24
 # Of a trial run. Published networks have scales up to 8; hostile shapes could ask for an image of any size.
 _MAX_SCALE = 16
+# The note names the best variants.
+_LISTED = 3
 
 
 class Variant(NamedTuple):
@@ -40,7 +42,8 @@ def choose_variant(subject: str, variants: Mapping[str, Variant], state: Mapping
 
     Args:
         subject: What the variants differ in, as the note names it.
-        variants: Variants by name, as the note names them. The first is taken if none is clearly better.
+        variants: Variants by name, as the note names them. Of those that are not
+            clearly worse than the best, the first is taken.
         state: The weights.
         channels: Input and output channels of the network.
 
@@ -49,17 +52,15 @@ def choose_variant(subject: str, variants: Mapping[str, Variant], state: Mapping
         RuntimeError: The weights do not fit.
     """
     errors = {name: _relative_error(variant, state, channels) for name, variant in variants.items()}
-    listed = ", ".join(f"{error:.2f} {name}" for name, error in errors.items())
-    best, second = sorted(errors.values())[:2]
-    if second > DECISIVE_RATIO * best:
-        name = min(errors, key=lambda key: errors[key])
+    ranking = sorted(errors.items(), key=lambda pair: pair[1])
+    listed = ", ".join(f"{name} {error:.2f}" for name, error in ranking[:_LISTED])
+    limit = DECISIVE_RATIO * min(errors.values())
+    name, *others = [name for name, error in errors.items() if error <= limit]
+    if not others:
         measured = "measured by which variant reconstructs, by its error over that of bilinear enlargement"
         return Choice(name, f"{subject}: not in the checkpoint; {measured} ({listed}): {name}.")
-    name = next(iter(variants))
-    return Choice(
-        name,
-        f"{subject}: not in the checkpoint, and measuring does not decide (relative errors {listed}); assumed {name}.",
-    )
+    undecided = f"measuring does not decide (relative errors {listed}); assumed {name}"
+    return Choice(name, f"{subject}: not in the checkpoint, and {undecided}.")
 
 
 def _relative_error(variant: Variant, state: Mapping[str, Tensor], channels: int) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from torch import nn
 
 from ddrscope.errors import InputError
-from ddrscope.networks.architectures import carn, edsr, guided, imdn, pan, plain, srresnet, vdsr
+from ddrscope.networks.architectures import carn, edsr, guided, imdn, pan, plain, rfdn, rlfn, srresnet, vdsr
 from ddrscope.networks.architectures.base import Architecture, State
 from ddrscope.networks.checkpoints.state_dicts import candidate_states, which_weights
 from ddrscope.networks.global_residual import resolve_global_residual
@@ -26,6 +26,8 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     imdn.ARCHITECTURE,
     pan.ARCHITECTURE,
     *carn.ARCHITECTURES,
+    rfdn.ARCHITECTURE,
+    rlfn.ARCHITECTURE,
 )
 
 

@@ -42,8 +42,8 @@ def choose_variant(subject: str, variants: Mapping[str, Variant], state: Mapping
 
     Args:
         subject: What the variants differ in, as the note names it.
-        variants: Variants by name, as the note names them. Of those that are not
-            clearly worse than the best, the first is taken.
+        variants: Variants by name, as the note names them. The first of those that are not clearly worse than the
+            best is taken.
         state: The weights.
         channels: Input and output channels of the network.
 

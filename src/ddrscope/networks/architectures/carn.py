@@ -209,7 +209,7 @@ def _one_branch(state: State) -> tuple[State, str, list[str]]:
 
 
 def _shares_blocks(state: State) -> bool:
-    """Whether the three blocks of each cascade are the same: saved once, as in CARN-M, or three times, as in PCARN-M."""
+    """Whether the three blocks of each cascade are one: saved once, as in CARN-M, or three times, as in PCARN-M."""
     for key, tensor in state.items():
         match = re.match(r"(body\.b[123]\.)b[23](\..*)", key)
         if match and not torch.equal(tensor, state[f"{match[1]}b1{match[2]}"]):

@@ -1,7 +1,12 @@
+from .architectures.carn import CARN as CARN
 from .architectures.edsr import EDSR as EDSR
 from .architectures.guided import DegradationGuide as DegradationGuide
 from .architectures.guided import GuidedSRResNet as GuidedSRResNet
+from .architectures.imdn import IMDN as IMDN
+from .architectures.pan import PAN as PAN
 from .architectures.plain import PlainSR as PlainSR
+from .architectures.rfdn import RFDN as RFDN
+from .architectures.rlfn import RLFN as RLFN
 from .architectures.srresnet import SRResNet as SRResNet
 from .architectures.vdsr import VDSR as VDSR
 from .checkpoints.hub import save_to_hub_folder as save_to_hub_folder

@@ -6,14 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from ddrscope.networks.architectures.base import ModelSpec
-
-# The wrong variant of a trained network misses by the whole image, several times the error of the right one.
-DECISIVE_RATIO = 1.25
-_SIDE = 24
+from ddrscope.networks.reconstruction import DECISIVE_RATIO, SIDE, make_patterns
 
 
 class GlobalResidual(NamedTuple):
@@ -88,24 +85,11 @@ def measure_global_residual(build: Callable[[bool], nn.Module], channels: int, s
         channels: Its input and output channels.
         scale: Output side over input side.
     """
-    patterns = _test_patterns(channels, _SIDE * scale)
-    shrunk = functional.interpolate(patterns, size=(_SIDE, _SIDE), mode="bicubic", antialias=True)
+    patterns = make_patterns(channels, SIDE * scale)
+    shrunk = functional.interpolate(patterns, size=(SIDE, SIDE), mode="bicubic", antialias=True)
 
     def error(global_residual: bool) -> float:
         output = build(global_residual).eval()(shrunk)
         return float((output - patterns).abs().mean())
 
     return ResidualMeasurement(error(True), error(False))
-
-
-def _test_patterns(channels: int, side: int) -> Tensor:
-    """A gradient, a disk, stripes and smooth noise, (4, channels, side, side) in 0..1, always the same."""
-    generator = torch.Generator().manual_seed(0)
-    axis = torch.linspace(0, 1, side)
-    y, x = torch.meshgrid(axis, axis, indexing="ij")
-    disk = (torch.hypot(x - 0.4, y - 0.6) < 0.3).float()
-    stripes = 0.5 + 0.5 * torch.sin(30 * x + 12 * y)
-    coarse = torch.rand(1, 1, 6, 6, generator=generator)
-    smooth = functional.interpolate(coarse, size=(side, side), mode="bilinear")[0, 0]
-    patterns = torch.stack([(x + y) / 2, disk, stripes, smooth])[:, None]
-    return patterns * (0.4 + 0.6 * torch.rand(4, channels, 1, 1, generator=generator))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from ddrscope.errors import InputError, printable
 from ddrscope.networks.architectures.base import State
@@ -17,16 +17,17 @@ T = TypeVar("T")
 
 def load_strictly(name: str, architecture: str, build: Callable[[], nn.Module], state: State) -> nn.Module:
     """The built module with these weights, in evaluation mode; `InputError` if they do not fit."""
+    return fitting(name, architecture, lambda: loaded(build, state))
 
-    def load() -> nn.Module:
-        with AllocationLimit(state.values()), warnings.catch_warnings():
-            # Warnings on the initial weights, which are replaced.
-            warnings.simplefilter("ignore", UserWarning)
-            module = build()
-        module.load_state_dict(state)
-        return module.eval()
 
-    return fitting(name, architecture, load)
+def loaded(build: Callable[[], nn.Module], state: Mapping[str, Tensor]) -> nn.Module:
+    """The built module with these weights, in evaluation mode; it may not be far larger than they are."""
+    with AllocationLimit(state.values()), warnings.catch_warnings():
+        # Warnings on the initial weights, which are replaced.
+        warnings.simplefilter("ignore", UserWarning)
+        module = build()
+    module.load_state_dict(state)
+    return module.eval()
 
 
 def fitting(name: str, architecture: str, step: Callable[[], T]) -> T:

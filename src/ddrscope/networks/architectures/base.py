@@ -26,6 +26,7 @@ class ModelSpec:
         global_residual: Whether the network adds its enlarged input to its output; None if the weights do not
             determine it.
         minimum_size: The smallest input side in pixels.
+        notes: Sentences that a report should show.
     """
 
     state: State
@@ -35,6 +36,7 @@ class ModelSpec:
     layers: tuple[str, ...] = ()
     global_residual: bool | None = False
     minimum_size: int = 1
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,10 @@
 from .architectures.edsr import EDSR as EDSR
+from .architectures.fast_srgan import FastSRGAN as FastSRGAN
 from .architectures.guided import DegradationGuide as DegradationGuide
 from .architectures.guided import GuidedSRResNet as GuidedSRResNet
+from .architectures.lightweight_srgan import LightweightSRGAN as LightweightSRGAN
 from .architectures.plain import PlainSR as PlainSR
+from .architectures.srgan import SRGAN as SRGAN
 from .architectures.srresnet import SRResNet as SRResNet
 from .architectures.vdsr import VDSR as VDSR
 from .checkpoints.hub import save_to_hub_folder as save_to_hub_folder

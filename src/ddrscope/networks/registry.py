@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from torch import nn
 
 from ddrscope.errors import InputError
-from ddrscope.networks.architectures import edsr, guided, plain, srresnet, vdsr
+from ddrscope.networks.architectures import edsr, fast_srgan, guided, lightweight_srgan, plain, srgan, srresnet, vdsr
 from ddrscope.networks.architectures.base import Architecture, State
 from ddrscope.networks.checkpoints.state_dicts import candidate_states, which_weights
 from ddrscope.networks.global_residual import resolve_global_residual
@@ -23,6 +23,9 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     plain.ARCHITECTURE,
     edsr.ARCHITECTURE,
     vdsr.ARCHITECTURE,
+    srgan.ARCHITECTURE,
+    fast_srgan.ARCHITECTURE,
+    lightweight_srgan.ARCHITECTURE,
 )
 
 
@@ -78,7 +81,7 @@ def _build(
         layers=spec.layers,
         last_hr_layer=spec.layers[-1] if spec.layers else None,
         minimum_size=spec.minimum_size,
-        notes=residual.notes,
+        notes=(*spec.notes, *residual.notes),
     )
 
 

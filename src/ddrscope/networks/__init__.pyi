@@ -1,5 +1,8 @@
+from .architectures.dncnn import DnCNN as DnCNN
 from .architectures.edsr import EDSR as EDSR
+from .architectures.espcn import ESPCN as ESPCN
 from .architectures.fast_srgan import FastSRGAN as FastSRGAN
+from .architectures.fsrcnn import FSRCNN as FSRCNN
 from .architectures.guided import DegradationGuide as DegradationGuide
 from .architectures.guided import GuidedSRResNet as GuidedSRResNet
 from .architectures.lightweight_srgan import LightweightSRGAN as LightweightSRGAN

@@ -79,7 +79,6 @@ def _variant(global_residual: bool) -> str:
     return "with" if global_residual else "without"
 
 
-@torch.inference_mode()
 def measure_global_residual(build: Callable[[bool], nn.Module], channels: int, scale: int) -> ResidualMeasurement:
     """Compare the outputs of both variants for shrunken test patterns with the patterns.
 
@@ -88,14 +87,22 @@ def measure_global_residual(build: Callable[[bool], nn.Module], channels: int, s
         channels: Its input and output channels.
         scale: Output side over input side.
     """
+    with_residual, without = (reconstruction_error(build(variant), channels, scale) for variant in (True, False))
+    return ResidualMeasurement(with_residual, without)
+
+
+@torch.inference_mode()
+def reconstruction_error(module: nn.Module, channels: int, scale: int) -> float:
+    """The mean absolute difference of test patterns from what the module makes of the shrunken ones.
+
+    Args:
+        module: The network; it is set to evaluation mode.
+        channels: Its input and output channels.
+        scale: Output side over input side.
+    """
     patterns = _test_patterns(channels, _SIDE * scale)
     shrunk = functional.interpolate(patterns, size=(_SIDE, _SIDE), mode="bicubic", antialias=True)
-
-    def error(global_residual: bool) -> float:
-        output = build(global_residual).eval()(shrunk)
-        return float((output - patterns).abs().mean())
-
-    return ResidualMeasurement(error(True), error(False))
+    return float((module.eval()(shrunk) - patterns).abs().mean())
 
 
 def _test_patterns(channels: int, side: int) -> Tensor:

@@ -8,7 +8,19 @@ from collections.abc import Mapping
 from torch import nn
 
 from ddrscope.errors import InputError
-from ddrscope.networks.architectures import edsr, fast_srgan, guided, lightweight_srgan, plain, srgan, srresnet, vdsr
+from ddrscope.networks.architectures import (
+    dncnn,
+    edsr,
+    espcn,
+    fast_srgan,
+    fsrcnn,
+    guided,
+    lightweight_srgan,
+    plain,
+    srgan,
+    srresnet,
+    vdsr,
+)
 from ddrscope.networks.architectures.base import Architecture, State
 from ddrscope.networks.checkpoints.state_dicts import candidate_states, which_weights
 from ddrscope.networks.global_residual import resolve_global_residual
@@ -26,6 +38,9 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     srgan.ARCHITECTURE,
     fast_srgan.ARCHITECTURE,
     lightweight_srgan.ARCHITECTURE,
+    espcn.ARCHITECTURE,
+    fsrcnn.ARCHITECTURE,
+    dncnn.ARCHITECTURE,
 )
 
 

@@ -115,6 +115,9 @@ def test_any_number_of_blocks(tmp_path: Path, blocks: int) -> None:
     with torch.inference_mode():
         assert torch.equal(network(batch), module(batch))
     assert not torch.equal(reinitialized_copy(network)(batch), network(batch))
+    # An exported network has the names of the module.
+    torch.save(network.module.state_dict(), tmp_path / "exported.pth")
+    assert torch.equal(load_network(tmp_path / "exported.pth")(batch), network(batch))
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+from .architectures.cifar_resnet import CifarResNet as CifarResNet
 from .architectures.dncnn import DnCNN as DnCNN
 from .architectures.edsr import EDSR as EDSR
 from .architectures.espcn import ESPCN as ESPCN
@@ -7,6 +8,7 @@ from .architectures.guided import DegradationGuide as DegradationGuide
 from .architectures.guided import GuidedSRResNet as GuidedSRResNet
 from .architectures.lightweight_srgan import LightweightSRGAN as LightweightSRGAN
 from .architectures.plain import PlainSR as PlainSR
+from .architectures.squeezenet import SqueezeNet as SqueezeNet
 from .architectures.srgan import SRGAN as SRGAN
 from .architectures.srresnet import SRResNet as SRResNet
 from .architectures.vdsr import VDSR as VDSR

@@ -12,7 +12,8 @@ from torch.nn import functional
 from ddrscope.errors import InputError, escaped
 from ddrscope.io.files import exists, is_file, sha256
 from ddrscope.io.paths import expand
-from ddrscope.networks.architectures.efficientnet import EfficientNetLite0, layer_names, module_names
+from ddrscope.networks.architectures.classifiers import classifier_note
+from ddrscope.networks.architectures.efficientnet import SIDE, EfficientNetLite0, layer_names, module_names
 from ddrscope.networks.checkpoints.hub import PREFIX, cached_folder, cached_name, is_hub_folder, load_hub_folder
 from ddrscope.networks.checkpoints.ncnn import read_ncnn
 from ddrscope.networks.checkpoints.torch_files import TORCH_SUFFIXES
@@ -136,10 +137,6 @@ def _load_classifier(path: Path, name: str) -> Network:
     module, weights = EfficientNetLite0(), read_weights(path)
     module.load_state_dict(module_names(weights.state))
     layers = layer_names(module)
-    note = (
-        "A classification network: images are degraded at their own size and resized to 224 pixels; "
-        "its last layer is a vector."
-    )
     return Network(
         name=name,
         module=module,
@@ -148,7 +145,7 @@ def _load_classifier(path: Path, name: str) -> Network:
         architecture="EfficientNet-Lite0",
         layers=layers,
         last_hr_layer=layers[-1],
-        notes=(note,),
+        notes=(classifier_note(SIDE, "a vector"),),
         source=str(path),
         sha256=weights.sha256,
     )

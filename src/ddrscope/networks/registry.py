@@ -9,6 +9,7 @@ from torch import nn
 
 from ddrscope.errors import InputError
 from ddrscope.networks.architectures import (
+    cifar_resnet,
     dncnn,
     edsr,
     espcn,
@@ -17,6 +18,7 @@ from ddrscope.networks.architectures import (
     guided,
     lightweight_srgan,
     plain,
+    squeezenet,
     srgan,
     srresnet,
     vdsr,
@@ -41,6 +43,8 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     espcn.ARCHITECTURE,
     fsrcnn.ARCHITECTURE,
     dncnn.ARCHITECTURE,
+    squeezenet.ARCHITECTURE,
+    cifar_resnet.ARCHITECTURE,
 )
 
 

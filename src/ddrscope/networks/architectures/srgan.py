@@ -14,6 +14,8 @@ from ddrscope.networks.architectures.base import Architecture, ModelSpec, State,
 # Some ports keep the residual blocks in a list of their own, others between the first block and the last two.
 _KEYS = {"block1.0.weight", "block1.1.weight"}
 _NORMS = {"block2.bn1.weight", "residual_blocks.0.bn1.weight"}
+# As an exported network has them.
+_MODULE_KEYS = {"head.0.weight", "head.1.weight", "body.0.bn1.weight", "body_end.0.weight", "output.weight"}
 
 
 class NormalizedBlock(nn.Module):
@@ -94,6 +96,8 @@ def enlargements(state: State, prefix: str, suffix: str, channels: int) -> list[
 
 def _module_names(state: State) -> State:
     """The weights under the names of `SRGAN`: the port numbers all blocks from the first to the last, from 1."""
+    if state.keys() >= _MODULE_KEYS:
+        return state
     found = {int(match[1]) for match in (re.match(r"block(\d{1,4})\.", key) for key in state) if match}
     first, *between, body_end, tail = sorted(found)
     places = {first: "head", body_end: "body_end", **{number: f"body.{n}" for n, number in enumerate(between)}}
@@ -114,7 +118,7 @@ def _module_names(state: State) -> State:
 
 
 def _matches(state: State) -> bool:
-    return state.keys() >= _KEYS and bool(_NORMS & state.keys())
+    return state.keys() >= _MODULE_KEYS or (state.keys() >= _KEYS and bool(_NORMS & state.keys()))
 
 
 def _read(state: State) -> ModelSpec:

@@ -121,7 +121,7 @@ def test_a_module_that_a_pickle_names_is_not_imported(tmp_path):
     assert "this_module_was_imported" not in sys.modules
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".bin", ".param", ".ckpt"])
+@pytest.mark.parametrize("suffix", [".safetensors", ".bin", ".param", ".ckpt", ".th", ".tar", ".pkl", ""])
 def test_a_pickle_under_another_name(tmp_path, suffix):
     path = write(tmp_path / f"net{suffix}", pickle.dumps(Attack(tmp_path / "ran"), 2))
     (tmp_path / "net.param").touch()

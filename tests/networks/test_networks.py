@@ -296,7 +296,7 @@ def test_a_function_of_the_users(user_module, function, scale, channels, last):
         ("nosuchmodule:build", "no module 'nosuchmodule'"),
         ("realsr-df2", "realsr-df2k"),
         ("missing.pth", "no such file"),
-        ("usernets.py", "suffix"),
+        ("usernets.py", "module:function"),
     ],
 )
 def test_bad_specs_get_one_line(user_module, spec, expected):

@@ -83,6 +83,8 @@ ALONE: dict[str, Callable[[State], dict[str, Any]]] = {
     "averaged dictionary alone": lambda state: {"model_ema_state_dict": state, "epoch": 1},
     "AveragedModel": lambda state: under("module", state) | {"n_averaged": torch.tensor(5)},
     "weight": lambda state: {"weight": state, "epoch": 3},
+    "GAN": lambda state: {"netG_state_dict": state, "netD_state_dict": {"0.weight": torch.zeros(3)}},
+    "compiled and parallel": lambda state: {"netG": under("module._orig_mod", state), "epoch": 3},
     "gen": lambda state: {"gen": state, "dis": {"weight": torch.zeros(3)}},
     "network state": lambda state: {"network_state_dict": state},
     "any name": lambda state: {"my_own_name": state},

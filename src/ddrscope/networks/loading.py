@@ -12,11 +12,12 @@ from torch.nn import functional
 from ddrscope.errors import InputError, escaped
 from ddrscope.io.files import exists, is_file, sha256
 from ddrscope.io.paths import expand
-from ddrscope.networks.architectures.efficientnet import EfficientNetLite0, layer_names, module_names
+from ddrscope.networks.architectures.classifiers import classifier_note
+from ddrscope.networks.architectures.efficientnet import SIDE, EfficientNetLite0, layer_names, module_names
 from ddrscope.networks.checkpoints.hub import PREFIX, cached_folder, cached_name, is_hub_folder, load_hub_folder
 from ddrscope.networks.checkpoints.ncnn import read_ncnn
 from ddrscope.networks.checkpoints.torch_files import TORCH_SUFFIXES
-from ddrscope.networks.checkpoints.weights import content_of, read_weights
+from ddrscope.networks.checkpoints.weights import check_file, content_of, read_weights
 from ddrscope.networks.function_networks import is_function_spec, load_from_function
 from ddrscope.networks.inspection import inspected
 from ddrscope.networks.network import Network
@@ -42,8 +43,8 @@ def load_network(spec: str | Path, *, global_residual: bool | None = None, allow
         spec: One of
 
             - a name of `list_networks`;
-            - a checkpoint: `.safetensors`, `.pth`, `.pt`, `.ckpt`, or one of the ncnn pair `.param` and `.bin`. Its
-              content decides how it is read, and nothing in it is executed;
+            - a checkpoint: `.safetensors`, `.pth`, `.pt`, `.ckpt` or of any other name, or one of the ncnn pair `.param`
+              and `.bin`. Its content decides how it is read, and nothing in it is executed;
             - a folder that `save_to_hub_folder` wrote, or ``hf://ORG/NAME[@REVISION]`` for one in the local cache of
               the Hugging Face hub;
             - ``module:function``, a function without arguments that returns an ``nn.Module``. The module is also
@@ -72,7 +73,7 @@ def load_named_network(spec: object, where: str) -> Network:
         where: The place in the file, for the message.
     """
     text = str(spec)
-    if text not in network_names() and (len(text) > _MAX_PATH or Path(text).suffix.lower() not in SUFFIXES):
+    if text not in network_names() and (len(text) > _MAX_PATH or not _may_be_checkpoint(Path(expand(text)))):
         raise InputError(f"{where} = {text[:200]} is neither a checkpoint nor a name in `ddrscope models list`")
     return load_network(text)
 
@@ -90,7 +91,7 @@ def _load(text: str, global_residual: bool | None, allow_torchscript: bool) -> N
     path = Path(text)
     if exists(path) and is_hub_folder(path):
         return load_hub_folder(path, None, global_residual)
-    if path.suffix.lower() in SUFFIXES or _is_checkpoint(path):
+    if _may_be_checkpoint(path):
         return _load_path(path, global_residual, allow_torchscript)
     if is_function_spec(text) and not exists(path):
         return load_from_function(text)
@@ -104,6 +105,11 @@ def _load_path(path: Path, global_residual: bool | None, allow_torchscript: bool
     if path.suffix.lower() in (".param", ".bin") and not is_torch:
         return _load_ncnn(param, path.with_suffix(".bin"), escaped(path.stem))
     return _load_file(path, escaped(path.stem), global_residual, allow_torchscript)
+
+
+def _may_be_checkpoint(path: Path) -> bool:
+    """Whether a path is that of a checkpoint by its suffix or, if it exists, by its content."""
+    return path.suffix.lower() in SUFFIXES or _is_checkpoint(path)
 
 
 def _is_checkpoint(path: Path) -> bool:
@@ -136,10 +142,6 @@ def _load_classifier(path: Path, name: str) -> Network:
     module, weights = EfficientNetLite0(), read_weights(path)
     module.load_state_dict(module_names(weights.state))
     layers = layer_names(module)
-    note = (
-        "A classification network: images are degraded at their own size and resized to 224 pixels; "
-        "its last layer is a vector."
-    )
     return Network(
         name=name,
         module=module,
@@ -148,7 +150,7 @@ def _load_classifier(path: Path, name: str) -> Network:
         architecture="EfficientNet-Lite0",
         layers=layers,
         last_hr_layer=layers[-1],
-        notes=(note,),
+        notes=(classifier_note(SIDE, "a vector"),),
         source=str(path),
         sha256=weights.sha256,
     )
@@ -170,10 +172,14 @@ def _unknown_spec(text: str) -> InputError:
     if exists(path) and path.is_dir():
         return InputError(f"{text} is a folder without config.json and model.safetensors: give a checkpoint in it")
     if exists(path):
-        return InputError(f"{text} is not a checkpoint: its suffix must be one of {', '.join(SUFFIXES)}")
+        check_file(path)
+        return InputError(
+            f"{text} is not a checkpoint: by its content it is neither a .safetensors file nor what "
+            "torch.save writes; give one of these, or module:function"
+        )
     names = network_names()
     nearest = difflib.get_close_matches(text, names, n=3, cutoff=0.4) or names
     return InputError(
-        f"no network is called {text!r}; known names are {', '.join(nearest)}; otherwise give a checkpoint "
-        f"({', '.join(SUFFIXES)}) or module:function"
+        f"no network and no file is called {text!r}; known names are {', '.join(nearest)}; otherwise give a checkpoint "
+        f"({', '.join(SUFFIXES)}, or any other name) or module:function"
     )

@@ -8,7 +8,27 @@ from collections.abc import Mapping
 from torch import nn
 
 from ddrscope.errors import InputError
-from ddrscope.networks.architectures import carn, edsr, guided, imdn, pan, plain, rfdn, rlfn, srresnet, vdsr
+from ddrscope.networks.architectures import (
+    carn,
+    cifar_resnet,
+    dncnn,
+    edsr,
+    espcn,
+    f2srgan,
+    fast_srgan,
+    fsrcnn,
+    guided,
+    imdn,
+    lightweight_srgan,
+    pan,
+    plain,
+    rfdn,
+    rlfn,
+    squeezenet,
+    srgan,
+    srresnet,
+    vdsr,
+)
 from ddrscope.networks.architectures.base import Architecture, State
 from ddrscope.networks.checkpoints.state_dicts import candidate_states, which_weights
 from ddrscope.networks.global_residual import resolve_global_residual
@@ -28,6 +48,15 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     *carn.ARCHITECTURES,
     rfdn.ARCHITECTURE,
     rlfn.ARCHITECTURE,
+    srgan.ARCHITECTURE,
+    fast_srgan.ARCHITECTURE,
+    f2srgan.ARCHITECTURE,
+    lightweight_srgan.ARCHITECTURE,
+    espcn.ARCHITECTURE,
+    fsrcnn.ARCHITECTURE,
+    dncnn.ARCHITECTURE,
+    squeezenet.ARCHITECTURE,
+    cifar_resnet.ARCHITECTURE,
 )
 
 

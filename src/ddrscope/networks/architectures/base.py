@@ -68,3 +68,15 @@ def count_blocks(state: State, prefix: str) -> int:
     """How many submodules are numbered directly below ``prefix``, as in ``body.0.weight``."""
     depth = prefix.count(".")
     return len({key.split(".")[depth] for key in state if key.startswith(prefix)})
+
+
+def whole_image_note(what: str) -> str:
+    """The sentences on a network whose output at a place depends on the whole image.
+
+    Args:
+        what: The part that does so, and how.
+    """
+    return (
+        f"{what}: an image upscaled in tiles differs from the whole. Upscale with one tile as large as the image if "
+        "memory allows."
+    )

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ddrscope.networks.architectures.base import State
+from ddrscope.networks.architectures.classifiers import resized
 
 SIDE = 224
 # The stages of EfficientNet-B0: expansion, kernel, stride of the first block, output channels, blocks.
@@ -78,9 +79,7 @@ class EfficientNetLite0(nn.Module):
         self.classifier = nn.Linear(1280, 1000)
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.shape[-2:] != (SIDE, SIDE):
-            x = functional.interpolate(x, size=(SIDE, SIDE), mode="bicubic", antialias=True, align_corners=False)
-        x = (255 * x - 127) / 128
+        x = (255 * resized(x, SIDE) - 127) / 128
         features = self.head(self.blocks(self.stem(x)))
         logits: Tensor = self.classifier(torch.mean(features, dim=(2, 3)))
         return logits

@@ -14,8 +14,10 @@ from ddrscope.errors import printable
 # names, in the order in which they are tried, ignoring case. Averaged weights (see `_is_averaged`) come before all of
 # them.
 PLACES = (
-    "params", "state_dict", "model_state_dict", "network_state_dict", "net_state_dict", "generator_state_dict", "model_state",
-    "generator", "netg", "net_g", "gen", "g", "model", "network", "net", "weight", "weights", "module", "_orig_mod", "online_model",
+    "params", "state_dict", "model_state_dict", "network_state_dict", "net_state_dict", "generator_state_dict",
+    "netg_state_dict", "gen_state_dict", "g_state_dict", "model_state", "generator", "netg", "net_g", "gen", "g",
+    "model_g", "g_model", "generator_model", "model", "network", "net", "weight", "weights", "module", "_orig_mod",
+    "online_model",
 )  # fmt: skip
 _AVERAGED = re.compile(r"(?:^|[_-])(?:ema|swa|avg|averaged?|polyak|shadow)(?:[_-]|\d|$)", re.IGNORECASE)
 # Between the words of emaModel and netEMA.

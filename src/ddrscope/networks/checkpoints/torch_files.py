@@ -53,7 +53,7 @@ def read_torch(path: Path, allow_torchscript: bool) -> Any:
         raise InputError(
             f"{path} contains more than weights ({refused[1][:80]}), and reading that could run a program: refused; get "
             "it as .safetensors or, if you trust its source, save its weights alone where its code can be imported: "
-            + how_to_convert(path, zipped)
+            + how_to_convert(path, zipped, refused[1])
         ) from None
     # A malicious file can make the unpickler fail in any way.
     except Exception as error:
@@ -70,6 +70,10 @@ def _is_torchscript(path: Path) -> bool:
         raise corrupt(path, TORCH, error) from None
     if any(entry.filename.endswith("constants.pkl") for entry in entries):
         return True
+    if entries and not any(entry.filename.endswith("data.pkl") for entry in entries):
+        raise InputError(
+            f"{path} is a zip archive without weights, not a checkpoint: unpack it and give the file in it"
+        )
     # torch.save does not compress, so its archives unpack to no more than their own size.
     if sum(entry.file_size for entry in entries) > path.stat().st_size:
         raise InputError(f"{path} would unpack to more than its own size, which torch.save never writes: refused")

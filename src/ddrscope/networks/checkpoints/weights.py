@@ -18,6 +18,8 @@ from ddrscope.networks.checkpoints.torch_files import TORCH, read_torch
 
 SAFETENSORS = "safetensors file"
 MAX_BYTES = 8 << 30
+# How files of gzip, bzip2, xz, 7-Zip and RAR begin.
+_PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!")
 
 
 class Weights(NamedTuple):
@@ -44,7 +46,7 @@ def read_weights(path: Path, allow_torchscript: bool = False) -> Weights:
     Raises:
         InputError: The file is missing, corrupt or refused, or contains no weights.
     """
-    _check_file(path)
+    check_file(path)
     metadata: dict[str, str] = {}
     named_safetensors = path.suffix.lower() == ".safetensors"
     content = content_of(path) or (SAFETENSORS if named_safetensors else TORCH)
@@ -68,7 +70,8 @@ def content_of(path: Path) -> str | None:
     return TORCH if is_zip or is_pickle else None
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """`InputError` for what is no checkpoint by its size or its first bytes: a page, a pointer, a packed archive."""
     if not is_file(path):
         raise InputError(f"{path}: no such file; give a checkpoint, a named network or module:function")
     size = path.stat().st_size
@@ -77,11 +80,14 @@ def _check_file(path: Path) -> None:
     if size > MAX_BYTES:
         raise InputError(f"{path} is larger than {MAX_BYTES >> 30} GB: save the weights alone, without the optimizer")
     with path.open("rb") as file:
-        start = file.read(256).lstrip().lower()
+        head = file.read(512)
+    start = head.lstrip().lower()
     if start.startswith(b"<"):
         raise InputError(f"{path} is a web page, not a checkpoint: download the file itself (the 'raw' link)")
     if start.startswith(b"version https://git-lfs"):
         raise InputError(f"{path} is a Git LFS pointer, not the checkpoint: fetch it with 'git lfs pull'")
+    if head.startswith(_PACKED) or head[257:262] == b"ustar":
+        raise InputError(f"{path} is an archive by its content, not a checkpoint: unpack it and give the file in it")
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -4,7 +4,7 @@
 
 CHECKOUTS holds a clone of each repository of ``catalog.csv``, as OWNER+NAME, at its commit; IMAGES is a folder of clean images, one of
 each photograph, such as BSD100, or ``bundled``. Each network appends a line to ``OUT/measurements.jsonl``; networks with a line are not
-measured again. The code of the checkouts is run.
+measured again, but for those that failed. The code of the checkouts is run.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ def main() -> None:
     run_without_gpu()
     arguments.out.mkdir(parents=True, exist_ok=True)
     path = arguments.out / "measurements.jsonl"
-    done = {json.loads(line)["name"] for line in path.read_text().splitlines()} if path.exists() else set()
+    # Networks that failed are tried again.
+    lines = [line for line in path.read_text().splitlines() if "error" not in json.loads(line)] if path.exists() else []
+    path.write_text("".join(f"{line}\n" for line in lines))
+    done = {json.loads(line)["name"] for line in lines}
     bundled = arguments.images == "bundled"
     images = [] if bundled else [arguments.images]
     for entry in read_catalog():

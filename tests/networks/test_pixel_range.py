@@ -73,3 +73,10 @@ def test_a_stated_range_is_not_measured(tmp_path: Path, monkeypatch: pytest.Monk
     assert load_network("rangednet:build").run is not None
     with pytest.raises(InputError, match=r"choose auto, 0\.\.1"):
         ddrscope.as_network(Toy(lambda x: x), pixel_range="0-255")
+
+
+def test_a_module_that_keeps_merged_kernels_can_be_copied() -> None:
+    module = Toy(lambda x: x)
+    module.merged = module.conv.weight * 2
+    copy = reinitialized_copy(ddrscope.as_network(module))
+    assert torch.equal(copy.module.merged, module.merged)

@@ -83,6 +83,7 @@ def _network(
     channels = channels or _positive_int(getattr(module, "channels", None)) or _input_channels(name, module)
     # Batches are float32, as are weights read from checkpoints.
     module.eval().cpu().float()
+    _detach(module)
     stated = scale or _positive_int(getattr(module, "scale", None))
     found, notes = (stated, ()) if stated else _try(name, module, channels)
     ranges, range_notes = _pixel_ranges(module, channels, found, pixel_range)
@@ -97,6 +98,14 @@ def _network(
         sha256=weights_sha256(module),
         run=run_in_ranges(module, ranges),
     )
+
+
+def _detach(module: nn.Module) -> None:
+    """Detach tensors that submodules keep beside their weights, as merged kernels: with a graph they cannot be copied."""
+    for submodule in module.modules():
+        for name, value in vars(submodule).items():
+            if isinstance(value, torch.Tensor) and not value.is_leaf:
+                setattr(submodule, name, value.detach())
 
 
 def _pixel_ranges(module: nn.Module, channels: int, scale: int, given: str) -> tuple[PixelRanges, tuple[str, ...]]:

@@ -56,6 +56,7 @@ def open_page(browser: Browser, result: AnalysisResult, folder: Path, width: int
     file.write_text(report_html(result), encoding="utf-8")
     seen: dict[str, list[str]] = {"console": [], "requests": [], "dialogs": []}
     page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_default_timeout(120_000)
     page.on("console", lambda message: seen["console"].append(message.text))
     page.on("pageerror", lambda error: seen["console"].append(str(error)))
     page.on("dialog", lambda dialog: (seen["dialogs"].append(dialog.message), dialog.dismiss()))

@@ -301,7 +301,7 @@ BAD = [
         ["study", "adversarial.steps=0", "--images", "a", "--val", "b", "--test", "c", "--out", "s2"],
         "no adversarial stage",
     ),
-    (["models", "show", "nothing"], "no network is called"),
+    (["models", "show", "nothing"], "is called 'nothing'"),
 ]
 
 

@@ -324,6 +324,7 @@ def test_what_is_no_parquet_costs_one_line(files: dict[str, Path], tmp_path: Pat
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_in_a_real_browser(browser: Browser, mapped: tuple[Path, dict[str, Any]], width: int) -> None:
     page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_default_timeout(120_000)
     messages: list[str] = []
     page.on("console", lambda message: messages.append(message.text))
     page.on("pageerror", lambda error: messages.append(str(error)))

@@ -30,7 +30,7 @@ from ddrscope.networks import Network
 from experiments.published_networks.checkouts import challenge_module, run_without_gpu
 
 CATALOG = Path(__file__).parent / "catalog.csv"
-CROP, SCALE = 96, 4
+CROP = 96
 MEASURES = ("degradation_share", "content_share", "chi_pca", "knn_accuracy")
 
 
@@ -84,7 +84,7 @@ def load(entry: dict[str, str], checkouts: Path) -> Network:
 
 def describe(network: Network, images: list[str]) -> dict[str, Any]:
     """What was found about a network, its quality, and a hash of its output by which duplicates are found."""
-    quality = [_quality(network, path) for path in list(find_images(images or [ddrscope.bundled_photos()]))[:30]]
+    quality = [quality(network, path) for path in list(find_images(images or [ddrscope.bundled_photos()]))[:30]]
     output = network(torch.linspace(0, 1, 3 * 64 * 64).reshape(1, 3, 64, 64)).clamp(0, 1)
     return {
         "architecture": network.architecture,
@@ -98,16 +98,17 @@ def describe(network: Network, images: list[str]) -> dict[str, Any]:
     }
 
 
-def _quality(network: Network, path: Any) -> tuple[float, float]:
-    """PSNR-Y of the network and of bicubic interpolation on the centre of an image, in dB."""
+def quality(network: Network, path: Any) -> tuple[float, float]:
+    """PSNR-Y of a network and of bicubic interpolation on the centre of an image, in dB."""
     pixels = read_image(path).pixels
-    side = min(192, *(length // (4 * SCALE) * 4 * SCALE for length in pixels.shape[:2]))
+    scale = network.scale
+    side = min(192, *(length // (4 * scale) * 4 * scale for length in pixels.shape[:2]))
     top, left = ((length - side) // 2 for length in pixels.shape[:2])
     large = pixels[top : top + side, left : left + side]
-    batch = torch.from_numpy(np.ascontiguousarray(shrink(large, SCALE).transpose(2, 0, 1)))[None].float()
-    bicubic = functional.interpolate(batch, scale_factor=SCALE, mode="bicubic", align_corners=False)
+    batch = torch.from_numpy(np.ascontiguousarray(shrink(large, scale).transpose(2, 0, 1)))[None].float()
+    bicubic = functional.interpolate(batch, scale_factor=scale, mode="bicubic", align_corners=False)
     own, plain = (
-        psnr_y(each[0].clamp(0, 1).permute(1, 2, 0).numpy(), large, border=SCALE) for each in (network(batch), bicubic)
+        psnr_y(each[0].clamp(0, 1).permute(1, 2, 0).numpy(), large, border=scale) for each in (network(batch), bicubic)
     )
     return own, plain
 

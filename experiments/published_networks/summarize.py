@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from ddrscope.viz.style import group_style
 from experiments.published_networks.rules import adversarial_above, compare_residuals, grows_with_training
@@ -25,6 +26,8 @@ from experiments.published_networks.run import read_catalog
 VIEWS = ("flattened", "pooled")
 PAIRS = (("PCARN-M-L1", "PCARN-M"),)
 SERIES = ("SRGAN jiejlu epoch", "SRGAN kodeking epoch")
+# Of the logarithmic axis: smaller shares are drawn there.
+SMALLEST = 1e-4
 TITLES = {"exploratory": "2022, 2024 and others\n(exploratory)", "confirmation": "2025 and 2026\n(confirmation)"}
 
 
@@ -128,14 +131,19 @@ def _series(table: pd.DataFrame, view: str, name: str) -> dict[str, Any]:
 def residual_figure(table: pd.DataFrame) -> Figure:
     """Degradation shares of the last HR layer by global residual, a mark for each network."""
     figure = Figure(figsize=(10, 5.2), layout="constrained")
-    axes = figure.subplots(1, 4, sharey=True)
+    axes = figure.subplots(1, 4)
     panels = [(view, part) for view in VIEWS for part in TITLES]
     for axis, (view, part) in zip(axes, panels, strict=True):
         rows = compared(table, view)
         _draw(axis, rows[rows.part == part])
         axis.set_title(f"{view}\n{TITLES[part]}", fontsize=9)
     axes[0].set_ylabel("degradation share of the variance, last HR layer")
-    axes[0].set_ylim(-0.02, 1)
+    for axis in axes[:2]:
+        axis.set(yscale="log", ylim=(SMALLEST, 1))
+        axis.set_yticks([1e-4, 1e-3, 1e-2, 0.1, 1], ["≤ 0.01 %", "0.1 %", "1 %", "10 %", "100 %"])
+    for axis in axes[2:]:
+        axis.set_ylim(0, 1)
+        axis.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     handles = [
         axes[0].scatter([], [], color=group_style(0)[0], marker="o", label="with global residual"),
         axes[0].scatter([], [], color=group_style(1)[0], marker="^", label="without"),
@@ -147,7 +155,7 @@ def residual_figure(table: pd.DataFrame) -> Figure:
 
 def _draw(axis: Axes, rows: pd.DataFrame) -> None:
     for index, residual in enumerate((True, False)):
-        shares = np.sort(rows[rows.residual == residual].share.to_numpy())
+        shares = np.sort(rows[rows.residual == residual].share.to_numpy()).clip(SMALLEST)
         color, marker = group_style(index)
         # Side by side in the order of their shares, so that marks do not hide each other.
         offsets = np.resize([0.0, 0.13, -0.13, 0.26, -0.26], len(shares))

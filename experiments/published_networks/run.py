@@ -84,7 +84,7 @@ def load(entry: dict[str, str], checkouts: Path) -> Network:
 
 def describe(network: Network, images: list[str]) -> dict[str, Any]:
     """What was found about a network, its quality, and a hash of its output by which duplicates are found."""
-    quality = [quality(network, path) for path in list(find_images(images or [ddrscope.bundled_photos()]))[:30]]
+    pairs = [quality(network, path) for path in list(find_images(images or [ddrscope.bundled_photos()]))[:30]]
     output = network(torch.linspace(0, 1, 3 * 64 * 64).reshape(1, 3, 64, 64)).clamp(0, 1)
     return {
         "architecture": network.architecture,
@@ -93,8 +93,8 @@ def describe(network: Network, images: list[str]) -> dict[str, Any]:
         "last_hr_layer": network.last_hr_layer,
         "residual": network.residual_interpolation or ("none" if network.global_residual is False else "unknown"),
         "output": hashlib.sha256(np.rint(255 * output.numpy()).astype(np.uint8).tobytes()).hexdigest(),
-        "psnr": float(np.mean([own for own, _ in quality])),
-        "psnr_bicubic": float(np.mean([bicubic for _, bicubic in quality])),
+        "psnr": float(np.mean([own for own, _ in pairs])),
+        "psnr_bicubic": float(np.mean([bicubic for _, bicubic in pairs])),
     }
 
 

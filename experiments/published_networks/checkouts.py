@@ -65,6 +65,7 @@ def imports_from(folder: Path) -> Iterator[None]:
         torch.load = load
         os.chdir(here)
         sys.path.remove(str(folder))
+        own = {path.stem for path in folder.iterdir()}
         for name in set(sys.modules) - known:
-            if str(getattr(sys.modules[name], "__file__", "") or "").startswith(str(folder)):
+            if name.partition(".")[0] in own:
                 del sys.modules[name]

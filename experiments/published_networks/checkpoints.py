@@ -62,7 +62,8 @@ def teams_of(folder: Path) -> dict[str, int]:
         return {}
     teams = {}
     for block in re.split(r"model_id == ", demo.read_text())[1:]:
-        number, file = re.match(r"-?\d+", block), re.search(r"['\"]model_zoo['\"],\s*['\"]([^'\"]+)['\"]", block)
+        number = re.match(r"-?\d+", block)
+        file = re.search(r"([\w.-]+\.(?:pth|pt|pkl|ckpt|tar))['\"]", block)
         if number and file:
             teams[Path(file[1]).name] = int(number[0])
     return teams

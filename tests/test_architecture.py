@@ -19,7 +19,7 @@ LAYERS = (
 )  # fmt: skip
 # Imports that are still to be turned round.
 UPWARD: set[tuple[str, str]] = set()
-MAX_LINES = 400
+MAX_LINES = 300
 
 
 def imported_packages(source: str, package: tuple[str, ...]) -> Iterator[tuple[int, str]]:

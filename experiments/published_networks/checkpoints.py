@@ -43,7 +43,8 @@ def main() -> None:
             row = {"repository": repository, "file": path.relative_to(folder).as_posix()}
             rows.append(row | describe(path, folder, teams.get(path.name)))
             print(*rows[-1].values(), flush=True)
-    pd.DataFrame(rows).to_csv(arguments.out, index=False, float_format="%.2f")
+    table = pd.DataFrame(rows).astype({"scale": "Int64"})
+    table.to_csv(arguments.out, index=False, float_format="%.2f")
 
 
 def weight_files(folder: Path) -> list[Path]:

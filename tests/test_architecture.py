@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,29 @@ def test_imports_point_down(path: Path) -> None:
 )
 def test_every_way_to_import_is_seen(source: str, packages: list[str]) -> None:
     assert [name for _, name in imported_packages(source, ("ddrscope", "analysis"))] == packages
+
+
+def imported_modules(path: Path, names: set[str]) -> Iterator[str]:
+    """The modules of ddrscope, of `names`, that a module imports, wherever the import stands."""
+    package = ("ddrscope", *path.relative_to(PACKAGE).parts[:-1])
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in names)
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else ()
+            origin = ".".join((*start, *(node.module or "").split("."))).rstrip(".")
+            for target in {f"{origin}.{alias.name}" for alias in node.names} | {origin}:
+                # A package imports its own modules to export them.
+                if target in names and not (".".join(package) == target and path.name != "__init__.py"):
+                    yield target
+
+
+def test_no_module_is_in_a_circle_of_imports() -> None:
+    modules = {".".join(("ddrscope", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in MODULES}
+    modules = {name.removesuffix(".__init__"): path for name, path in modules.items()}
+    graph = {name: set(imported_modules(path, set(modules))) - {name} for name, path in modules.items()}
+    # Raises CycleError, which names the circle.
+    assert len(list(TopologicalSorter(graph).static_order())) == len(modules)
 
 
 def test_no_source_file_is_too_long() -> None:

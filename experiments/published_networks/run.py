@@ -27,6 +27,7 @@ from ddrscope.degradations import shrink
 from ddrscope.images import find_images, read_image
 from ddrscope.metrics.image_quality import psnr_y
 from ddrscope.networks import Network
+from ddrscope.networks.residual_path import measure_residual_path
 from experiments.published_networks.checkouts import challenge_module, run_without_gpu
 
 CATALOG = Path(__file__).parent / "catalog.csv"
@@ -85,13 +86,14 @@ def load(entry: dict[str, str], checkouts: Path) -> Network:
 def describe(network: Network, images: list[str]) -> dict[str, Any]:
     """What was found about a network, its quality, and a hash of its output by which duplicates are found."""
     pairs = [quality(network, path) for path in list(find_images(images or [ddrscope.bundled_photos()]))[:30]]
+    path = measure_residual_path(network.module, network.channels, network.scale, network)
     output = network(torch.linspace(0, 1, 3 * 64 * 64).reshape(1, 3, 64, 64)).clamp(0, 1)
     return {
         "architecture": network.architecture,
         "parameters": network.parameters,
         "scale": network.scale,
         "last_hr_layer": network.last_hr_layer,
-        "residual": network.residual_interpolation or ("none" if network.global_residual is False else "unknown"),
+        "residual": path.interpolation or ("none" if path.decided else "unknown"),
         "output": hashlib.sha256(np.rint(255 * output.numpy()).astype(np.uint8).tobytes()).hexdigest(),
         "psnr": float(np.mean([own for own, _ in pairs])),
         "psnr_bicubic": float(np.mean([bicubic for _, bicubic in pairs])),

@@ -55,7 +55,7 @@ def test_an_interrupted_fit_continues_to_the_same_identifier(tmp_path: Path, sma
     assert fitted.names == ("clean", "soft") and fitted.groups == {"soft": "blur"}
     assert fitted.about["photographs"] == ["astronaut", "camera", "coffee", "wine"] and fitted.about["images"] == 80
     in_memory = ddrscope.fit_identifier(images, **options)
-    uninterrupted = tensors(in_memory.save(tmp_path / "y.safetensors"))
+    uninterrupted = tensors(ddrscope.save_identifier(tmp_path / "y.safetensors", in_memory))
     for name, tensor in tensors(out).items():
         np.testing.assert_array_equal(tensor, uninterrupted[name], err_msg=name)
 

@@ -6,21 +6,11 @@ of the job, in any order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-Worker = Callable[[Any], bytes]
-# The number of a job, and what the worker is called with.
-NumberedJob = tuple[int, Any]
-
-
-class Task(Protocol):
-    """What a worker needs to know: a few values, small enough to send to another machine."""
-
-    def open(self) -> Worker:
-        """Load what the jobs need, such as a network, and return the worker."""
-        ...
+from ddrscope.batch.jobs import NumberedJob, Task, Worker
 
 
 class Executor(Protocol):

@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from ddrscope.batch.executors import NumberedJob, Task
+from ddrscope.batch.jobs import NumberedJob, Task
 from ddrscope.errors import InputError, MissingDependencyError, printable
 
 CONNECT_TIMEOUT_S = 10

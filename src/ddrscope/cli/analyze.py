@@ -120,7 +120,7 @@ def command(
             common.named_values("--set", sets or []),
             layers=layers,
             views=views or ("flattened", "pooled"),
-            output_layers=common.named_values("--output-layer", output_layers or []),
+            output_layers=common.named_values("--output-layer", output_layers or [], "mynet.pth=conv_last:input"),
             checkpoints=common.named_values("--checkpoints", checkpoints or []),
             crop=crop,
             limit=limit,

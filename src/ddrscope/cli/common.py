@@ -93,13 +93,13 @@ PhotoFrom = Annotated[
 ]
 
 
-def named_values(option: str, texts: list[str]) -> dict[str, str]:
-    """`NAME=VALUE` texts as a dictionary; `InputError` for another form or a name given twice."""
+def named_values(option: str, texts: list[str], example: str = "phone=photos/phone") -> dict[str, str]:
+    """`NAME=VALUE` texts as a dictionary; `InputError`, with the example, for another form or a name given twice."""
     values: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not (name and equals and value):
-            raise InputError(f"{option} {text!r} is not of the form NAME=VALUE, as in {option} phone=photos/phone")
+            raise InputError(f"{option} {text!r} is not of the form NAME=VALUE, as in {option} {example}")
         if name in values:
             raise InputError(f"{option} names {name!r} twice: give each its own name")
         values[name] = value

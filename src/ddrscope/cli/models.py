@@ -77,6 +77,7 @@ def layers(
     inputs = [layer for layer in listed.default if layer.endswith(":input")]
     if inputs:
         common.show(f"Also analyzed by default: {', '.join(inputs)}")
+    common.show(f"Last HR layer: {listed.last_hr_layer}")
 
 
 @app.command()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -96,9 +95,3 @@ class ImageIdentifier:
         probabilities = self.identifier.predict_proba(self.descriptor.describe(cut_tiles(pixels, corners)))
         boxes = tile_boxes(corners, height, width)
         return DistortionMap(self.names, self.groups, boxes, probabilities, height, width)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the identifier as one .safetensors file, which `load_identifier` reads; return the path."""
-        from ddrscope.identification.files import save_identifier
-
-        return save_identifier(path, self)

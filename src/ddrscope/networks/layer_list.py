@@ -31,7 +31,7 @@ class ListedLayer:
 
 @dataclass(frozen=True)
 class LayerList:
-    """The layers of a network, and the names of those that are analyzed by default, in forward order.
+    """The layers of a network, the names of those that are analyzed by default, in forward order, and the last HR layer.
 
     The default names include inputs, as ``conv_last:input``, which are not listed as layers.
     """
@@ -39,6 +39,7 @@ class LayerList:
     network: str
     layers: tuple[ListedLayer, ...]
     default: tuple[str, ...]
+    last_hr_layer: str
 
     def to_json(self) -> dict[str, Any]:
         """The list as JSON values."""
@@ -52,7 +53,12 @@ class LayerList:
             }
             for layer in self.layers
         ]
-        return {"network": self.network, "layers": layers, "default": list(self.default)}
+        return {
+            "network": self.network,
+            "layers": layers,
+            "default": list(self.default),
+            "last_hr_layer": self.last_hr_layer,
+        }
 
 
 def list_layers(network: Network | str | Path) -> LayerList:
@@ -72,4 +78,4 @@ def list_layers(network: Network | str | Path) -> LayerList:
         ListedLayer(info.name, info.type, info.shape, info.calls, info.name in default)
         for info in all_layers(network.module, sample, network)
     )
-    return LayerList(network.name, layers, default)
+    return LayerList(network.name, layers, default, network.last_hr_layer or default[-1])

@@ -16,7 +16,7 @@ from ddrscope.networks.strict_loading import loaded
 DECISIVE_RATIO = 1.25
 # Of the shrunken patterns, in pixels.
 SIDE = 24
-# Of a trial run. Published networks have scales up to 8; hostile shapes could ask for an image of any size.
+# Of a trial run. Published networks have scales up to 8; shapes in an untrusted file could ask for an image of any size.
 _MAX_SCALE = 16
 # The note names the best variants.
 _LISTED = 3

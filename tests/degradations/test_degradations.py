@@ -314,6 +314,62 @@ def test_interlacing_displaces_every_second_row_and_repeats_the_edge(photo: np.n
     np.testing.assert_array_equal(result[1::2], padded[1::2, :12])
 
 
+@pytest.mark.parametrize(("level", "stops"), [(-2, 0.25), (1, 2), (8, 256)])
+def test_exposure_multiplies_linear_light(level: float, stops: float) -> None:
+    ramp = np.linspace(0, 1, 101, dtype=np.float32).reshape(1, -1, 1).repeat(3, axis=2)
+    expected = np.minimum(ramp.astype(float) ** 2.2 * stops, 1)
+    np.testing.assert_allclose(degrade(f"exposure:{level}", ramp).astype(float) ** 2.2, expected, atol=1e-5)
+
+
+def test_haze_mixes_in_light() -> None:
+    np.testing.assert_allclose(degrade("haze:40", flat(0.1)), 0.6 * 0.1 + 0.4 * 0.85, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("hue", "direction"), [(0, (1, 0)), (90, (0, 1)), (180, (-1, 0)), (270, (0, -1))])
+def test_a_colour_cast_displaces_colours_towards_its_hue(hue: int, direction: tuple[int, int]) -> None:
+    lab = skimage.color.rgb2lab(degrade(f"color_cast:12,{hue}", flat(0.5)))
+    np.testing.assert_allclose(lab[0, 0, 1:], 12 * np.array(direction), atol=0.1)
+    np.testing.assert_allclose(lab[0, 0, 0], skimage.color.rgb2lab(flat(0.5))[0, 0, 0], atol=0.1)
+
+
+@pytest.mark.parametrize("level", [1.5, 3])
+def test_ringing_removes_what_is_above_its_cutoff_and_keeps_what_is_below(level: float) -> None:
+    x = np.arange(256)
+    for frequency, gain in ((0.5 * 0.6 / level, 1), (min(0.5 * 1.5 / level, 0.5), 0)):
+        wave = 0.5 + 0.3 * np.cos(2 * np.pi * frequency * x)[None, :, None].repeat(256, 0).repeat(3, 2)
+        kept = degrade(f"ringing:{level}", wave.astype(np.float32))[64:192, 64:192].std() / wave[64:192, 64:192].std()
+        assert kept == pytest.approx(gain, abs=0.2)
+
+
+def test_camera_noise_is_coarse_coloured_and_grows_with_light() -> None:
+    noise = [degrade("camera_noise:10", flat(value)) - np.float32(value) for value in (0.1, 0.5, 0.8)]
+    middle = noise[1]
+    # Green has half of the mosaic's pixels; interpolation leaves neighbours alike.
+    assert 255 * middle[..., 1].std() == pytest.approx(10, rel=0.4)
+    assert np.corrcoef(middle[:, :-1, 1].ravel(), middle[:, 1:, 1].ravel())[0, 1] > 0.2
+    assert middle[..., 0].std() > 1.1 * middle[..., 1].std()
+    assert abs(np.corrcoef(middle[..., 0].ravel(), middle[..., 2].ravel())[0, 1]) < 0.1
+    # The tone curve makes shadows noisier although light brings more noise.
+    assert noise[0].std() > noise[1].std() > noise[2].std()
+
+
+@pytest.mark.parametrize("text", ["jpeg:50,444", "jpeg:50,422", "jpeg:50"])
+def test_jpeg_is_that_of_pillow_with_its_subsampling(text: str, photo: np.ndarray) -> None:
+    levels, file = np.rint(photo * 255).astype(np.uint8), BytesIO()
+    subsampling = ":".join(text.partition(",")[2] or "420")
+    Image.fromarray(levels).save(file, "JPEG", quality=50, subsampling=subsampling)
+    np.testing.assert_array_equal(np.rint(degrade(text, as_float(levels)) * 255), np.asarray(Image.open(file)))
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "vp9"])
+@pytest.mark.parametrize("shape", [(33, 47), (128, 96)])
+def test_video_keeps_the_size_and_repeats_itself(codec: str, shape: tuple[int, int], photo: np.ndarray) -> None:
+    pixels = photo[: shape[0], : shape[1]]
+    results = [degrade(f"video:30,{codec}", pixels) for _ in range(2)]
+    np.testing.assert_array_equal(*results)
+    assert results[0].shape == pixels.shape and 0 < np.abs(results[0] - pixels).mean() < 0.06
+
+
 def test_every_family_has_levels_to_test() -> None:
     families = list_degradations()
     names = [family.family for family in families]
@@ -375,4 +431,6 @@ def test_the_neutral_level_changes_nothing(family: type[Degradation]) -> None:
         pixels = np.asarray(photo.crop((0, 0, 64, 64)), np.float32) / 255
     harmless = parse_degradation(f"{family.family}:{family.neutral_level}").apply(pixels)
     # File formats at their best still round colours.
-    assert np.abs(harmless - pixels).mean() <= (0.02 if family.family in ("jpeg", "jpeg2000", "webp") else 1e-6)
+    assert np.abs(harmless - pixels).mean() <= (
+        0.02 if family.family in ("jpeg", "jpeg2000", "webp", "avif", "jpeg_xl") else 1e-6
+    )

@@ -131,7 +131,7 @@ def test_canonical_text(text: str, canonical: str) -> None:
     ("text", "message"),
     [
         ("blurr:4", "unknown degradation 'blurr': did you mean blur"),
-        ("zzz", "unknown degradation 'zzz': use one of clean, aniso_blur, blur,"),
+        ("zzz", "unknown degradation 'zzz': use one of clean, aniso_blur, avif, blur,"),
         ("blur", "'blur' is written blur:LEVEL: level 0 to 50 (sigma in HR pixels)"),
         ("blur:", "level '' of 'blur' is not a number: use 0 to 50 (sigma in HR pixels)"),
         ("blur:soft", "level 'soft' of 'blur' is not a number"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ddrscope.degradations import list_degradations
-from ddrscope.degradations.distortions import DISTORTIONS
+from ddrscope.degradations.distortions import ALL_DISTORTIONS
 
 pytestmark = pytest.mark.docs
 
@@ -27,6 +27,6 @@ def test_degradations_with_their_stages_and_ranges() -> None:
 
 
 def test_distortions_with_their_levels() -> None:
-    for distortion in DISTORTIONS:
+    for distortion in ALL_DISTORTIONS:
         levels = ", ".join(" / ".join(f"`{text}`" for text in level) for level in distortion.levels)
         assert f"| {distortion.group} | {distortion.name} | {levels} |" in PAGE

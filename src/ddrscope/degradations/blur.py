@@ -1,4 +1,4 @@
-"""Blur with mirrored borders: Gaussian (isotropic and anisotropic), out of focus, motion."""
+"""Blur with mirrored borders: Gaussian (isotropic and anisotropic), out of focus, motion, ideal low-pass."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Annotated
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
+from scipy.special import j1
 
 from ddrscope.degradations.base import Degradation, Range
 from ddrscope.degradations.registry import register
 
 _SUBPIXELS = 16  # Each pixel of a kernel is the mean of this many subpixels a side.
+_RINGS = 5  # Where the kernel of an ideal low-pass filter ends, in periods of its cutoff frequency / 2.
 _TRUNCATION_SIGMAS = 4.0  # Where a Gaussian kernel ends; 6e-5 of its weight lie beyond.
 
 
@@ -99,6 +101,30 @@ class MotionBlur(Degradation):
         for dx, dy in ((0, 0), (0, 1), (1, 0), (1, 1)):
             weight = (1 - np.abs(xs - left - dx)) * (1 - np.abs(ys - top - dy))
             np.add.at(kernel, ((top + dy + radius + 1).astype(int), (left + dx + radius + 1).astype(int)), weight)
+        return kernel / kernel.sum()
+
+
+@register
+@dataclass(frozen=True)
+class Ringing(Degradation):
+    """Ideal circular low-pass filter, which leaves ringing along edges."""
+
+    family = "ringing"
+    stage = "before"
+    level: Annotated[float, Range(1, 8, "Nyquist frequency / cutoff frequency")]
+
+    def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return _convolve(pixels, self._kernel())
+
+    def _kernel(self) -> np.ndarray:
+        # The filter has no end; cut off after a few rings, as in the second stage of Real-ESRGAN's degradations.
+        radius = int(np.ceil(_RINGS * self.level))
+        axis = np.arange(-radius, radius + 1)
+        distance = np.hypot(axis[:, None], axis)
+        distance[radius, radius] = 1
+        cutoff = np.pi / self.level
+        kernel = cutoff * j1(cutoff * distance) / (2 * np.pi * distance)
+        kernel[radius, radius] = cutoff**2 / (4 * np.pi)
         return kernel / kernel.sum()
 
 

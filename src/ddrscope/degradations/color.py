@@ -157,6 +157,24 @@ class Sharpening(_ColorDegradation):
         return _to_rgb(lab)
 
 
+@register
+@dataclass(frozen=True)
+class ColorCast(_ColorDegradation):
+    """Colour cast: all colours displaced towards one hue (CIELAB a, b)."""
+
+    family = "color_cast"
+    stage = "after"
+    neutral_level = 0
+    level: Annotated[float, Range(0, 100, "displacement in CIELAB units")]
+    hue: Annotated[float, Range(-1, 360, "degrees: 0 red, 90 yellow, 180 green, 270 blue; -1: random")] = -1.0
+
+    def _apply_to_rgb(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        hue = np.deg2rad(rng.uniform(0, 360) if self.hue == -1 else self.hue)
+        lab = color.rgb2lab(pixels)
+        lab[..., 1:] += self.level * np.array([np.cos(hue), np.sin(hue)])
+        return _to_rgb(lab)
+
+
 def _to_rgb(lab: np.ndarray) -> np.ndarray:
     """RGB in 0..1 from CIELAB; colours outside the gamut are clipped."""
     lab[..., 0] = lab[..., 0].clip(0, 100)

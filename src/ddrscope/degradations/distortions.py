@@ -1,9 +1,11 @@
-"""The suite of 24 distortions in 7 groups that the identifier knows, at five levels each, applied without shrinking."""
+"""The distortions that the identifier knows, in 7 groups, at five levels each, applied without shrinking."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from ddrscope.degradations.pipeline import Pipeline, parse_degradation
 from ddrscope.errors import InputError
@@ -27,6 +29,26 @@ class Distortion:
     name: str
     group: str
     levels: tuple[tuple[str, ...], ...]
+
+    def at(self, level: float, random: np.random.Generator) -> str:
+        """The text of a level between the five: 0 changes nothing, and above 5 the last step goes on.
+
+        Args:
+            level: From 0 on.
+            random: Chooses the direction, if there are several.
+        """
+        index = int(random.integers(len(self.levels[0])))
+        steps = [parse_degradation(texts[index]).steps[0] for texts in self.levels]
+        neutral = steps[0].neutral_level
+        # A family without a neutral level begins where it is half as strong as at level 1.
+        first = steps[0].level - (steps[1].level - steps[0].level) / 2 if neutral is None else neutral
+        knots = [first, *(step.level for step in steps)]
+        lower = min(int(level), LEVELS - 1)
+        value = knots[lower] + (level - lower) * (knots[lower + 1] - knots[lower])
+        allowed = steps[0].level_range()
+        value = min(max(value, allowed.low), allowed.high)
+        whole = all(isinstance(step.level, int) for step in steps)
+        return replace(steps[0], level=round(value) if whole else value).text
 
     def pipelines(self, level: int) -> list[Pipeline]:
         """The degradations of a level, 1 to 5, one for each direction."""
@@ -77,6 +99,44 @@ DISTORTIONS = (
     ),
     Distortion("nonlinear_contrast", "sharpness_contrast", _levels_of("tonal_range", 0.8, 0.6, 0.4, 0.2, 0.1)),
 )
+# Damage that people meet outside of that table. Their levels span what is just visible to what is severe.
+EVERYDAY_DISTORTIONS = (
+    Distortion("webp", "compression", _levels_of("webp", 60, 40, 20, 8, 1)),
+    Distortion("avif", "compression", _levels_of("avif", 60, 45, 30, 18, 8)),
+    Distortion("jpeg_xl", "compression", _levels_of("jpeg_xl", 2, 4, 7, 12, 20)),
+    Distortion(
+        "video",
+        "compression",
+        tuple(
+            (f"video:{h264}", f"video:{hevc},hevc", f"video:{vp9},vp9")
+            for h264, hevc, vp9 in ((25, 27, 30), (29, 31, 36), (33, 35, 41), (38, 40, 46), (44, 46, 51))
+        ),
+    ),
+    Distortion(
+        "camera_noise",
+        "noise",
+        tuple(
+            (f"camera_noise:{fine}", f"camera_noise:{coarse},1")
+            for fine, coarse in ((4, 8), (7, 14), (11, 22), (17, 34), (28, 56))
+        ),
+    ),
+    Distortion(
+        "enlarged",
+        "spatial",
+        tuple(
+            tuple(f"resample:{factor},{name}" for name in ("bilinear", "bicubic", "lanczos"))
+            for factor in (1.5, 2, 2.5, 3, 4)
+        ),
+    ),
+    Distortion("interlaced", "spatial", _levels_of("interlace", 1, 2, 3, 5, 8)),
+    Distortion("ringing", "sharpness_contrast", _levels_of("ringing", 1.5, 2, 2.5, 3.2, 4)),
+    Distortion("haze", "sharpness_contrast", _levels_of("haze", 20, 35, 50, 65, 80)),
+    Distortion(
+        "exposure", "brightness", _in_both_directions("exposure", (0.5, 0.8, 1.1, 1.5, 2), (-1, -1.5, -2, -2.7, -3.5))
+    ),
+    Distortion("color_cast", "color", _levels_of("color_cast", 8, 12, 17, 24, 32)),
+)
+ALL_DISTORTIONS = DISTORTIONS + EVERYDAY_DISTORTIONS
 GROUPS = tuple(dict.fromkeys(distortion.group for distortion in DISTORTIONS))
 
 

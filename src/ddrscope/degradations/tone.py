@@ -12,6 +12,8 @@ from ddrscope.degradations.registry import register
 from ddrscope.errors import InputError
 
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
+_GAMMA = 2.2
+_AIRLIGHT = 0.85
 
 
 def _grey(pixels: np.ndarray) -> np.ndarray:
@@ -150,3 +152,36 @@ class TonalRange(Degradation):
     @property
     def severity(self) -> float:
         return -self.level
+
+
+@register
+@dataclass(frozen=True)
+class Exposure(Degradation):
+    """Wrong exposure: linear light times 2^LEVEL; what is above white is lost."""
+
+    family = "exposure"
+    stage = "after"
+    neutral_level = 0
+    level: Annotated[float, Range(-10, 10, "exposure value, in stops")]
+
+    def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return np.asarray(pixels.clip(0, 1) * np.float32(2 ** (self.level / _GAMMA)), dtype=np.float32).clip(0, 1)
+
+    @property
+    def severity(self) -> float:
+        return abs(self.level)
+
+
+@register
+@dataclass(frozen=True)
+class Haze(Degradation):
+    """Haze of one depth: light grey mixed in."""
+
+    family = "haze"
+    stage = "after"
+    neutral_level = 0
+    level: Annotated[float, Range(0, 100, "percent of the light that comes from the haze")]
+
+    def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        share = np.float32(self.level / 100)
+        return (1 - share) * pixels + share * np.float32(_AIRLIGHT)

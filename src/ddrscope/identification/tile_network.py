@@ -1,0 +1,220 @@
+"""The compact network that reads tiles: which distortions are present, how strong, and what that is in physical units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ddrscope.identification.head import QUANTILES
+from ddrscope.identification.truth import ESTIMATES, INTERPOLATIONS, QUESTIONS
+
+
+@dataclass(frozen=True)
+class TileNetworkSettings:
+    """The shape of a `TileNetwork`.
+
+    Args:
+        widths: Channels of each stage; each but the first halves the resolution.
+        depths: Convolutions of each stage after its first one.
+        hidden: Units of the layer between features and outputs.
+    """
+
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    depths: tuple[int, ...] = (1, 2, 2, 2)
+    hidden: int = 256
+
+
+@dataclass(frozen=True)
+class TileOutputs:
+    """What the network says of N tiles.
+
+    Args:
+        presence: Logits of clean and the T types, (N, 1 + T).
+        levels: Quantiles of the level of each type if it is present, (N, T, 3).
+        estimates: Quantiles of the P estimates on their `Scale`, (N, P, 3).
+        direction: Cosine and sine of twice the angle of the motion, (N, 2).
+        answers: Logits of the yes or no questions, (N, Q).
+        interpolation: Logits of the interpolation of an enlargement, (N, 4).
+    """
+
+    presence: Tensor
+    levels: Tensor
+    estimates: Tensor
+    direction: Tensor
+    answers: Tensor
+    interpolation: Tensor
+
+
+class TileNetwork(nn.Module):
+    """A plain convolutional network; the mean and standard deviation of each channel of each stage are its features.
+
+    Args:
+        types: The number T of distortions.
+        settings: Its shape.
+    """
+
+    def __init__(self, types: int, settings: TileNetworkSettings | None = None) -> None:
+        super().__init__()
+        self.types, self.settings = types, settings or TileNetworkSettings()
+        self.stages = nn.ModuleList()
+        before = 3
+        for index, (width, depth) in enumerate(zip(self.settings.widths, self.settings.depths, strict=True)):
+            layers = [*_convolution(before, width, stride=2 if index else 1)]
+            for _ in range(depth):
+                layers += _convolution(width, width)
+            self.stages.append(nn.Sequential(*layers))
+            before = width
+        features = 2 * sum(self.settings.widths)
+        sizes = {
+            "presence": 1 + types,
+            "levels": types * len(QUANTILES),
+            "estimates": len(ESTIMATES) * len(QUANTILES),
+            "direction": 2,
+            "answers": len(QUESTIONS),
+            "interpolation": len(INTERPOLATIONS),
+        }
+        self.normalization = nn.BatchNorm1d(features)
+        self.hidden = nn.Sequential(
+            nn.Dropout(0.1), nn.Linear(features, self.settings.hidden), nn.GELU(), nn.Dropout(0.2)
+        )
+        self.heads = nn.ModuleDict({name: nn.Linear(self.settings.hidden, size) for name, size in sizes.items()})
+
+    def features(self, tiles: Tensor) -> Tensor:
+        """Tiles (N, 3, H, W) in 0..1 to features (N, D)."""
+        values, pooled = tiles - 0.5, []
+        for stage in self.stages:
+            values = stage(values)
+            # In half precision the small variances of flat tiles would vanish.
+            flat = values.flatten(2).float()
+            deviation, mean = torch.std_mean(flat, 2, correction=0)
+            pooled += [mean, deviation]
+        return torch.cat(pooled, 1)
+
+    def forward(self, tiles: Tensor) -> TileOutputs:
+        """Tiles (N, 3, H, W) in 0..1 to outputs."""
+        return self.read(self.features(tiles))
+
+    def read(self, features: Tensor) -> TileOutputs:
+        """Features (N, D) to outputs."""
+        hidden = self.hidden(self.normalization(features))
+        values = {name: head(hidden) for name, head in self.heads.items()}
+        for name in ("levels", "estimates"):
+            values[name] = _ordered(values[name].unflatten(1, (-1, len(QUANTILES))))
+        return TileOutputs(**values)
+
+
+def _convolution(before: int, after: int, stride: int = 1) -> list[nn.Module]:
+    return [
+        nn.Conv2d(before, after, 3, stride, 1, bias=False),
+        nn.BatchNorm2d(after),
+        nn.ReLU(inplace=True),
+    ]
+
+
+def _ordered(values: Tensor) -> Tensor:
+    """Quantiles in order by construction: the middle, and the distances of the ends from it."""
+    below, middle, above = values.unbind(2)
+    return torch.stack([middle - functional.softplus(below), middle, middle + functional.softplus(above)], 2)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """On which scale an estimate is made: errors of a small value matter more than those of a large one.
+
+    Args:
+        unit: Values are divided by it first.
+        logarithmic: Whether the logarithm of 1 + value / unit is taken.
+        low: The smallest value.
+        high: The largest value.
+    """
+
+    unit: float
+    logarithmic: bool
+    low: float
+    high: float
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Values to the scale."""
+        return (values / self.unit).log1p() if self.logarithmic else values / self.unit
+
+    def inverse(self, values: Tensor) -> Tensor:
+        """The scale to values."""
+        return ((values.expm1() if self.logarithmic else values) * self.unit).clamp(self.low, self.high)
+
+
+SCALES = {
+    "blur_sigma": Scale(0.5, True, 0, 50),
+    "noise_sigma": Scale(2, True, 0, 255),
+    "jpeg_quality": Scale(20, False, 1, 100),
+    "first_jpeg_quality": Scale(20, False, 1, 100),
+    "native_scale": Scale(0.3, True, 1, 16),
+    "motion_length": Scale(2, True, 1, 200),
+    "exposure": Scale(1, False, -10, 10),
+}
+
+
+@dataclass
+class Loss:
+    """The loss of a `TileNetwork`, and its parts.
+
+    Args:
+        weights: Of each part.
+    """
+
+    weights: dict[str, float] = field(
+        default_factory=lambda: {"presence": 1.0, "levels": 0.3, "estimates": 1.0, "details": 0.2}
+    )
+
+    def __call__(self, outputs: TileOutputs, levels: Tensor, truths: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """The loss of tiles whose levels (N, T) and truths (N, M) are partly unknown (NaN)."""
+        count = len(ESTIMATES)
+        scaled = torch.stack([SCALES[name].forward(truths[:, i]) for i, name in enumerate(ESTIMATES)], 1)
+        direction, answers = truths[:, count : count + 2], truths[:, count + 2 : count + 2 + len(QUESTIONS)]
+        parts = {
+            "presence": presence_loss(outputs.presence, levels),
+            "levels": _pinball(outputs.levels, torch.where(levels > 0, levels, torch.nan)),
+            "estimates": _pinball(outputs.estimates, scaled) * count,
+            "details": _known(functional.mse_loss, outputs.direction, direction)
+            + _known(functional.binary_cross_entropy_with_logits, outputs.answers, answers)
+            + functional.cross_entropy(outputs.interpolation, truths[:, -1].long(), ignore_index=-1, reduction="sum")
+            / max(1, int((truths[:, -1] >= 0).sum())),
+        }
+        total = torch.stack([self.weights[name] * part for name, part in parts.items()]).sum()
+        return total, {name: float(part.detach()) for name, part in parts.items()}
+
+
+def presence_loss(logits: Tensor, levels: Tensor) -> Tensor:
+    """Cross entropy of each type alone and of the types against each other, without those that one cannot tell."""
+    unknown = levels.isnan()
+    present = (levels > 0).float()
+    clean = 1 - present.amax(1, keepdim=True)
+    # A tile with a distortion that is perhaps there is neither clean nor not.
+    clean_unknown = (clean > 0) & unknown.any(1, keepdim=True)
+    present = torch.cat([clean, present], 1)
+    known = ~torch.cat([clean_unknown, unknown], 1)
+    separate = functional.binary_cross_entropy_with_logits(logits, present, reduction="none")
+    separate = (separate * known).sum(1)
+    exclusive = -logits.masked_fill(~known, -30.0).log_softmax(1)
+    target = present * known
+    exclusive = (exclusive * target).sum(1) / target.sum(1).clamp(min=1)
+    return (separate / 5 + exclusive).mean()
+
+
+def _pinball(quantiles: Tensor, values: Tensor) -> Tensor:
+    """The pinball loss (N, K, 3) of values (N, K), the mean over those that are known."""
+    known = ~values.isnan()
+    error = values.nan_to_num()[..., None] - quantiles
+    marks = quantiles.new_tensor(QUANTILES)
+    loss = torch.maximum(marks * error, (marks - 1) * error).sum(2)
+    return (loss * known).sum() / known.sum().clamp(min=1)
+
+
+def _known(loss, outputs: Tensor, values: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
+    known = ~values.isnan()
+    if not known.any():
+        return outputs.sum() * 0
+    result: Tensor = loss(outputs[known], values[known])
+    return result

@@ -14,6 +14,7 @@ from torch import Tensor
 from ddrscope.errors import InputError, printable
 from ddrscope.features.device import resolve_device
 from ddrscope.features.precision import check_precision
+from ddrscope.identification.calibration import PresenceCalibration
 from ddrscope.identification.descriptor import Descriptor
 from ddrscope.identification.head import Head, HeadSettings
 from ddrscope.identification.identifier import DistortionIdentifier
@@ -96,9 +97,9 @@ def load_identifier(
 def _tensors(identifier: DistortionIdentifier) -> dict[str, Tensor]:
     """The fitted attributes by their names in the file."""
     tensors = {
-        "calibration": identifier.calibration_,
+        "calibration": identifier.calibration_.weights,
         "widening": identifier.widening_,
-        "fitted_clean_share": identifier.fitted_clean_share_,
+        "fitted_clean_share": identifier.calibration_.fitted_clean_share,
     }
     tensors |= {f"novelty.{name}": getattr(identifier.novelty_, key) for name, key in NOVELTY_TENSORS.items()}
     for name, key in PART_TENSORS.items():
@@ -149,8 +150,8 @@ def _identifier(tensors: dict[str, Tensor], settings: dict[str, Any]) -> Distort
     count = len(identifier.parts or [0])
     for name, key in PART_TENSORS.items():
         setattr(identifier, key, [tensors[f"{name}.{index}"] for index in range(count)])
-    identifier.calibration_, identifier.widening_ = tensors["calibration"], tensors["widening"]
-    identifier.fitted_clean_share_ = tensors["fitted_clean_share"]
+    identifier.calibration_ = PresenceCalibration(tensors["calibration"], tensors["fitted_clean_share"])
+    identifier.widening_ = tensors["widening"]
     with AllocationLimit(tensors.values()):
         identifier.heads_ = [_head(tensors, index, identifier) for index in range(identifier.folds)]
     identifier.novelty_ = NoveltyMeasure()

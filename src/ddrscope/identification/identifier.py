@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from ddrscope.errors import InputError
+from ddrscope.identification.calibration import PresenceCalibration, image_means, widened, widening
 from ddrscope.identification.head import QUANTILES, Head, HeadSettings, fit_head, presence_of
 from ddrscope.identification.novelty import NoveltyMeasure
 from ddrscope.results.identification import CLEAN
@@ -105,7 +105,7 @@ class DistortionIdentifier:
             with torch.inference_mode():
                 logits[held_out], quantiles[held_out] = head(reduced[held_out])
             self.heads_.append(head)
-        self._calibrate(_image_means(logits, images), _image_means(quantiles, images), _image_means(graded, images))
+        self._calibrate(image_means(logits, images), image_means(quantiles, images), image_means(graded, images))
         self.novelty_ = NoveltyMeasure().fit(reduced, graded, images, photos, self.folds)
         return self
 
@@ -123,11 +123,12 @@ class DistortionIdentifier:
         members = np.arange(len(reduced)) if images is None else np.unique(np.asarray(images), return_inverse=True)[1]
         with torch.inference_mode():
             outputs = [head(reduced) for head in self.heads_]
-            logits = _image_means(torch.stack([presence for presence, _ in outputs]).mean(0), members)
-            quantiles = _image_means(torch.stack([levels for _, levels in outputs]).mean(0), members)
-        levels = quantiles.double() + torch.tensor([-1.0, 0.0, 1.0]) * self.widening_
+            logits = image_means(torch.stack([presence for presence, _ in outputs]).mean(0), members)
+            quantiles = image_means(torch.stack([levels for _, levels in outputs]).mean(0), members)
         return Predictions(
-            self._probabilities(logits).numpy(), levels.clamp(1, 5).numpy(), self.novelty_.score(reduced, members)
+            self.calibration_.probabilities(logits, self.clean_share).numpy(),
+            widened(quantiles, self.widening_).clamp(1, 5).numpy(),
+            self.novelty_.score(reduced, members),
         )
 
     def predict_proba(self, descriptors: ArrayLike, images: ArrayLike | None = None) -> NDArray[np.float64]:
@@ -166,44 +167,7 @@ class DistortionIdentifier:
         return torch.cat([((part - center) @ basis).clamp(-limit, limit) for part, center, basis, limit in fitted], 1)
 
     def _calibrate(self, logits: Tensor, quantiles: Tensor, levels: Tensor) -> None:
-        """Fit the weights of the logits (Platt) and the widening of the intervals (conformal) on held-out images."""
-        from scipy.optimize import minimize
-
-        present = presence_of(levels).double()
-        own, others = _with_others(logits)
-
-        def cross_entropy(weights: NDArray[np.float64]) -> float:
-            calibrated = own * weights[0] + others * weights[1] + weights[2]
-            return float(functional.binary_cross_entropy_with_logits(calibrated, present))
-
-        self.calibration_ = torch.from_numpy(minimize(cross_entropy, [1.0, -1.0, 0.0], method="Nelder-Mead").x)
-        self.fitted_clean_share_ = present[:, 0].mean().clamp(0.001, 0.999)
+        present = presence_of(levels)
+        self.calibration_ = PresenceCalibration.fit(logits, present)
         known = present[:, 1:] > 0
-        low, _, high = quantiles.unbind(2)
-        outside = torch.maximum(low - levels, levels - high)[known].double()
-        self.widening_ = torch.quantile(outside, QUANTILES[2] - QUANTILES[0])
-
-    def _probabilities(self, logits: Tensor) -> Tensor:
-        expected = torch.tensor(self.clean_share, dtype=torch.float64)
-        shifted = logits.double().clone()
-        shifted[:, 0] += expected.logit() - self.fitted_clean_share_.double().logit()
-        own, others = _with_others(shifted)
-        weights = self.calibration_.double()
-        return (own * weights[0] + others * weights[1] + weights[2]).sigmoid()
-
-
-def _with_others(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """The logits (N, K), and for each the log of the summed exponentials of all others.
-
-    Types mostly exclude each other, so a likely other type counts against a type.
-    """
-    own = logits.double()
-    total = own.exp().sum(1, keepdim=True)
-    return own, (total - own.exp()).clamp(min=1e-12).log()
-
-
-def _image_means(values: Tensor, images: NDArray[np.int64]) -> Tensor:
-    """The mean over the tiles of each image."""
-    index = torch.from_numpy(np.ascontiguousarray(images))
-    sums = values.new_zeros((int(index.max()) + 1, *values.shape[1:])).index_add_(0, index, values)
-    return sums / torch.bincount(index).reshape(-1, *[1] * (values.ndim - 1))
+        self.widening_ = widening(quantiles[known], levels[known])

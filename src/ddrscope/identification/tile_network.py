@@ -17,13 +17,13 @@ class TileNetworkSettings:
     """The shape of a `TileNetwork`.
 
     Args:
-        widths: Channels of each stage; each but the first halves the resolution.
+        widths: Channels of each stage; each halves the resolution, the first one by turning 2 x 2 pixels into channels.
         depths: Convolutions of each stage after its first one.
         hidden: Units of the layer between features and outputs.
     """
 
-    widths: tuple[int, ...] = (16, 32, 64, 128)
-    depths: tuple[int, ...] = (1, 2, 2, 2)
+    widths: tuple[int, ...] = (32, 64, 128)
+    depths: tuple[int, ...] = (2, 2, 2)
     hidden: int = 256
 
 
@@ -60,7 +60,7 @@ class TileNetwork(nn.Module):
         super().__init__()
         self.types, self.settings = types, settings or TileNetworkSettings()
         self.stages = nn.ModuleList()
-        before = 3
+        before = 3 * 2**2
         for index, (width, depth) in enumerate(zip(self.settings.widths, self.settings.depths, strict=True)):
             layers = [*_convolution(before, width, stride=2 if index else 1)]
             for _ in range(depth):
@@ -84,13 +84,12 @@ class TileNetwork(nn.Module):
 
     def features(self, tiles: Tensor) -> Tensor:
         """Tiles (N, 3, H, W) in 0..1 to features (N, D)."""
-        values, pooled = tiles - 0.5, []
+        # Nothing is lost, and filters may differ between odd and even pixels, as codecs and sensors do.
+        values, pooled = functional.pixel_unshuffle(tiles - 0.5, 2), []
         for stage in self.stages:
             values = stage(values)
-            # In half precision the small variances of flat tiles would vanish.
-            flat = values.flatten(2).float()
-            deviation, mean = torch.std_mean(flat, 2, correction=0)
-            pooled += [mean, deviation]
+            mean, square = (each.mean((2, 3), dtype=torch.float32) for each in (values, values.square()))
+            pooled += [mean, (square - mean.square() + 1e-5).clamp(min=1e-6).sqrt()]
         return torch.cat(pooled, 1)
 
     def forward(self, tiles: Tensor) -> TileOutputs:

@@ -29,7 +29,7 @@ from experiments.identification.run import TYPES, reduce_samples, some_tiles, te
 
 def main(hr: Path, out: Path) -> None:
     test = reduce_samples(test_samples(hr))
-    identifier = load_identifier().identifier
+    identifier = load_identifier(descriptor="ddr").identifier
     # Every type and clean are equally frequent among the test images.
     identifier.clean_share = 1 / (1 + len(TYPES))
     results: dict[str, Any] = {}
@@ -59,7 +59,9 @@ def main(hr: Path, out: Path) -> None:
 
 
 def descriptor(precision: Precision) -> Descriptor:
-    return load_identifier(precision=precision).descriptor
+    described = load_identifier(precision=precision, descriptor="ddr").descriptor
+    assert isinstance(described, Descriptor)
+    return described
 
 
 def hits(evaluation: Evaluation, kind: str) -> NDArray[np.float64]:

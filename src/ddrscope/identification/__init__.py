@@ -5,8 +5,9 @@
 
 from ddrscope.identification.descriptor import Descriptor
 from ddrscope.identification.files import bundled_identifier, load_identifier, save_identifier
-from ddrscope.identification.identifier import DistortionIdentifier, Predictions
+from ddrscope.identification.identifier import DistortionIdentifier
 from ddrscope.identification.image_identifier import ImageIdentifier
+from ddrscope.identification.predictions import Details, Predictions
 from ddrscope.identification.result import IdentificationResult
 from ddrscope.identification.run import identify, iter_identifications
 from ddrscope.identification.worker import IdentificationTask, IdentificationWorker
@@ -14,6 +15,7 @@ from ddrscope.results.identification import DistortionMap, Identification, Ident
 
 __all__ = [
     "Descriptor",
+    "Details",
     "DistortionIdentifier",
     "DistortionMap",
     "Identification",

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from ddrscope.identification.identifier import Predictions
 from ddrscope.identification.labelled_images import LabelledImage
+from ddrscope.identification.predictions import Predictions
 from ddrscope.metrics.estimate import Estimate
 from ddrscope.metrics.jackknife import jackknife
 from ddrscope.results.identification import CLEAN

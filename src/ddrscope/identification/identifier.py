@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from ddrscope.errors import InputError
 from ddrscope.identification.calibration import PresenceCalibration, image_means, widened, widening
 from ddrscope.identification.head import QUANTILES, Head, HeadSettings, fit_head, presence_of
 from ddrscope.identification.novelty import NoveltyMeasure
+from ddrscope.identification.predictions import Predictions
 from ddrscope.results.identification import CLEAN
 
 # In units of the mean variance: whitening alone would lift the last components, which are mostly noise. With this only
@@ -21,22 +21,6 @@ from ddrscope.results.identification import CLEAN
 WHITENING_SHRINKAGE = 30.0
 # Components are clipped at so many standard deviations, so that an image unlike all others does not upset the heads.
 CLIP_SIGMA = 6.0
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What is predicted for N images and T types.
-
-    Args:
-        probabilities: That each type is present, (N, 1 + T), clean first; they need not sum to 1.
-        levels: The level of each type if it is present, 1 to 5, (N, T, 3): the middle between the ends of its 80 %
-            interval.
-        novelty: The share of images with known distortions that are more ordinary, (N,).
-    """
-
-    probabilities: NDArray[np.float64]
-    levels: NDArray[np.float64]
-    novelty: NDArray[np.float64]
 
 
 class DistortionIdentifier:

@@ -10,11 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddrscope.errors import InputError
+from ddrscope.identification.compact import CompactIdentifier, TrunkDescriptor
 from ddrscope.identification.descriptor import MIN_SIDE, Descriptor
 from ddrscope.identification.identifier import DistortionIdentifier
+from ddrscope.identification.predictions import Details
 from ddrscope.identification.tiles import MAX_TILES, TILE, cut_tiles, place_tiles, tile_boxes
 from ddrscope.metrics.estimate import Estimate
-from ddrscope.results.identification import CLEAN, DistortionMap, Identification
+from ddrscope.results.identification import (
+    CLEAN,
+    ESTIMATES,
+    INTERPOLATIONS,
+    QUESTIONS,
+    DistortionMap,
+    Identification,
+)
 
 # The share of images with known distortions that is called unseen.
 FALSE_ALARM_RATE = 0.05
@@ -37,8 +46,8 @@ class ImageIdentifier:
         jpeg (probability 0.97), level 3.2 of 5
     """
 
-    descriptor: Descriptor
-    identifier: DistortionIdentifier
+    descriptor: Descriptor | TrunkDescriptor
+    identifier: DistortionIdentifier | CompactIdentifier
     groups: Mapping[str, str]
     about: Mapping[str, Any]
 
@@ -75,6 +84,7 @@ class ImageIdentifier:
             novelty=novelty,
             unseen=novelty > 1 - FALSE_ALARM_RATE,
             probabilities=probabilities,
+            **_details(predictions.details),
         )
 
     def map_distortions(
@@ -95,3 +105,19 @@ class ImageIdentifier:
         probabilities = self.identifier.predict_proba(self.descriptor.describe(cut_tiles(pixels, corners)))
         boxes = tile_boxes(corners, height, width)
         return DistortionMap(self.names, self.groups, boxes, probabilities, height, width)
+
+
+def _details(details: Details | None) -> dict[str, Any]:
+    """What is known of the first image beside its type."""
+    if details is None:
+        return {}
+    estimates = {
+        name: Estimate(middle, low, high)
+        for name, (low, middle, high) in zip(ESTIMATES, details.estimates[0].tolist(), strict=True)
+    }
+    return {
+        "estimates": estimates,
+        "motion_angle": float(details.motion_angle[0]),
+        "answers": dict(zip(QUESTIONS, details.answers[0].tolist(), strict=True)),
+        "interpolation": INTERPOLATIONS[int(details.interpolation[0].argmax())],
+    }

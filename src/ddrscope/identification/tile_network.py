@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ddrscope.identification.head import QUANTILES
-from ddrscope.identification.truth import ESTIMATES, INTERPOLATIONS, QUESTIONS
+from ddrscope.results.identification import ESTIMATES, INTERPOLATIONS, QUESTIONS
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,10 @@ class TileNetwork(nn.Module):
 
     def read(self, features: Tensor) -> TileOutputs:
         """Features (N, D) to outputs."""
-        hidden = self.hidden(self.normalization(features))
+        return self.read_hidden(self.hidden(self.normalization(features)))
+
+    def read_hidden(self, hidden: Tensor) -> TileOutputs:
+        """Hidden units (N, H) to outputs."""
         values = {name: head(hidden) for name, head in self.heads.items()}
         for name in ("levels", "estimates"):
             values[name] = _ordered(values[name].unflatten(1, (-1, len(QUANTILES))))

@@ -9,20 +9,8 @@ from numpy.typing import NDArray
 
 from ddrscope.degradations import Degradation, resize
 from ddrscope.identification.chains import Chain
+from ddrscope.results.identification import ESTIMATES, INTERPOLATIONS, QUESTIONS
 
-# Estimates with an interval, as columns of a table. NaN in a truth: not known, or without meaning here.
-ESTIMATES = (
-    "blur_sigma",
-    "noise_sigma",
-    "jpeg_quality",
-    "first_jpeg_quality",
-    "native_scale",
-    "motion_length",
-    "exposure",
-)
-# Yes or no, as probabilities.
-QUESTIONS = ("recompressed", "chroma_subsampled")
-INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 # The value of an estimate in an undamaged image.
 UNDAMAGED = {"blur_sigma": 0.0, "noise_sigma": 0.0, "jpeg_quality": 100.0, "native_scale": 1.0, "exposure": 0.0}
 UNBLURRED_BY = ("aniso_blur", "blur", "lens_blur", "motion_blur")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,16 @@ from ddrscope.metrics.estimate import Estimate
 
 # The class of images without a distortion, and its group.
 CLEAN = "clean"
+# What is estimated in physical units, each with an interval; a column of a table for each.
+ESTIMATES = (
+    "blur_sigma", "noise_sigma", "jpeg_quality", "first_jpeg_quality", "native_scale", "motion_length", "exposure",
+)  # fmt: skip
+# Yes or no, as probabilities; a column for each.
+QUESTIONS = ("recompressed", "chroma_subsampled")
+# By which an image was enlarged.
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
+# From this probability on something is said to be there.
+LIKELY = 0.5
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,14 @@ class Identification:
         novelty: The share of images with known distortions that are more ordinary, 0 to 1.
         unseen: Whether ``novelty`` is above 0.95: the image is unlike all known ones, so the type may be wrong.
         probabilities: That each class is present, clean first; they need not sum to 1.
+        estimates: Each of `ESTIMATES` with its 80 % prediction interval: ``blur_sigma`` in pixels (the point spread's
+            standard deviation per axis, whatever its shape), ``noise_sigma`` of 255, ``jpeg_quality`` 1 to 100 (100:
+            never compressed), ``first_jpeg_quality`` (that of an earlier compression, if there was one),
+            ``native_scale`` (by which factor it was enlarged; 1: it was not), ``motion_length`` in pixels (if it moved),
+            ``exposure`` in stops. Empty if the identifier estimates none.
+        motion_angle: In degrees counter-clockwise from horizontal, 0 to 180, if it moved.
+        answers: The probability of each of `QUESTIONS`, if it is a JPEG at all.
+        interpolation: By which it was enlarged, if it was.
     """
 
     type: str
@@ -36,11 +54,15 @@ class Identification:
     novelty: float
     unseen: bool
     probabilities: Mapping[str, float]
+    estimates: Mapping[str, Estimate] = field(default_factory=dict)
+    motion_angle: float | None = None
+    answers: Mapping[str, float] = field(default_factory=dict)
+    interpolation: str | None = None
 
     def __str__(self) -> str:
-        level = "" if self.type == CLEAN else f", level {self.level.value:.1f} of 5"
-        unseen = "; unlike anything known" if self.unseen else ""
-        return f"{self.type} (probability {self.probability:.2f}){level}{unseen}"
+        from ddrscope.results.verdict import verdict
+
+        return verdict(self)
 
     def others(self, above: float = 0.3) -> dict[str, float]:
         """The other classes whose probability is above a threshold, the likeliest first."""
@@ -56,6 +78,9 @@ class Identification:
             **self.level.to_columns("level"),
             "novelty": self.novelty,
             "unseen": self.unseen,
+            **{key: value for name, each in self.estimates.items() for key, value in each.to_columns(name).items()},
+            **self.answers,
+            **({"motion_angle": self.motion_angle, "interpolation": self.interpolation} if self.estimates else {}),
             **{f"p_{name}": value for name, value in self.probabilities.items()},
         }
 
@@ -70,6 +95,10 @@ class Identification:
             novelty=row["novelty"],
             unseen=row["unseen"],
             probabilities={name[2:]: value for name, value in row.items() if name.startswith("p_")},
+            estimates={name: Estimate.from_columns(row, name) for name in ESTIMATES if row.get(name) is not None},
+            motion_angle=row.get("motion_angle"),
+            answers={name: row[name] for name in QUESTIONS if row.get(name) is not None},
+            interpolation=row.get("interpolation"),
         )
 
 

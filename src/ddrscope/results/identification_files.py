@@ -15,13 +15,17 @@ import pyarrow.parquet as pq
 from ddrscope.errors import InputError, printable
 from ddrscope.io.files import atomic_write, is_file
 from ddrscope.io.parquet import write_parquet
-from ddrscope.results.identification import IdentifiedImage
+from ddrscope.results.identification import ESTIMATES, QUESTIONS, IdentifiedImage
 
 # Rows are written and read so many at a time, so that memory does not grow with the table.
 BATCH_ROWS = 8192
 JSON_DECIMALS = 6
-TEXTS, FLAGS = ("path", "type", "group", "error"), ("unseen",)
-COLUMNS = ("path", "type", "group", "probability", "level", "level_low", "level_high", "novelty", "unseen", "error")
+TEXTS, FLAGS = ("path", "type", "group", "interpolation", "error"), ("unseen",)
+COLUMNS = (
+    "path", "type", "group", "probability", "level", "level_low", "level_high", "novelty", "unseen",
+    *(f"{name}{end}" for name in ESTIMATES for end in ("", "_low", "_high")),
+    *QUESTIONS, "motion_angle", "interpolation", "error",
+)  # fmt: skip
 PRESENCE = "p_"
 # What the readers raise for files that are corrupt or of another kind.
 _UNREADABLE = (OSError, ValueError, AttributeError, StopIteration, RecursionError, pa.ArrowException)

@@ -1,0 +1,88 @@
+"""The verdict on an image in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ddrscope.metrics.estimate import Estimate
+
+if TYPE_CHECKING:
+    from ddrscope.results.identification import Identification
+
+# What a person would call a type; where there is no entry, its name.
+WORDS = {
+    "gaussian_blur": "blurred", "lens_blur": "out of focus", "motion_blur": "moved during exposure",
+    "white_noise": "noise", "color_noise": "coloured noise", "camera_noise": "camera noise",
+    "impulse_noise": "salt-and-pepper noise", "multiplicative_noise": "speckle noise",
+    "jpeg": "JPEG artifacts", "jpeg2000": "JPEG 2000 artifacts", "webp": "WebP artifacts", "avif": "AVIF artifacts",
+    "jpeg_xl": "JPEG XL artifacts", "video": "video compression", "enlarged": "enlarged", "pixelate": "pixelated",
+    "brighten": "too bright", "darken": "too dark", "mean_shift": "brightness shifted", "exposure": "wrong exposure",
+    "haze": "haze", "ringing": "ringing at edges", "sharpen": "oversharpened", "linear_contrast": "contrast changed",
+    "nonlinear_contrast": "low contrast", "hsv_saturation": "colours faded", "lab_saturation": "colours exaggerated",
+    "color_cast": "colour cast", "color_diffusion": "colours bleed", "color_shift": "colours displaced",
+    "quantization": "banding", "interlaced": "interlaced", "jitter": "pixels displaced", "patches": "patches displaced",
+    "color_block": "blocks of colour",
+}  # fmt: skip
+BLURS = ("gaussian_blur", "lens_blur", "motion_blur")
+NOISES = ("white_noise", "color_noise", "camera_noise", "impulse_noise", "multiplicative_noise")
+
+
+def verdict(found: Identification) -> str:
+    """One line: what is wrong with the image, how strongly, and how sure that is.
+
+    Examples:
+        >>> print(ddrscope.load_identifier().identify(pixels))
+        out of focus, blur about 2.1 px (1.7 to 2.6); JPEG artifacts, quality about 62 (57 to 68)
+    """
+    from ddrscope.results.identification import CLEAN, LIKELY
+
+    names = [name for name, value in found.probabilities.items() if value >= LIKELY and name != CLEAN]
+    names.sort(key=lambda name: -found.probabilities[name])
+    if found.type != CLEAN and found.type not in names:
+        names.insert(0, found.type)
+    phrases = [_phrase(name, found) for name in names]
+    if not names:
+        phrases = [f"nothing found (clean, probability {found.probability:.2f})"]
+    if found.unseen:
+        phrases.append("unlike anything known")
+    return "; ".join(phrases)
+
+
+def _phrase(name: str, found: Identification) -> str:
+    words = WORDS.get(name, name.replace("_", " "))
+    if found.probabilities[name] < 0.9:
+        words += f" (probability {found.probabilities[name]:.2f})"
+    measure = _measure(name, found)
+    if measure is None and name == found.type:
+        measure = f"level {found.level.value:.1f} of 5"
+    return f"{words}, {measure}" if measure else words
+
+
+def _measure(name: str, found: Identification) -> str | None:
+    """How strong a distortion is, in its unit."""
+    known = found.estimates
+    if not known:
+        return None
+    if name == "motion_blur":
+        return f"{_about(known, 'motion_length')} px at {found.motion_angle:.0f}°"
+    if name in BLURS:
+        return f"sigma {_about(known, 'blur_sigma')} px"
+    if name in NOISES:
+        return f"sigma {_about(known, 'noise_sigma')} of 255"
+    if name == "jpeg":
+        earlier = f", compressed before at {_about(known, 'first_jpeg_quality')}"
+        return f"quality {_about(known, 'jpeg_quality')}" + (
+            earlier if found.answers.get("recompressed", 0) > 0.5 else ""
+        )
+    if name == "enlarged":
+        return f"{_about(known, 'native_scale')} times ({found.interpolation})"
+    if name == "exposure":
+        return f"{known['exposure'].value:+.1f} stops"
+    return None
+
+
+def _about(estimates: Mapping[str, Estimate], name: str) -> str:
+    each = estimates[name]
+    digits = 0 if "quality" in name or abs(each.value) >= 20 else 1
+    return f"about {each.value:.{digits}f} ({each.low:.{digits}f} to {each.high:.{digits}f})"

@@ -114,17 +114,20 @@ def _versions(pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
 
 
 def cut_region(
-    versions: Sequence[NDArray[np.float32]], chain: Chain, random: np.random.Generator
+    versions: Sequence[NDArray[np.float32]], chain: Chain, random: np.random.Generator, length: int = TILE + MARGIN
 ) -> NDArray[np.float32]:
-    """A region of a photograph, turned or mirrored, of the size that the chain needs for a tile and its margin."""
-    side = round((TILE + MARGIN) * chain.shrink)
+    """A region of a photograph, turned or mirrored, that the chain makes an image of ``length`` pixels a side of.
+
+    It is smaller where the photograph is.
+    """
+    side = round(length * chain.shrink)
     fitting = [version for version in versions if min(version.shape[:2]) >= side] or [versions[0]]
     pixels = fitting[int(random.integers(len(fitting)))]
-    sides = [min(side, length) for length in pixels.shape[:2]]
+    sides = [min(side, whole) for whole in pixels.shape[:2]]
     tries = CANDIDATES if random.random() < CONTRASTED_SHARE else 1
     regions = []
     for _ in range(tries):
-        top, left = (int(random.integers(length - own + 1)) for length, own in zip(pixels.shape, sides, strict=False))
+        top, left = (int(random.integers(whole - own + 1)) for whole, own in zip(pixels.shape, sides, strict=False))
         regions.append(pixels[top : top + sides[0], left : left + sides[1]])
     region = max(regions, key=lambda each: float(each[::4, ::4].std()))
     region = np.rot90(region, int(random.integers(4)))

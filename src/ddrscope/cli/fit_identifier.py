@@ -42,7 +42,13 @@ def command(
         Path | None,
         typer.Option("--distortions", metavar="FILE", help="Distortions as TOML. Default: the suite of 24."),
     ] = None,
-    network: Annotated[str, typer.Option("--network", help="Whose features describe the images.")] = "srgan-wgr",
+    network: Annotated[
+        str,
+        typer.Option(
+            "--network",
+            help="Whose features describe the images: compact (that of the bundled identifier) or a super-resolution network.",
+        ),
+    ] = "compact",
     side: Annotated[
         int, typer.Option("--side", help="Side of the regions of the photographs in pixels.", min=64)
     ] = 128,

@@ -14,12 +14,17 @@ from ddrscope.io.files import sha256
 if TYPE_CHECKING:
     from ddrscope.identification import IdentifiedImage
 
-HELP = """Identify the degradation of images: type, level, whether it is like anything known, and where.
+HELP = """What is wrong with images: a verdict for each, with estimates in pixels, sigma and JPEG quality.
 
-Each image gives a row: path, type (the most likely of 24 distortions and clean), group, probability, level (1 slight to
-5 strong; 0 for clean) with its 80 % interval, novelty (0 to 1: the share of images with known distortions that are more
-ordinary), unseen (novelty above 0.95), error (why a file could not be read), and p_TYPE, the probability that TYPE is
-present, for every type. --heatmap draws where, a PNG for each image. Without --out the rows are printed.
+Each image gives a row: path, type (the most likely of the known distortions and clean), group, probability, level (1 slight
+to 5 strong; 0 for clean) with its 80 % interval, novelty and unseen (is it like anything known), physical estimates, error
+(why a file could not be read), and p_TYPE, the probability that TYPE is present, for every type.
+
+Estimates, each with its 80 % interval in the columns _low and _high: blur_sigma (pixels), noise_sigma (of 255), jpeg_quality
+(1 to 100; 100: never compressed), first_jpeg_quality (of an earlier compression), native_scale (enlarged by this factor),
+motion_length (pixels), exposure (stops).
+
+Without --out a line for each image is printed. --heatmap draws where, a PNG for each image.
 
 \b
 Examples:
@@ -43,8 +48,17 @@ def command(
     ] = "16",
     identifier: Annotated[
         Path | None,
-        typer.Option("--identifier", metavar="FILE", help="Of ddrscope fit-identifier. Default: the bundled one."),
+        typer.Option("--identifier", metavar="FILE", help="Of ddrscope fit-identifier. Default: a bundled one."),
     ] = None,
+    descriptor: Annotated[
+        str,
+        typer.Option(
+            "--descriptor",
+            metavar="compact|ddr",
+            help="Which bundled identifier: compact, a small network of its own, or ddr, the features of a "
+            "super-resolution network (slow, no physical estimates).",
+        ),
+    ] = "compact",
     cluster: common.Cluster = None,
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
@@ -60,7 +74,7 @@ def command(
         rows = []
         with common.progress() as bars:
             for image in iter_identifications(
-                images, heatmap=heatmap, tiles=limit, identifier=identifier, device=device, precision=precision,
+                images, heatmap=heatmap, tiles=limit, identifier=identifier, descriptor=descriptor, device=device, precision=precision,
                 threads=threads, progress=bars,
             ):  # fmt: skip
                 rows.append(image)
@@ -71,7 +85,7 @@ def command(
         return
     with common.progress() as bars:
         result = identify(
-            images, out=out, heatmap=heatmap, tiles=limit, identifier=identifier, cluster=cluster, resume=resume,
+            images, out=out, heatmap=heatmap, tiles=limit, identifier=identifier, descriptor=descriptor, cluster=cluster, resume=resume,
             overwrite=overwrite, device=device, precision=precision, threads=threads, progress=bars,
         )  # fmt: skip
     summary = result.summary
@@ -90,17 +104,7 @@ command.__doc__ = HELP
 
 def describe(image: IdentifiedImage) -> str:
     """A row as a line of text."""
-    from ddrscope.results.identification import CLEAN
-
-    identification = image.identification
-    if identification is None:
-        return f"{image.path}: {image.error}"
-    level, kind = identification.level, identification.type
-    graded = "" if kind == CLEAN else f", level {level.value:.1f} ({level.low:.1f} to {level.high:.1f})"
-    unseen = "; unlike anything known" if identification.unseen else ""
-    others = ", ".join(f"{name} {probability:.2f}" for name, probability in identification.others().items())
-    also = f"; also {others}" if others else ""
-    return f"{image.path}: {kind} (probability {identification.probability:.2f}){graded}{unseen}{also}"
+    return f"{image.path}: {image.identification or image.error}"
 
 
 def _tile_limit(text: str) -> int | None:

@@ -18,8 +18,9 @@ from ddrscope.errors import InputError, RunConflictError
 from ddrscope.features.device import resolve_device
 from ddrscope.features.precision import resolve_precision
 from ddrscope.features.threads import torch_threads
+from ddrscope.identification.compact import TrunkDescriptor
 from ddrscope.identification.descriptor import Descriptor, default_poolings
-from ddrscope.identification.files import load_identifier, save_identifier
+from ddrscope.identification.files import COMPACT, bundled_identifier, load_identifier, save_identifier
 from ddrscope.identification.identifier import DistortionIdentifier
 from ddrscope.identification.image_identifier import ImageIdentifier
 from ddrscope.identification.labelled_images import DistortionSampler, LabelledImage, read_labelled_folder
@@ -30,7 +31,7 @@ from ddrscope.io.files import remove_stale_temp_files, sha256, write_json
 from ddrscope.io.manifest import manifest
 from ddrscope.io.paths import expand_path
 from ddrscope.io.run_directory import RunDirectory
-from ddrscope.networks import Network, load_network
+from ddrscope.networks import load_network
 from ddrscope.progress import NullProgress, Progress
 
 _logger = logging.getLogger("ddrscope")
@@ -62,10 +63,14 @@ class FitSettings:
             "precision": self.precision, "seed": self.seed,
         }  # fmt: skip
 
-    def inputs(self, network: Network) -> dict[str, Any]:
+    def inputs(self, descriptor: Descriptor | TrunkDescriptor) -> dict[str, Any]:
         """The network and the images, by SHA-256."""
+        if isinstance(descriptor, TrunkDescriptor):
+            network = {"sha256": sha256(bundled_identifier(COMPACT))}
+        else:
+            network = dict(descriptor.network.identity())
         return {
-            "network": network.identity(),
+            "network": network,
             "images": image_inputs(self.images) if self.images else {},
             "labelled": image_inputs([self.labelled]) if self.labelled else {},
         }
@@ -107,7 +112,7 @@ def fit_identifier(
     out: str | Path | None = None,
     labelled: str | Path | None = None,
     distortions: str | Path | Sequence[Distortion] | None = None,
-    network: str | Path = "srgan-wgr",
+    network: str | Path = COMPACT,
     side: int = TILE,
     repeats: int = 2,
     pairs: int = 16,
@@ -129,7 +134,8 @@ def fit_identifier(
             run lasts, so that it can be resumed. Default: the identifier is only in memory.
         labelled: A folder of images that are taken as they are, in ``TYPE/`` or ``TYPE/LEVEL/``, clean ones in ``clean/``.
         distortions: What is done to the photographs, or a TOML file of such. Default: the suite of 24 distortions.
-        network: Whose features describe the images: a name or a checkpoint.
+        network: Whose features describe the images: ``compact``, that of the bundled identifier; or a super-resolution
+            network, by name or checkpoint, as ``srgan-wgr``.
         side: Of the regions of the photographs in pixels, 64 or more.
         repeats: Regions of each photograph for each distortion and level.
         pairs: Regions of each photograph with two distortions.
@@ -179,9 +185,9 @@ def fit_identifier(
     with torch_threads(threads):
         if out is None:
             with tempfile.TemporaryDirectory(prefix="ddrscope-") as folder:
-                return _fit(settings, load_network(str(network)).to(device), Path(folder), progress)
-        loaded = load_network(str(network)).to(device)
-        identity, inputs = settings.identity(), settings.inputs(loaded)
+                return _fit(settings, _descriptor(network, device, settings), Path(folder), progress)
+        descriptor = _descriptor(network, device, settings)
+        identity, inputs = settings.identity(), settings.inputs(descriptor)
         # With parts left, it was killed between writing the file and deleting them.
         if out.exists() and not overwrite and not parts_path(out).exists():
             check_finished(out, identity | inputs)
@@ -189,7 +195,7 @@ def fit_identifier(
             return load_identifier(out, device, settings.precision)
         with RunDirectory(parts_path(out), identity, (), inputs=inputs, resume=resume, overwrite=overwrite) as run:
             remove_stale_temp_files((out, manifest_path(out)))
-            fitted = _fit(settings, loaded, run.parts, progress)
+            fitted = _fit(settings, descriptor, run.parts, progress)
             save_identifier(out, fitted)
             write_json(manifest_path(out), manifest(identity, inputs) | {"sha256": sha256(out)})
             run.discard()
@@ -197,10 +203,19 @@ def fit_identifier(
     return load_identifier(out, device, settings.precision)
 
 
-def _fit(settings: FitSettings, network: Network, folder: Path, progress: Progress) -> ImageIdentifier:
+def _descriptor(network: str | Path, device: str, settings: FitSettings) -> Descriptor | TrunkDescriptor:
+    """What describes the tiles."""
+    if network == COMPACT:
+        return load_identifier(None, device, settings.precision, COMPACT).descriptor
+    loaded = load_network(str(network)).to(device)
+    return Descriptor(loaded, default_poolings(loaded), settings.precision)  # type: ignore[arg-type]
+
+
+def _fit(
+    settings: FitSettings, descriptor: Descriptor | TrunkDescriptor, folder: Path, progress: Progress
+) -> ImageIdentifier:
     """Describe the images, keeping descriptors in ``folder``, and fit to them."""
     listed, groups = settings.labelled_images()
-    descriptor = Descriptor(network, default_poolings(network), settings.precision)  # type: ignore[arg-type]
     progress.start("describing images", len(listed))
     tiles = describe_images(listed, descriptor.describe, folder, progress.advance)
     progress.start("fitting", 0)

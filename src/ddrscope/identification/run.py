@@ -20,7 +20,7 @@ from ddrscope.errors import InputError
 from ddrscope.features.device import resolve_device
 from ddrscope.features.precision import resolve_precision
 from ddrscope.features.threads import torch_threads
-from ddrscope.identification.files import bundled_identifier
+from ddrscope.identification.files import COMPACT, bundled_identifier
 from ddrscope.identification.result import IdentificationResult
 from ddrscope.identification.tiles import MAX_TILES
 from ddrscope.identification.worker import IdentificationTask, IdentificationWorker, heatmap_path
@@ -41,6 +41,7 @@ def identify(
     heatmap: str | Path | None = None,
     tiles: int | None = MAX_TILES,
     identifier: str | Path | None = None,
+    descriptor: str = COMPACT,
     cluster: str | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -60,7 +61,9 @@ def identify(
             interrupted can be resumed. Default: the rows are only in memory.
         heatmap: A folder in which the heatmap of each image is drawn, as ``photo.jpg.png`` for ``photo.jpg``.
         tiles: The largest number of tiles of 128 x 128 pixels to look at in each image, spread evenly; None for all.
-        identifier: A file that `ddrscope.fit_identifier` wrote. Default: the bundled identifier of 24 distortions.
+        identifier: A file that `ddrscope.fit_identifier` wrote. Default: a bundled one.
+        descriptor: Which bundled identifier: ``compact``, a small network of its own, or ``ddr``, the features of a
+            super-resolution network, which is slow and estimates no physical units.
         cluster: ``local`` or the address of a Ray cluster, to share the work between workers; needs ``out``.
         resume: Continue the interrupted run of ``out``, or add new images to a finished one; start if there is none.
         overwrite: Replace what an earlier run left in ``out``.
@@ -86,11 +89,11 @@ def identify(
     if out is None:
         if cluster:
             raise InputError("`cluster` needs a file for the table: give `out`")
-        worker = _task(heatmap, tiles, identifier, device, precision, None).open()
+        worker = _task(heatmap, tiles, identifier, descriptor, device, precision, None).open()
         return IdentificationResult(worker.identifier.names, tuple(_identify_each(worker, images, threads, progress)))
     out = expand_path(out)
     check_format(out)
-    task = _task(heatmap, tiles, identifier, device, precision, resumable_manifest(out) if resume else None)
+    task = _task(heatmap, tiles, identifier, descriptor, device, precision, resumable_manifest(out) if resume else None)
     worker = task.open()
     settings = ShardedFileSettings(
         out,
@@ -120,6 +123,7 @@ def iter_identifications(
     heatmap: str | Path | None = None,
     tiles: int | None = MAX_TILES,
     identifier: str | Path | None = None,
+    descriptor: str = COMPACT,
     device: str = "auto",
     precision: str = "float32",
     threads: int = 0,
@@ -129,7 +133,7 @@ def iter_identifications(
 
     The arguments, the order of the rows and the exceptions are those of `identify` without ``out``.
     """
-    worker = _task(heatmap, tiles, identifier, device, precision, None).open()
+    worker = _task(heatmap, tiles, identifier, descriptor, device, precision, None).open()
     yield from _identify_each(worker, images, threads, progress)
 
 
@@ -152,6 +156,7 @@ def _task(
     heatmap: str | Path | None,
     tiles: int | None,
     identifier: str | Path | None,
+    descriptor: str,
     device: str,
     precision: str,
     manifest: Path | None,
@@ -161,6 +166,7 @@ def _task(
     device = resolve_device(device)
     return IdentificationTask(
         expand_path(identifier) if identifier else None,
+        descriptor,
         tiles,
         expand_path(heatmap) if heatmap else None,
         device,
@@ -170,9 +176,9 @@ def _task(
 
 def _identity(task: IdentificationTask) -> dict[str, object]:
     """What decides whether two runs are the same, with the keys of the manifest."""
-    file = task.identifier or bundled_identifier()
+    file = task.identifier or bundled_identifier(task.descriptor)
     return {
-        "identifier": {"name": file.stem if task.identifier else "bundled", "sha256": sha256(file)},
+        "identifier": {"name": file.stem, "sha256": sha256(file)},
         "tiles": task.tiles,
         "precision": task.precision,
         "heatmap": os.path.abspath(task.heatmaps) if task.heatmaps else None,

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ddrscope.batch.shard_store import DIGEST, pack
 from ddrscope.errors import InputError, escaped, printable
-from ddrscope.identification.files import load_identifier
+from ddrscope.identification.files import COMPACT, load_identifier
 from ddrscope.identification.image_identifier import ImageIdentifier
 from ddrscope.identification.tiles import MAX_TILES
 from ddrscope.images import ImageFile, read_ahead
@@ -29,7 +29,8 @@ class IdentificationTask:
     """Describes a worker that identifies images, in this process or on another machine.
 
     Args:
-        identifier: The file of the identifier. Default: the bundled one.
+        identifier: The file of the identifier. Default: a bundled one, which lies elsewhere on another machine.
+        descriptor: Which bundled one.
         tiles: The largest number of tiles to look at in each image; None for all.
         heatmaps: The folder in which a heatmap of each image is drawn. Default: none are.
         device: Where the network runs.
@@ -37,6 +38,7 @@ class IdentificationTask:
     """
 
     identifier: Path | None = None
+    descriptor: str = COMPACT
     tiles: int | None = MAX_TILES
     heatmaps: Path | None = None
     device: str = "cpu"
@@ -44,7 +46,7 @@ class IdentificationTask:
 
     def open(self) -> IdentificationWorker:
         """Load the identifier; raises `InputError` as `load_identifier`."""
-        identifier = load_identifier(self.identifier, self.device, self.precision)
+        identifier = load_identifier(self.identifier, self.device, self.precision, self.descriptor)
         return IdentificationWorker(identifier, self.tiles, self.heatmaps)
 
 

@@ -28,10 +28,12 @@ Gallery = list[tuple[NDArray[np.uint8], str]]
 
 def describe_identification(identification: Identification) -> str:
     """The identified distortion in sentences, as HTML."""
+    words = str(identification)
     sentences = [
-        Markup("<strong>{}</strong>, with a probability of {:.0%}.").format(
+        Markup("<strong>{}.</strong>").format(words[0].upper() + words[1:]),
+        Markup("Most likely: {}, with a probability of {:.0%}.").format(
             identification.type.replace("_", " "), identification.probability
-        )
+        ),
     ]
     if identification.type != CLEAN:
         sentences.append(Markup("Group: {}.").format(identification.group.replace("_", " and ")))

@@ -88,4 +88,4 @@ class IdentificationWorker:
                 write_heatmap(target, pixels, self.identifier.map_distortions(pixels), identification)
         except InputError as error:
             return IdentifiedImage(path, error=printable(str(error)))
-        return IdentifiedImage(path, identification)
+        return IdentifiedImage(path, identification, file=reading.facts)

@@ -14,6 +14,7 @@ from pyarrow import ArrowException
 
 from ddrscope.errors import printable
 from ddrscope.images.decoding import MAX_PIXELS, Raster, UnreadableImage, decode
+from ddrscope.images.file_facts import FileFacts, read_file_facts
 from ddrscope.images.image_file import ImageFile, photo_of
 from ddrscope.images.metadata import Metadata, read_metadata
 from ddrscope.images.remote import is_remote, local_copy
@@ -78,12 +79,14 @@ class ReadResult:
         image: The image; None if it cannot be read.
         error: Why it cannot be read; None if it can.
         sha256: SHA-256 of the file; None if the file is missing, or larger than `MAX_HASHED_BYTES`.
+        facts: What the file says of itself; None if it cannot be read.
     """
 
     file: ImageFile
     image: LoadedImage | None
     error: UnreadableImage | None
     sha256: str | None
+    facts: FileFacts | None = None
 
 
 def read_ahead(files: Iterable[ImageFile], channels: int = 3) -> Iterator[ReadResult]:
@@ -126,7 +129,7 @@ def _read_result(file: ImageFile, channels: int) -> ReadResult:
         with _downloaded(file) as path:
             if path.is_file() and path.stat().st_size <= MAX_HASHED_BYTES:
                 digest = sha256(path)
-            return ReadResult(file, _read(file, path, channels), None, digest)
+            return ReadResult(file, _read(file, path, channels), None, digest, read_file_facts(path))
     except UnreadableImage as error:
         return ReadResult(file, None, error, digest)
     except OSError as error:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ddrscope.images.file_facts import FileFacts
 from ddrscope.metrics.estimate import Estimate
 
 # The class of images without a distortion, and its group.
@@ -21,6 +22,8 @@ ESTIMATES = (
 QUESTIONS = ("recompressed", "chroma_subsampled")
 # By which an image was enlarged.
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
+# What the columns of `FileFacts` begin with.
+FILE = "file_"
 # From this probability on something is said to be there.
 LIKELY = 0.5
 
@@ -110,11 +113,13 @@ class IdentifiedImage:
         path: The file, as text that prints.
         identification: None where ``error`` is given.
         error: Why the file could not be read or is too small; None where it is identified.
+        file: What the file says of itself; None where it says nothing.
     """
 
     path: str
     identification: Identification | None = None
     error: str | None = None
+    file: FileFacts | None = None
 
     def to_row(self) -> dict[str, Any]:
         """The row of a table; columns without a value are missing."""
@@ -122,13 +127,15 @@ class IdentifiedImage:
             return {"path": self.path, "error": self.error}
         columns = self.identification.to_columns()
         present = {name: columns.pop(name) for name in list(columns) if name.startswith("p_")}
-        return {"path": self.path, **columns, "error": self.error, **present}
+        facts = {f"{FILE}{key}": value for key, value in vars(self.file).items()} if self.file else {}
+        return {"path": self.path, **columns, **facts, "error": self.error, **present}
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> IdentifiedImage:
         """The image that `to_row` wrote; missing columns may be null."""
         identification = None if row["type"] is None else Identification.from_columns(row)
-        return cls(row["path"], identification, row["error"])
+        facts = {key.removeprefix(FILE): value for key, value in row.items() if key.startswith(FILE)}
+        return cls(row["path"], identification, row["error"], FileFacts(**facts) if facts.get("format") else None)
 
 
 @dataclass(frozen=True, eq=False)

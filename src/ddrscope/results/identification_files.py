@@ -20,11 +20,12 @@ from ddrscope.results.identification import ESTIMATES, QUESTIONS, IdentifiedImag
 # Rows are written and read so many at a time, so that memory does not grow with the table.
 BATCH_ROWS = 8192
 JSON_DECIMALS = 6
-TEXTS, FLAGS = ("path", "type", "group", "interpolation", "error"), ("unseen",)
+TEXTS = ("path", "type", "group", "interpolation", "file_format", "file_chroma_subsampling", "error")
+FLAGS = ("unseen",)
 COLUMNS = (
     "path", "type", "group", "probability", "level", "level_low", "level_high", "novelty", "unseen",
     *(f"{name}{end}" for name in ESTIMATES for end in ("", "_low", "_high")),
-    *QUESTIONS, "motion_angle", "interpolation", "error",
+    *QUESTIONS, "motion_angle", "interpolation", "file_format", "file_jpeg_quality", "file_chroma_subsampling", "error",
 )  # fmt: skip
 PRESENCE = "p_"
 # What the readers raise for files that are corrupt or of another kind.

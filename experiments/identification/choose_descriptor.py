@@ -28,7 +28,7 @@ from ddrscope.identification.evaluation import STRONG, sample_estimate
 from ddrscope.identification.labelled_images import DistortionSampler, LabelledImage
 from ddrscope.identification.tiles import TILE
 from ddrscope.networks import load_network
-from ddrscope.results.identification import CLEAN
+from ddrscope.results.vocabulary import CLEAN
 from experiments.identification.describe import FIT_FOLDERS, describe_by_photo
 
 LAYERS = ("body.0", "body.7", "body.15")

@@ -29,7 +29,7 @@ from ddrscope.identification.tiles import MAX_TILES, TILE, cut_tiles, place_tile
 from ddrscope.identification.truth import apply_chain
 from ddrscope.images import bundled_photos, find_images
 from ddrscope.io.files import write_json
-from ddrscope.results.identification import ESTIMATES
+from ddrscope.results.vocabulary import ESTIMATES
 from experiments.identification.unknown_changes import CHANGES
 
 SIDE, SEED = 240, 1

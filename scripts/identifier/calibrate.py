@@ -32,7 +32,7 @@ from ddrscope.identification.tile_network import SCALES, TileNetwork
 from ddrscope.identification.tiles import MAX_TILES, TILE, cut_tiles, place_tiles
 from ddrscope.identification.truth import apply_chain
 from ddrscope.images import ImageFile, find_images, read_image
-from ddrscope.results.identification import ESTIMATES
+from ddrscope.results.vocabulary import ESTIMATES
 from scripts.identifier.split import is_held_out
 from scripts.identifier.train import VISIBLE
 

@@ -27,7 +27,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ddrscope.identification.tile_bank import TileBank
 from ddrscope.identification.tile_network import SCALES, Loss, TileNetwork, TileOutputs
 from ddrscope.identification.tiles import TILE
-from ddrscope.results.identification import ESTIMATES
+from ddrscope.results.vocabulary import ESTIMATES
 from scripts.identifier.split import is_held_out
 
 PEAK_RATE, WEIGHT_DECAY, EMA_DECAY = 2e-3, 0.02, 0.998

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,14 +12,19 @@ import pytest
 
 from ddrscope.errors import InputError
 from ddrscope.identification import IdentificationResult
+from ddrscope.images.file_facts import FileFacts
 from ddrscope.metrics.estimate import Estimate
 from ddrscope.results.identification import Identification, IdentifiedImage
 from ddrscope.results.identification_files import BATCH_ROWS, to_table, write_tables
+from ddrscope.results.vocabulary import ESTIMATES, QUESTIONS
 
 NAMES = ("clean", "blur", "noise")
 COLUMNS = [
     *"path type group probability level level_low level_high novelty unseen error".split(),
     *(f"p_{name}" for name in NAMES),
+    *(f"{name}{end}" for name in ESTIMATES for end in ("", "_low", "_high")),
+    *"recompressed chroma_subsampled motion_angle interpolation".split(),
+    *"file_format file_jpeg_quality file_chroma_subsampling".split(),
 ]
 SUFFIXES = [".parquet", ".csv", ".jsonl"]
 
@@ -31,9 +37,15 @@ def image(number: int) -> IdentifiedImage:
     share = 1 / (number + 3)
     probabilities = {"clean": share, "blur": 1 - share, "noise": share / 7}
     level = Estimate(2 + share, 1 + share, 3 + share)
-    return IdentifiedImage(
-        path, Identification("blur", "blur", 1 - share, level, share, number % 10 == 5, probabilities)
-    )
+    found = Identification("blur", "blur", 1 - share, level, share, number % 10 == 5, probabilities)
+    if number % 2:
+        # As of an identifier that estimates, and of a file that says how it was compressed.
+        estimates = {name: Estimate(share, 0.0, 2 * share) for name in ESTIMATES}
+        found = replace(
+            found, estimates=estimates, motion_angle=30.0, answers=dict.fromkeys(QUESTIONS, share), interpolation="box"
+        )
+        return IdentifiedImage(path, found, file=FileFacts("jpeg", 80, "4:2:0"))
+    return IdentifiedImage(path, found)
 
 
 ROWS = tuple(map(image, range(20)))
@@ -58,6 +70,12 @@ def test_rows_are_read_back(saved: Path) -> None:
         wanted = [known.probability, known.novelty, *vars(known.level).values(), *known.probabilities.values()]
         assert numbers == pytest.approx(wanted, abs=1e-6)
         assert list(found.probabilities) == list(NAMES)
+        assert (found.motion_angle, found.interpolation) == (known.motion_angle, known.interpolation)
+        assert row.file == expected.file and found.estimates.keys() == known.estimates.keys()
+        for name in found.estimates:
+            wanted_ends = pytest.approx(list(vars(known.estimates[name]).values()), abs=1e-6)
+            assert list(vars(found.estimates[name]).values()) == wanted_ends
+        assert found.answers == pytest.approx(dict(known.answers), abs=1e-6)
 
 
 def test_pandas_reads_the_same_columns_and_types(saved: Path) -> None:
@@ -67,10 +85,9 @@ def test_pandas_reads_the_same_columns_and_types(saved: Path) -> None:
     assert frame["error"].notna().tolist() == [row.error is not None for row in ROWS]
     assert frame["unseen"].sum() == 2 and frame["level"].isna().sum() == 2
     for own in (IdentificationResult.load(saved).to_frame(), IdentificationResult(NAMES, ROWS).to_frame()):
-        assert (
-            own.dtypes.astype(str).tolist()
-            == ["string"] * 3 + ["Float64"] * 5 + ["boolean", "string"] + ["Float64"] * 3
-        )
+        assert own.dtypes.astype(str).tolist() == ["string"] * 3 + ["Float64"] * 5 + ["boolean", "string"] + [
+            "Float64"
+        ] * (3 + 3 * len(ESTIMATES) + len(QUESTIONS) + 1) + ["string", "string", "Float64", "string"]
         assert own["probability"].astype(float).tolist() == pytest.approx(
             frame["probability"].astype(float).tolist(), abs=1e-6, nan_ok=True
         )

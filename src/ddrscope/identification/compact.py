@@ -13,8 +13,8 @@ from ddrscope.features.precision import Precision, autocast, check_precision
 from ddrscope.identification.calibration import PresenceCalibration, image_means, widened
 from ddrscope.identification.novelty import NoveltyMeasure
 from ddrscope.identification.predictions import Details, Predictions
-from ddrscope.identification.tile_network import SCALES, TileNetwork, TileOutputs
-from ddrscope.results.identification import ESTIMATES
+from ddrscope.identification.tile_network import SCALES, STATISTICS, TileNetwork, TileOutputs
+from ddrscope.results.vocabulary import ESTIMATES
 
 # Tiles in one pass: more are no faster and need memory.
 BATCH = 32
@@ -48,7 +48,7 @@ class TrunkDescriptor:
 
     def widths(self) -> list[int]:
         """The length of a descriptor, which has one part."""
-        return [2 * sum(self.network.settings.widths)]
+        return [STATISTICS * sum(self.network.settings.widths)]
 
 
 @dataclass

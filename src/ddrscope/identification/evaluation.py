@@ -14,7 +14,7 @@ from ddrscope.identification.labelled_images import LabelledImage
 from ddrscope.identification.predictions import Predictions
 from ddrscope.metrics.estimate import Estimate
 from ddrscope.metrics.jackknife import jackknife
-from ddrscope.results.identification import CLEAN
+from ddrscope.results.vocabulary import CLEAN
 
 CALIBRATION_BINS = 10
 # From this level on a distortion is clearly visible.

@@ -14,7 +14,7 @@ from ddrscope.identification.calibration import PresenceCalibration, image_means
 from ddrscope.identification.head import QUANTILES, Head, HeadSettings, fit_head, presence_of
 from ddrscope.identification.novelty import NoveltyMeasure
 from ddrscope.identification.predictions import Predictions
-from ddrscope.results.identification import CLEAN
+from ddrscope.results.vocabulary import CLEAN
 
 # In units of the mean variance: whitening alone would lift the last components, which are mostly noise. With this only
 # the very largest are scaled down.

@@ -16,14 +16,8 @@ from ddrscope.identification.identifier import DistortionIdentifier
 from ddrscope.identification.predictions import Details
 from ddrscope.identification.tiles import MAX_TILES, TILE, cut_tiles, place_tiles, tile_boxes
 from ddrscope.metrics.estimate import Estimate
-from ddrscope.results.identification import (
-    CLEAN,
-    ESTIMATES,
-    INTERPOLATIONS,
-    QUESTIONS,
-    DistortionMap,
-    Identification,
-)
+from ddrscope.results.identification import DistortionMap, Identification
+from ddrscope.results.vocabulary import CLEAN, ESTIMATES, INTERPOLATIONS, QUESTIONS
 
 # The share of images with known distortions that is called unseen.
 FALSE_ALARM_RATE = 0.05

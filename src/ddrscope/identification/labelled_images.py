@@ -14,7 +14,7 @@ from ddrscope.degradations import parse_degradation, resize
 from ddrscope.degradations.distortions import DISTORTIONS, LEVELS, Distortion
 from ddrscope.errors import InputError
 from ddrscope.images import ImageFile, assign_photographs, find_images, read_image
-from ddrscope.results.identification import CLEAN
+from ddrscope.results.vocabulary import CLEAN
 
 # Pixels that are cut off after distorting, so that block grids start anywhere.
 MARGIN = 16

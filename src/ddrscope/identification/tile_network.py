@@ -9,7 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ddrscope.identification.head import QUANTILES
-from ddrscope.results.identification import ESTIMATES, INTERPOLATIONS, QUESTIONS
+from ddrscope.results.vocabulary import ESTIMATES, INTERPOLATIONS, QUESTIONS
+
+# By how much the detail of a tile is amplified.
+DETAIL_GAIN = 8.0
+# Local means are taken over cells, so many a side; and so many statistics of each channel.
+CELLS, STATISTICS = 8, 4
 
 
 @dataclass(frozen=True)
@@ -18,7 +23,7 @@ class TileNetworkSettings:
 
     Args:
         widths: Channels of each stage; each halves the resolution, the first one by turning 2 x 2 pixels into channels.
-        depths: Convolutions of each stage after its first one.
+        depths: Residual blocks of each stage after its first convolution.
         hidden: Units of the layer between features and outputs.
     """
 
@@ -49,7 +54,12 @@ class TileOutputs:
 
 
 class TileNetwork(nn.Module):
-    """A plain convolutional network; the mean and standard deviation of each channel of each stage are its features.
+    """A convolutional network whose features are statistics of each stage's channels over the tile.
+
+    It reads a tile and its detail, the difference from a local mean, which is amplified: what most distortions change is
+    faint beside what an image shows. There is no batch normalization in its trunk, since it would hide how strong the
+    detail is. The statistics of a channel are its mean, the logarithm of its standard deviation, and the largest and the
+    smallest local mean: noise shows where there is least detail, and blur where there is most.
 
     Args:
         types: The number T of distortions.
@@ -60,14 +70,14 @@ class TileNetwork(nn.Module):
         super().__init__()
         self.types, self.settings = types, settings or TileNetworkSettings()
         self.stages = nn.ModuleList()
-        before = 3 * 2**2
+        before = 2 * 3 * 2**2
         for index, (width, depth) in enumerate(zip(self.settings.widths, self.settings.depths, strict=True)):
-            layers = [*_convolution(before, width, stride=2 if index else 1)]
-            for _ in range(depth):
-                layers += _convolution(width, width)
-            self.stages.append(nn.Sequential(*layers))
+            first = nn.Conv2d(before, width, 3, 2 if index else 1, 1)
+            nn.init.kaiming_normal_(first.weight, nonlinearity="relu")
+            blocks = [ResidualBlock(width) for _ in range(depth)]
+            self.stages.append(nn.Sequential(nn.Sequential(first, nn.ReLU(inplace=True)), *blocks))
             before = width
-        features = 2 * sum(self.settings.widths)
+        features = STATISTICS * sum(self.settings.widths)
         sizes = {
             "presence": 1 + types,
             "levels": types * len(QUANTILES),
@@ -77,19 +87,20 @@ class TileNetwork(nn.Module):
             "interpolation": len(INTERPOLATIONS),
         }
         self.normalization = nn.BatchNorm1d(features)
-        self.hidden = nn.Sequential(
-            nn.Dropout(0.1), nn.Linear(features, self.settings.hidden), nn.GELU(), nn.Dropout(0.2)
-        )
+        self.hidden = nn.Sequential(nn.Linear(features, self.settings.hidden), nn.GELU(), nn.Dropout(0.1))
         self.heads = nn.ModuleDict({name: nn.Linear(self.settings.hidden, size) for name, size in sizes.items()})
 
     def features(self, tiles: Tensor) -> Tensor:
         """Tiles (N, 3, H, W) in 0..1 to features (N, D)."""
+        detail = DETAIL_GAIN * (tiles - functional.avg_pool2d(functional.pad(tiles, (1, 1, 1, 1), "replicate"), 3, 1))
         # Nothing is lost, and filters may differ between odd and even pixels, as codecs and sensors do.
-        values, pooled = functional.pixel_unshuffle(tiles - 0.5, 2), []
+        values, pooled = functional.pixel_unshuffle(torch.cat([tiles - 0.5, detail], 1), 2), []
         for stage in self.stages:
             values = stage(values)
             mean, square = (each.mean((2, 3), dtype=torch.float32) for each in (values, values.square()))
-            pooled += [mean, (square - mean.square() + 1e-5).clamp(min=1e-6).sqrt()]
+            deviation = (square - mean.square()).clamp(min=0) + 1e-4
+            local = functional.avg_pool2d(values, max(1, min(values.shape[2:]) // CELLS)).float()
+            pooled += [mean, deviation.log() / 2, local.amax((2, 3)), local.amin((2, 3))]
         return torch.cat(pooled, 1)
 
     def forward(self, tiles: Tensor) -> TileOutputs:
@@ -108,12 +119,18 @@ class TileNetwork(nn.Module):
         return TileOutputs(**values)
 
 
-def _convolution(before: int, after: int, stride: int = 1) -> list[nn.Module]:
-    return [
-        nn.Conv2d(before, after, 3, stride, 1, bias=False),
-        nn.BatchNorm2d(after),
-        nn.ReLU(inplace=True),
-    ]
+class ResidualBlock(nn.Module):
+    """A convolution beside the identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.kaiming_normal_(self.convolution.weight, nonlinearity="relu")
+
+    def forward(self, values: Tensor) -> Tensor:
+        result: Tensor = functional.relu(self.convolution(values)) + values
+        # As much as before: the sum of two like values.
+        return result * 0.7
 
 
 def _ordered(values: Tensor) -> Tensor:

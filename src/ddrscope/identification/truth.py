@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ddrscope.degradations import Degradation, resize
 from ddrscope.identification.chains import Chain
-from ddrscope.results.identification import ESTIMATES, INTERPOLATIONS, QUESTIONS
+from ddrscope.results.vocabulary import ESTIMATES, INTERPOLATIONS, QUESTIONS
 
 # The value of an estimate in an undamaged image.
 UNDAMAGED = {"blur_sigma": 0.0, "noise_sigma": 0.0, "jpeg_quality": 100.0, "native_scale": 1.0, "exposure": 0.0}

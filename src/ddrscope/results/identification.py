@@ -11,21 +11,8 @@ from numpy.typing import NDArray
 
 from ddrscope.images.file_facts import FileFacts
 from ddrscope.metrics.estimate import Estimate
-
-# The class of images without a distortion, and its group.
-CLEAN = "clean"
-# What is estimated in physical units, each with an interval; a column of a table for each.
-ESTIMATES = (
-    "blur_sigma", "noise_sigma", "jpeg_quality", "first_jpeg_quality", "native_scale", "motion_length", "exposure",
-)  # fmt: skip
-# Yes or no, as probabilities; a column for each.
-QUESTIONS = ("recompressed", "chroma_subsampled")
-# By which an image was enlarged.
-INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
-# What the columns of `FileFacts` begin with.
-FILE = "file_"
-# From this probability on something is said to be there.
-LIKELY = 0.5
+from ddrscope.results.verdict import verdict
+from ddrscope.results.vocabulary import CLEAN, ESTIMATES, FILE, QUESTIONS
 
 
 @dataclass(frozen=True)
@@ -63,8 +50,6 @@ class Identification:
     interpolation: str | None = None
 
     def __str__(self) -> str:
-        from ddrscope.results.verdict import verdict
-
         return verdict(self)
 
     def others(self, above: float = 0.3) -> dict[str, float]:
@@ -81,15 +66,19 @@ class Identification:
             **self.level.to_columns("level"),
             "novelty": self.novelty,
             "unseen": self.unseen,
-            **{key: value for name, each in self.estimates.items() for key, value in each.to_columns(name).items()},
-            **self.answers,
-            **({"motion_angle": self.motion_angle, "interpolation": self.interpolation} if self.estimates else {}),
             **{f"p_{name}": value for name, value in self.probabilities.items()},
         }
 
+    def to_details(self) -> dict[str, Any]:
+        """The columns of what is estimated beside the type; empty if nothing is."""
+        if not self.estimates:
+            return {}
+        columns = {key: value for name, each in self.estimates.items() for key, value in each.to_columns(name).items()}
+        return {**columns, **self.answers, "motion_angle": self.motion_angle, "interpolation": self.interpolation}
+
     @classmethod
     def from_columns(cls, row: Mapping[str, Any]) -> Identification:
-        """The identification that `to_columns` wrote."""
+        """The identification that `to_columns` and `to_details` wrote."""
         return cls(
             type=row["type"],
             group=row["group"],
@@ -128,7 +117,14 @@ class IdentifiedImage:
         columns = self.identification.to_columns()
         present = {name: columns.pop(name) for name in list(columns) if name.startswith("p_")}
         facts = {f"{FILE}{key}": value for key, value in vars(self.file).items()} if self.file else {}
-        return {"path": self.path, **columns, **facts, "error": self.error, **present}
+        return {
+            "path": self.path,
+            **columns,
+            "error": self.error,
+            **present,
+            **self.identification.to_details(),
+            **facts,
+        }
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> IdentifiedImage:

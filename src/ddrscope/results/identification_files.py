@@ -15,17 +15,19 @@ import pyarrow.parquet as pq
 from ddrscope.errors import InputError, printable
 from ddrscope.io.files import atomic_write, is_file
 from ddrscope.io.parquet import write_parquet
-from ddrscope.results.identification import ESTIMATES, QUESTIONS, IdentifiedImage
+from ddrscope.results.identification import IdentifiedImage
+from ddrscope.results.vocabulary import ESTIMATES, QUESTIONS
 
 # Rows are written and read so many at a time, so that memory does not grow with the table.
 BATCH_ROWS = 8192
 JSON_DECIMALS = 6
 TEXTS = ("path", "type", "group", "interpolation", "file_format", "file_chroma_subsampling", "error")
 FLAGS = ("unseen",)
-COLUMNS = (
-    "path", "type", "group", "probability", "level", "level_low", "level_high", "novelty", "unseen",
+COLUMNS = ("path", "type", "group", "probability", "level", "level_low", "level_high", "novelty", "unseen", "error")
+# After the probabilities; null where an identifier estimates nothing.
+DETAILS = (
     *(f"{name}{end}" for name in ESTIMATES for end in ("", "_low", "_high")),
-    *QUESTIONS, "motion_angle", "interpolation", "file_format", "file_jpeg_quality", "file_chroma_subsampling", "error",
+    *QUESTIONS, "motion_angle", "interpolation", "file_format", "file_jpeg_quality", "file_chroma_subsampling",
 )  # fmt: skip
 PRESENCE = "p_"
 # What the readers raise for files that are corrupt or of another kind.
@@ -34,7 +36,7 @@ _UNREADABLE = (OSError, ValueError, AttributeError, StopIteration, RecursionErro
 
 def schema_of(names: Sequence[str]) -> pa.Schema:
     """The columns of a table; ``names`` are clean and the types of the identifier."""
-    columns = (*COLUMNS, *(f"{PRESENCE}{name}" for name in names))
+    columns = (*COLUMNS, *(f"{PRESENCE}{name}" for name in names), *DETAILS)
     kinds = {**dict.fromkeys(TEXTS, pa.large_string()), **dict.fromkeys(FLAGS, pa.bool_())}
     return pa.schema([(column, kinds.get(column, pa.float64())) for column in columns])
 
@@ -75,9 +77,10 @@ def read_names(path: Path) -> tuple[str, ...]:
         columns = FORMATS[path.suffix].columns(path)
     except _UNREADABLE as error:
         raise _unreadable(path, error) from None
-    if tuple(columns[: len(COLUMNS)]) != COLUMNS:
+    names = tuple(column.removeprefix(PRESENCE) for column in columns if column.startswith(PRESENCE))
+    if tuple(columns) != tuple(schema_of(names).names):
         raise InputError(f"{path} is not a table of identified images: its columns are others")
-    return tuple(column.removeprefix(PRESENCE) for column in columns[len(COLUMNS) :])
+    return names
 
 
 def read_tables(path: Path, names: Sequence[str]) -> Iterator[pa.Table]:

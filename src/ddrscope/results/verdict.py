@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ddrscope.metrics.estimate import Estimate
+from ddrscope.results.vocabulary import CLEAN, LIKELY
 
-if TYPE_CHECKING:
-    from ddrscope.results.identification import Identification
+
+class Finding(Protocol):
+    """What a verdict is made of; see `ddrscope.results.identification.Identification`."""
+
+    @property
+    def type(self) -> str: ...
+    @property
+    def probability(self) -> float: ...
+    @property
+    def level(self) -> Estimate: ...
+    @property
+    def unseen(self) -> bool: ...
+    @property
+    def probabilities(self) -> Mapping[str, float]: ...
+    @property
+    def estimates(self) -> Mapping[str, Estimate]: ...
+    @property
+    def answers(self) -> Mapping[str, float]: ...
+    @property
+    def motion_angle(self) -> float | None: ...
+    @property
+    def interpolation(self) -> str | None: ...
+
 
 # What a person would call a type; where there is no entry, its name.
 WORDS = {
@@ -28,15 +50,13 @@ BLURS = ("gaussian_blur", "lens_blur", "motion_blur")
 NOISES = ("white_noise", "color_noise", "camera_noise", "impulse_noise", "multiplicative_noise")
 
 
-def verdict(found: Identification) -> str:
+def verdict(found: Finding) -> str:
     """One line: what is wrong with the image, how strongly, and how sure that is.
 
     Examples:
         >>> print(ddrscope.load_identifier().identify(pixels))
         out of focus, blur about 2.1 px (1.7 to 2.6); JPEG artifacts, quality about 62 (57 to 68)
     """
-    from ddrscope.results.identification import CLEAN, LIKELY
-
     names = [name for name, value in found.probabilities.items() if value >= LIKELY and name != CLEAN]
     names.sort(key=lambda name: -found.probabilities[name])
     if found.type != CLEAN and found.type not in names:
@@ -49,7 +69,7 @@ def verdict(found: Identification) -> str:
     return "; ".join(phrases)
 
 
-def _phrase(name: str, found: Identification) -> str:
+def _phrase(name: str, found: Finding) -> str:
     words = WORDS.get(name, name.replace("_", " "))
     if found.probabilities[name] < 0.9:
         words += f" (probability {found.probabilities[name]:.2f})"
@@ -59,7 +79,7 @@ def _phrase(name: str, found: Identification) -> str:
     return f"{words}, {measure}" if measure else words
 
 
-def _measure(name: str, found: Identification) -> str | None:
+def _measure(name: str, found: Finding) -> str | None:
     """How strong a distortion is, in its unit."""
     known = found.estimates
     if not known:

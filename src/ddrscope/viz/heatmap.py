@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ddrscope.degradations import resize
 from ddrscope.io.files import atomic_write
-from ddrscope.results.identification import CLEAN, DistortionMap, Identification
+from ddrscope.results.identification import DistortionMap, Identification
+from ddrscope.results.vocabulary import CLEAN
 from ddrscope.viz.fonts import Figure, plain
 from ddrscope.viz.identification import group_color
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ddrscope.results.identification import CLEAN
 from ddrscope.results.identification_table import IdentificationTable
+from ddrscope.results.vocabulary import CLEAN
 from ddrscope.viz.fonts import Figure, plain
 
 # Okabe and Ito's palette, which colour-blind readers tell apart.

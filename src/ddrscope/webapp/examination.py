@@ -10,7 +10,8 @@ from ddrscope.degradations import resize
 from ddrscope.images.crops import Window
 from ddrscope.networks import Network
 from ddrscope.networks.architectures.guided import EMBEDDING
-from ddrscope.results.identification import CLEAN, Identification
+from ddrscope.results.identification import Identification
+from ddrscope.results.vocabulary import CLEAN
 from ddrscope.upscaling import enlarge
 from ddrscope.viz.heatmap import heatmap_figure
 from ddrscope.viz.upscaling import plane_figure

@@ -71,6 +71,7 @@ def widening(quantiles: Tensor, values: Tensor) -> Tensor:
 def widened(quantiles: Tensor, by: Tensor) -> Tensor:
     """Quantiles (..., 3) with their ends moved outwards; a negative amount moves them inwards, not past the middle."""
     low, middle, high = quantiles.double().unbind(-1)
+    by = by.double()
     return torch.stack([torch.minimum(low - by, middle), middle, torch.maximum(high + by, middle)], -1)
 
 

@@ -78,7 +78,7 @@ class CompactIdentifier:
         members = np.arange(len(descriptors)) if images is None else np.unique(images, return_inverse=True)[1]
         outputs, hidden = read_descriptors(self.network, descriptors)
         merged = merge_tiles(outputs, members)
-        estimates = widened(merged.estimates, self.estimate_widening[:, None])
+        estimates = widened(merged.estimates, self.estimate_widening)
         return Predictions(
             self.presence.probabilities(merged.presence, self.clean_share).numpy(),
             widened(merged.levels, self.level_widening).clamp(1, 5).numpy(),

@@ -25,6 +25,7 @@ from .global_residual import ResidualMeasurement as ResidualMeasurement
 from .global_residual import measure_global_residual as measure_global_residual
 from .loading import load_named_network as load_named_network
 from .loading import load_network as load_network
+from .module_weights import load_weights as load_weights
 from .network import Network as Network
 from .network import disambiguate_names as disambiguate_names
 from .reinitialization import reinitialized_copy as reinitialized_copy

@@ -14,6 +14,7 @@ from .architectures.pan import PAN as PAN
 from .architectures.plain import PlainSR as PlainSR
 from .architectures.rfdn import RFDN as RFDN
 from .architectures.rlfn import RLFN as RLFN
+from .architectures.span import SPAN as SPAN
 from .architectures.squeezenet import SqueezeNet as SqueezeNet
 from .architectures.srgan import SRGAN as SRGAN
 from .architectures.srresnet import SRResNet as SRResNet

@@ -2,6 +2,7 @@ from .architectures.carn import CARN as CARN
 from .architectures.cifar_resnet import CifarResNet as CifarResNet
 from .architectures.dncnn import DnCNN as DnCNN
 from .architectures.edsr import EDSR as EDSR
+from .architectures.enhancenet import EnhanceNet as EnhanceNet
 from .architectures.espcn import ESPCN as ESPCN
 from .architectures.f2srgan import F2SRGAN as F2SRGAN
 from .architectures.fast_srgan import FastSRGAN as FastSRGAN

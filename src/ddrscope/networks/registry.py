@@ -124,6 +124,7 @@ def _build(
 
 def _unused_option(network: Network, option: bool | None) -> str:
     """One sentence if the option asks for another variant than the weights determine; otherwise empty."""
-    if option in (None, network.global_residual):
+    # Where it is not determined, the option counts: see `with_stated_residual`.
+    if option is None or network.global_residual in (None, option):
         return ""
     return "Global residual: the weights determine it, so the option has no effect."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -116,18 +117,19 @@ def _read(state: State) -> ModelSpec:
         return SPAN(image_channels, channels, blocks, scale, mean, img_range, state["conv_cat.weight"].shape[0])
 
     notes: tuple[str, ...] = ()
+    mean: Sequence[float]
     if {"mean", "img_range"} <= state.keys():
         mean, img_range = state["mean"].flatten().tolist(), float(state["img_range"])
         if len(mean) != image_channels:
             raise ValueError(f"a mean of {len(mean)} channels for {image_channels}")
     else:
         shift = _MEAN if image_channels == len(_MEAN) else (sum(_MEAN) / len(_MEAN),) * image_channels
-        settings = {
+        settings: dict[str, tuple[Sequence[float], float]] = {
             "pixels as they are": ((0.0,) * image_channels, 1.0),
             "less the mean": (shift, 1.0),
             "less the mean, times 255": (shift, _RANGE),
         }
-        variants = {name: Variant(lambda setting=setting: build(*setting), scale) for name, setting in settings.items()}
+        variants = {name: Variant(functools.partial(build, *setting), scale) for name, setting in settings.items()}
         choice = choose_variant("Pixels inside", variants, weights, image_channels)
         (mean, img_range), notes = settings[choice.name], (choice.note,)
     return ModelSpec(

@@ -61,7 +61,7 @@ def refusal(path: Path, **options: Any) -> str:
         load_network(path, **options)
     message = str(caught.value)
     assert "\n" not in message
-    assert len(message) < 600
+    assert len(message) < 900
     assert str(path) in message
     return message
 

@@ -24,7 +24,7 @@ from experiments.published_networks.rules import adversarial_above, compare_resi
 from experiments.published_networks.run import read_catalog
 
 VIEWS = ("flattened", "pooled")
-PAIRS = (("PCARN-M-L1", "PCARN-M"),)
+PAIRS = (("PCARN-M-L1", "PCARN-M"), ("SPAN ch48", "SPANkendata"))
 SERIES = ("SRGAN jiejlu epoch", "SRGAN kodeking epoch")
 # Of the logarithmic axis: smaller shares are drawn there.
 SMALLEST = 1e-4

@@ -30,6 +30,7 @@ from .networks import Network as Network
 from .networks import as_network as as_network
 from .networks import list_networks as list_networks
 from .networks import load_network as load_network
+from .networks import load_weights as load_weights
 from .networks import network_card as network_card
 from .networks import save_network as save_network
 from .networks import save_to_hub_folder as save_to_hub_folder

@@ -113,3 +113,33 @@ def test_default_layers_of_other_networks(batch: Tensor) -> None:
     assert default_layers(Recurrent(), batch * 0.1) == (["dark:input"], "dark:input")
     with pytest.raises(InputError, match="no convolution"):
         default_layers(nn.Sequential(nn.ReLU()), batch)
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv(x)
+
+
+class Light(nn.Module):
+    """Two small blocks beside each other, and an upsampler of two parts with more parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3, padding=1)
+        self.block_1, self.block_2 = Block(), Block()
+        self.upsampler = nn.Sequential(
+            *(nn.Sequential(nn.Conv2d(4, 16, 3, padding=1), nn.PixelShuffle(2)) for _ in range(2))
+        )
+        self.last = nn.Conv2d(4, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.upsampler(self.block_2(self.block_1(self.first(x)))))
+
+
+def test_the_parts_of_an_upsampler_are_no_blocks() -> None:
+    layers = default_layers(Light(), torch.rand(1, 3, 8, 8))
+    assert layers == (["block_1", "block_2", "last:input"], "last:input")

@@ -14,6 +14,7 @@ from torch.nn import functional
 from ddrscope.errors import InputError
 from ddrscope.networks import load_network, network_names
 from ddrscope.networks.zoo import PRETRAINED, pretrained_pair
+from ncnn_pairs import Graph
 
 
 def interpret(param: Path, binary: Path, batch: Tensor) -> Tensor:
@@ -76,33 +77,6 @@ def test_pretrained_networks(name):
     assert network.last_hr_layer == network.layers[-1]
     for layer in network.layers:
         network.module.get_submodule(layer.removesuffix(":input"))
-
-
-class Graph:
-    """Writes tiny ncnn pairs."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.data = b""
-        self.random = np.random.default_rng(0)
-
-    def add(self, kind: str, ins: list[str], out: str, options: str = "") -> str:
-        self.lines.append(f"{kind} {kind}_{len(self.lines)} {len(ins)} 1 {' '.join([*ins, out])} {options}")
-        return out
-
-    def convolution(self, source: str, out: str, inputs: int, outputs: int, options: str = "") -> str:
-        size = inputs * outputs * 9
-        weights = self.random.normal(0, 0.1, size).astype("<f4")
-        self.data += (
-            struct.pack("<I", 0) + weights.tobytes() + self.random.normal(0, 0.1, outputs).astype("<f4").tobytes()
-        )
-        return self.add("Convolution", [source], out, f"0={outputs} 1=3 4=1 5=1 6={size} {options}")
-
-    def write(self, folder: Path) -> tuple[Path, Path]:
-        param, binary = folder / "tiny.param", folder / "tiny.bin"
-        param.write_text("\n".join(["7767517", f"{len(self.lines)} {len(self.lines)}", *self.lines, ""]))
-        binary.write_bytes(self.data)
-        return param, binary
 
 
 def compact() -> Graph:
@@ -173,16 +147,16 @@ def refused(folder: Path, graph: Graph) -> str:
 
 
 def test_a_graph_of_another_meaning_is_not_misread(tmp_path):
-    assert "neither an RRDBNet" in refused(tmp_path, rrdbnet(separate=False, slope="0.1"))
+    assert "not the graph of an RRDBNet" in refused(tmp_path, rrdbnet(separate=False, slope="0.1"))
     graph = compact()
     graph.lines[-2] = graph.lines[-2].replace("2.0", "3.0")
-    assert "neither an RRDBNet" in refused(tmp_path, graph)
+    assert "not the graph of an RRDBNet" in refused(tmp_path, graph)
     graph = compact()
     graph.lines.insert(3, "Softmax s 1 1 p0 q 0=0")
     assert "Softmax" in refused(tmp_path, graph)
     graph = compact()
     graph.lines[1] = graph.lines[1].replace("4=1", "4=0")
-    assert "not a 3x3 convolution" in refused(tmp_path, graph)
+    assert "3x3 with padding 1" in refused(tmp_path, graph)
 
 
 def test_weights_that_do_not_belong(tmp_path):

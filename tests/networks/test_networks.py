@@ -285,6 +285,15 @@ def test_a_function_of_the_users(user_module, function, scale, channels, last):
     assert sys.path == path
 
 
+@pytest.mark.parametrize("option", [None, False, True])
+def test_the_global_residual_of_a_function_can_be_stated(user_module, option):
+    """The measurement finds none."""
+    network = load_network("usernets:twice", global_residual=option)
+    assert network.global_residual is bool(option)
+    assert network.global_residual_source == ("measured" if option is None else "option")
+    assert any("against the measurement" in note for note in network.notes) == (option is True)
+
+
 @pytest.mark.parametrize(
     "spec, expected",
     [

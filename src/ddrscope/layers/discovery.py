@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -113,8 +113,10 @@ def resolve_layers(module: nn.Module, patterns: Sequence[str], sample: Tensor, r
 def default_layers(module: nn.Module, sample: Tensor, run: Run | None = None) -> DefaultLayers:
     """The default layers of a network of unknown architecture: its repeated blocks and the last HR layer.
 
-    The blocks are the children of one class in the Sequential or ModuleList in which such children have the most
-    parameters. The last HR layer is the input of the output convolution, see `find_output_convolution`.
+    The blocks are submodules of one class below one parent, each with submodules of its own, whose outputs have one
+    size: of several such groups, those with the most parameters. (The parts of an upsampler have different sizes.)
+    A network without such blocks has the layers of one class in its largest Sequential or ModuleList. The last HR
+    layer is the input of the output convolution, see `find_output_convolution`.
 
     Args:
         module: The network.
@@ -127,25 +129,42 @@ def default_layers(module: nn.Module, sample: Tensor, run: Run | None = None) ->
     output = find_output_convolution(module, sample, run)
     if output is None:
         raise InputError(f"{type(module).__name__}: no convolution to take layers from; name the layers yourself")
-    executed = {layer.name for layer in all_layers(module, sample, run)}
+    shapes = {layer.name: layer.shape for layer in all_layers(module, sample, run)}
     last_hr_layer = str(output.layer)
-    blocks = _repeated_blocks(module, executed)
+    blocks = _repeated_blocks(module, shapes, output.layer.module)
     return DefaultLayers(resolve_layers(module, [last_hr_layer, *blocks], sample, run), last_hr_layer)
 
 
-def _repeated_blocks(module: nn.Module, executed: Iterable[str]) -> list[str]:
+def _repeated_blocks(module: nn.Module, shapes: Mapping[str, tuple[int, ...] | None], output: str) -> list[str]:
+    """The names of the repeated blocks.
+
+    Args:
+        module: The network.
+        shapes: Output shapes of the submodules that are called.
+        output: The output convolution, which is in no block.
+    """
     submodules = dict(module.named_modules())
     siblings: dict[tuple[str, type], list[str]] = {}
     for name in submodules:
-        parent = name.rpartition(".")[0]
-        if name in executed and isinstance(submodules[parent], (nn.Sequential, nn.ModuleList)):
-            siblings.setdefault((parent, type(submodules[name])), []).append(name)
+        if shapes.get(name) and not output.startswith(f"{name}."):
+            siblings.setdefault((name.rpartition(".")[0], type(submodules[name])), []).append(name)
+    repeated = {key: names for key, names in siblings.items() if len(names) > 1}
+    blocks = [
+        names
+        for names in repeated.values()
+        if all(any(submodules[name].children()) for name in names)
+        and len({(shapes[name] or ())[2:] for name in names}) == 1
+    ]
+    lists = [
+        names
+        for (parent, _), names in repeated.items()
+        if isinstance(submodules[parent], (nn.Sequential, nn.ModuleList))
+    ]
 
     def parameters(names: list[str]) -> int:
         return sum(parameter.numel() for name in names for parameter in submodules[name].parameters())
 
-    repeated = [names for names in siblings.values() if len(names) > 1]
-    return max(repeated, key=parameters, default=[])
+    return max(blocks or lists, key=parameters, default=[])
 
 
 def _identity(tensor: Tensor) -> bytes:

@@ -2,6 +2,7 @@ from .architectures.carn import CARN as CARN
 from .architectures.cifar_resnet import CifarResNet as CifarResNet
 from .architectures.dncnn import DnCNN as DnCNN
 from .architectures.edsr import EDSR as EDSR
+from .architectures.enhancenet import EnhanceNet as EnhanceNet
 from .architectures.espcn import ESPCN as ESPCN
 from .architectures.f2srgan import F2SRGAN as F2SRGAN
 from .architectures.fast_srgan import FastSRGAN as FastSRGAN
@@ -14,6 +15,7 @@ from .architectures.pan import PAN as PAN
 from .architectures.plain import PlainSR as PlainSR
 from .architectures.rfdn import RFDN as RFDN
 from .architectures.rlfn import RLFN as RLFN
+from .architectures.span import SPAN as SPAN
 from .architectures.squeezenet import SqueezeNet as SqueezeNet
 from .architectures.srgan import SRGAN as SRGAN
 from .architectures.srresnet import SRResNet as SRResNet
@@ -25,6 +27,7 @@ from .global_residual import ResidualMeasurement as ResidualMeasurement
 from .global_residual import measure_global_residual as measure_global_residual
 from .loading import load_named_network as load_named_network
 from .loading import load_network as load_network
+from .module_weights import load_weights as load_weights
 from .network import Network as Network
 from .network import disambiguate_names as disambiguate_names
 from .reinitialization import reinitialized_copy as reinitialized_copy

@@ -36,6 +36,28 @@ def inspected(network: Network) -> Network:
     return network
 
 
+def with_stated_residual(network: Network, stated: bool | None) -> Network:
+    """The network with the user's answer on its global residual, where that was measured or is not known.
+
+    Args:
+        network: The inspected network. It is not built anew, so the answer changes what is said of it, not its output.
+        stated: The answer; None for none.
+    """
+    if stated is None or network.global_residual_source not in (None, "measured"):
+        return network
+    notes = network.notes
+    if network.global_residual not in (None, stated):
+        notes += (f"Global residual: the option says {'yes' if stated else 'none'}, against the measurement.",)
+    interpolation = network.residual_interpolation if network.global_residual == stated else None
+    return dataclasses.replace(
+        network,
+        global_residual=stated,
+        global_residual_source="option",
+        residual_interpolation=interpolation,
+        notes=notes,
+    )
+
+
 def _with_layers(network: Network) -> Network:
     sample = torch.full((1, network.channels, SAMPLE_SIDE, SAMPLE_SIDE), 0.5)
     found = default_layers(network.module, sample, network)

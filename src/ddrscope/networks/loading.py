@@ -19,7 +19,7 @@ from ddrscope.networks.checkpoints.ncnn import read_ncnn
 from ddrscope.networks.checkpoints.torch_files import TORCH_SUFFIXES
 from ddrscope.networks.checkpoints.weights import check_file, content_of, read_weights
 from ddrscope.networks.function_networks import is_function_spec, load_from_function
-from ddrscope.networks.inspection import inspected
+from ddrscope.networks.inspection import inspected, with_stated_residual
 from ddrscope.networks.network import Network
 from ddrscope.networks.registry import build_network
 from ddrscope.networks.zoo import (
@@ -49,8 +49,9 @@ def load_network(spec: str | Path, *, global_residual: bool | None = None, allow
               the Hugging Face hub;
             - ``module:function``, a function without arguments that returns an ``nn.Module``. The module is also
               looked for in the working directory. Its attributes ``scale`` and ``channels``, if set, are used.
-        global_residual: Whether an SRResNet adds its enlarged input to its output. None: as the checkpoint states,
-            otherwise measured.
+        global_residual: Whether the network adds its enlarged input to its output. An SRResNet is built accordingly;
+            where the weights do not determine it, the answer overrules the measurement. None: as the checkpoint
+            states, otherwise measured.
         allow_torchscript: Read TorchScript archives. They contain programs, so allow only trusted sources.
 
     Raises:
@@ -62,7 +63,7 @@ def load_network(spec: str | Path, *, global_residual: bool | None = None, allow
         >>> network.scale
         4
     """
-    return inspected(_load(str(spec), global_residual, allow_torchscript))
+    return with_stated_residual(inspected(_load(str(spec), global_residual, allow_torchscript)), global_residual)
 
 
 def load_named_network(spec: object, where: str) -> Network:
@@ -82,7 +83,7 @@ def _load(text: str, global_residual: bool | None, allow_torchscript: bool) -> N
     if text in bundled_names():
         return _load_file(bundled_path(text), text, global_residual, allow_torchscript)
     if text in PRETRAINED:
-        return _load_ncnn(*pretrained_pair(text), text)
+        return _load_ncnn(*pretrained_pair(text), text, global_residual)
     if text in CLASSIFIERS:
         return _load_classifier(classifier_file(text), text)
     text = expand(text)
@@ -103,7 +104,7 @@ def _load_path(path: Path, global_residual: bool | None, allow_torchscript: bool
     # Older checkpoints of the hub are called pytorch_model.bin.
     is_torch = path.suffix.lower() == ".bin" and not exists(param) and _is_checkpoint(path)
     if path.suffix.lower() in (".param", ".bin") and not is_torch:
-        return _load_ncnn(param, path.with_suffix(".bin"), escaped(path.stem))
+        return _load_ncnn(param, path.with_suffix(".bin"), escaped(path.stem), global_residual)
     return _load_file(path, escaped(path.stem), global_residual, allow_torchscript)
 
 
@@ -124,9 +125,9 @@ def _load_file(path: Path, name: str, global_residual: bool | None, allow_torchs
     return dataclasses.replace(network, name=name, source=str(path), sha256=weights.sha256, notes=notes)
 
 
-def _load_ncnn(param: Path, binary: Path, name: str) -> Network:
+def _load_ncnn(param: Path, binary: Path, name: str, global_residual: bool | None) -> Network:
     weights = read_ncnn(param, binary)
-    network = build_network(weights.state, {}, str(binary))
+    network = build_network(weights.state, {}, str(binary), global_residual)
     network = dataclasses.replace(network, name=name, source=str(binary), sha256=sha256(binary))
     if weights.final_resize == 1.0:
         return network

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from ddrscope.errors import InputError
 from ddrscope.networks.architectures import (
     carn,
     cifar_resnet,
     dncnn,
     edsr,
+    enhancenet,
     espcn,
     f2srgan,
     fast_srgan,
@@ -24,6 +24,7 @@ from ddrscope.networks.architectures import (
     plain,
     rfdn,
     rlfn,
+    span,
     squeezenet,
     srgan,
     srresnet,
@@ -32,8 +33,10 @@ from ddrscope.networks.architectures import (
 from ddrscope.networks.architectures.base import Architecture, State
 from ddrscope.networks.checkpoints.state_dicts import candidate_states, which_weights
 from ddrscope.networks.global_residual import resolve_global_residual
+from ddrscope.networks.misfits import unknown_architecture
+from ddrscope.networks.nearest_architecture import nearest_architecture
 from ddrscope.networks.network import Network
-from ddrscope.networks.spandrel_networks import SPANDREL_URL, build_by_spandrel
+from ddrscope.networks.spandrel_networks import build_by_spandrel
 from ddrscope.networks.strict_loading import fitting, load_strictly
 
 # The first that matches is taken.
@@ -43,11 +46,13 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     plain.ARCHITECTURE,
     edsr.ARCHITECTURE,
     vdsr.ARCHITECTURE,
+    enhancenet.ARCHITECTURE,
     imdn.ARCHITECTURE,
     pan.ARCHITECTURE,
     *carn.ARCHITECTURES,
     rfdn.ARCHITECTURE,
     rlfn.ARCHITECTURE,
+    span.ARCHITECTURE,
     srgan.ARCHITECTURE,
     fast_srgan.ARCHITECTURE,
     f2srgan.ARCHITECTURE,
@@ -89,7 +94,8 @@ def build_network(state: State, metadata: Mapping[str, str], name: str, global_r
             if network:
                 notes = (_unused_option(network, global_residual), which_weights(candidate, state))
                 return dataclasses.replace(network, notes=(*network.notes, *filter(None, notes)))
-    raise _unknown_architecture(state, name)
+    likeness = nearest_architecture((candidate.state for candidate in candidate_states(state)), ARCHITECTURES)
+    raise unknown_architecture(name, list(state), likeness)
 
 
 def _build(
@@ -118,16 +124,7 @@ def _build(
 
 def _unused_option(network: Network, option: bool | None) -> str:
     """One sentence if the option asks for another variant than the weights determine; otherwise empty."""
-    if option in (None, network.global_residual):
+    # Where it is not determined, the option counts: see `with_stated_residual`.
+    if option is None or network.global_residual in (None, option):
         return ""
     return "Global residual: the weights determine it, so the option has no effect."
-
-
-def _unknown_architecture(state: State, name: str) -> InputError:
-    keys = ", ".join(key[:60] for key in list(state)[:4])
-    known = ", ".join(architecture.name for architecture in ARCHITECTURES)
-    return InputError(
-        f"{name}: {len(state)} weights of no known architecture (first keys: {keys}); either name a function that "
-        f"builds and loads it (module:function), or rename the weights to those of {known} or an architecture of "
-        f"spandrel, or ask spandrel to add it ({SPANDREL_URL})"
-    )

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from ddrscope.layers import Run, device_of, find_output_convolution
 from ddrscope.layers.hooks import first_tensor
+from ddrscope.networks.corner_resize import enlarge_from_corner
 
 # Share of the variance of an enlarged input below which the silenced output does not depend on the input: rounding.
 NO_RESIDUAL = 1e-4
@@ -38,6 +39,7 @@ _INTERPOLATIONS: tuple[tuple[str, _Enlarge], ...] = (
     (BILINEAR, _interpolate("bilinear", True)),
     (BICUBIC, _interpolate("bicubic", False)),
     (BICUBIC, _interpolate("bicubic", True)),
+    (BICUBIC, enlarge_from_corner),
 )
 
 

@@ -11,13 +11,12 @@ from torch import Tensor, nn
 from ddrscope.errors import InputError
 from ddrscope.networks.architectures.base import State
 from ddrscope.networks.checkpoints.safety import AllocationLimit
+from ddrscope.networks.misfits import misfit
 from ddrscope.networks.network import Network
-from ddrscope.networks.strict_loading import misfit
 
 if TYPE_CHECKING:
     from spandrel import ImageModelDescriptor
 
-SPANDREL_URL = "https://github.com/chaiNNer-org/spandrel"
 # Architectures with attention beyond windows: the output at a place depends on the whole image.
 _GLOBAL_ATTENTION = ("ATD", "OmniSR", "RGT")
 _GLOBAL_ATTENTION_NOTE = (

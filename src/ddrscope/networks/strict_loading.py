@@ -8,9 +8,10 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
-from ddrscope.errors import InputError, printable
+from ddrscope.errors import InputError
 from ddrscope.networks.architectures.base import State
 from ddrscope.networks.checkpoints.safety import AllocationLimit
+from ddrscope.networks.misfits import misfit
 
 T = TypeVar("T")
 
@@ -44,12 +45,3 @@ def fitting(name: str, architecture: str, step: Callable[[], T]) -> T:
         raise InputError(f"{name}: {error}") from None
     except (RuntimeError, ValueError, KeyError, IndexError, ZeroDivisionError) as error:
         raise misfit(name, architecture, error) from None
-
-
-def misfit(name: str, architecture: str, error: Exception) -> InputError:
-    """The error for weights that have names of an architecture, but are more, fewer or of other shapes."""
-    reason = printable(str(error))[:200] or type(error).__name__
-    return InputError(
-        f"{name} has the weight names of {architecture}, but more or fewer weights, or of other shapes ({reason}): "
-        "give the class that made it as module:function"
-    )

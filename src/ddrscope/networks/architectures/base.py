@@ -49,11 +49,14 @@ class Architecture:
         read: Reads a `ModelSpec` from weights that match. Sizes come from shapes and counts, never from a number in a
             key: an untrusted checkpoint may name a billionth layer. KeyError, IndexError, ValueError and
             ZeroDivisionError are reported as a misfit, `InputError` with its own message.
+        example: Builds the network in its usual sizes under the weight names of checkpoints, with which weights of an
+            unknown architecture are compared; None if they are not.
     """
 
     name: str
     matches: Callable[[State], bool]
     read: Callable[[State], ModelSpec]
+    example: Callable[[], nn.Module] | None = None
 
 
 class SelfInitializing(nn.Module):

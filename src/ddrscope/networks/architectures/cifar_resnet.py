@@ -115,4 +115,4 @@ def _read(state: State) -> ModelSpec:
     )
 
 
-ARCHITECTURE = Architecture("CIFAR ResNet", _matches, _read)
+ARCHITECTURE = Architecture("CIFAR ResNet", _matches, _read, CifarResNet)

@@ -53,4 +53,4 @@ def _read(state: State) -> ModelSpec:
     )
 
 
-ARCHITECTURE = Architecture("DnCNN", _matches, _read)
+ARCHITECTURE = Architecture("DnCNN", _matches, _read, DnCNN)

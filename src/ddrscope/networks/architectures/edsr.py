@@ -130,4 +130,4 @@ def _shape(state: State) -> dict[str, int]:
     }
 
 
-ARCHITECTURE = Architecture("EDSR", _matches, _read)
+ARCHITECTURE = Architecture("EDSR", _matches, _read, EDSR)

@@ -68,4 +68,4 @@ def _read(state: State) -> ModelSpec:
     )
 
 
-ARCHITECTURE = Architecture("ESPCN", _matches, _read)
+ARCHITECTURE = Architecture("ESPCN", _matches, _read, ESPCN)

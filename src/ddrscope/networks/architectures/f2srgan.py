@@ -166,4 +166,4 @@ def _read(state: State) -> ModelSpec:
     )
 
 
-ARCHITECTURE = Architecture("F2SRGAN", _matches, _read)
+ARCHITECTURE = Architecture("F2SRGAN", _matches, _read, F2SRGAN)

@@ -80,4 +80,4 @@ def _read(state: State) -> ModelSpec:
     )
 
 
-ARCHITECTURE = Architecture("Fast-SRGAN", _matches, _read)
+ARCHITECTURE = Architecture("Fast-SRGAN", _matches, _read, FastSRGAN)

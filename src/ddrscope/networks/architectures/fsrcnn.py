@@ -68,4 +68,4 @@ def _read(state: State) -> ModelSpec:
     )
 
 
-ARCHITECTURE = Architecture("FSRCNN", _matches, _read)
+ARCHITECTURE = Architecture("FSRCNN", _matches, _read, FSRCNN)

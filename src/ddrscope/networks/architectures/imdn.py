@@ -172,4 +172,4 @@ def _author_names(state: State) -> State:
     return renamed
 
 
-ARCHITECTURE = Architecture("IMDN", _matches, _read)
+ARCHITECTURE = Architecture("IMDN", _matches, _read, IMDN)

@@ -141,4 +141,4 @@ def _read(state: State) -> ModelSpec:
     )
 
 
-ARCHITECTURE = Architecture("PAN", _matches, _read)
+ARCHITECTURE = Architecture("PAN", _matches, _read, PAN)

@@ -98,4 +98,4 @@ def _read(state: State) -> ModelSpec:
     )
 
 
-ARCHITECTURE = Architecture("PlainSR", _matches, _read)
+ARCHITECTURE = Architecture("PlainSR", _matches, _read, PlainSR)

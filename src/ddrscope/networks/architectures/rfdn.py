@@ -177,4 +177,4 @@ def _read(state: State) -> ModelSpec:
     )
 
 
-ARCHITECTURE = Architecture("RFDN", _matches, _read)
+ARCHITECTURE = Architecture("RFDN", _matches, _read, RFDN)

@@ -142,4 +142,4 @@ def _author_names(state: State) -> State:
     return renamed
 
 
-ARCHITECTURE = Architecture("RLFN", _matches, _read)
+ARCHITECTURE = Architecture("RLFN", _matches, _read, RLFN)

@@ -116,4 +116,4 @@ def _read(state: State) -> ModelSpec:
     )
 
 
-ARCHITECTURE = Architecture("SqueezeNet", _matches, _read)
+ARCHITECTURE = Architecture("SqueezeNet", _matches, _read, SqueezeNet)

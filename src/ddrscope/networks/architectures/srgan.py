@@ -136,4 +136,4 @@ def _read(state: State) -> ModelSpec:
     )
 
 
-ARCHITECTURE = Architecture("SRGAN", _matches, _read)
+ARCHITECTURE = Architecture("SRGAN", _matches, _read, SRGAN)

@@ -191,4 +191,4 @@ def _read(state: State) -> ModelSpec:
     )
 
 
-ARCHITECTURE = Architecture("SRResNet", _matches, _read)
+ARCHITECTURE = Architecture("SRResNet", _matches, _read, SRResNet)

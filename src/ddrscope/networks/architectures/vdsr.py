@@ -59,4 +59,4 @@ def _read(state: State) -> ModelSpec:
     )
 
 
-ARCHITECTURE = Architecture("VDSR", _matches, _read)
+ARCHITECTURE = Architecture("VDSR", _matches, _read, VDSR)

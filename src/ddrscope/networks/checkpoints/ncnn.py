@@ -1,4 +1,4 @@
-"""Reading ncnn pairs, `.param` and `.bin`, of the two graphs in which Real-ESRGAN and similar are published."""
+"""Reading ncnn pairs, `.param` and `.bin`, of the graphs in which Real-ESRGAN, SPAN and similar are published."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ddrscope.networks.checkpoints.ncnn_graphs import (
     read_param,
     recognize_graph,
 )
+from ddrscope.networks.checkpoints.ncnn_span import is_span, span_state
 
 MAX_BIN_BYTES = 1 << 30
 _FLOAT16_TAG, _FLOAT32_TAGS = 0x01306B47, (0, 0x0002C056)
@@ -32,7 +33,7 @@ class NcnnWeights(NamedTuple):
 
 
 def read_ncnn(param: Path, binary: Path) -> NcnnWeights:
-    """Read an RRDBNet or SRVGGNetCompact from an ncnn pair.
+    """Read an RRDBNet, SRVGGNetCompact or SPAN from an ncnn pair.
 
     Weights may be float16 or float32, activations fused or layers of their own.
 
@@ -40,24 +41,27 @@ def read_ncnn(param: Path, binary: Path) -> NcnnWeights:
         InputError: A file is missing or corrupt, or the graph is another.
     """
     layers = read_param(param)
-    graph = recognize_graph(layers)
+    graph = "SPAN" if is_span(layers) else recognize_graph(layers)
+    if graph is None:
+        raise InputError(
+            f"{param} is not the graph of an RRDBNet, an SRVGGNetCompact or a SPAN, the only ncnn graphs that are read: "
+            "give the network's PyTorch checkpoint"
+        )
     values = list(_read_bin(binary, layers))
     convolutions = [value for value in values if isinstance(value, tuple)]
-    slopes = [value for value in values if isinstance(value, Tensor)]
+    others = [value for value in values if isinstance(value, Tensor)]
+    if graph == "SPAN":
+        # The mean is the only constant.
+        return NcnnWeights(span_state(layers, convolutions, others[0]), 1.0)
     resizes = interpolations(layers)
     if graph == "RRDBNet":
         return NcnnWeights(_rrdbnet(convolutions, len(resizes)), 1.0)
-    if graph == "SRVGGNetCompact":
-        final_resize = resizes[1].number(1, 1) if len(resizes) == 2 else 1.0
-        return NcnnWeights(_compact(convolutions, slopes), final_resize)
-    raise InputError(
-        f"{param} is neither an RRDBNet nor an SRVGGNetCompact graph, the only ncnn graphs that are read: "
-        "give the network's PyTorch checkpoint"
-    )
+    final_resize = resizes[1].number(1, 1) if len(resizes) == 2 else 1.0
+    return NcnnWeights(_compact(convolutions, others), final_resize)
 
 
 def _read_bin(path: Path, layers: list[NcnnLayer]) -> Iterator[tuple[Tensor, Tensor] | Tensor]:
-    """(weight, bias) of each convolution and the slopes of each PReLU, in file order; sizes are checked first."""
+    """(weight, bias) of each convolution, slopes of each PReLU, constants, in file order; sizes are checked first."""
     check_is_file(path)
     if path.stat().st_size > MAX_BIN_BYTES:
         raise InputError(f"{path} is too large: at most {MAX_BIN_BYTES >> 30} GB of ncnn weights are read")
@@ -85,21 +89,27 @@ def _read_bin(path: Path, layers: list[NcnnLayer]) -> Iterator[tuple[Tensor, Ten
                 raise InputError(
                     f"{path}: {layer.name[:40]} has quantized weights: convert the network without quantization"
                 )
-            weight = take(size, "<f2" if tag == _FLOAT16_TAG else "<f4").view(outputs, -1, 3, 3)
+            kernel = int(layer.number(1))
+            weight = take(size, "<f2" if tag == _FLOAT16_TAG else "<f4").view(outputs, -1, kernel, kernel)
             yield weight, take(outputs, "<f4")
         elif layer.type == "PReLU":
             yield take(int(layer.number(0)), "<f4")
+        elif layer.type == "MemoryData":
+            # Without a tag. Missing sides are not stored.
+            yield take(math.prod(int(layer.number(key)) for key in (0, 1, 2)), "<f4")
     if offset != len(data):
         raise InputError(f"{path} is longer than its .param says: the two do not belong together")
 
 
 def _check_convolution(path: Path, layer: NcnnLayer, outputs: int, size: int) -> None:
-    required = {1: 3.0, 2: 1.0, 3: 1.0, 4: 1.0, 5: 1.0, 8: 0.0}
+    kernel = layer.number(1)
+    required = {1: 1.0 if kernel == 1 else 3.0, 2: 1.0, 3: 1.0, 4: 0.0 if kernel == 1 else 1.0, 5: 1.0, 8: 0.0}
     defaults = {2: 1.0, 3: 1.0}
     differs = any(layer.number(key, defaults.get(key, 0.0)) != value for key, value in required.items())
-    if differs or layer.number(11, 3) != 3 or outputs <= 0 or size <= 0 or size % (outputs * 9):
+    side = int(required[1])
+    if differs or layer.number(11, side) != side or outputs <= 0 or size <= 0 or size % (outputs * side**2):
         raise InputError(
-            f"{path}: {layer.name[:40]} is not a 3x3 convolution with padding 1 and bias, as the known graphs have"
+            f"{path}: {layer.name[:40]} is not a convolution as the known graphs have: 3x3 with padding 1, or 1x1, with bias"
         )
 
 

@@ -1,4 +1,4 @@
-"""The graph of an ncnn network, the `.param` file, and the two graphs that are recognized."""
+"""The graph of an ncnn network, the `.param` file, and two of the graphs that are recognized."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NEAREST, _BICUBIC = 1, 3
 # One letter for each layer that computes; A is a convolution with its activation.
 _LETTERS = {
     "Convolution": "C", "PReLU": "P", "ReLU": "R", "Concat": "K", "Eltwise": "E", "BinaryOp": "B", "Interp": "I",
-    "PixelShuffle": "S",
+    "PixelShuffle": "S", "MemoryData": "M", "Swish": "W", "Sigmoid": "G",
 }  # fmt: skip
 _IGNORED = ("Input", "Split")
 _DENSE_BLOCK = "AKAKAKAKC(?:E|BB)"
@@ -66,14 +66,14 @@ def read_param(path: Path) -> list[NcnnLayer]:
     unknown = sorted({layer.type for layer in layers} - set(_LETTERS) - set(_IGNORED))
     if unknown:
         raise InputError(
-            f"{path}: layer types {', '.join(unknown)[:80]} belong to no known graph (RRDBNet, SRVGGNetCompact): "
+            f"{path}: layer types {', '.join(unknown)[:80]} belong to no known graph (RRDBNet, SRVGGNetCompact, SPAN): "
             "give the network's PyTorch checkpoint"
         )
     return layers
 
 
 def recognize_graph(layers: list[NcnnLayer]) -> Literal["RRDBNet", "SRVGGNetCompact"] | None:
-    """Which of the two published graphs this is, None for any other."""
+    """Which of two published graphs this is, None for any other."""
     sequence = "".join(_letters(layers))
     if _RRDBNET.fullmatch(sequence) and _is_published_rrdbnet(layers):
         return "RRDBNet"

@@ -1,0 +1,80 @@
+"""Measure classifiers and published SR networks on photographs of several classes (C1).
+
+    python -m experiments.published_networks.classes CHECKOUTS CLASSES OUT
+
+CLASSES has a folder of photographs for each class. CHECKOUTS also has songhan+SqueezeNet-Deep-Compression; EfficientNet-Lite0 is a package
+(see ``ddrscope models list``). Each network appends the rows of its last layer and of the pixels to ``OUT/classes.jsonl``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+import ddrscope
+from ddrscope.networks import Network
+from ddrscope.study.evidence import layer_table
+from ddrscope.study.settings import CLASSIFIER, DEGRADATIONS
+from experiments.published_networks.checkouts import run_without_gpu
+from experiments.published_networks.depth_and_paths import read_rows
+from experiments.published_networks.later_rules import CLASSIFIERS, SHOWN_BESIDE, SUPER_RESOLUTION
+from experiments.published_networks.run import load, read_catalog
+from scripts.convert_squeezenet import converted, decode
+
+SQUEEZENET = Path("songhan+SqueezeNet-Deep-Compression") / "compressed_SqueezeNet.net"
+# The object is in the middle of most photographs, and all of them are larger than this.
+CROP = 256
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkouts", type=Path)
+    parser.add_argument("classes")
+    parser.add_argument("out", type=Path)
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    run_without_gpu()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    file = arguments.out / "classes.jsonl"
+    entries = {entry["name"]: entry for entry in read_catalog()}
+    for name in (*CLASSIFIERS, *SUPER_RESOLUTION, *SHOWN_BESIDE):
+        if name in set(read_rows(file).get("network", [])):
+            continue
+        started = time.monotonic()
+        network = load(entries[name], arguments.checkouts) if name in entries else classifier(name, arguments.checkouts)
+        result = ddrscope.analyze(
+            network,
+            arguments.classes,
+            DEGRADATIONS,
+            layers=(),
+            crop=CROP,
+            content="folder",
+            photo_from="name",
+            tsne_seeds=1,
+            precision="float32",
+        )
+        with file.open("a") as stream:
+            stream.write(layer_table(result).assign(photos=result.photos, classes=result.content_groups).to_json(
+                orient="records", lines=True
+            ))  # fmt: skip
+        print(name, f"{time.monotonic() - started:.0f} s", flush=True)
+
+
+def classifier(name: str, checkouts: Path) -> Network:
+    """A classifier of `CLASSIFIERS`."""
+    if name == "EfficientNet-Lite0":
+        return replace(ddrscope.load_network(CLASSIFIER), name=name)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "squeezenet.safetensors"
+        save_file(converted(decode((checkouts / SQUEEZENET).read_bytes())), path)
+        return replace(ddrscope.load_network(path), name=name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""The later rules of the experiment on published networks, and its intervention."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ddrscope.metrics.estimate import Estimate
+from experiments.published_networks.later_rules import (
+    CLASSIFIERS,
+    DOZEN,
+    HIDDEN,
+    NOT_FALLING,
+    OTHERS,
+    SHOWN_BESIDE,
+    SUPER_RESOLUTION,
+    ClassShares,
+    classes_or_degradations,
+    image_hides_degradation,
+    most_show_it,
+)
+from experiments.published_networks.run import read_catalog
+from experiments.published_networks.silenced import SUMMANDS, subtract
+
+
+def near(value: float) -> Estimate:
+    return Estimate(value, value - 0.02, value + 0.02)
+
+
+def test_the_networks_of_the_rules_are_in_the_catalogue() -> None:
+    known = {entry["name"] for entry in read_catalog()}
+    assert len(set(DOZEN)) == 12
+    assert {*DOZEN, *HIDDEN, *NOT_FALLING, *OTHERS, *SUPER_RESOLUTION, *SHOWN_BESIDE} <= known
+    assert set(SUMMANDS) == {*HIDDEN, *NOT_FALLING, *OTHERS}
+
+
+def test_classifiers_by_class_and_others_by_degradation() -> None:
+    pixels = ClassShares(near(0.05), near(0.05))
+    shares = dict.fromkeys(CLASSIFIERS, ClassShares(near(0.1), near(0.4))) | dict.fromkeys(
+        SUPER_RESOLUTION, ClassShares(near(0.4), near(0.1))
+    )
+    assert all(case.holds for case in classes_or_degradations(shares, pixels))
+    # Not more than the pixels show, or not more than the other share.
+    assert not any(case.holds for case in classes_or_degradations(shares, ClassShares(near(0.4), near(0.4))))
+    swapped = {name: ClassShares(each.of_class, each.degradation) for name, each in shares.items()}
+    assert not any(case.holds for case in classes_or_degradations(swapped, pixels))
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"), [(6, "holds"), (5, "not decided"), (3, "not decided"), (2, "does not hold")]
+)
+def test_most_networks(shown: int, expected: str) -> None:
+    assert most_show_it([True] * shown + [False] * (8 - shown)) == expected
+
+
+def test_the_predictions_of_the_hypothesis() -> None:
+    as_predicted = dict.fromkeys(HIDDEN, (near(0.01), near(0.3))) | dict.fromkeys(NOT_FALLING, (near(0.5), near(0.51)))
+    assert all(case.holds for case in image_hides_degradation(as_predicted))
+    otherwise = dict.fromkeys(HIDDEN, (near(0.01), near(0.09))) | dict.fromkeys(NOT_FALLING, (near(0.5), near(0.4)))
+    assert not any(case.holds for case in image_hides_degradation(otherwise))
+
+
+class Sum(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.block, self.last = (nn.Conv2d(channels, 4, 3, padding=1) for channels in (3, 4, 4))
+        self.active = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = self.active(self.first(x))
+        output: Tensor = self.last(self.block(first) + first)
+        return output
+
+
+def test_what_remains_is_what_the_blocks_make() -> None:
+    torch.manual_seed(0)
+    module, batch = Sum().eval(), torch.rand(2, 3, 6, 6)
+    expected = module.last(module.block(module.first(batch).relu()))
+    subtract(module, "first", torch.relu, "last")
+    torch.testing.assert_close(module(batch), expected)
+    torch.testing.assert_close(module(batch[:1]), expected[:1])

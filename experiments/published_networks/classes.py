@@ -18,18 +18,19 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 import ddrscope
+from ddrscope.analysis.layer_choice import choose_layers
+from ddrscope.metrics.layer_measures import content_groups
 from ddrscope.networks import Network
-from ddrscope.study.evidence import layer_table
 from ddrscope.study.settings import CLASSIFIER, DEGRADATIONS
 from experiments.published_networks.checkouts import run_without_gpu
-from experiments.published_networks.depth_and_paths import read_rows
 from experiments.published_networks.later_rules import CLASSIFIERS, SHOWN_BESIDE, SUPER_RESOLUTION
 from experiments.published_networks.run import load, read_catalog
+from experiments.published_networks.shares import append_rows, inputs_of, measured_layers, read_rows
 from scripts.convert_squeezenet import converted, decode
 
 SQUEEZENET = Path("songhan+SqueezeNet-Deep-Compression") / "compressed_SqueezeNet.net"
 # The object is in the middle of most photographs, and all of them are larger than this.
-CROP = 256
+CROP = 192
 
 
 def main() -> None:
@@ -48,21 +49,11 @@ def main() -> None:
             continue
         started = time.monotonic()
         network = load(entries[name], arguments.checkouts) if name in entries else classifier(name, arguments.checkouts)
-        result = ddrscope.analyze(
-            network,
-            arguments.classes,
-            DEGRADATIONS,
-            layers=(),
-            crop=CROP,
-            content="folder",
-            photo_from="name",
-            tsne_seeds=1,
-            precision="float32",
-        )
-        with file.open("a") as stream:
-            stream.write(layer_table(result).assign(photos=result.photos, classes=result.content_groups).to_json(
-                orient="records", lines=True
-            ))  # fmt: skip
+        inputs, settings = inputs_of(network, arguments.classes, DEGRADATIONS, crop=CROP, content="folder")
+        layers = choose_layers(network, (), inputs.sample())
+        table, _ = measured_layers(network, layers, inputs, settings)
+        design = inputs.design
+        append_rows(file, table.assign(photos=len(set(design.photos)), classes=content_groups(design, "folder")))
         print(name, f"{time.monotonic() - started:.0f} s", flush=True)
 
 

@@ -9,27 +9,23 @@ appends its rows to ``OUT/depth.jsonl`` and ``OUT/paths.jsonl``.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 import warnings
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 
-import ddrscope
 from ddrscope.analysis.layer_choice import choose_layers
 from ddrscope.networks import Network
-from ddrscope.study.evidence import layer_table, path_table
 from ddrscope.study.settings import DEGRADATIONS, LEVELS
 from experiments.published_networks.checkouts import run_without_gpu
 from experiments.published_networks.later_rules import DOZEN, PATH_PHOTOS
 from experiments.published_networks.run import CROP, load, read_catalog
+from experiments.published_networks.shares import append_rows, inputs_of, measured_layers, read_rows
 
 # More layers than this are thinned evenly.
-MOST_LAYERS = 12
+MOST_LAYERS = 6
 
 
 def main() -> None:
@@ -49,14 +45,11 @@ def main() -> None:
             continue
         started = time.monotonic()
         network = load(entries[name], arguments.checkouts)
-        measure = partial(
-            ddrscope.analyze, network, arguments.images, crop=CROP, tsne_seeds=1, precision="float32", photo_from="name"
-        )
-        by_depth = measure(DEGRADATIONS, layers=evenly_spaced(network))
-        by_level = measure(levels, layers=(), limit=PATH_PHOTOS)
-        for file, table in zip(files, (layer_table(by_depth), path_table(by_level)), strict=True):
-            with file.open("a") as stream:
-                stream.write(table[~table.control.isin(["shuffled_labels"])].to_json(orient="records", lines=True))
+        layers = evenly_spaced(network)
+        inputs, settings = inputs_of(network, arguments.images, DEGRADATIONS, crop=CROP)
+        append_rows(files[0], measured_layers(network, layers, inputs, settings)[0])
+        inputs, settings = inputs_of(network, arguments.images, levels, crop=CROP, limit=PATH_PHOTOS)
+        append_rows(files[1], measured_layers(network, layers[-1:], inputs, settings)[1])
         print(name, f"{time.monotonic() - started:.0f} s", flush=True)
 
 
@@ -65,12 +58,6 @@ def evenly_spaced(network: Network) -> tuple[str, ...]:
     layers = choose_layers(network, None, torch.rand(1, 3, CROP // 4, CROP // 4))
     chosen = np.unique(np.linspace(0, len(layers) - 1, min(MOST_LAYERS, len(layers))).round().astype(int))
     return tuple(layers[index] for index in chosen)
-
-
-def read_rows(file: Path) -> pd.DataFrame:
-    """The rows in a file of JSON lines; none if there is no file."""
-    rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-    return pd.DataFrame(rows)
 
 
 if __name__ == "__main__":

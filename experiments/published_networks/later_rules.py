@@ -55,7 +55,7 @@ class ClassShares:
     of_class: Estimate
 
 
-def classes_or_degradations(shares: dict[str, ClassShares], pixels: ClassShares) -> list[Case]:
+def classes_or_degradations(shares: dict[str, ClassShares], pixels: dict[str, ClassShares]) -> list[Case]:
     """Judge C1 on classes.
 
     A classifier shows it if its class share is above its degradation share and above the class share of the pixels; an SR network if
@@ -63,15 +63,18 @@ def classes_or_degradations(shares: dict[str, ClassShares], pixels: ClassShares)
 
     Args:
         shares: Of every classifier and SR network, by name.
-        pixels: Of the pixels.
+        pixels: Of the pixels that enter each of them.
     """
     cases = []
     for name in (*CLASSIFIERS, *SUPER_RESOLUTION):
         own = shares[name]
         if name in CLASSIFIERS:
-            expected, holds = "class", own.of_class.is_above(own.degradation) and own.of_class.is_above(pixels.of_class)
+            expected, holds = (
+                "class",
+                own.of_class.is_above(own.degradation) and own.of_class.is_above(pixels[name].of_class),
+            )
         else:
-            above = own.degradation.is_above(own.of_class) and own.degradation.is_above(pixels.degradation)
+            above = own.degradation.is_above(own.of_class) and own.degradation.is_above(pixels[name].degradation)
             expected, holds = "degradation", above
         numbers = f"class {own.of_class.percent()}, degradation {own.degradation.percent()}"
         cases.append(Case(f"{name}: by {expected}", holds, numbers))

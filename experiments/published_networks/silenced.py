@@ -19,14 +19,12 @@ import pandas as pd
 from torch import Tensor, nn
 from torch.nn import functional
 
-import ddrscope
 from ddrscope.networks import Network
-from ddrscope.study.evidence import layer_table
 from ddrscope.study.settings import DEGRADATIONS
 from experiments.published_networks.checkouts import run_without_gpu
-from experiments.published_networks.depth_and_paths import read_rows
 from experiments.published_networks.later_rules import HIDDEN, NOT_FALLING, OTHERS
 from experiments.published_networks.run import CROP, load, read_catalog
+from experiments.published_networks.shares import append_rows, inputs_of, measured_layers, read_rows
 
 
 def _leaky(x: Tensor) -> Tensor:
@@ -70,8 +68,7 @@ def main() -> None:
         subtract(network.module, first, applied, last)
         rest = _measured(network, f"{last}:input", arguments.images)
         table = pd.concat([whole.assign(silenced=False), rest.assign(silenced=True)])
-        with file.open("a") as stream:
-            stream.write(table.to_json(orient="records", lines=True))
+        append_rows(file, table)
         print(name, f"{time.monotonic() - started:.0f} s", flush=True)
 
 
@@ -95,18 +92,8 @@ def subtract(module: nn.Module, first: str, applied: Callable[[Tensor], Tensor],
 
 
 def _measured(network: Network, layer: str, images: str) -> pd.DataFrame:
-    result = ddrscope.analyze(
-        network,
-        images,
-        DEGRADATIONS,
-        layers=(),
-        output_layers={network.name: layer},
-        crop=CROP,
-        tsne_seeds=1,
-        precision="float32",
-        photo_from="name",
-    )
-    table = layer_table(result)
+    inputs, settings = inputs_of(network, images, DEGRADATIONS, crop=CROP)
+    table, _ = measured_layers(network, [layer], inputs, settings)
     return table[table.control == ""]
 
 

@@ -36,13 +36,15 @@ def test_the_networks_of_the_rules_are_in_the_catalogue() -> None:
 
 
 def test_classifiers_by_class_and_others_by_degradation() -> None:
-    pixels = ClassShares(near(0.05), near(0.05))
+    names = (*CLASSIFIERS, *SUPER_RESOLUTION)
+    pixels = dict.fromkeys(names, ClassShares(near(0.05), near(0.05)))
     shares = dict.fromkeys(CLASSIFIERS, ClassShares(near(0.1), near(0.4))) | dict.fromkeys(
         SUPER_RESOLUTION, ClassShares(near(0.4), near(0.1))
     )
     assert all(case.holds for case in classes_or_degradations(shares, pixels))
     # Not more than the pixels show, or not more than the other share.
-    assert not any(case.holds for case in classes_or_degradations(shares, ClassShares(near(0.4), near(0.4))))
+    much = dict.fromkeys(names, ClassShares(near(0.4), near(0.4)))
+    assert not any(case.holds for case in classes_or_degradations(shares, much))
     swapped = {name: ClassShares(each.of_class, each.degradation) for name, each in shares.items()}
     assert not any(case.holds for case in classes_or_degradations(swapped, pixels))
 

@@ -1,0 +1,243 @@
+"""Draw the figures on a pair, on depth, on levels, on classes and on the exceptions.
+
+    python -m experiments.published_networks.figures CHECKOUTS DOZEN RESULTS
+
+CHECKOUTS holds the clone of PCARN; its pair is measured here, on the bundled photographs. DOZEN is the folder of
+`experiments.published_networks.depth_and_paths`, `classes` and `silenced`. RESULTS receives ``figures/``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import PercentFormatter
+
+import ddrscope
+from ddrscope.analysis import AnalysisResult
+from ddrscope.viz.level_paths import draw_path
+from ddrscope.viz.style import CONTROL_COLOR, group_style
+from experiments.published_networks.later_rules import (
+    ADVERSARIAL,
+    CLASSIFIERS,
+    DOZEN,
+    HIDDEN,
+    NOT_FALLING,
+    OTHERS,
+    SHOWN_BESIDE,
+    SUPER_RESOLUTION,
+    WITH_RESIDUAL,
+)
+from experiments.published_networks.run import CROP, load, read_catalog
+from experiments.published_networks.shares import read_rows
+
+PAIR = {"PCARN-M-L1": "pixel loss (PCARN-M-L1)", "PCARN-M": "adversarial loss (PCARN-M)"}
+VIEWS = ("flattened", "pooled")
+SHOWN_PATHS = ("2024-11 QuickSRNetLarge", "PAN", "PCARN-M", "2022-00 RFDN")
+# Names of groups in the legend.
+GROUPS = {"clean": "clean", "blur:4": "blur, sigma 4 pixels", "noise:20": "noise, sigma 20 of 255"}
+UNITS = {"blur": "blur, sigma in HR pixels", "noise": "noise, sigma of 255", "jpeg": "JPEG quality"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkouts", type=Path)
+    parser.add_argument("dozen", type=Path)
+    parser.add_argument("results", type=Path)
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    entries = {entry["name"]: entry for entry in read_catalog()}
+    pair = ddrscope.analyze(
+        [load(entries[name], arguments.checkouts) for name in PAIR], layers=(), crop=CROP, precision="float32"
+    )
+    tables = {name: read_rows(arguments.dozen / f"{name}.jsonl") for name in ("depth", "paths", "classes", "silenced")}
+    figures = {
+        "pair": pair_figure(pair),
+        "depth": depth_figure(tables["depth"]),
+        "paths": path_figure(tables["paths"]),
+        "classes": classes_figure(tables["classes"]),
+        "silenced": silenced_figure(tables["silenced"]),
+    }
+    for name, figure in figures.items():
+        figure.savefig(arguments.results / "figures" / f"{name}.png", dpi=140)
+
+
+def pair_figure(result: AnalysisResult) -> Figure:
+    """The figure of the paper for one graph with two losses: t-SNE planes of the last HR layer, flattened features."""
+    figure = Figure(figsize=(9, 5.1), layout="constrained")
+    planes = result.embedding[(result.embedding["view"] == "flattened") & (result.embedding["control"] == "")]
+    planes = planes[planes["seed"] == planes["seed"].min()]
+    for axis, (name, title) in zip(figure.subplots(1, 2), PAIR.items(), strict=True):
+        points = planes[planes["network"] == name]
+        # The three versions of one crop are joined: short lines show content, zones of one colour the degradation.
+        for _, versions in points.groupby("picture"):
+            axis.plot(versions["x"], versions["y"], color=CONTROL_COLOR, linewidth=0.6, alpha=0.6, zorder=0)
+        for index, group in enumerate(GROUPS):
+            color, marker = group_style(index)
+            rows = points[points["degradation"] == group]
+            axis.scatter(rows["x"], rows["y"], s=42, color=color, marker=marker, alpha=0.85, edgecolors="white", lw=0.4)
+        layer = result.layer(name, "flattened")
+        shares = f"degradation {layer.degradation_share.percent()}\ncontent {layer.content_share.percent()}"
+        axis.set_title(f"{title}\n{shares}", fontsize=11)
+        axis.set(xticks=[], yticks=[], box_aspect=1)
+    handles = [
+        Line2D([], [], color=group_style(index)[0], marker=group_style(index)[1], linestyle="", label=label)
+        for index, label in enumerate(GROUPS.values())
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
+    figure.suptitle(
+        "One graph without a global residual, two losses: t-SNE of the last HR layer\n"
+        f"shares of the variance of flattened features [95 %]; {result.images} crops of {result.photos} bundled "
+        f"photographs, n = {layer.n}; lines join the versions of a crop",
+        fontsize=10,
+    )
+    return figure
+
+
+def depth_figure(rows: pd.DataFrame) -> Figure:
+    """C5: the degradation share of every layer; a panel for each network, both views."""
+    figure = Figure(figsize=(11, 8), layout="constrained")
+    axes = figure.subplots(3, 4, sharex=True, sharey=True)
+    for axis, name in zip(axes.flat, DOZEN, strict=True):
+        for index, view in enumerate(VIEWS):
+            color, marker = group_style(index)
+            for control, line in (("", "-"), ("random_weights", "--")):
+                own = rows[(rows.network.map(_plain) == name) & (rows["view"] == view) & (rows.control == control)]
+                axis.plot(own.depth, own.degradation_share, line, color=color, marker="" if control else marker, ms=4)
+                if not control:
+                    axis.fill_between(
+                        own.depth, own.degradation_share_low, own.degradation_share_high, color=color, alpha=0.2
+                    )
+        axis.set_title(f"{name}\n{_kind(name)}", fontsize=9)
+        axis.grid(alpha=0.3)
+        axis.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    axes.flat[0].set_ylim(-0.05, 1)
+    for axis in axes[-1]:
+        axis.set_xlabel("depth (1 = last HR layer)")
+    handles = [
+        Line2D([], [], color=group_style(index)[0], marker=group_style(index)[1], label=f"{view} features")
+        for index, view in enumerate(VIEWS)
+    ]
+    handles.append(Line2D([], [], color=CONTROL_COLOR, linestyle="--", label="random weights"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
+    n = int(rows.n.iloc[0])
+    figure.suptitle(
+        f"Degradation share of the variance by depth, BSD100, n = {n}; bands: 95 % over photographs", fontsize=10
+    )
+    return figure
+
+
+def path_figure(rows: pd.DataFrame) -> Figure:
+    """C4: the centroids of the levels of each family in the plane of their largest spread, flattened features."""
+    figure = Figure(figsize=(3.1 * len(SHOWN_PATHS), 9.2), layout="constrained")
+    axes = figure.subplots(len(UNITS), len(SHOWN_PATHS))
+    for (family, unit), line in zip(UNITS.items(), axes, strict=True):
+        for name, axis in zip(SHOWN_PATHS, line, strict=True):
+            path = rows[
+                (rows.network == name) & (rows.family == family) & (rows["view"] == "flattened") & (rows.control == "")
+            ].iloc[0]
+            draw_path(axis, np.array(path.centroids), path.levels, fontsize=8, markersize=4)
+            axis.margins(0.18)
+            axis.set(xticks=[], yticks=[])
+            spearman = f"{path.spearman:.2f} [{path.spearman_low:.2f}, {path.spearman_high:.2f}]"
+            axis.set_title(f"Spearman {spearman}", fontsize=9)
+            if family == "blur":
+                axis.set_title(f"{name}\n{_kind(name)}\nSpearman {spearman}", fontsize=9)
+        line[0].set_ylabel(unit)
+    figure.suptitle(
+        f"Centroids of the levels at the last HR layer (flattened), BSD100, n = {int(rows.n.iloc[0])}; each panel on its own scale",
+        fontsize=10,
+    )
+    return figure
+
+
+def classes_figure(rows: pd.DataFrame) -> Figure:
+    """C1: class share against degradation share, a mark for each network, both views."""
+    figure = Figure(figsize=(10, 5), layout="constrained")
+    kinds = {
+        "classifier": CLASSIFIERS,
+        "SR network, with residual or adversarial": SUPER_RESOLUTION,
+        "SR network, neither": SHOWN_BESIDE,
+    }
+    for axis, view in zip(figure.subplots(1, 2), VIEWS, strict=True):
+        of_view = rows[rows["view"] == view]
+        for index, names in enumerate(kinds.values()):
+            for name in names:
+                _cross(axis, of_view[(of_view.network == name) & (of_view.control == "")].iloc[0], index, name)
+        _cross(axis, of_view[of_view.control == "pixels"].iloc[-1], 3, "pixels")
+        top = 1.08 * max(axis.get_xlim()[1], axis.get_ylim()[1])
+        axis.plot([0, top], [0, top], color=CONTROL_COLOR, linewidth=0.8, linestyle=":")
+        axis.set(xlim=(-0.02, top), ylim=(-0.02, top), box_aspect=1)
+        axis.set(xlabel="degradation share", ylabel="class share", title=f"{view} features")
+        for each in (axis.xaxis, axis.yaxis):
+            each.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    handles = [
+        Line2D([], [], color=group_style(index)[0], marker=group_style(index)[1], linestyle="", label=label)
+        for index, label in enumerate((*kinds, "LR pixels"))
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    first = rows.iloc[0]
+    figure.suptitle(
+        f"{int(first.photos)} photographs of {int(first.classes)} classes, n = {int(first.n)}; bars: 95 %", fontsize=10
+    )
+    return figure
+
+
+def silenced_figure(rows: pd.DataFrame) -> Figure:
+    """The flattened degradation share of the last features, and without the summand of the first convolution."""
+    figure = Figure(figsize=(8, 4.2), layout="constrained")
+    axis = figure.subplots()
+    names = (*HIDDEN, *NOT_FALLING, *OTHERS)
+    for index, silenced in enumerate((False, True)):
+        own = rows[(rows["view"] == "flattened") & (rows.silenced == silenced)].set_index("network").loc[list(names)]
+        color, marker = group_style(index)
+        at = np.arange(len(names)) + (0.12 if silenced else -0.12)
+        share = own.degradation_share.to_numpy()
+        errors = np.abs(own[["degradation_share_low", "degradation_share_high"]].to_numpy().T - share)
+        label = "without the features of the first convolution" if silenced else "as the network computes them"
+        axis.errorbar(at, share, errors, fmt=marker, color=color, label=label)
+    axis.set_xticks(range(len(names)), [name.replace(" ", "\n") for name in names], fontsize=9)
+    axis.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    axis.set(ylabel="degradation share, flattened", ylim=(-0.03, None))
+    axis.grid(axis="y", alpha=0.3)
+    axis.legend(frameon=False)
+    axis.set_title(f"Last HR layer, BSD100, n = {int(rows.n.iloc[0])}; bars: 95 %", fontsize=10)
+    return figure
+
+
+def _cross(axis: Axes, row: pd.Series, index: int, name: str) -> None:
+    color, marker = group_style(index)
+    x, y = row.degradation_share, row.class_share
+    errors = [
+        [[x - row.degradation_share_low], [row.degradation_share_high - x]],
+        [[y - row.class_share_low], [row.class_share_high - y]],
+    ]
+    axis.errorbar(x, y, xerr=errors[0], yerr=errors[1], fmt=marker, color=color, ms=6, elinewidth=1)
+    axis.annotate(
+        name.partition(" ")[2] if name[:2] == "20" else name,
+        (x, y),
+        xytext=(5, 5),
+        textcoords="offset points",
+        fontsize=8,
+    )
+
+
+def _plain(network: str) -> str:
+    """The name of a network without what a control adds to it."""
+    return network.partition(" (random")[0]
+
+
+def _kind(name: str) -> str:
+    if name in WITH_RESIDUAL:
+        return "global residual, pixel loss"
+    return "no residual, adversarial" if name in ADVERSARIAL else "no residual, pixel loss"
+
+
+if __name__ == "__main__":
+    main()

@@ -46,6 +46,18 @@ NOT_FALLING = ("2024-33 IFADNet",)
 OTHERS = ("2022-11 AALN", "2022-00 RFDN", "2024-00 RLFN_Prune")
 REVEALED = 0.10
 
+# A second hypothesis, written on the same day after the first had failed: subtracting the summand changed nothing in the three networks,
+# and 40 to 93 % of their flattened variance is interaction. So their features may carry the noise itself, position by position, whose
+# pattern differs from photograph to photograph. Intervention: one and the same pattern of noise in all photographs. Prediction: in the three
+# networks the flattened share rises to at least REVEALED, above that with patterns of their own. No prediction for the others.
+SAME_NOISE_BESIDE = (
+    "2022-42 RLCSR",
+    "2024-33 IFADNet",
+    "2024-11 QuickSRNetLarge",
+    "2022-00 RFDN",
+    "2024-00 RLFN_Prune",
+)
+
 
 @dataclass(frozen=True)
 class ClassShares:
@@ -96,11 +108,26 @@ def image_hides_degradation(shares: dict[str, tuple[Estimate, Estimate]]) -> lis
     Args:
         shares: The flattened degradation share of the sum, and without the summand, by name of the network.
     """
-    cases = []
-    for name in (*HIDDEN, *NOT_FALLING):
+    cases = noise_hides_degradation(shares)
+    for name in NOT_FALLING:
         whole, rest = shares[name]
-        rises = name in HIDDEN
-        holds = rest.value >= REVEALED and rest.is_above(whole) if rises else not whole.is_above(rest)
-        text = f"{name}: {'rises' if rises else 'does not fall'}"
-        cases.append(Case(text, holds, f"{whole.percent()}, without the summand {rest.percent()}"))
+        cases.append(Case(f"{name}: does not fall", not whole.is_above(rest), _change(whole, rest)))
     return cases
+
+
+def noise_hides_degradation(shares: dict[str, tuple[Estimate, Estimate]]) -> list[Case]:
+    """Judge the second hypothesis; it holds if all predictions do.
+
+    Args:
+        shares: The flattened degradation share with patterns of their own, and with one pattern, by name of the network.
+    """
+    cases = []
+    for name in HIDDEN:
+        before, after = shares[name]
+        holds = after.value >= REVEALED and after.is_above(before)
+        cases.append(Case(f"{name}: rises", holds, _change(before, after)))
+    return cases
+
+
+def _change(before: Estimate, after: Estimate) -> str:
+    return f"{before.percent()}, after the intervention {after.percent()}"

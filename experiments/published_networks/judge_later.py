@@ -23,18 +23,17 @@ from experiments.published_networks.later_rules import (
     ADVERSARIAL,
     CLASSIFIERS,
     DOZEN,
-    HIDDEN,
-    NOT_FALLING,
     SUPER_RESOLUTION,
     WITH_RESIDUAL,
     ClassShares,
     classes_or_degradations,
     image_hides_degradation,
     most_show_it,
+    noise_hides_degradation,
 )
 from experiments.published_networks.shares import read_rows
 
-TABLES = ("depth", "paths", "classes", "silenced")
+TABLES = ("depth", "paths", "classes", "silenced", "same_noise")
 VIEWS = ("flattened", "pooled")
 JUDGED = (*WITH_RESIDUAL, *ADVERSARIAL)
 
@@ -72,7 +71,12 @@ def judge(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
                 "beside them": {name: shown[name] for name in shown if name not in judged},
                 "cases": [case.to_json() for own in cases.values() for case in own],
             }
-    verdicts["the image hides the degradation"] = _all_of(hypothesis_cases(tables["silenced"]))
+    verdicts["the image hides the degradation"] = _all_of(
+        image_hides_degradation(_pairs(tables["silenced"], "silenced"))
+    )
+    verdicts["the noise hides the degradation"] = _all_of(
+        noise_hides_degradation(_pairs(tables["same_noise"], "one_pattern"))
+    )
     return verdicts
 
 
@@ -106,27 +110,18 @@ def depth_cases(rows: pd.DataFrame, view: str) -> dict[str, list[Case]]:
     return {name: [depth_case(own[own.network == name], name)] for name in DOZEN if name in set(own.network)}
 
 
-def hypothesis_cases(rows: pd.DataFrame) -> list[Case]:
-    """The predictions of the hypothesis about the exceptions."""
-    flattened = rows[rows["view"] == "flattened"]
-    shares = {
-        name: (
-            estimate(_only(flattened, name, silenced=False), "degradation_share"),
-            estimate(_only(flattened, name, silenced=True), "degradation_share"),
-        )
-        for name in (*HIDDEN, *NOT_FALLING)
-    }
-    return image_hides_degradation(shares)
+def _pairs(rows: pd.DataFrame, changed: str) -> dict[str, tuple[Estimate, Estimate]]:
+    """The flattened degradation share of each network without and with the intervention in the column ``changed``."""
+    own = rows[(rows["view"] == "flattened") & (rows.control == "")]
+    found: dict[str, dict[bool, Estimate]] = {}
+    for row in own.to_dict("records"):
+        found.setdefault(str(row["network"]), {})[bool(row[changed])] = estimate(row, "degradation_share")
+    return {name: (both[False], both[True]) for name, both in found.items()}
 
 
 def estimate(row: dict[Any, Any], measure: str) -> Estimate:
     """A measure of a row with its interval."""
     return Estimate.from_columns(cast(dict[str, Any], row), measure)
-
-
-def _only(rows: pd.DataFrame, name: str, silenced: bool) -> dict[Any, Any]:
-    (row,) = rows[(rows.network == name) & (rows.silenced == silenced)].to_dict("records")
-    return row
 
 
 def _all_of(cases: Iterable[Case]) -> dict[str, Any]:

@@ -48,8 +48,8 @@ REVEALED = 0.10
 
 # A second hypothesis, written on the same day after the first had failed: subtracting the summand changed nothing in the three networks,
 # and 40 to 93 % of their flattened variance is interaction. So their features may carry the noise itself, position by position, whose
-# pattern differs from photograph to photograph. Intervention: one and the same pattern of noise in all photographs. Prediction: in the three
-# networks the flattened share rises to at least REVEALED, above that with patterns of their own. No prediction for the others.
+# pattern differs from photograph to photograph. Intervention: one pattern of noise in all photographs. Prediction: in the three networks
+# the flattened share rises to at least REVEALED, above that with patterns of their own. No prediction for the others.
 SAME_NOISE_BESIDE = (
     "2022-42 RLCSR",
     "2024-33 IFADNet",

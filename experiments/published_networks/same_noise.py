@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def with_one_pattern(inputs: InputRows, seed: int = 0) -> InputRows:
-    """The same rows, but the noisy ones made of the clean ones and one pattern of noise, rounded and clipped as before."""
+    """The same rows, but the noisy ones made of the clean ones and one pattern of noise, clipped and in steps of 8 bits."""
     clean = {row.image: row.pixels for row in inputs.rows if row.group == "clean"}
     shape = next(iter(clean.values())).shape
     pattern = np.random.default_rng(seed).normal(scale=SIGMA, size=shape)

@@ -20,7 +20,7 @@ from ddrscope.analysis.layer_choice import choose_layers
 from ddrscope.networks import Network
 from ddrscope.study.settings import DEGRADATIONS, LEVELS
 from experiments.published_networks.checkouts import run_without_gpu
-from experiments.published_networks.later_rules import DOZEN, PATH_PHOTOS
+from experiments.published_networks.later_rules import DEPTH_PHOTOS, DOZEN, PATH_PHOTOS
 from experiments.published_networks.run import CROP, load, read_catalog
 from experiments.published_networks.shares import append_rows, inputs_of, measured_layers, read_rows
 
@@ -46,7 +46,7 @@ def main() -> None:
         started = time.monotonic()
         network = load(entries[name], arguments.checkouts)
         layers = evenly_spaced(network)
-        inputs, settings = inputs_of(network, arguments.images, DEGRADATIONS, crop=CROP)
+        inputs, settings = inputs_of(network, arguments.images, DEGRADATIONS, crop=CROP, limit=DEPTH_PHOTOS)
         append_rows(files[0], measured_layers(network, layers, inputs, settings)[0])
         inputs, settings = inputs_of(network, arguments.images, levels, crop=CROP, limit=PATH_PHOTOS)
         append_rows(files[1], measured_layers(network, layers[-1:], inputs, settings)[1])

@@ -3,13 +3,14 @@
     python -m experiments.published_networks.figures CHECKOUTS DOZEN RESULTS
 
 CHECKOUTS holds the clone of PCARN; its pair is measured here, on the bundled photographs. DOZEN is the folder of
-`experiments.published_networks.depth_and_paths`, `classes` and `silenced`. RESULTS receives ``figures/``.
+`experiments.published_networks.depth_and_paths`, `classes`, `silenced` and `same_noise`. RESULTS receives ``figures/``.
 """
 
 from __future__ import annotations
 
 import argparse
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ import ddrscope
 from ddrscope.analysis import AnalysisResult
 from ddrscope.viz.level_paths import draw_path
 from ddrscope.viz.style import CONTROL_COLOR, group_style
+from experiments.published_networks.judge_later import TABLES, VIEWS
 from experiments.published_networks.later_rules import (
     ADVERSARIAL,
     CLASSIFIERS,
@@ -30,6 +32,7 @@ from experiments.published_networks.later_rules import (
     HIDDEN,
     NOT_FALLING,
     OTHERS,
+    SAME_NOISE_BESIDE,
     SHOWN_BESIDE,
     SUPER_RESOLUTION,
     WITH_RESIDUAL,
@@ -38,7 +41,6 @@ from experiments.published_networks.run import CROP, load, read_catalog
 from experiments.published_networks.shares import read_rows
 
 PAIR = {"PCARN-M-L1": "pixel loss (PCARN-M-L1)", "PCARN-M": "adversarial loss (PCARN-M)"}
-VIEWS = ("flattened", "pooled")
 SHOWN_PATHS = ("2024-11 QuickSRNetLarge", "PAN", "PCARN-M", "2022-00 RFDN")
 # Names of groups in the legend.
 GROUPS = {"clean": "clean", "blur:4": "blur, sigma 4 pixels", "noise:20": "noise, sigma 20 of 255"}
@@ -56,13 +58,13 @@ def main() -> None:
     pair = ddrscope.analyze(
         [load(entries[name], arguments.checkouts) for name in PAIR], layers=(), crop=CROP, precision="float32"
     )
-    tables = {name: read_rows(arguments.dozen / f"{name}.jsonl") for name in ("depth", "paths", "classes", "silenced")}
+    tables = {name: read_rows(arguments.dozen / f"{name}.jsonl") for name in TABLES}
     figures = {
         "pair": pair_figure(pair),
         "depth": depth_figure(tables["depth"]),
         "paths": path_figure(tables["paths"]),
         "classes": classes_figure(tables["classes"]),
-        "silenced": silenced_figure(tables["silenced"]),
+        "exceptions": exceptions_figure(tables["silenced"], tables["same_noise"]),
     }
     for name, figure in figures.items():
         figure.savefig(arguments.results / "figures" / f"{name}.png", dpi=140)
@@ -93,8 +95,8 @@ def pair_figure(result: AnalysisResult) -> Figure:
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
     figure.suptitle(
         "One graph without a global residual, two losses: t-SNE of the last HR layer\n"
-        f"shares of the variance of flattened features [95 %]; {result.images} crops of {result.photos} bundled "
-        f"photographs, n = {layer.n}; lines join the versions of a crop",
+        f"{result.images} crops of {result.photos} bundled photographs, n = {layer.n}; a line joins the three versions of a crop\n"
+        "shares of the variance of flattened features [95 %]",
         fontsize=10,
     )
     return figure
@@ -107,13 +109,9 @@ def depth_figure(rows: pd.DataFrame) -> Figure:
     for axis, name in zip(axes.flat, DOZEN, strict=True):
         for index, view in enumerate(VIEWS):
             color, marker = group_style(index)
-            for control, line in (("", "-"), ("random_weights", "--")):
-                own = rows[(rows.network.map(_plain) == name) & (rows["view"] == view) & (rows.control == control)]
-                axis.plot(own.depth, own.degradation_share, line, color=color, marker="" if control else marker, ms=4)
-                if not control:
-                    axis.fill_between(
-                        own.depth, own.degradation_share_low, own.degradation_share_high, color=color, alpha=0.2
-                    )
+            own = rows[(rows.network == name) & (rows["view"] == view) & (rows.control == "")]
+            axis.plot(own.depth, own.degradation_share, color=color, marker=marker, ms=4)
+            axis.fill_between(own.depth, own.degradation_share_low, own.degradation_share_high, color=color, alpha=0.2)
         axis.set_title(f"{name}\n{_kind(name)}", fontsize=9)
         axis.grid(alpha=0.3)
         axis.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
@@ -124,7 +122,6 @@ def depth_figure(rows: pd.DataFrame) -> Figure:
         Line2D([], [], color=group_style(index)[0], marker=group_style(index)[1], label=f"{view} features")
         for index, view in enumerate(VIEWS)
     ]
-    handles.append(Line2D([], [], color=CONTROL_COLOR, linestyle="--", label="random weights"))
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
     n = int(rows.n.iloc[0])
     figure.suptitle(
@@ -189,26 +186,33 @@ def classes_figure(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-def silenced_figure(rows: pd.DataFrame) -> Figure:
-    """The flattened degradation share of the last features, and without the summand of the first convolution."""
-    figure = Figure(figsize=(8, 4.2), layout="constrained")
-    axis = figure.subplots()
-    names = (*HIDDEN, *NOT_FALLING, *OTHERS)
-    for index, silenced in enumerate((False, True)):
-        own = rows[(rows["view"] == "flattened") & (rows.silenced == silenced)].set_index("network").loc[list(names)]
-        color, marker = group_style(index)
-        at = np.arange(len(names)) + (0.12 if silenced else -0.12)
-        share = own.degradation_share.to_numpy()
-        errors = np.abs(own[["degradation_share_low", "degradation_share_high"]].to_numpy().T - share)
-        label = "without the features of the first convolution" if silenced else "as the network computes them"
-        axis.errorbar(at, share, errors, fmt=marker, color=color, label=label)
-    axis.set_xticks(range(len(names)), [name.replace(" ", "\n") for name in names], fontsize=9)
-    axis.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    axis.set(ylabel="degradation share, flattened", ylim=(-0.03, None))
-    axis.grid(axis="y", alpha=0.3)
-    axis.legend(frameon=False)
-    axis.set_title(f"Last HR layer, BSD100, n = {int(rows.n.iloc[0])}; bars: 95 %", fontsize=10)
+def exceptions_figure(silenced: pd.DataFrame, same_noise: pd.DataFrame) -> Figure:
+    """The flattened degradation share of the last features without and with each of the two interventions."""
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    labels = ("as it is", "without the features of the first convolution")
+    _before_and_after(left, silenced, "silenced", (*HIDDEN, *NOT_FALLING, *OTHERS), labels)
+    labels = ("each photograph its own noise", "one pattern of noise in all photographs")
+    _before_and_after(right, same_noise, "one_pattern", (*HIDDEN, *SAME_NOISE_BESIDE), labels)
+    left.set(ylabel="degradation share, flattened", ylim=(-0.03, 1))
+    left.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    figure.suptitle(f"Two interventions: last HR layer, BSD100, n = {int(silenced.n.iloc[0])}; bars: 95 %", fontsize=10)
     return figure
+
+
+def _before_and_after(axis: Axes, rows: pd.DataFrame, column: str, names: Sequence[str], labels: Sequence[str]) -> None:
+    own = rows[(rows["view"] == "flattened") & (rows.control == "")]
+    for index, changed in enumerate((False, True)):
+        chosen = own[own[column] == changed].set_index("network").loc[list(names)]
+        color, marker = group_style(index)
+        at = np.arange(len(names)) + (0.12 if changed else -0.12)
+        share = chosen.degradation_share.to_numpy()
+        errors = np.abs(chosen[["degradation_share_low", "degradation_share_high"]].to_numpy().T - share)
+        axis.errorbar(at, share, errors, fmt=marker, color=color, label=labels[index])
+    axis.set_xticks(range(len(names)), [name.replace(" ", "\n") for name in names], fontsize=7.5)
+    axis.grid(axis="y", alpha=0.3)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False, fontsize=9)
 
 
 def _cross(axis: Axes, row: pd.Series, index: int, name: str) -> None:
@@ -226,11 +230,6 @@ def _cross(axis: Axes, row: pd.Series, index: int, name: str) -> None:
         textcoords="offset points",
         fontsize=8,
     )
-
-
-def _plain(network: str) -> str:
-    """The name of a network without what a control adds to it."""
-    return network.partition(" (random")[0]
 
 
 def _kind(name: str) -> str:

@@ -21,7 +21,7 @@ from ddrscope.analysis.input_rows import InputRows
 from ddrscope.analysis.layer_choice import choose_layers
 from ddrscope.study.settings import DEGRADATIONS
 from experiments.published_networks.checkouts import run_without_gpu
-from experiments.published_networks.later_rules import HIDDEN, SAME_NOISE_BESIDE
+from experiments.published_networks.later_rules import DEPTH_PHOTOS, HIDDEN, SAME_NOISE_BESIDE
 from experiments.published_networks.run import CROP, load, read_catalog
 from experiments.published_networks.shares import append_rows, inputs_of, measured_layers, read_rows
 
@@ -44,7 +44,7 @@ def main() -> None:
             continue
         started = time.monotonic()
         network = load(entries[name], arguments.checkouts)
-        inputs, settings = inputs_of(network, arguments.images, DEGRADATIONS, crop=CROP)
+        inputs, settings = inputs_of(network, arguments.images, DEGRADATIONS, crop=CROP, limit=DEPTH_PHOTOS)
         layers = choose_layers(network, (), inputs.sample())
         own, _ = measured_layers(network, layers, inputs, settings)
         one, _ = measured_layers(network, layers, with_one_pattern(inputs), settings)

@@ -15,6 +15,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+from PIL import Image
 from safetensors.torch import save_file
 
 import ddrscope
@@ -29,14 +30,14 @@ from experiments.published_networks.shares import append_rows, inputs_of, measur
 from scripts.convert_squeezenet import converted, decode
 
 SQUEEZENET = Path("songhan+SqueezeNet-Deep-Compression") / "compressed_SqueezeNet.net"
-# The object is in the middle of most photographs, and all of them are larger than this.
-CROP = 192
+# After the photographs are halved: they are JPEG files, whose blocks would not be clean. The smallest one then has 131 pixels.
+CROP = 128
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkouts", type=Path)
-    parser.add_argument("classes")
+    parser.add_argument("classes", type=Path)
     parser.add_argument("out", type=Path)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -49,12 +50,22 @@ def main() -> None:
             continue
         started = time.monotonic()
         network = load(entries[name], arguments.checkouts) if name in entries else classifier(name, arguments.checkouts)
-        inputs, settings = inputs_of(network, arguments.classes, DEGRADATIONS, crop=CROP, content="folder")
+        with tempfile.TemporaryDirectory() as halves:
+            write_halves(arguments.classes, Path(halves))
+            inputs, settings = inputs_of(network, halves, DEGRADATIONS, crop=CROP, content="folder")
         layers = choose_layers(network, (), inputs.sample())
         table, _ = measured_layers(network, layers, inputs, settings)
         design = inputs.design
         append_rows(file, table.assign(photos=len(set(design.photos)), classes=content_groups(design, "folder")))
         print(name, f"{time.monotonic() - started:.0f} s", flush=True)
+
+
+def write_halves(classes: Path, folder: Path) -> None:
+    """Write the photographs of all classes at half their size, each into the folder of its class."""
+    for path in sorted(classes.glob("*/*")):
+        (folder / path.parent.name).mkdir(exist_ok=True)
+        with Image.open(path) as image:
+            image.convert("RGB").reduce(2).save(folder / path.parent.name / f"{path.stem}.png")
 
 
 def classifier(name: str, checkouts: Path) -> Network:

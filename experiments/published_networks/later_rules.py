@@ -25,7 +25,7 @@ WITH_RESIDUAL = (
 ADVERSARIAL = ("PCARN-M", "SRGAN dyckia")
 WITHOUT_RESIDUAL = ("PCARN-M-L1", "2022-00 RFDN", "IMDN", "2024-38 SPAN30")
 DOZEN = (*WITH_RESIDUAL, *ADVERSARIAL, *WITHOUT_RESIDUAL)
-# Photographs of BSD100, the first in the order of their names: for the many levels of C4, for C5, and for the second intervention. (At first
+# Photographs of BSD100, the first in the order of their names, for the many levels of C4; for C5 and the second intervention. (At first
 # 50 and all 100. Reduced since the machine was busy, before any result of C4 and C5 was looked at.)
 PATH_PHOTOS, DEPTH_PHOTOS = 25, 50
 # A network shows C4 if the interval of Spearman's correlation lies above CLEAR_ORDER of `ddrscope.study.rules` for blur, noise and JPEG,

@@ -9,6 +9,7 @@ CHECKOUTS holds the clone of PCARN; its pair is measured here, on the bundled ph
 from __future__ import annotations
 
 import argparse
+import math
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,7 +42,7 @@ from experiments.published_networks.run import CROP, load, read_catalog
 from experiments.published_networks.shares import read_rows
 
 PAIR = {"PCARN-M-L1": "pixel loss (PCARN-M-L1)", "PCARN-M": "adversarial loss (PCARN-M)"}
-SHOWN_PATHS = ("2024-11 QuickSRNetLarge", "PAN", "PCARN-M", "2022-00 RFDN")
+SHOWN_PATHS = ("2024-11 QuickSRNetLarge", "PAN", "PCARN-M", "SRGAN dyckia")
 # Names of groups in the legend.
 GROUPS = {"clean": "clean", "blur:4": "blur, sigma 4 pixels", "noise:20": "noise, sigma 20 of 255"}
 UNITS = {"blur": "blur, sigma in HR pixels", "noise": "noise, sigma of 255", "jpeg": "JPEG quality"}
@@ -104,9 +105,11 @@ def pair_figure(result: AnalysisResult) -> Figure:
 
 def depth_figure(rows: pd.DataFrame) -> Figure:
     """C5: the degradation share of every layer; a panel for each network, both views."""
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    axes = figure.subplots(3, 4, sharex=True, sharey=True)
-    for axis, name in zip(axes.flat, DOZEN, strict=True):
+    names = [name for name in DOZEN if name in set(rows.network)]
+    lines = math.ceil(len(names) / 4)
+    figure = Figure(figsize=(11, 2.6 * lines + 0.6), layout="constrained")
+    axes = figure.subplots(lines, 4, sharex=True, sharey=True, squeeze=False)
+    for axis, name in zip(axes.flat, names, strict=False):
         for index, view in enumerate(VIEWS):
             color, marker = group_style(index)
             own = rows[(rows.network == name) & (rows["view"] == view) & (rows.control == "")]
@@ -196,7 +199,7 @@ def exceptions_figure(silenced: pd.DataFrame, same_noise: pd.DataFrame) -> Figur
     _before_and_after(right, same_noise, "one_pattern", (*HIDDEN, *SAME_NOISE_BESIDE), labels)
     left.set(ylabel="degradation share, flattened", ylim=(-0.03, 1))
     left.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    figure.suptitle(f"Two interventions: last HR layer, BSD100, n = {int(silenced.n.iloc[0])}; bars: 95 %", fontsize=10)
+    figure.suptitle("Two interventions: last HR layer, BSD100; bars: 95 %", fontsize=10)
     return figure
 
 
@@ -209,7 +212,8 @@ def _before_and_after(axis: Axes, rows: pd.DataFrame, column: str, names: Sequen
         share = chosen.degradation_share.to_numpy()
         errors = np.abs(chosen[["degradation_share_low", "degradation_share_high"]].to_numpy().T - share)
         axis.errorbar(at, share, errors, fmt=marker, color=color, label=labels[index])
-    axis.set_xticks(range(len(names)), [name.replace(" ", "\n") for name in names], fontsize=7.5)
+    axis.set_xticks(range(len(names)), [name.partition(" ")[2] for name in names], fontsize=9, rotation=25, ha="right")
+    axis.set_title(f"n = {int(own.n.iloc[0])}", fontsize=9)
     axis.grid(axis="y", alpha=0.3)
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, fontsize=9)

@@ -158,34 +158,31 @@ def path_figure(rows: pd.DataFrame) -> Figure:
 
 
 def classes_figure(rows: pd.DataFrame) -> Figure:
-    """C1: class share against degradation share, a mark for each network, both views."""
-    figure = Figure(figsize=(10, 5), layout="constrained")
-    kinds = {
-        "classifier": CLASSIFIERS,
-        "SR network, with residual or adversarial": SUPER_RESOLUTION,
-        "SR network, neither": SHOWN_BESIDE,
-    }
-    for axis, view in zip(figure.subplots(1, 2), VIEWS, strict=True):
+    """C1: class share and degradation share, a line for each network, a panel for each view."""
+    names = (*CLASSIFIERS, *SUPER_RESOLUTION, *SHOWN_BESIDE, "pixels")
+    figure = Figure(figsize=(10, 4.4), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    for axis, view in zip(axes, VIEWS, strict=True):
         of_view = rows[rows["view"] == view]
-        for index, names in enumerate(kinds.values()):
-            for name in names:
-                _cross(axis, of_view[(of_view.network == name) & (of_view.control == "")].iloc[0], index, name)
-        _cross(axis, of_view[of_view.control == "pixels"].iloc[-1], 3, "pixels")
-        top = 1.08 * max(axis.get_xlim()[1], axis.get_ylim()[1])
-        axis.plot([0, top], [0, top], color=CONTROL_COLOR, linewidth=0.8, linestyle=":")
-        axis.set(xlim=(-0.02, top), ylim=(-0.02, top), box_aspect=1)
-        axis.set(xlabel="degradation share", ylabel="class share", title=f"{view} features")
-        for each in (axis.xaxis, axis.yaxis):
-            each.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    handles = [
-        Line2D([], [], color=group_style(index)[0], marker=group_style(index)[1], linestyle="", label=label)
-        for index, label in enumerate((*kinds, "LR pixels"))
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+        own = of_view[of_view.control == ""].set_index("network").loc[list(names[:-1])]
+        own = pd.concat([own, of_view[of_view.control == "pixels"].iloc[-1:]])
+        for index, (measure, label) in enumerate({"degradation_share": "degradation", "class_share": "class"}.items()):
+            color, marker = group_style(index)
+            share = own[measure].to_numpy()
+            errors = np.abs(own[[f"{measure}_low", f"{measure}_high"]].to_numpy().T - share)
+            at = np.arange(len(names)) + 0.2 * index - 0.1
+            axis.errorbar(share, at, xerr=errors, fmt=marker, color=color, label=f"{label} share")
+        axis.set_title(f"{view} features", fontsize=10)
+        axis.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+        axis.grid(alpha=0.3)
+        axis.spines[["top", "right"]].set_visible(False)
+    labels = [f"{name}, classifier" if name in CLASSIFIERS else name for name in names[:-1]]
+    axes[0].set_yticks(range(len(names)), [*labels, "LR pixels"])
+    axes[0].invert_yaxis()
+    axes[1].legend(frameon=False)
     first = rows.iloc[0]
-    figure.suptitle(
-        f"{int(first.photos)} photographs of {int(first.classes)} classes, n = {int(first.n)}; bars: 95 %", fontsize=10
-    )
+    title = f"{int(first.photos)} photographs of {int(first.classes)} classes, n = {int(first.n)}; bars: 95 %"
+    figure.suptitle(title, fontsize=10)
     return figure
 
 
@@ -217,23 +214,6 @@ def _before_and_after(axis: Axes, rows: pd.DataFrame, column: str, names: Sequen
     axis.grid(axis="y", alpha=0.3)
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, fontsize=9)
-
-
-def _cross(axis: Axes, row: pd.Series, index: int, name: str) -> None:
-    color, marker = group_style(index)
-    x, y = row.degradation_share, row.class_share
-    errors = [
-        [[x - row.degradation_share_low], [row.degradation_share_high - x]],
-        [[y - row.class_share_low], [row.class_share_high - y]],
-    ]
-    axis.errorbar(x, y, xerr=errors[0], yerr=errors[1], fmt=marker, color=color, ms=6, elinewidth=1)
-    axis.annotate(
-        name.partition(" ")[2] if name[:2] == "20" else name,
-        (x, y),
-        xytext=(5, 5),
-        textcoords="offset points",
-        fontsize=8,
-    )
 
 
 def _kind(name: str) -> str:

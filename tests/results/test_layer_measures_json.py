@@ -39,6 +39,11 @@ def test_the_keys_are_those_of_the_file_format(layer: LayerMeasures) -> None:
 
 
 def test_what_is_read_is_what_was_written(layer: LayerMeasures) -> None:
-    for written in (layer, replace(layer, photo_share=Estimate(0.1, 0.0, 0.2), perplexity=None, paths=None)):
+    assert "class_share_low" in replace(layer, class_share=Estimate(0.1)).to_json()
+    for written in (
+        layer,
+        replace(layer, class_share=Estimate(0.1, 0.0, 0.2)),
+        replace(layer, photo_share=Estimate(0.1, 0.0, 0.2), perplexity=None, paths=None),
+    ):
         text = json.dumps(written.to_json())
         assert json.dumps(LayerMeasures.from_json(json.loads(text)).to_json()) == text

@@ -73,7 +73,8 @@ def analyze(
         checkpoints: Globs of checkpoints by name of the training; their last HR layers are measured.
         crop: Side of the centre crop in HR pixels, a multiple of the scales of the networks.
         limit: Use only the first images of ``images`` and of each set.
-        content: What one content group is: ``image``, or ``photo`` for all images of a photograph.
+        content: What one content group is: ``image``, ``photo`` for all images of a photograph, or ``folder`` for all
+            images of a folder, which adds the class share.
         photo_from: How images are assigned to photographs: ``prefix`` (the name up to a double underscore), ``name``,
             ``folder`` or ``exif``.
         tsne_seeds: Number of t-SNE planes of each layer, 1 to 20.

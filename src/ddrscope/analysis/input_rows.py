@@ -29,6 +29,7 @@ class InputRow:
         level: Level of a single degradation, 0 for clean; else None.
         neutral: The level at which the family changes nothing; None where there is no such level.
         pixels: What enters the network, float32, shape (H, W, C), 0..1.
+        folder: The folder that the image lies in.
     """
 
     image: str
@@ -38,6 +39,7 @@ class InputRow:
     level: float | None
     neutral: float | None
     pixels: np.ndarray
+    folder: str = ""
 
 
 @dataclass
@@ -65,11 +67,12 @@ class InputRows:
 
     @property
     def design(self) -> Design:
-        """The image, photograph and group of each row."""
+        """The image, photograph, group and folder of each row."""
         return Design(
             images=np.array([row.image for row in self.rows]),
             photos=np.array([row.photo for row in self.rows]),
             groups=np.array([row.group for row in self.rows]),
+            folders=np.array([row.folder for row in self.rows]),
         )
 
     def levels(self) -> dict[str, np.ndarray]:

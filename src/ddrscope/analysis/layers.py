@@ -105,7 +105,7 @@ class LayerMeter:
                     paths=paths,
                 )
 
-            paths = tuple(_path(family, levels, scores, self.design) for family, levels in self.levels.items())
+            paths = tuple(level_path(family, levels, scores, self.design) for family, levels in self.levels.items())
             return MeasuredLayer(
                 measures=measured(self.design, paths),
                 shuffled=measured(self.design.shuffled(self.seed), None),
@@ -114,7 +114,15 @@ class LayerMeter:
             )
 
 
-def _path(family: str, levels: np.ndarray, scores: np.ndarray, design: Design) -> LevelPath:
+def level_path(family: str, levels: np.ndarray, scores: np.ndarray, design: Design) -> LevelPath:
+    """How the levels of one family of degradations lie at a layer.
+
+    Args:
+        family: Name of the family.
+        levels: The level of each row, see `InputRows.levels`, shape (n,).
+        scores: PCA scores of the features, shape (n, r).
+        design: The photograph of each row.
+    """
     rows = np.flatnonzero(np.isfinite(levels))
     values = np.unique(levels[rows])
     centroids = np.stack([scores[levels == value].mean(axis=0) for value in values])

@@ -19,6 +19,7 @@ from ddrscope.images import (
     bundled_photos,
     center_crop,
     find_images,
+    folder_of,
     read_image,
     result_names,
 )
@@ -38,8 +39,8 @@ def read_inputs(
         step: Called after each image file.
 
     Raises:
-        InputError: No image can be read, an image is smaller than the crop, the crop is no multiple of the scale, or a
-            degradation does not fit the scale.
+        InputError: No image can be read, an image is smaller than the crop, the crop is no multiple of the scale, a
+            degradation does not fit the scale, or content groups are folders and the images lie in one.
     """
     if settings.crop % scale:
         nearest = max(scale, round(settings.crop / scale) * scale)
@@ -48,12 +49,14 @@ def read_inputs(
     reader = _Reader(settings, scale, channels, inputs.skipped, step)
     if settings.degradations:
         inputs.rows = reader.degraded_rows()
-    photos = {row.image: row.photo for row in inputs.rows}
+    known = {row.image: (row.photo, row.folder) for row in inputs.rows}
     for group, source in settings.sets.items():
-        inputs.rows += reader.set_rows(group, source, photos)
+        inputs.rows += reader.set_rows(group, source, known)
     if len({row.group for row in inputs.rows}) < 2:
         raise InputError("fewer than two groups have readable images: " + _first_reason(inputs.skipped))
     _leave_out_incomplete(inputs)
+    if settings.content == "folder":
+        _check_folders(inputs.rows)
     return inputs
 
 
@@ -78,23 +81,24 @@ class _Reader:
         for pipeline in pipelines:
             pipeline.check_scale(self.scale)
         rows: dict[str, list[InputRow]] = {pipeline.text: [] for pipeline in pipelines}
-        for name, image in self._images(list(self.settings.images) or [bundled_photos()]):
+        for name, folder, image in self._images(list(self.settings.images) or [bundled_photos()]):
             for pipeline in pipelines:
                 pixels = pipeline.apply(image.pixels, self.settings.seed, self.scale, image.bits)
-                rows[pipeline.text].append(_degraded(name, image.photo, pipeline, self._crop(pixels, image.name)))
+                crop = self._crop(pixels, image.name)
+                rows[pipeline.text].append(_degraded(name, image.photo, folder, pipeline, crop))
         return [row for group in rows.values() for row in group]
 
-    def set_rows(self, group: str, source: str, photos: dict[str, str]) -> list[InputRow]:
-        """A row for each image of a set; ``photos`` has the photographs of the images that are known already."""
+    def set_rows(self, group: str, source: str, known: dict[str, tuple[str, str]]) -> list[InputRow]:
+        """A row for each image of a set; ``known`` has photograph and folder of the images that are known already."""
         rows = []
-        for name, image in self._images([source]):
+        for name, folder, image in self._images([source]):
             # An image comes from one photograph, whatever its file in another set says.
-            photo = photos.setdefault(name, image.photo)
-            rows.append(InputRow(name, photo, group, None, None, None, self._crop(image.pixels, image.name)))
+            photo, folder = known.setdefault(name, (image.photo, folder))
+            rows.append(InputRow(name, photo, group, None, None, None, self._crop(image.pixels, image.name), folder))
         return rows
 
-    def _images(self, sources: Sequence[str | Path]) -> Iterator[tuple[str, LoadedImage]]:
-        """The readable images with their names in the result.
+    def _images(self, sources: Sequence[str | Path]) -> Iterator[tuple[str, str, LoadedImage]]:
+        """The readable images with their names in the result, and their folders.
 
         The names have no suffix, unless two of them differ in it only, so that the images of sets match.
         """
@@ -108,7 +112,7 @@ class _Reader:
                 self.skipped[str(file.path)] = error.reason
             else:
                 read += 1
-                yield names[file].as_posix(), image
+                yield names[file].as_posix(), folder_of(file), image
             self.step()
         if not read:
             raise InputError("no image can be read: " + _first_reason(self.skipped))
@@ -127,10 +131,29 @@ def _find(sources: Sequence[str | Path], settings: AnalysisSettings) -> list[Ima
     return assign_photographs(find_images(sources)[: settings.limit], settings.photo_from)
 
 
-def _degraded(name: str, photo: str, pipeline: Pipeline, pixels: np.ndarray) -> InputRow:
+def _degraded(name: str, photo: str, folder: str, pipeline: Pipeline, pixels: np.ndarray) -> InputRow:
     level = 0.0 if not pipeline.steps else pipeline.level
     neutral = pipeline.steps[0].neutral_level if len(pipeline.steps) == 1 else None
-    return InputRow(name, photo, pipeline.text, pipeline.family, level, neutral, pixels)
+    return InputRow(name, photo, pipeline.text, pipeline.family, level, neutral, pixels, folder)
+
+
+def _check_folders(rows: Sequence[InputRow]) -> None:
+    folders: dict[str, set[str]] = {}
+    for row in rows:
+        folders.setdefault(row.photo, set()).add(row.folder)
+    names = set().union(*folders.values())
+    if len(names) < 2:
+        raise InputError(f"`content`=folder: all images lie in one folder, {min(names)}: give a folder for each class")
+    if len(names) == len(folders):
+        raise InputError(
+            "`content`=folder: every folder holds one photograph, so that classes and photographs are the same: give "
+            "several photographs of each class, or another `photo_from`"
+        )
+    for photo, own in folders.items():
+        if len(own) > 1:
+            raise InputError(
+                f"`content`=folder: the photograph {photo} lies in two folders, {' and '.join(sorted(own)[:2])}"
+            )
 
 
 def _leave_out_incomplete(inputs: InputRows) -> None:

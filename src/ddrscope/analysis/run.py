@@ -18,6 +18,7 @@ from ddrscope.analysis.result import AnalysisResult
 from ddrscope.analysis.settings import AnalysisSettings
 from ddrscope.analysis.verdicts import comparisons, verdicts
 from ddrscope.io.manifest import manifest
+from ddrscope.metrics.layer_measures import content_groups
 from ddrscope.networks import Network, reinitialized_copy
 from ddrscope.progress import Progress
 from ddrscope.results.analysis import EMBEDDING_COLUMNS
@@ -163,18 +164,20 @@ class AnalysisRun:
         design = inputs.design
         skipped = {path: reason for rows in self._inputs.values() for path, reason in rows.skipped.items()}
         settings = self.settings.to_dict()
+        groups = content_groups(design, self.settings.content)
         return AnalysisResult(
             images=len(set(design.images.tolist())),
             photos=len(set(design.photos.tolist())),
             groups=tuple(dict.fromkeys(design.groups.tolist())),
             balanced=design.balanced,
             content=self.settings.content,
+            content_groups=groups,
             skipped=tuple(SkippedImage(path, reason) for path, reason in skipped.items()),
             notes=tuple(self._all_notes(inputs)),
             networks=networks,
             controls=controls,
             series=series,
-            verdicts=verdicts(networks, controls, design.balanced),
+            verdicts=verdicts(networks, controls, design.balanced, groups),
             comparisons=comparisons(networks, design.balanced),
             settings=settings,
             manifest=manifest(settings) | {"networks": {entry.name: entry.summary.sha256 for entry in networks}},

@@ -40,13 +40,16 @@ def answer(layer: LayerMeasures) -> Answer:
     return "content" if content.is_above(degradation) else "undecided"
 
 
-def verdicts(networks: Sequence[AnalyzedNetwork], controls: Sequence[Control], balanced: bool) -> tuple[Verdict, ...]:
+def verdicts(
+    networks: Sequence[AnalyzedNetwork], controls: Sequence[Control], balanced: bool, content_groups: int = 0
+) -> tuple[Verdict, ...]:
     """The verdict for each network and view.
 
     Args:
         networks: The networks.
         controls: Their controls, of which those of random weights are quoted.
         balanced: Whether there are variance shares. For sets of different images only k-NN accuracy is available.
+        content_groups: Number of content groups; the classes where these are folders.
     """
     result = []
     for network in networks:
@@ -59,7 +62,7 @@ def verdicts(networks: Sequence[AnalyzedNetwork], controls: Sequence[Control], b
                 for layer in in_view(control.layers, view)
             ]
             result.append(
-                _verdict(network.summary, layers, random[-1] if random else None)
+                _verdict(network.summary, layers, random[-1] if random else None, content_groups)
                 if balanced
                 else _sets_verdict(network.name, layers)
             )
@@ -91,7 +94,9 @@ def comparisons(networks: Sequence[AnalyzedNetwork], balanced: bool) -> tuple[Co
     return tuple(result)
 
 
-def _verdict(summary: NetworkSummary, layers: Sequence[LayerMeasures], random: LayerMeasures | None) -> Verdict:
+def _verdict(
+    summary: NetworkSummary, layers: Sequence[LayerMeasures], random: LayerMeasures | None, content_groups: int
+) -> Verdict:
     network, last = summary.name, layers[-1]
     highest = max(layers, key=lambda layer: _sortable(layer.degradation_share))
     last_answer = answer(last)
@@ -100,6 +105,8 @@ def _verdict(summary: NetworkSummary, layers: Sequence[LayerMeasures], random: L
         f"{_share(last.degradation_share)}, content share {_share(last.content_share)}, held-out 5-NN accuracy "
         f"{format_percent(last.knn_accuracy.value)} (chance {format_percent(1 / last.k)}), n = {last.n}."
     )
+    if last.class_share:
+        sentence += f" The class share, of {content_groups} folders, is {_share(last.class_share)}."
     if highest is not last:
         sentence += f" The degradation share is highest at {highest.layer}: {_share(highest.degradation_share)}."
     if random:

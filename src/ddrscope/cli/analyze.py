@@ -93,7 +93,11 @@ def command(
     ] = 128,
     limit: Annotated[int | None, typer.Option("--limit", help="Use the first N images only.")] = None,
     content: Annotated[
-        str, typer.Option("--content", help="What one content group is: image, or photo (all images of a photograph).")
+        str,
+        typer.Option(
+            "--content",
+            help="What one content group is: image, photo (all images of a photograph), or folder (all images of a class).",
+        ),
     ] = "image",
     photo_from: common.PhotoFrom = "prefix",
     tsne_seeds: Annotated[int, typer.Option("--tsne-seeds", help="t-SNE planes of each layer.")] = 3,
@@ -163,7 +167,18 @@ def _say(result: AnalysisResult) -> None:
 
 
 def _summary(result: AnalysisResult, page: Path) -> dict[str, Any]:
-    keys = ("images", "photos", "groups", "balanced", "skipped", "notes", "verdicts", "comparisons")
+    keys = (
+        "images",
+        "photos",
+        "groups",
+        "balanced",
+        "content",
+        "content_groups",
+        "skipped",
+        "notes",
+        "verdicts",
+        "comparisons",
+    )
     values = result.to_json()
     last = [
         {

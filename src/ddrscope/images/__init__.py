@@ -10,7 +10,7 @@ from ddrscope.images.crops import center_crop, distribute, grid_crops
 from ddrscope.images.decoding import MAX_PIXELS, UnreadableImage
 from ddrscope.images.files import ImageFile, bundled_photos, find_images
 from ddrscope.images.naming import result_names
-from ddrscope.images.photographs import assign_photographs, check_photo_from, photograph_notes, photograph_of
+from ddrscope.images.photographs import assign_photographs, check_photo_from, folder_of, photograph_notes, photograph_of
 from ddrscope.images.reading import LoadedImage, read_ahead, read_image, read_with_metadata
 from ddrscope.images.source_image import SourceImage, read_source_image
 from ddrscope.images.writing import write_image
@@ -27,6 +27,7 @@ __all__ = [
     "check_photo_from",
     "distribute",
     "find_images",
+    "folder_of",
     "grid_crops",
     "photograph_notes",
     "photograph_of",

@@ -54,7 +54,7 @@ def assign_photographs(files: Sequence[ImageFile], rule: str = PREFIX) -> list[I
     if rule == NAME:
         return [dataclasses.replace(file, photo=_without_suffix(file.name)) for file in files]
     if rule == FOLDER:
-        return [dataclasses.replace(file, photo=_folder(file)) for file in files]
+        return [dataclasses.replace(file, photo=folder_of(file)) for file in files]
     if rule == EXIF:
         exposures = [_exposure(file) for file in files]
         if not any(exposures):
@@ -99,7 +99,8 @@ def photograph_notes(photos: Mapping[str, str], rule: str) -> list[str]:
     return notes
 
 
-def _folder(file: ImageFile) -> str:
+def folder_of(file: ImageFile) -> str:
+    """The folder that an image lies in, below its source; the name of the source for images directly in it."""
     # Images directly in a source have no folder in their name: they take the name of the source.
     parent = _parent(file.name)
     return parent if parent != "." else printable(PurePosixPath(str(file.path)).parent.name) or "."

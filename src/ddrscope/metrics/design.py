@@ -16,6 +16,7 @@ class Design:
         images: The image of each row (n,).
         photos: The photograph that the image is, or is a crop of (n,).
         groups: The degradation or set of the row (n,).
+        folders: The folder that the photograph lies in (n,), where folders are classes; None where they are not known.
 
     Raises:
         ValueError: The arrays differ in length, or an image belongs to two photographs.
@@ -24,10 +25,13 @@ class Design:
     images: np.ndarray
     photos: np.ndarray
     groups: np.ndarray
+    folders: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for field in ("images", "photos", "groups"):
             object.__setattr__(self, field, np.asarray(getattr(self, field)))
+        if self.folders is not None:
+            object.__setattr__(self, "folders", np.asarray(self.folders))
         if not len(self.images) == len(self.photos) == len(self.groups):
             raise ValueError("images, photos and groups must have one entry per row")
         if len(set(zip(self.images.tolist(), self.photos.tolist(), strict=True))) > len(np.unique(self.images)):
@@ -45,7 +49,7 @@ class Design:
     def shuffled(self, seed: int) -> Design:
         """The same design with groups permuted within each image: the control of shuffled labels."""
         groups = permutations_within(self.groups, self.images, 1, np.random.default_rng(seed))[0]
-        return Design(self.images, self.photos, groups)
+        return Design(self.images, self.photos, groups, self.folders)
 
 
 def encode(labels: np.ndarray) -> np.ndarray:

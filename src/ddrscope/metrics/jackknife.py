@@ -42,19 +42,23 @@ def jackknife(
     return Estimate(value, *np.clip((estimate.low, estimate.high), *limits).tolist())
 
 
-def jackknife_estimate(value: float, replicates: Sequence[float] | np.ndarray, log: bool = False) -> Estimate:
+def jackknife_estimate(
+    value: float, replicates: Sequence[float] | np.ndarray, log: bool = False, strata: np.ndarray | None = None
+) -> Estimate:
     """A statistic with its 95 % confidence interval from its P delete-one replicates.
 
     The variance is (P-1)/P times the sum of squares of the replicates about their mean, the quantile that of Student's
-    t with P-1 degrees of freedom.
+    t with P-1 degrees of freedom. With strata, the variances of the strata are added, as are their degrees of freedom.
 
     Args:
         value: The statistic of all rows.
         replicates: The statistic without each photograph, shape (P,).
         log: As in `jackknife`.
+        strata: The stratum of each photograph as a number, shape (P,), where photographs were drawn within strata.
 
     Returns:
-        The statistic. Its interval is NaN for fewer than 3 replicates, or if one of them is not finite.
+        The statistic. Its interval is NaN for fewer than 3 replicates, for a stratum of one photograph, or if a
+        replicate is not finite.
 
     Source: Efron 1982.
     """
@@ -62,10 +66,11 @@ def jackknife_estimate(value: float, replicates: Sequence[float] | np.ndarray, l
     if log:
         values = np.log(values, where=values > 0, out=np.full_like(values, np.nan))
     count = len(values) - 1
-    if count < MIN_PHOTOS or not np.isfinite(values).all():
+    within = [values[:-1]] if strata is None else [values[:-1][strata == stratum] for stratum in np.unique(strata)]
+    if count < MIN_PHOTOS or min(map(len, within)) < 2 or not np.isfinite(values).all():
         return Estimate(value, NAN, NAN)
-    error = np.sqrt((count - 1) * values[:-1].var())
-    half_width = student_t.ppf((1 + CONFIDENCE) / 2, count - 1) * error
+    error = np.sqrt(sum((len(part) - 1) * part.var() for part in within))
+    half_width = student_t.ppf((1 + CONFIDENCE) / 2, count - len(within)) * error
     ends = values[-1] - half_width, values[-1] + half_width
     low, high = np.exp(ends) if log else ends
     return Estimate(value, float(low), float(high))

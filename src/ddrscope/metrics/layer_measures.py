@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ddrscope.metrics.chi import calinski_harabasz, permutation_p_value
+from ddrscope.metrics.class_share import class_share
 from ddrscope.metrics.design import Design, encode
 from ddrscope.metrics.estimate import Estimate
 from ddrscope.metrics.jackknife import jackknife
@@ -29,7 +30,7 @@ def measure(
         scores: PCA scores of the features, shape (n, r).
         gram: Gram matrix of the features, shape (n, n).
         design: The image, photograph and group of each row.
-        content: What one content group is: an image, or all images of a photograph.
+        content: What one content group is: an image, all images of a photograph, or all images of a folder.
         permutations: Permutations of the test.
         seed: Seed of the permutations.
 
@@ -49,6 +50,7 @@ def measure(
         content_share=shares.content,
         interaction_share=shares.interaction,
         photo_share=shares.photo if content == "photo" else None,
+        class_share=_class_share(gram, design) if content == "folder" else None,
         knn_accuracy=_accuracy(scores, groups, photos),
         p_value=p_value,
         n=len(design),
@@ -62,7 +64,7 @@ def measure_planes(planes: Sequence[np.ndarray], design: Design, content: Conten
     Args:
         planes: Points of each plane, shape (n, 2); a plane for each seed, at least one.
         design: The image, photograph and group of each row.
-        content: What one content group is: an image, or all images of a photograph.
+        content: What one content group is: an image, all images of a photograph, or all images of a folder.
     """
     by_group, by_content = (
         [calinski_harabasz(plane, labels) for plane in planes]
@@ -71,8 +73,20 @@ def measure_planes(planes: Sequence[np.ndarray], design: Design, content: Conten
     return PlaneMeasures(chi_tsne=_over_seeds(by_group), chi_content_tsne=_over_seeds(by_content))
 
 
+def content_groups(design: Design, content: Content) -> int:
+    """The number of content groups of a design."""
+    return int(_content_labels(design, content).max()) + 1
+
+
 def _content_labels(design: Design, content: Content) -> np.ndarray:
-    return encode(design.images if content == "image" else design.photos)
+    labels = {"image": design.images, "photo": design.photos, "folder": design.folders}[content]
+    if labels is None:
+        raise ValueError("content groups are folders, but the design has none")
+    return encode(labels)
+
+
+def _class_share(gram: np.ndarray, design: Design) -> Estimate:
+    return class_share(gram, design.photos, _content_labels(design, "folder")) if design.balanced else NOT_AVAILABLE
 
 
 def _chi(points: np.ndarray, labels: np.ndarray, photos: np.ndarray) -> Estimate:

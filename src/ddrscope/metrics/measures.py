@@ -7,7 +7,7 @@ from typing import Literal
 
 from ddrscope.metrics.estimate import Estimate
 
-Content = Literal["image", "photo"]
+Content = Literal["image", "photo", "folder"]
 NOT_AVAILABLE = Estimate(float("nan"))
 
 
@@ -17,11 +17,12 @@ class Measures:
 
     Args:
         chi_pca: Calinski-Harabasz index by group, on PCA scores.
-        chi_content_pca: The same by image or photograph.
+        chi_content_pca: The same by image, photograph or folder.
         degradation_share: Share of the variance, see `ddrscope.metrics.variance_shares`; NaN without a balanced design.
         content_share: Likewise.
         interaction_share: Likewise.
         photo_share: Likewise; None unless content groups are photographs.
+        class_share: See `ddrscope.metrics.class_share`; None unless content groups are folders.
         knn_accuracy: Accuracy of 5-NN classification by group on held-out photographs; chance is 1/k.
         p_value: Permutation test of the group labels; NaN without a balanced design.
         n: Number of rows (images times groups).
@@ -34,6 +35,7 @@ class Measures:
     content_share: Estimate
     interaction_share: Estimate
     photo_share: Estimate | None
+    class_share: Estimate | None = None
     knn_accuracy: Estimate
     p_value: float
     n: int
@@ -46,7 +48,7 @@ class PlaneMeasures:
 
     Args:
         chi_tsne: Calinski-Harabasz index by group.
-        chi_content_tsne: The same by image or photograph.
+        chi_content_tsne: The same by image, photograph or folder.
     """
 
     chi_tsne: Estimate = NOT_AVAILABLE

@@ -61,7 +61,8 @@ class AnalysisData:
         photos: Number of photographs that the images come from.
         groups: The degradations (canonical text) or the names of the sets, in the order given.
         balanced: Whether every image occurs in every group exactly once; shares and p-values are NaN otherwise.
-        content: What one content group is, ``image`` or ``photo``.
+        content: What one content group is, ``image``, ``photo`` or ``folder``.
+        content_groups: Number of content groups.
         skipped: The image files that could not be read.
         notes: What was adapted or left out, and why.
         networks: The networks, in the order given.
@@ -82,6 +83,7 @@ class AnalysisData:
     groups: tuple[str, ...]
     balanced: bool
     content: Content
+    content_groups: int
     skipped: tuple[SkippedImage, ...]
     notes: tuple[str, ...]
     networks: tuple[AnalyzedNetwork, ...]
@@ -102,6 +104,7 @@ class AnalysisData:
             "groups": list(self.groups),
             "balanced": self.balanced,
             "content": self.content,
+            "content_groups": self.content_groups,
             "skipped": [image.to_json() for image in self.skipped],
             "notes": list(self.notes),
             "networks": [entry.to_json() for entry in self.networks],
@@ -128,6 +131,8 @@ class AnalysisData:
             groups=tuple(map(str, value["groups"])),
             balanced=bool(value["balanced"]),
             content=cast(Content, _one_of(value["content"], get_args(Content))),
+            # Before version 0.3, results did not have it, and content groups were images or photographs.
+            content_groups=int(value.get("content_groups") or value[f"{value['content']}s"]),
             skipped=tuple(map(SkippedImage.from_json, value["skipped"])),
             notes=tuple(map(str, value["notes"])),
             networks=tuple(map(AnalyzedNetwork.from_json, value["networks"])),

@@ -10,8 +10,10 @@ from ddrscope.metrics.estimate import Estimate
 from ddrscope.metrics.measures import Measures, PlaneMeasures
 
 MEASURES = tuple(field.name for kind in (Measures, PlaneMeasures) for field in fields(kind))
+# Those that depend on what a content group is.
+OPTIONAL = ("photo_share", "class_share")
 # Those that every layer has as an estimate.
-ESTIMATES = tuple(name for name in MEASURES if name not in ("photo_share", "p_value", "n", "k"))
+ESTIMATES = tuple(name for name in MEASURES if name not in (*OPTIONAL, "p_value", "n", "k"))
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ class LayerMeasures(PlaneMeasures, Measures):
         perplexity, paths = value.get("perplexity"), value.get("paths")
         return cls(
             **estimates,
-            photo_share=Estimate.from_columns(value, "photo_share") if "photo_share" in value else None,
+            photo_share=_optional(value, "photo_share"),
+            class_share=_optional(value, "class_share"),
             p_value=Estimate.from_columns(value, "p_value").value,
             n=int(value["n"]),
             k=int(value["k"]),
@@ -105,6 +108,10 @@ class LayerMeasures(PlaneMeasures, Measures):
             perplexity=None if perplexity is None else float(perplexity),
             paths=None if paths is None else tuple(map(LevelPath.from_json, paths)),
         )
+
+
+def _optional(value: Mapping[str, Any], name: str) -> Estimate | None:
+    return Estimate.from_columns(value, name) if name in value else None
 
 
 def views_of(layers: Iterable[LayerMeasures]) -> list[str]:

@@ -66,11 +66,11 @@ def run_analyses(
 
 def make_evidence(analyses: Mapping[str, AnalysisResult], jobs: Sequence[Job]) -> Evidence:
     """The tables of a study from its analyses and trainings."""
-    layers = [_layers(analyses[name]) for name in ("networks", "classifier", "seeds")]
+    layers = [layer_table(analyses[name]) for name in ("networks", "classifier", "seeds")]
     return Evidence(
         layers=pd.concat(layers, ignore_index=True),
         checkpoints=_checkpoints(analyses["checkpoints"], jobs),
-        paths=_paths(analyses["levels"]),
+        paths=path_table(analyses["levels"]),
         psnr={job.network(row.stage): row.psnr for job in jobs for row in read_snapshots(job) if row.step is None},
     )
 
@@ -92,7 +92,8 @@ def _entries(result: AnalysisResult) -> Iterator[tuple[str, str, tuple[LayerMeas
         yield control.network, control.kind, control.layers
 
 
-def _layers(result: AnalysisResult) -> pd.DataFrame:
+def layer_table(result: AnalysisResult) -> pd.DataFrame:
+    """The layers of an analysis, controls included, as in `Evidence.layers`."""
     rows = []
     for network, control, layers in _entries(result):
         head = {"network": network, "control": control, "seed": _seed(network)}
@@ -113,7 +114,8 @@ def _checkpoints(result: AnalysisResult, jobs: Sequence[Job]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _paths(result: AnalysisResult) -> pd.DataFrame:
+def path_table(result: AnalysisResult) -> pd.DataFrame:
+    """The paths of levels of an analysis, controls included, as in `Evidence.paths`."""
     rows = [
         {"network": network, "control": control, "layer": layer.layer, "view": layer.view, "n": layer.n}
         | path.to_json()

@@ -100,11 +100,21 @@ def level_paths(evidence: Evidence, view: str) -> list[Case]:
             rows = paths[paths.family == family]
             path = rows[(rows.control == "") & (rows.network == network)].iloc[0]
             pixels = rows[rows.control == "pixels"].iloc[0].spearman
-            spearman = _estimate(path, "spearman")
-            numbers = f"Spearman {spearman} over {len(path.levels)} levels, n = {path.n}; in the pixels {pixels:.2f}"
-            holds = spearman.low > CLEAR_ORDER if spearman.has_interval else None
-            cases.append(Case(f"{network}, {family}: Spearman's interval above {CLEAR_ORDER}", holds, numbers))
+            cases.append(path_case(path, pixels))
     return cases
+
+
+def path_case(path: pd.Series, pixels: float) -> Case:
+    """Whether the levels of one degradation form a path in one network.
+
+    Args:
+        path: A row of `Evidence.paths`.
+        pixels: Spearman's correlation of the pixels.
+    """
+    spearman = _estimate(path, "spearman")
+    numbers = f"Spearman {spearman} over {len(path.levels)} levels, n = {path.n}; in the pixels {pixels:.2f}"
+    holds = spearman.low > CLEAR_ORDER if spearman.has_interval else None
+    return Case(f"{path.network}, {path.family}: Spearman's interval above {CLEAR_ORDER}", holds, numbers)
 
 
 def depth(evidence: Evidence, view: str) -> list[Case]:
@@ -114,18 +124,23 @@ def depth(evidence: Evidence, view: str) -> list[Case]:
     for seed in _seeds(evidence):
         for family in ("srresnet", "srgan"):
             rows = layers[layers.network == f"{family}-wgr{seed}"]
-            first, last = (_estimate(rows.iloc[index], DEGRADATION) for index in (0, -1))
-            order = _order(rows.depth, rows.degradation_share)
-            shares = f"first block {first.percent()}, last HR layer {last.percent()}"
-            name = f"last HR layer above the first block, Spearman of share and depth above {CLEAR_ORDER}"
-            cases.append(
-                Case(
-                    f"{_name(seed)}, {family}-wgr: {name}",
-                    last.is_above(first) and order > CLEAR_ORDER,
-                    f"{shares}; Spearman {order:.2f}, {len(rows)} layers",
-                )
-            )
+            cases.append(depth_case(rows, f"{_name(seed)}, {family}-wgr"))
     return cases
+
+
+def depth_case(rows: pd.DataFrame, network: str) -> Case:
+    """Whether the degradation share of one network grows with depth.
+
+    Args:
+        rows: Its layers in one view, in forward order: rows of `Evidence.layers`.
+        network: What the case is called.
+    """
+    first, last = (_estimate(rows.iloc[index], DEGRADATION) for index in (0, -1))
+    order = _order(rows.depth, rows.degradation_share)
+    shares = f"first block {first.percent()}, last HR layer {last.percent()}"
+    name = f"last HR layer above the first block, Spearman of share and depth above {CLEAR_ORDER}"
+    numbers = f"{shares}; Spearman {order:.2f}, {len(rows)} layers"
+    return Case(f"{network}: {name}", last.is_above(first) and order > CLEAR_ORDER, numbers)
 
 
 def training(evidence: Evidence, view: str) -> list[Case]:

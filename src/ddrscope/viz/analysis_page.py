@@ -70,7 +70,7 @@ def _page(data: AnalysisData, figures: Mapping[str, Figure]) -> str:
             {"caption": CAPTIONS[name], "source": png_source(figure, PAGE_DPI), "open": name != "grid-pooled"}
             for name, figure in figures.items()
         ],
-        measures=measure_names(data.balanced),
+        measures=measure_names(data.balanced, data.content == "folder"),
         number=format_number,
         plotly=Markup(get_plotlyjs()),
         payload=Markup(script_safe(_payload(data))),
@@ -85,7 +85,7 @@ def _payload(data: AnalysisData) -> dict[str, Any]:
         f"{image}\n{degradation}": base64.b64encode(jpeg).decode()
         for image, degradation, jpeg in data.thumbnails[["picture", "degradation", "jpeg"]].itertuples(index=False)
     }
-    measures = measure_names(data.balanced)
+    measures = measure_names(data.balanced, data.content == "folder")
     return {
         "groups": data.groups,
         "networks": [{"name": each.name, "layers": _layers(each.layers, measures)} for each in data.networks],

@@ -80,7 +80,13 @@ def _panels(measures: Sequence[str], views: Sequence[str], width: float, height:
 
 
 def _measures(data: AnalysisData) -> tuple[str, ...]:
-    return BALANCED_MEASURES if data.balanced else UNBALANCED_MEASURES
+    if not data.balanced:
+        return UNBALANCED_MEASURES
+    return (
+        (*BALANCED_MEASURES[:2], "class_share", *BALANCED_MEASURES[2:])
+        if data.content == "folder"
+        else BALANCED_MEASURES
+    )
 
 
 def _draw_band(panel: Axes, xs: Sequence[float], layers: Sequence[LayerMeasures], measure: str, line: _Line) -> None:

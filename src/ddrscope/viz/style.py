@@ -15,6 +15,7 @@ MEASURE_NAMES = {
     "degradation_share": "degradation share of the variance",
     "content_share": "content share of the variance",
     "interaction_share": "interaction share of the variance",
+    "class_share": "class share of the variance",
     "chi_pca": "CHI by degradation (PCA-50)",
     "chi_content_pca": "CHI by content (PCA-50)",
     "chi_tsne": "CHI by degradation (t-SNE)",
@@ -23,9 +24,18 @@ MEASURE_NAMES = {
 }
 
 
-def measure_names(balanced: bool) -> dict[str, str]:
-    """`MEASURE_NAMES`, without the variance shares where the design is not balanced."""
-    return {key: name for key, name in MEASURE_NAMES.items() if balanced or not key.endswith("share")}
+def measure_names(balanced: bool, folders: bool = False) -> dict[str, str]:
+    """`MEASURE_NAMES`, without the variance shares where the design is not balanced.
+
+    Args:
+        balanced: Whether it is.
+        folders: Whether content groups are folders; else there is no class share.
+    """
+    return {
+        key: name
+        for key, name in MEASURE_NAMES.items()
+        if (balanced or not key.endswith("share")) and (folders or key != "class_share")
+    }
 
 
 def group_style(index: int) -> tuple[str, str]:

@@ -109,7 +109,7 @@ def compare_page(results: Mapping[str, Path]) -> None:
 
 def _view_analysis(result: AnalysisResult, folder: Path) -> ResultView:
     try:
-        measures = measure_names(result.balanced)
+        measures = measure_names(result.balanced, result.content == "folder")
         entries = [
             *((entry.name, "", entry.layers) for entry in result.networks),
             *((control.name, control.kind, control.layers) for control in result.controls),

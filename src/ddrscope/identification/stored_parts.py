@@ -31,8 +31,6 @@ NOVELTY_TENSORS = {"known": "known_", "spread": "spread_", "centers": "centers_"
 # The one setting of a head that has another name in the file.
 EPOCHS, EPOCHS_IN_FILE = "epochs", "passes"
 TRUNK = "trunk."
-# Of batches, in the state of a batch normalization.
-COUNTER = "num_batches_tracked"
 # More than any network that is worth its time.
 MAX_STAGES, MAX_WIDTH = 8, 2048
 
@@ -44,8 +42,7 @@ def store_descriptor(descriptor: Descriptor | TrunkDescriptor) -> tuple[Tensors,
         network = descriptor.network
         return {}, {"network": _network_reference(network), "sha256": network.sha256, "poolings": poolings}
     weights = descriptor.network.state_dict()
-    # Counters of batches serve training only.
-    tensors = {f"{TRUNK}{key}": value for key, value in weights.items() if not key.endswith(COUNTER)}
+    tensors = {f"{TRUNK}{key}": value for key, value in weights.items()}
     shape = dataclasses.asdict(descriptor.network.settings)
     return tensors, {"trunk": {**shape, "types": descriptor.network.types}}
 
@@ -81,8 +78,7 @@ def _trunk(tensors: Tensors, shape: Mapping[str, Any]) -> TileNetwork:
     # Without memory: the shape is the file's word, and what it holds may be far less.
     with torch.device("meta"):
         network = TileNetwork(shape["types"], TileNetworkSettings(widths, depths, shape["hidden"]))
-    counters = [key for key in network.state_dict() if key.endswith(COUNTER)]
-    network.load_state_dict(weights | {key: torch.tensor(0) for key in counters}, assign=True)
+    network.load_state_dict(weights, assign=True)
     return network
 
 

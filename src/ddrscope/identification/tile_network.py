@@ -86,7 +86,7 @@ class TileNetwork(nn.Module):
             "answers": len(QUESTIONS),
             "interpolation": len(INTERPOLATIONS),
         }
-        self.normalization = nn.BatchNorm1d(features)
+        self.normalization = nn.LayerNorm(features)
         self.hidden = nn.Sequential(nn.Linear(features, self.settings.hidden), nn.GELU(), nn.Dropout(0.1))
         self.heads = nn.ModuleDict({name: nn.Linear(self.settings.hidden, size) for name, size in sizes.items()})
 
@@ -100,7 +100,8 @@ class TileNetwork(nn.Module):
             mean, square = (each.mean((2, 3), dtype=torch.float32) for each in (values, values.square()))
             deviation = (square - mean.square()).clamp(min=0) + 1e-4
             local = functional.avg_pool2d(values, max(1, min(values.shape[2:]) // CELLS)).float()
-            pooled += [mean, deviation.log() / 2, local.amax((2, 3)), local.amin((2, 3))]
+            pooled += [_compressed(mean), deviation.log() / 2]
+            pooled += [_compressed(extreme) for extreme in (local.amax((2, 3)), local.amin((2, 3)))]
         return torch.cat(pooled, 1)
 
     def forward(self, tiles: Tensor) -> TileOutputs:
@@ -117,6 +118,11 @@ class TileNetwork(nn.Module):
         for name in ("levels", "estimates"):
             values[name] = _ordered(values[name].unflatten(1, (-1, len(QUANTILES))))
         return TileOutputs(**values)
+
+
+def _compressed(values: Tensor) -> Tensor:
+    """The logarithm of 1 plus the absolute value, with the sign of the value: without it a strange tile has huge features."""
+    return values.sign() * values.abs().log1p()
 
 
 class ResidualBlock(nn.Module):

@@ -55,7 +55,7 @@ def command(
 ) -> None:
     from ddrscope.identification import identify, iter_identifications
 
-    limit = _tile_limit(tiles)
+    limit = tile_limit(tiles)
     if out is None and cluster is None:
         rows = []
         with common.progress() as bars:
@@ -103,7 +103,8 @@ def describe(image: IdentifiedImage) -> str:
     return f"{image.path}: {kind} (probability {identification.probability:.2f}){graded}{unseen}{also}"
 
 
-def _tile_limit(text: str) -> int | None:
+def tile_limit(text: str) -> int | None:
+    """The number that ``--tiles`` gives; None for all."""
     if text == "all":
         return None
     if not text.isdecimal() or int(text) < 1:

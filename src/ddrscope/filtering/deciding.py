@@ -14,6 +14,8 @@ from ddrscope.filtering.conditions import Comparison, Condition, Joined, columns
 from ddrscope.filtering.result import Decision
 from ddrscope.filtering.tables import Candidate
 
+# Farther from every threshold, relative to it, an image is not borderline.
+MAX_DISTANCE = 0.5
 _MOST_NAMED = 12
 
 
@@ -61,7 +63,7 @@ def count_matches(decided: Sequence[Decided], conditions: Sequence[Condition]) -
 
 
 def borderline(decided: Sequence[Decided], limit: int) -> tuple[list[Decided], list[Decided]]:
-    """The kept and the rejected rows that are nearest to a threshold, the nearest first.
+    """The kept and the rejected rows that are nearest to a threshold, at most `MAX_DISTANCE` from it, the nearest first.
 
     Args:
         decided: All rows.
@@ -69,7 +71,7 @@ def borderline(decided: Sequence[Decided], limit: int) -> tuple[list[Decided], l
     """
     sides = []
     for decision in ("keep", "reject"):
-        near = [each for each in decided if each.decision == decision and math.isfinite(each.distance)]
+        near = [each for each in decided if each.decision == decision and each.distance <= MAX_DISTANCE]
         sides.append(sorted(near, key=lambda each: each.distance))
     kept, rejected = sides
     half = limit // 2

@@ -23,12 +23,13 @@ OUTPUTS = (
 
 
 def write_outputs(
-    out: Path, decided: Sequence[Decided], transfer: Transfer | None, progress: Progress
+    out: Path, reject: Sequence[str], decided: Sequence[Decided], transfer: Transfer | None, progress: Progress
 ) -> tuple[list[FilteredImage], list[str]]:
     """Bring images to their places, then write the lists, the reasons and the contact sheet.
 
     Args:
         out: The folder of the run.
+        reject: The expressions, for the title of the contact sheet.
         decided: The rows with their decisions.
         transfer: Copies or moves a file; None: images stay where they are.
         progress: Receives the number of images that are copied or moved.
@@ -47,7 +48,7 @@ def write_outputs(
             f"{left_out} images are in no list, since a line of text cannot hold their names (line breaks, spaces at an end, "
             f"bytes of no encoding): {DECISIONS} has them"
         )
-    if not _write_sheet(out, decided, filtered):
+    if not _write_sheet(out, reject, decided, filtered):
         notes.append(f"no image is near a threshold, so there is no {SHEET}")
     return filtered, notes
 
@@ -82,7 +83,9 @@ def _place(decided: Decided, row: FilteredImage, out: Path, moved: bool) -> str:
     return str(decided.candidate.file.path)
 
 
-def _write_sheet(out: Path, decided: Sequence[Decided], filtered: Sequence[FilteredImage]) -> bool:
+def _write_sheet(
+    out: Path, reject: Sequence[str], decided: Sequence[Decided], filtered: Sequence[FilteredImage]
+) -> bool:
     kept, rejected = borderline(decided, SHEET_IMAGES)
     if not kept and not rejected:
         (out / SHEET).unlink(missing_ok=True)
@@ -101,5 +104,5 @@ def _write_sheet(out: Path, decided: Sequence[Decided], filtered: Sequence[Filte
         "kept, the nearest to being rejected first": [described(each) for each in kept],
         "rejected, the nearest to being kept first": [described(each) for each in rejected],
     }
-    write_contact_sheet(out / SHEET, sections)
+    write_contact_sheet(out / SHEET, f"rejected if {' or '.join(reject)}", sections)
     return True

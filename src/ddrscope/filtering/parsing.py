@@ -15,7 +15,7 @@ import ast
 import re
 import warnings
 
-from ddrscope.errors import InputError, printable
+from ddrscope.errors import InputError, escaped, printable
 from ddrscope.filtering.conditions import Column, Comparison, Condition, Constant, Flag, Joined, Not, Operand
 
 MAX_LENGTH = 1000
@@ -61,6 +61,10 @@ def parse_expression(text: str) -> Condition:
         raise InputError(f"`reject` has {len(text)} characters, of at most {MAX_LENGTH}: give several shorter ones")
     # Python would read lines; here a line break is a space like any other.
     text = re.sub(r"\s", " ", text).strip()
+    if text != escaped(text):
+        raise InputError(f"`reject` {_shown(text)} has a character that cannot be printed: remove it")
+    if "#" in re.sub(r"'[^']*'|\"[^\"]*\"", "", text):
+        raise InputError(f"`reject` {_shown(text)}: # has no meaning: remove the comment")
     if not text:
         raise InputError("`reject` is empty: give a condition, as 'blur_sigma > 1.5'")
     return _Reader(text).condition(_tree(text).body)
@@ -119,10 +123,10 @@ class _Reader:
         raise self._refusal(node)
 
     def _comparison(self, node: ast.Compare) -> Condition:
-        operands = [self._operand(operand) for operand in (node.left, *node.comparators)]
         if any(type(sign) not in _SIGNS for sign in node.ops):
             raise self._error(node, "in and is have no meaning: compare by <, <=, >, >=, == or !=")
         signs = [_SIGNS[type(sign)] for sign in node.ops]
+        operands = [self._operand(operand) for operand in (node.left, *node.comparators)]
         pairs = []
         for left, sign, right in zip(operands, signs, operands[1:], strict=False):
             if isinstance(left, Constant) and isinstance(right, Constant):

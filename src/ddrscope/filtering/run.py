@@ -119,7 +119,7 @@ def filter_images(
             rows = only_given(rows, sources) if move else rows
         decided = [decide(row, bound) for row in rows]
         transfer = Transfer(out, directory.parts, move) if move or copy else None
-        filtered, notes = write_outputs(out, decided, transfer, progress)
+        filtered, notes = write_outputs(out, texts, decided, transfer, progress)
         directory.finish()
     return _result(str(out), texts, bound, decided, filtered, notes)
 

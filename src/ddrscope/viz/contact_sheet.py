@@ -25,6 +25,8 @@ DPI = 110
 CELL, SQUARE, TEXT, HEADING, BORDER = 2.3, 2.1, 0.62, 0.36, 0.12
 # Characters of a line, and lines of a reason.
 LINE, REASON_LINES = 36, 2
+# The title is larger than the text.
+TITLE_SHARE = 0.7
 
 
 @dataclass(frozen=True)
@@ -40,27 +42,31 @@ class SheetImage:
     text: str
 
 
-def write_contact_sheet(path: Path, sections: Mapping[str, Sequence[SheetImage]]) -> None:
+def write_contact_sheet(path: Path, title: str, sections: Mapping[str, Sequence[SheetImage]]) -> None:
     """Write thumbnails of images as a PNG, each with its name and text; atomically.
 
     Args:
         path: The file to write.
+        title: Stands above.
         sections: The images by heading; sections without images are left out. Each gets a colour.
     """
-    figure = contact_sheet_figure(sections)
+    figure = contact_sheet_figure(title, sections)
     with atomic_write(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI)
 
 
-def contact_sheet_figure(sections: Mapping[str, Sequence[SheetImage]]) -> Figure:
+def contact_sheet_figure(title: str, sections: Mapping[str, Sequence[SheetImage]]) -> Figure:
     """Thumbnails of images, each with its name and text; an image that cannot be read is an empty square."""
     shown = {heading: images for heading, images in sections.items() if images}
     columns = min(COLUMNS, max(len(images) for images in shown.values()))
     rows = sum(-(-len(images) // columns) for images in shown.values())
     width = max(2, columns) * CELL + BORDER
-    height = rows * (SQUARE + TEXT) + len(shown) * HEADING + BORDER
+    height = rows * (SQUARE + TEXT) + (len(shown) + 1) * HEADING + BORDER
     figure = Figure(figsize=(width, height), dpi=DPI)
+    title = textwrap.shorten(printable(title), round(columns * LINE * TITLE_SHARE), placeholder=" ...")
     top = height - BORDER / 2
+    figure.text(BORDER / width, (top - HEADING * 0.6) / height, plain(title), fontsize=12)
+    top -= HEADING
     for (heading, images), color in zip(shown.items(), OKABE_ITO, strict=False):
         figure.text(
             BORDER / width, (top - HEADING * 0.6) / height, plain(heading), fontsize=12, color=color, weight="bold"

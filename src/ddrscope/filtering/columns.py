@@ -61,10 +61,18 @@ def bind(condition: Condition, kinds: Mapping[str, Kind]) -> Condition:
                 f"`reject`: {printable(column.name)} alone is no condition, since it is {_DESCRIPTIONS[kind]}: compare it, as {example}"
             )
         return Flag(column)
+    for one, other in (condition.operands, condition.operands[::-1]):
+        if _is_text_column(one, kinds) and isinstance(other, Column) and other.name not in kinds:
+            text = printable(other.name)[:60]
+            raise InputError(f'`reject`: there is no column {text}: a text needs quotes, as {one} == "{text}"')
     left, right = (_known(each, kinds) if isinstance(each, Column) else each for each in condition.operands)
     bound = Comparison(left, condition.operator, right)
     _check_kinds(bound, kinds)
     return bound
+
+
+def _is_text_column(operand: Operand, kinds: Mapping[str, Kind]) -> bool:
+    return isinstance(operand, Column) and kinds.get(operand.name) == "text"
 
 
 def _check_kinds(comparison: Comparison, kinds: Mapping[str, Kind]) -> None:
@@ -106,8 +114,7 @@ def _known(column: Column, kinds: Mapping[str, Kind]) -> Column:
         hint = f"did you mean {', '.join(map(printable, near))}?"
     else:
         hint = f"there are {printable(', '.join(list(kinds)[:_FEW]))}{' ...' if len(kinds) > _FEW else ''}"
-    quotes = " (a text needs quotes)" if "text" in kinds.values() and not near else ""
-    raise InputError(f"`reject`: there is no column {name}: {hint}{quotes}")
+    raise InputError(f"`reject`: there is no column {name}: {hint}")
 
 
 def text_comparison(condition: Comparison) -> tuple[str, str] | None:

@@ -143,7 +143,8 @@ class Flag:
         """What makes the condition hold, or not."""
         value = value_of(self.column, row)
         name = self.column.name
-        yield Fact(name, f"{name} unknown" if value is None else name if value else f"not {name}")
+        text = f"{name} unknown" if value is None else name if value else f"not {name}"
+        yield Fact(text, text)
 
     def margin(self, row: Row) -> Margin:
         """How far the row is from the other answer: no threshold decides."""

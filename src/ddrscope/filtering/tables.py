@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from ddrscope.io.files import is_file
 
 SUFFIXES = (".parquet", ".csv", ".jsonl")
 PATH = "path"
+# A file with its SHA-256, where that is known.
+Indexed = tuple[ImageFile, str | None]
 _TEXTS, _FLAGS = (PATH, "type", "group", ERROR), ("unseen",)
 # What the readers raise for files that are corrupt or of another kind.
 _UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, pa.ArrowException)
@@ -91,19 +94,17 @@ def candidates(table: pa.Table, columns: Sequence[str], index: Path | None = Non
     Returns:
         The rows. A file that is in the table a second time has an error there.
     """
-    known = _read_index(index) if index else {}
     paths = [str(path) for path in table[PATH].to_pylist()]
-    files = {path: file for path, (file, _) in known.items()}
-    if not all(path in files for path in paths):
-        files |= _files_of({path: files[path].path if path in files else _source(path) for path in paths})
+    found = _indexed(paths, _read_index(index) if index else []) or [(file, None) for file in _files_of(paths)]
     wanted = [name for name in dict.fromkeys(columns) if name != PATH]
     errors = table[ERROR].to_pylist() if ERROR in table.column_names else [None] * len(table)
     rows, seen = [], set()
-    for path, values, error in zip(paths, _rows(table, wanted), errors, strict=True):
-        reason = "is in the table a second time" if path in seen else None if error is None else printable(str(error))
-        seen.add(path)
-        _, digest = known.get(path, (None, None))
-        rows.append(Candidate(files[path], escaped(path), values | {PATH: path}, reason, digest))
+    for path, (file, digest), values, error in zip(paths, found, _rows(table, wanted), errors, strict=True):
+        reason = (
+            "is in the table a second time" if file.path in seen else None if error is None else printable(str(error))
+        )
+        seen.add(file.path)
+        rows.append(Candidate(file, escaped(path), values | {PATH: path}, reason, digest))
     return rows
 
 
@@ -111,38 +112,44 @@ def _rows(table: pa.Table, columns: Sequence[str]) -> list[dict[str, Any]]:
     return table.select(columns).to_pylist() if columns else [{} for _ in range(len(table))]
 
 
-def _source(text: str) -> Path | str:
-    return text if is_remote(text) else Path(os.path.abspath(text))
+def _indexed(paths: Sequence[str], index: Sequence[Indexed]) -> list[Indexed] | None:
+    """The files of the rows in the index; None unless it has all of them.
+
+    A table that was not changed has the rows of its index. In others, files of which the same is printed are not
+    distinguished, so they count as missing.
+    """
+    texts = [escaped(str(file.path)) for file, _ in index]
+    if texts == paths:
+        return list(index)
+    once = {text for text, count in Counter(texts).items() if count == 1}
+    known = {text: each for text, each in zip(texts, index, strict=True) if text in once}
+    return [known[path] for path in paths] if all(path in known for path in paths) else None
 
 
-def _files_of(sources: dict[str, Path | str]) -> dict[str, ImageFile]:
+def _files_of(paths: Sequence[str]) -> list[ImageFile]:
     """The files of a table without its index, named below the folder that they have in common."""
-    local = {path.parent for path in sources.values() if isinstance(path, Path)}
+    sources = [path if is_remote(path) else Path(os.path.abspath(path)) for path in paths]
+    local = {path.parent for path in sources if isinstance(path, Path)}
     try:
         base = Path(os.path.commonpath(local)) if local else Path()
     except ValueError:
         # On several drives.
         base = Path()
-    depths = {
-        path: max(1, len(path.parts) - len(base.parts)) if isinstance(path, Path) else 1 for path in sources.values()
-    }
-    names = unique_names(depths, depths)
-    return {text: ImageFile(path, names[path], names[path]) for text, path in sources.items()}
+    depths = {path: len(path.parts) - len(base.parts) if isinstance(path, Path) else 1 for path in sources}
+    names = unique_names(depths, {path: max(1, depth) for path, depth in depths.items()})
+    return [ImageFile(path, names[path], names[path]) for path in sources]
 
 
-def _read_index(path: Path) -> dict[str, tuple[ImageFile, str | None]]:
-    """The files in ``FILE.images`` with their SHA-256, by the path in the table; empty if there is no readable one."""
+def _read_index(path: Path) -> list[Indexed]:
+    """The files in ``FILE.images`` with their SHA-256; empty if there is no readable one."""
     if not is_file(path):
-        return {}
-    found = {}
+        return []
     try:
         with ImageList(path) as images:
-            for files, table in images.groups([DIGEST]):
-                for file, digest in zip(files, table[DIGEST].to_pylist(), strict=True):
-                    found[escaped(str(file.path))] = (file, digest)
+            groups = list(images.groups([DIGEST]))
     except _UNREADABLE:
-        return {}
-    return found
+        return []
+    return [pair for files, table in groups for pair in zip(files, table[DIGEST].to_pylist(), strict=True)]
 
 
 def _is_text(kind: pa.DataType) -> bool:

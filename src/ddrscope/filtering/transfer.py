@@ -68,6 +68,10 @@ class Transfer:
         target = self.out / folder / _relative(file.name)
         if not isinstance(file.path, Path):
             raise NotTransferred("is in an object store: only files on this machine are copied and moved")
+        if "\0" in str(file.path):
+            raise NotTransferred("no such file")
+        if Path(os.path.abspath(file.path)).is_relative_to(os.path.abspath(self.out)):
+            raise NotTransferred("lies in the output already")
         if link := _link_below_source(file):
             raise NotTransferred(f"{printable(str(link))} is a symbolic link: links are not followed")
         try:

@@ -66,7 +66,7 @@ def parse_expression(text: str) -> Condition:
     if "#" in re.sub(r"'[^']*'|\"[^\"]*\"", "", text):
         raise InputError(f"`reject` {_shown(text)}: # has no meaning: remove the comment")
     if not text:
-        raise InputError("`reject` is empty: give a condition, as 'blur_sigma > 1.5'")
+        raise InputError("`reject` is empty: give a condition, as 'level > 2'")
     return _Reader(text).condition(_tree(text).body)
 
 
@@ -96,7 +96,7 @@ def _syntax_message(text: str, error: SyntaxError) -> str:
     # Hints on other forms of Python, which are none of this grammar.
     reason = printable(error.msg).partition(". ")[0]
     place = f" at character {error.offset}" if error.offset else ""
-    return f"{reason}{place}: write comparisons, as blur_sigma > 1.5 or level >= 3"
+    return f"{reason}{place}: write comparisons, as level >= 3 or unseen"
 
 
 class _Reader:
@@ -119,7 +119,7 @@ class _Reader:
         if isinstance(node, ast.Name):
             return Flag(Column(node.id))
         if isinstance(node, ast.Constant):
-            raise self._error(node, "a value alone is no condition: compare it with a column, as blur_sigma > 1.5")
+            raise self._error(node, "a value alone is no condition: compare it with a column, as level > 2")
         raise self._refusal(node)
 
     def _comparison(self, node: ast.Compare) -> Condition:

@@ -84,7 +84,7 @@ def filter_images(
     texts = (reject,) if isinstance(reject, str) else tuple(reject)
     conditions = [parse_expression(text) for text in texts]
     if not conditions:
-        raise InputError("`reject` is missing: give a condition, as 'blur_sigma > 1.5'")
+        raise InputError("`reject` is missing: give a condition, as 'level > 2'")
     if move and copy:
         raise InputError("`move` and `copy` are given: choose one")
     if tiles is not None and tiles < 1:

@@ -236,7 +236,7 @@ def test_a_killed_run_is_completed_without_loss(many: Path, tmp_path: Path, acti
 # What may not happen to files.
 
 
-def test_links_are_listed_and_otherwise_left_alone(tmp_path: Path) -> None:
+def test_links_that_lead_out_are_listed_and_otherwise_left_alone(tmp_path: Path) -> None:
     outside, inside = photo(tmp_path / "outside" / "secret.png"), photo(tmp_path / "photos" / "real.png", 1)
     (tmp_path / "photos" / "link.png").symlink_to(outside)
     (tmp_path / "photos" / "folder").symlink_to(outside.parent)
@@ -247,6 +247,25 @@ def test_links_are_listed_and_otherwise_left_alone(tmp_path: Path) -> None:
     assert [image.decision for image in result.images] == ["error", "error", "keep"]
     assert all("link" in (image.reason or "") for image in result.errors)
     assert outside.is_file() and (tmp_path / "photos" / "link.png").is_symlink() and not inside.exists()
+
+
+def test_links_within_the_folder_stand_for_the_file_itself(photos: Path, tmp_path: Path) -> None:
+    """A search enters a folder once, perhaps under the name of a link to it."""
+    (photos / "another").symlink_to("sub")
+    (photos / "again.png").symlink_to("a.png")
+    before = contents(photos)
+    paths = [
+        photos / "again.png",
+        photos / "another" / "b.png",
+        photos / "another" / "deep" / "c.png",
+        photos / "d.jpg",
+    ]
+    table = write_table(tmp_path / "t.parquet", [row(path) for path in paths])
+    for _ in range(2):
+        result = ddrscope.filter_images(table, tmp_path / "out", reject="unseen", move=True, resume=True)
+        assert len(result.kept) == 4
+        assert names(tmp_path / "out" / "kept") == ["a.png", "d.jpg", "sub/b.png", "sub/deep/c.png"]
+        assert contents(photos) + contents(tmp_path / "out" / "kept") == before
 
 
 def test_a_folder_of_images_may_itself_be_a_link(photos: Path, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_the_table_of_a_continued_run_moves_no_other_files(photos: Path, tmp_pat
     manifest = path.with_name(f"{path.name}.manifest.json")
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"sha256": sha256(path)}))
     done = run(photos, *words[1:], "--resume")
-    assert secret.is_file() and "not among the images" in done.stderr
+    assert secret.is_file() and "outside of the images" in done.stderr
 
 
 def test_a_dry_run_prints_counts_and_first_reasons(table: Path) -> None:

@@ -40,7 +40,7 @@ DIR gets:
   borderline.png                        the 24 images that are nearest to a threshold
   identification.parquet                if IN is images; as IN it serves to try other expressions
   kept/, rejected/                      with --copy or --move: the images, subfolders kept
-No file is ever overwritten, symbolic links are not followed, and a run that was killed continues with --resume.
+No file is ever overwritten, symbolic links out of IN are not followed, and a killed run continues with --resume.
 
 \b
 Examples:

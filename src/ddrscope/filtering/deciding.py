@@ -11,7 +11,7 @@ from typing import Any
 from ddrscope.errors import printable
 from ddrscope.filtering.columns import text_comparison
 from ddrscope.filtering.conditions import Comparison, Condition, Joined, columns, comparisons
-from ddrscope.filtering.result import Decision
+from ddrscope.filtering.result import Decision, FilteredImage
 from ddrscope.filtering.tables import Candidate
 
 # Farther from every threshold, relative to it, an image is not borderline.
@@ -36,6 +36,10 @@ class Decided:
     reason: str | None
     distance: float = math.inf
     nearest: str = ""
+
+    def to_row(self) -> FilteredImage:
+        """The row of the result, before its file is copied or moved."""
+        return FilteredImage(self.candidate.path, self.decision, self.reason)
 
 
 def decide(candidate: Candidate, conditions: Sequence[Condition]) -> Decided:

@@ -37,7 +37,7 @@ def write_outputs(
     Returns:
         The rows with where their files are, and notes.
     """
-    filtered = _transfer_all(decided, transfer, progress) if transfer else [_row(each) for each in decided]
+    filtered = _transfer_all(decided, transfer, progress) if transfer else [each.to_row() for each in decided]
     moved = transfer is not None and transfer.move
     places = [_place(each, row, out, moved) for each, row in zip(decided, filtered, strict=True)]
     left_out = write_lists(out, filtered, places)
@@ -57,7 +57,7 @@ def _transfer_all(decided: Sequence[Decided], transfer: Transfer, progress: Prog
     progress.start("moving" if transfer.move else "copying", len(decided))
     rows = []
     for each in decided:
-        row = _row(each)
+        row = each.to_row()
         if each.decision in PLACES:
             candidate = each.candidate
             try:
@@ -70,10 +70,6 @@ def _transfer_all(decided: Sequence[Decided], transfer: Transfer, progress: Prog
         rows.append(row)
         progress.advance()
     return rows
-
-
-def _row(decided: Decided) -> FilteredImage:
-    return FilteredImage(decided.candidate.path, decided.decision, decided.reason)
 
 
 def _place(decided: Decided, row: FilteredImage, out: Path, moved: bool) -> str:

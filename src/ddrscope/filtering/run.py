@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ddrscope.errors import InputError, RunConflictError
 from ddrscope.filtering.conditions import Condition
@@ -15,6 +16,7 @@ from ddrscope.filtering.result import FilteredImage, FilterResult
 from ddrscope.filtering.sources import Identifying, absolute, companion, identified, only_given, rows_of
 from ddrscope.filtering.tables import read_table, table_in
 from ddrscope.filtering.transfer import Transfer
+from ddrscope.images.remote import is_remote
 from ddrscope.io.files import sha256
 from ddrscope.io.paths import expand, expand_path
 from ddrscope.io.run_directory import RunDirectory
@@ -83,35 +85,30 @@ def filter_images(
     """
     texts = (reject,) if isinstance(reject, str) else tuple(reject)
     conditions = [parse_expression(text) for text in texts]
-    if not conditions:
-        raise InputError("`reject` is missing: give a condition, as 'level > 2'")
-    if move and copy:
-        raise InputError("`move` and `copy` are given: choose one")
-    if tiles is not None and tiles < 1:
-        raise InputError(f"`tiles`={tiles} is too few: give 1 or more, or None for all")
-    if out is None and (move or copy) and not dry_run:
-        raise InputError("`out` is missing: give a folder for the images")
+    _check_arguments(conditions, out, move, copy, dry_run, tiles)
     sources = [images] if isinstance(images, str | Path) else list(images)
-    sources = [source if "://" in str(source) else expand(str(source)) for source in sources]
+    sources = [source if is_remote(str(source)) else expand(str(source)) for source in sources]
     table = table_in(sources)
     identifying = Identifying(tiles, expand_path(identifier) if identifier else None, device, precision, threads)
     progress = progress or NullProgress()
     if table is None:
+        # Before hours of work; what does not fit the columns raises here.
         rows_of(identifying.empty_table(), conditions)
     if out is None or dry_run:
         found = read_table(table) if table else identifying.rows(sources, progress)
         rows, bound = rows_of(found, conditions)
         decided = [decide(row, bound) for row in rows]
-        return _result(None, texts, bound, decided, [_row(each) for each in decided], [])
+        return _result(None, texts, bound, decided, [each.to_row() for each in decided])
     out = expand_path(out)
     action = "move" if move else "copy" if copy else "list"
-    settings = {"reject": list(texts), "action": action}
+    settings: dict[str, Any] = {"reject": list(texts), "action": action}
+    inputs = None
     if table is None:
         settings |= {"images": [absolute(source) for source in sources], **identifying.to_manifest()}
     else:
+        inputs = {"table": sha256(table)}
         rows, bound = rows_of(read_table(table), conditions, companion(table))
     _check_out(out, table, overwrite)
-    inputs = {"table": sha256(table)} if table else None
     with RunDirectory(out, settings, OUTPUTS, inputs=inputs, resume=resume, overwrite=overwrite) as directory:
         if table is None:
             found, index = identified(sources, identifying, out, move, progress)
@@ -124,8 +121,17 @@ def filter_images(
     return _result(str(out), texts, bound, decided, filtered, notes)
 
 
-def _row(decided: Decided) -> FilteredImage:
-    return FilteredImage(decided.candidate.path, decided.decision, decided.reason)
+def _check_arguments(
+    conditions: Sequence[Condition], out: str | Path | None, move: bool, copy: bool, dry_run: bool, tiles: int | None
+) -> None:
+    if not conditions:
+        raise InputError("`reject` is missing: give a condition, as 'level > 2'")
+    if move and copy:
+        raise InputError("`move` and `copy` are given: choose one")
+    if tiles is not None and tiles < 1:
+        raise InputError(f"`tiles`={tiles} is too few: give 1 or more, or None for all")
+    if out is None and (move or copy) and not dry_run:
+        raise InputError("`out` is missing: give a folder for the images")
 
 
 def _result(
@@ -134,7 +140,7 @@ def _result(
     conditions: Sequence[Condition],
     decided: Sequence[Decided],
     images: Sequence[FilteredImage],
-    notes: Sequence[str],
+    notes: Sequence[str] = (),
 ) -> FilterResult:
     notes = (*notes_on_values(decided, conditions), *notes)
     return FilterResult(out, reject, tuple(images), count_matches(decided, conditions), notes)

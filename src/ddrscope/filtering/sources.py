@@ -112,10 +112,14 @@ def only_given(rows: Sequence[Candidate], sources: Sequence[str | Path]) -> list
     def is_given(row: Candidate) -> bool:
         if row.error is not None or isinstance(row.file.path, str):
             return True
-        path = os.path.abspath(row.file.path)
-        return path in listed or any(Path(path).is_relative_to(prefix) for prefix in prefixes)
+        path = Path(os.path.abspath(row.file.path))
+        if str(path) in listed:
+            return True
+        # Also behind links, which the name in such a table may hide.
+        real = Path(os.path.realpath(path))
+        return any(path.is_relative_to(prefix) and real.is_relative_to(os.path.realpath(prefix)) for prefix in prefixes)
 
-    return [row if is_given(row) else replace(row, error="is not among the images that are given") for row in rows]
+    return [row if is_given(row) else replace(row, error="lies outside of the images that are given") for row in rows]
 
 
 def absolute(source: str | Path) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from ddrscope.errors import InputError, printable
 from ddrscope.images import ImageFile
+from ddrscope.images.naming import unique_names
 from ddrscope.io.files import sha256
 
 # Errors of a file that is elsewhere than the target, or of file systems and users that may not make links.
@@ -61,25 +62,24 @@ class Transfer:
             Where it is now.
 
         Raises:
-            NotTransferred: The file stays where it is: it is a link or no regular file, was changed, another file has
-                its name in the output, or it cannot be read or removed.
+            NotTransferred: The file stays where it is: a link leads to it out of the images' folder, it is no regular
+                file, was changed, another file has its name in the output, or it cannot be read or removed.
             OSError: Nothing more can be written.
         """
-        target = self.out / folder / _relative(file.name)
         if not isinstance(file.path, Path):
             raise NotTransferred("is in an object store: only files on this machine are copied and moved")
         if "\0" in str(file.path):
             raise NotTransferred("no such file")
-        if Path(os.path.abspath(file.path)).is_relative_to(os.path.abspath(self.out)):
+        source, name = _behind_links(file.path, _relative(file.name))
+        if Path(os.path.abspath(source)).is_relative_to(os.path.abspath(self.out)):
             raise NotTransferred("lies in the output already")
-        if link := _link_below_source(file):
-            raise NotTransferred(f"{printable(str(link))} is a symbolic link: links are not followed")
+        target = self.out / folder / name
         try:
             self._make_folders(target.parent)
             if os.path.lexists(target):
-                self._resume(file.path, target, digest)
+                self._resume(source, target, digest)
             else:
-                self._bring(file.path, target, digest)
+                self._bring(source, target, digest)
         except OSError as error:
             if error.errno in _FATAL:
                 raise
@@ -167,11 +167,21 @@ def _relative(name: str) -> PurePosixPath:
     return path
 
 
-def _link_below_source(file: ImageFile) -> Path | None:
-    """The first symbolic link on the way from the source to the file; the source itself may be one."""
-    path = Path(file.path)
-    below = [path, *path.parents][: max(1, len(PurePosixPath(file.name).parts))]
-    return next((each for each in reversed(below) if each.is_symlink()), None)
+def _behind_links(path: Path, name: PurePosixPath) -> tuple[Path, PurePosixPath]:
+    """The file itself and its name, where links below the source of the images lead to another place in the source.
+
+    Raises:
+        NotTransferred: They lead out of it.
+    """
+    below = [path, *path.parents][: len(name.parts)]
+    link = next((each for each in reversed(below) if each.is_symlink()), None)
+    if link is None:
+        return path, name
+    base = Path(os.path.realpath(below[-1].parent))
+    real = Path(os.path.realpath(path))
+    if not real.is_relative_to(base) or real == base:
+        raise NotTransferred(f"{printable(str(link))} is a symbolic link that leads out of the images' folder")
+    return real, PurePosixPath(unique_names([real], {real: len(real.parts) - len(base.parts)})[real])
 
 
 def _check_regular(source: Path) -> None:

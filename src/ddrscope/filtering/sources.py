@@ -109,17 +109,21 @@ def only_given(rows: Sequence[Candidate], sources: Sequence[str | Path]) -> list
             path = path.parent
         prefixes.append(path)
 
-    def is_given(row: Candidate) -> bool:
+    def fault(row: Candidate) -> str | None:
         if row.error is not None or isinstance(row.file.path, str):
-            return True
+            return row.error
         path = Path(os.path.abspath(row.file.path))
+        above = [prefix for prefix in prefixes if path.is_relative_to(prefix)]
         if str(path) in listed:
-            return True
-        # Also behind links, which the name in such a table may hide.
+            return None
+        if not above:
+            return "lies outside of the images that are given"
+        # The name in such a table may hide a link.
         real = Path(os.path.realpath(path))
-        return any(path.is_relative_to(prefix) and real.is_relative_to(os.path.realpath(prefix)) for prefix in prefixes)
+        inside = any(real.is_relative_to(os.path.realpath(prefix)) for prefix in above)
+        return None if inside else "a symbolic link leads to it out of the images that are given"
 
-    return [row if is_given(row) else replace(row, error="lies outside of the images that are given") for row in rows]
+    return [replace(row, error=fault(row)) for row in rows]
 
 
 def absolute(source: str | Path) -> str:

@@ -117,6 +117,7 @@ def test_a_refusal_says_what_to_write(text: str, hint: str) -> None:
         ('group != "clean"', ["group compression != 'clean'"]),
         ("not (level < 2 or unseen)", ["level 3 >= 2", "not unseen"]),
         ("blur_sigma > 2.3099999", ["blur_sigma 2.31 > 2.3099999"]),
+        ("blur_sigma >= 2.31", ["blur_sigma 2.31 >= 2.31"]),
         ("blur_sigma > blur_sigma_low", ["blur_sigma 2.31 > blur_sigma_low 1.9"]),
         ("unseen == False", ["unseen == False"]),
     ],
@@ -129,8 +130,9 @@ def test_reasons_are_what_is_true_of_the_row(text: str, reasons: list[str]) -> N
 
 def test_a_reason_shows_a_difference_that_rounding_would_hide() -> None:
     condition = parse_expression("blur_sigma > 1.5")
-    (fact,) = condition.facts({"blur_sigma": 1.50001})
-    assert fact.text == "blur_sigma 1.50001 > 1.5"
+    for value, shown in ((1.5012345678, "1.501"), (1.50001, "1.50001"), (1.4999966666, "1.499997")):
+        (fact,) = condition.facts({"blur_sigma": value})
+        assert fact.text in (f"blur_sigma {shown} > 1.5", f"blur_sigma {shown} <= 1.5")
 
 
 def test_a_comparison_without_a_value_is_false_whichever_way_it_points() -> None:

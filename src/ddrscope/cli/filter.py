@@ -29,6 +29,7 @@ Expressions:
   type == "jpeg", group != "clean"      texts in quotes, by == and != only
   unseen                                a column of yes and no, alone
   not A, A and B, A or B, ( )           not before and, and before or
+
 NAME is a column of the table: level (1 slight to 5 strong, 0 clean), level_low, level_high (its 80 % interval),
 probability and p_TYPE (0 to 1), novelty (0 to 1), type, group, unseen, and every other that the table has. A comparison
 with a column that has no value for an image is false.
@@ -40,6 +41,7 @@ DIR gets:
   borderline.png                        the 24 images that are nearest to a threshold
   identification.parquet                if IN is images; as IN it serves to try other expressions
   kept/, rejected/                      with --copy or --move: the images, subfolders kept
+
 No file is ever overwritten, symbolic links out of IN are not followed, and a killed run continues with --resume.
 
 \b

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -21,8 +21,8 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 # What is true where a comparison is false.
 OPPOSITES = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 THRESHOLDS = ("<", "<=", ">", ">=")
-# Of numbers in reasons, and the largest whole number that is written without an exponent.
-DIGITS, MAX_EXACT = 3, 1e12
+# Of numbers in reasons: few digits, or all; and the largest whole number that is written without an exponent.
+DIGITS, ALL_DIGITS, MAX_EXACT = 3, 17, 1e12
 
 
 class Fact(NamedTuple):
@@ -67,7 +67,7 @@ class Constant:
     value: float | str | bool
 
     def __str__(self) -> str:
-        return repr(self.value) if isinstance(self.value, str) else _shown(self.value, False)
+        return repr(self.value) if isinstance(self.value, str) else _shown(self.value, ALL_DIGITS)
 
 
 Operand = Column | Constant
@@ -119,10 +119,8 @@ class Comparison:
         if sign == "==" and any(isinstance(operand, Constant) for operand in self.operands):
             # The value is in the comparison.
             return Fact(comparison, comparison)
-        values = [value_of(operand, row) for operand in self.operands]
-        # Exact where rounded values would look the same: 1.5004 > 1.5.
-        rounded = len({_shown(value, True) for value in values}) == len(set(values))
-        left, right = (_described(operand, row, rounded) for operand in self.operands)
+        digits = _digits_to_distinguish([value_of(operand, row) for operand in self.operands])
+        left, right = (_described(operand, row, digits) for operand in self.operands)
         return Fact(comparison, f"{left} {sign} {right}")
 
 
@@ -233,14 +231,23 @@ def value_of(operand: Operand, row: Row) -> Any:
     return None if value != value else value
 
 
-def _described(operand: Operand, row: Row, rounded: bool) -> str:
+def _described(operand: Operand, row: Row, digits: int) -> str:
     """A constant, or a column with its value."""
-    if isinstance(operand, Constant):
-        return str(operand)
-    return f"{operand} {_shown(value_of(operand, row), rounded)}"
+    return str(operand) if isinstance(operand, Constant) else f"{operand} {_shown(value_of(operand, row), digits)}"
 
 
-def _shown(value: Any, rounded: bool) -> str:
-    if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_EXACT:
+def _digits_to_distinguish(values: Sequence[Any]) -> int:
+    """How many digits show that values differ: few, but not so few that 1.5004 > 1.5 becomes 1.5 > 1.5."""
+    different = len(set(values))
+    choices = range(DIGITS, ALL_DIGITS)
+    return next(
+        (digits for digits in choices if len({_shown(value, digits) for value in values}) == different), ALL_DIGITS
+    )
+
+
+def _shown(value: Any, digits: int) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    if value.is_integer() and abs(value) <= MAX_EXACT:
         return str(int(value))
-    return f"{value:.{DIGITS}g}" if isinstance(value, float) and rounded else str(value)
+    return repr(value) if digits >= ALL_DIGITS else f"{value:.{digits}g}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +23,9 @@ from ddrscope.viz.style import CONTROL_COLOR, OKABE_ITO
 COLUMNS = 6
 DPI = 110
 # In inches: a cell, the square for its image, the text below it, a heading.
-CELL, SQUARE, TEXT, HEADING, BORDER = 2.3, 2.1, 0.62, 0.36, 0.12
+CELL, SQUARE, TEXT, HEADING, BORDER = 2.3, 2.1, 0.66, 0.36, 0.12
 # Characters of a line, and lines of a reason.
-LINE, REASON_LINES = 36, 2
+LINE, REASON_LINES = 32, 3
 # The title is larger than the text.
 TITLE_SHARE = 0.7
 
@@ -89,9 +90,7 @@ def _draw(panel: Axes, image: SheetImage, color: str) -> None:
         pixels = _thumbnail(read_image(image.file).pixels, side)
     except UnreadableImage as error:
         pixels = np.full((1, 1, 3), 255, np.uint8)
-        panel.text(
-            0.5, 0.5, plain(_wrapped(error.reason)), transform=panel.transAxes, ha="center", va="center", fontsize=8
-        )
+        panel.text(0.5, 0.5, _wrapped(error.reason), transform=panel.transAxes, ha="center", va="center", fontsize=8)
     height, width = pixels.shape[:2]
     # One pixel of the thumbnail is one of the sheet, in the middle of the square.
     left, top = (side - width) / 2, (side - height) / 2
@@ -101,7 +100,7 @@ def _draw(panel: Axes, image: SheetImage, color: str) -> None:
         spine.set(color=color, linewidth=2)
     below: dict[str, Any] = {"transform": panel.transAxes, "va": "top", "fontsize": 8, "linespacing": 1.15}
     panel.text(0, -0.03, plain(_shortened(image.file.name)), color=CONTROL_COLOR, **below)
-    panel.text(0, -0.105, plain(_wrapped(image.text)), **below)
+    panel.text(0, -0.105, _wrapped(image.text), **below)
 
 
 def _thumbnail(pixels: NDArray[np.float32], side: int) -> NDArray[np.uint8]:
@@ -119,10 +118,23 @@ def _thumbnail(pixels: NDArray[np.float32], side: int) -> NDArray[np.uint8]:
 
 
 def _shortened(name: str) -> str:
-    # The end of a name tells more than its beginning.
+    """The end of a name, which tells more than its beginning."""
     name = printable(name)
-    return name if len(name) <= LINE else f"...{name[-LINE + 3 :]}"
+    if _width(name) <= LINE:
+        return name
+    while _width(name) > LINE - 3:
+        name = name[1:]
+    return f"...{name}"
+
+
+def _width(text: str) -> int:
+    """The width of a text in letters: those of East Asia take two places."""
+    return sum(1 + (unicodedata.east_asian_width(char) in "WF") for char in text)
 
 
 def _wrapped(text: str) -> str:
-    return "\n".join(textwrap.wrap(text, LINE, max_lines=REASON_LINES, placeholder=" ..."))
+    """A text in lines, one or more for each reason, made plain for Matplotlib."""
+    lines = [line for part in text.split("; ") for line in textwrap.wrap(part, LINE)]
+    if len(lines) > REASON_LINES:
+        lines = [*lines[: REASON_LINES - 1], f"{lines[REASON_LINES - 1][: LINE - 4]} ..."]
+    return "\n".join(map(plain, lines))

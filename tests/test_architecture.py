@@ -15,8 +15,8 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__main_
 # Each may import those before it. docs/architecture.md says what is in them.
 LAYERS = (
     "errors", "progress", "version", "io", "images", "degradations", "metrics", "embedding", "layers", "networks",
-    "features", "batch", "results", "viz", "extraction", "maps", "analysis", "training", "study", "identification", "generalization",
-    "upscaling", "webapp", "cli",
+    "features", "batch", "results", "viz", "extraction", "maps", "analysis", "training", "study", "identification", "filtering",
+    "generalization", "upscaling", "webapp", "cli",
 )  # fmt: skip
 # Imports that are still to be turned round.
 UPWARD: set[tuple[str, str]] = set()

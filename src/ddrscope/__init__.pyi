@@ -9,6 +9,9 @@ from .errors import MissingDependencyError as MissingDependencyError
 from .errors import RunConflictError as RunConflictError
 from .extraction import ExtractedFeatures as ExtractedFeatures
 from .extraction import extract_features as extract_features
+from .filtering import FilteredImage as FilteredImage
+from .filtering import FilterResult as FilterResult
+from .filtering import filter_images as filter_images
 from .generalization import GeneralizationResult as GeneralizationResult
 from .generalization import generalize as generalize
 from .identification import DistortionMap as DistortionMap

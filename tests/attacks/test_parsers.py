@@ -19,6 +19,8 @@ from ddrscope.degradations import Degradation, Pipeline, list_degradations, pars
 from ddrscope.degradations.base import Range
 from ddrscope.degradations.distortions import read_distortions
 from ddrscope.errors import InputError, escaped, printable
+from ddrscope.filtering import parse_expression
+from ddrscope.filtering.columns import bind
 from ddrscope.generalization.suite import read_suite
 from ddrscope.images import find_images
 from ddrscope.layers.names import LayerName
@@ -88,6 +90,40 @@ def test_any_text_as_a_random_degradation(text: str, seed: int) -> None:
     if random_pipeline is not None:
         one = random_pipeline.sample(np.random.default_rng(seed))
         assert parse_degradation(one.text) == one
+
+
+# Expressions
+
+EXPRESSION_WORDS = [
+    "level",
+    "type",
+    "unseen",
+    "not",
+    "and",
+    "or",
+    "(",
+    ")",
+    "<",
+    "==",
+    ">=",
+    " ",
+    "'a'",
+    "f(",
+    ".",
+    "[",
+    "lambda:",
+    "=",
+    "#",
+]
+NEARLY_EXPRESSIONS = st.lists(st.one_of(st.sampled_from(EXPRESSION_WORDS), NUMBERS, st.text(max_size=2)), max_size=16)
+
+
+@given(st.text() | NEARLY_EXPRESSIONS.map(" ".join) | st.integers(0, 3000).map(lambda n: "(" * n + "unseen" + ")" * n))
+def test_any_text_as_an_expression(text: str) -> None:
+    condition = value_or_refusal(parse_expression, text)
+    if condition is not None:
+        value_or_refusal(bind, condition, {"level": "number", "type": "text", "unseen": "flag"})
+        assert str(parse_expression(str(condition))) == str(condition)
 
 
 # Files in TOML

@@ -13,6 +13,7 @@ FUNCTIONS = {
     "analyze": "analyze",
     "degrade": "degrade",
     "features": "extract_features",
+    "filter": "filter_images",
     "fit_identifier": "fit_identifier",
     "generalize": "generalize",
     "identify": "identify",
@@ -21,8 +22,8 @@ FUNCTIONS = {
     "train": "train",
     "upscale": "upscale",
 }
-# What only the command has: output on stdout, and short forms of keys of the recipe.
-ONLY_OPTIONS = {"as_json", "show"}
+# What only the command has: output on stdout, the name of a default, and short forms of keys of the recipe.
+ONLY_OPTIONS = {"as_json", "show", "list_only"}
 SHORT_FORMS = {"train": {"global_residual", "precision", "seed"}}
 # What only the function has.
 ONLY_PARAMETERS = {"progress", "resamples"}

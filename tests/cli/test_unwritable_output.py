@@ -45,6 +45,7 @@ COMMANDS = {
     "degrade": ("degrade", "IMAGE", "--degrade", "blur:2", "--out", "PLACE/out"),
     "identify": ("identify", "IMAGE", "--tiles", "1", "--out", "PLACE/found.csv"),
     "heatmap": ("identify", "IMAGE", "--tiles", "1", "--heatmap", "PLACE/maps"),
+    "filter": ("filter", "IMAGE", "--reject", "unseen", "--tiles", "1", "--out", "PLACE/out"),
     "features": (
         "features",
         "srresnet-wgr",

@@ -23,6 +23,7 @@ COMMANDS = {
     "degrade": "Degrade images and write them as PNG.",
     "generalize": "Score networks on your images, without ground truth (SRGA).",
     "identify": "Identify degradations in images: type, level, location.",
+    "filter": "Keep or reject images by what is identified in them.",
     "fit-identifier": "Fit an identifier to your photographs or labelled images.",
     "upscale": "Upscale images, and say how they were degraded.",
     "train": "Train an SRResNet on photographs, and an SRGAN from it.",

@@ -69,7 +69,7 @@ def command(
 ) -> None:
     from ddrscope.identification import identify, iter_identifications
 
-    limit = _tile_limit(tiles)
+    limit = tile_limit(tiles)
     if out is None and cluster is None:
         rows = []
         with common.progress() as bars:
@@ -107,7 +107,8 @@ def describe(image: IdentifiedImage) -> str:
     return f"{image.path}: {image.identification or image.error}"
 
 
-def _tile_limit(text: str) -> int | None:
+def tile_limit(text: str) -> int | None:
+    """The number that ``--tiles`` gives; None for all."""
     if text == "all":
         return None
     if not text.isdecimal() or int(text) < 1:

@@ -20,7 +20,7 @@ LINES = [
     ("ddrscope models show real", [name for name in network_names() if name.startswith("real")]),
     ("ddrscope analyze srresnet-wgr --deg", ["--degrade"]),
     ("ddrscope analyze --degrade clean --degrade bl", ["blur:"]),
-    ("ddrscope analyze --degrade jp", ["jpeg:", "jpeg2000:"]),
+    ("ddrscope analyze --degrade jp", ["jpeg:", "jpeg2000:", "jpeg_xl:"]),
     ('ddrscope analyze --degrade "clean blur:2+bl', ["clean blur:2+blur:"]),
     ("ddrscope analyze --degrade blur:4 --limit 5 srresnet-wg", ["srresnet-wgr"]),
     ("ddrscope analyze --layers s", []),

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ddrscope.errors import InputError
@@ -75,10 +74,14 @@ def _trunk(tensors: Tensors, shape: Mapping[str, Any]) -> TileNetwork:
     if not all(isinstance(number, int) and 0 <= number <= MAX_WIDTH for number in numbers) or len(widths) > MAX_STAGES:
         raise ValueError("the shape of its network is out of range")
     weights = {key.removeprefix(TRUNK): value for key, value in tensors.items() if key.startswith(TRUNK)}
-    # Without memory: the shape is the file's word, and what it holds may be far less.
-    with torch.device("meta"):
-        network = TileNetwork(shape["types"], TileNetworkSettings(widths, depths, shape["hidden"]))
-    network.load_state_dict(weights, assign=True)
+    # The shape is the file's word: it must not ask for more memory than the weights take.
+    convolutions = sum(
+        9 * width * (before + depth * width) for before, width, depth in zip((0, *widths), widths, depths, strict=False)
+    )
+    if convolutions > sum(value.numel() for value in weights.values()) or sum(depths) > len(weights):
+        raise ValueError("its weights are fewer than its shape needs")
+    network = TileNetwork(shape["types"], TileNetworkSettings(widths, depths, shape["hidden"]))
+    network.load_state_dict(weights)
     return network
 
 

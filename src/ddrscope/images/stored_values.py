@@ -78,11 +78,14 @@ def to_unit_range(stored: StoredValues) -> tuple[np.ndarray, int]:
             f"holds signed integers ({values.dtype}), which have no agreed white: "
             "save it as 8 or 16 bits unsigned, or as floats in 0..1"
         )
-    pixels = np.array(values, dtype=dtype, order="C")
+    if white > 1 and not stored.inverted:
+        # One pass over a large image instead of two.
+        pixels = np.divide(values, dtype(white), dtype=dtype, order="C")
+    else:
+        pixels = np.array(values, dtype=dtype, order="C")
     if stored.inverted:
         colors = pixels[..., :-1] if stored.alpha else pixels
         np.subtract(white, colors, out=colors)
-    if white > 1:
         pixels /= white
     if bits == 32:
         np.clip(pixels, 0, 1, out=pixels)

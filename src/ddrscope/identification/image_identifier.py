@@ -96,9 +96,11 @@ class ImageIdentifier:
         while len(corners) > limit:
             stride *= 2
             corners = place_tiles(height, width, TILE, stride=stride)
-        probabilities = self.identifier.predict_proba(self.descriptor.describe(cut_tiles(pixels, corners)))
+        predictions = self.identifier.predict_all(self.descriptor.describe(cut_tiles(pixels, corners)))
         boxes = tile_boxes(corners, height, width)
-        return DistortionMap(self.names, self.groups, boxes, probabilities, height, width)
+        details = predictions.details
+        estimates = {name: details.estimates[:, i, 1] for i, name in enumerate(ESTIMATES)} if details else {}
+        return DistortionMap(self.names, self.groups, boxes, predictions.probabilities, height, width, estimates)
 
 
 def _details(details: Details | None) -> dict[str, Any]:

@@ -145,6 +145,7 @@ class DistortionMap:
         probabilities: That each class is present in each part, (boxes, classes).
         height: Of the image in pixels.
         width: Of the image in pixels.
+        estimates: Each of `ESTIMATES` in each part, (boxes,); empty if the identifier estimates none.
     """
 
     names: tuple[str, ...]
@@ -153,6 +154,7 @@ class DistortionMap:
     probabilities: NDArray[np.float64]
     height: int
     width: int
+    estimates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def group_likelihoods(self) -> dict[str, NDArray[np.float64]]:
         """The likelihood of clean and of each group at every pixel, (height, width).

@@ -61,6 +61,12 @@ def test_images_of_any_size(small: ImageIdentifier, side: int) -> None:
     assert found.motion_angle is not None and 0 <= found.motion_angle < 180
 
 
+def test_a_map_has_estimates_of_each_part(small: ImageIdentifier) -> None:
+    parts = small.map_distortions(photo(200), stride=64)
+    assert set(parts.estimates) == set(ESTIMATES)
+    assert all(values.shape == (len(parts.boxes),) for values in parts.estimates.values())
+
+
 def test_a_file_gives_the_same_identifier(small: ImageIdentifier, tmp_path: Path) -> None:
     loaded = load_identifier(save_identifier(tmp_path / "x.safetensors", small))
     assert isinstance(loaded.descriptor, TrunkDescriptor) and loaded.names == small.names

@@ -91,17 +91,6 @@ class CompactIdentifier:
             ),
         )
 
-    def predict_proba(
-        self, descriptors: NDArray[np.float32], images: NDArray[np.int64] | None = None
-    ) -> NDArray[np.float64]:
-        """The probability that each of clean and the types is present, (N, 1 + T)."""
-        members = np.arange(len(descriptors)) if images is None else np.unique(images, return_inverse=True)[1]
-        outputs, _ = read_descriptors(self.network, descriptors)
-        probabilities: NDArray[np.float64] = self.presence.probabilities(
-            image_means(outputs.presence, members), self.clean_share
-        ).numpy()
-        return probabilities
-
 
 def read_descriptors(network: TileNetwork, descriptors: NDArray[np.float32]) -> tuple[TileOutputs, Tensor]:
     """The outputs for tiles, and their hidden units (N, H), from their descriptors (N, D)."""

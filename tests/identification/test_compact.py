@@ -43,7 +43,7 @@ def small() -> ImageIdentifier:
     identifier = CompactIdentifier(
         network, TYPES, presence, torch.tensor(0.3), torch.linspace(0, 0.2, len(ESTIMATES)), novelty
     )
-    assert descriptor.describe(tiles).shape[1] == descriptor.widths()[0]
+    assert descriptor.describe(tiles).shape[1] == sum(descriptor.widths())
     return ImageIdentifier(descriptor, identifier, GROUPS, {"photographs": []})
 
 

@@ -13,7 +13,7 @@ from ddrscope.features.precision import Precision, autocast, check_precision
 from ddrscope.identification.calibration import PresenceCalibration, image_means, widened
 from ddrscope.identification.novelty import NoveltyMeasure
 from ddrscope.identification.predictions import Details, Predictions
-from ddrscope.identification.tile_network import SCALES, STATISTICS, TileNetwork, TileOutputs
+from ddrscope.identification.tile_network import SCALES, TileNetwork, TileOutputs
 from ddrscope.results.vocabulary import ESTIMATES
 
 # Tiles in one pass: more are no faster and need memory.
@@ -47,8 +47,8 @@ class TrunkDescriptor:
         return np.concatenate(rows)
 
     def widths(self) -> list[int]:
-        """The length of a descriptor, which has one part."""
-        return [STATISTICS * sum(self.network.settings.widths)]
+        """The lengths of the parts of a descriptor: statistics, and products of channels."""
+        return list(self.network.sizes)
 
 
 @dataclass
@@ -96,7 +96,7 @@ def read_descriptors(network: TileNetwork, descriptors: NDArray[np.float32]) -> 
     """The outputs for tiles, and their hidden units (N, H), from their descriptors (N, D)."""
     device = next(network.parameters()).device
     with torch.inference_mode():
-        hidden = network.hidden(network.normalization(torch.from_numpy(descriptors).to(device)))
+        hidden = network.hide(torch.from_numpy(descriptors).to(device))
         outputs = network.read_hidden(hidden)
     return TileOutputs(**{name: value.float().cpu() for name, value in vars(outputs).items()}), hidden.cpu()
 

@@ -15,6 +15,8 @@ from ddrscope.results.vocabulary import ESTIMATES, INTERPOLATIONS, QUESTIONS
 DETAIL_GAIN = 8.0
 # Local means are taken over cells, so many a side; and so many statistics of each channel.
 CELLS, STATISTICS = 8, 4
+# Channels of each stage are reduced to so many before their products are taken.
+REDUCED = 32
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class TileNetwork(nn.Module):
     It reads a tile and its detail, the difference from a local mean, which is amplified: what most distortions change is
     faint beside what an image shows. There is no batch normalization in its trunk, since it would hide how strong the
     detail is. The statistics of a channel are its mean, the logarithm of its standard deviation, and the largest and the
-    smallest local mean: noise shows where there is least detail, and blur where there is most.
+    smallest local mean: noise shows where there is least detail, and blur where there is most. Products of channels say
+    how neighbouring pixels depend on each other (bilinear pooling, Lin et al. 2015).
 
     Args:
         types: The number T of distortions.
@@ -69,15 +72,16 @@ class TileNetwork(nn.Module):
     def __init__(self, types: int, settings: TileNetworkSettings | None = None) -> None:
         super().__init__()
         self.types, self.settings = types, settings or TileNetworkSettings()
-        self.stages = nn.ModuleList()
+        self.stages, self.reductions = nn.ModuleList(), nn.ModuleList()
         before = 2 * 3 * 2**2
         for index, (width, depth) in enumerate(zip(self.settings.widths, self.settings.depths, strict=True)):
             first = nn.Conv2d(before, width, 3, 2 if index else 1, 1)
             nn.init.kaiming_normal_(first.weight, nonlinearity="relu")
             blocks = [ResidualBlock(width) for _ in range(depth)]
             self.stages.append(nn.Sequential(nn.Sequential(first, nn.ReLU(inplace=True)), *blocks))
+            self.reductions.append(nn.Conv2d(width, REDUCED, 1, bias=False))
             before = width
-        features = STATISTICS * sum(self.settings.widths)
+        self.sizes = (STATISTICS * sum(self.settings.widths), len(self.stages) * REDUCED * (REDUCED + 1) // 2)
         sizes = {
             "presence": 1 + types,
             "levels": types * len(QUANTILES),
@@ -86,8 +90,9 @@ class TileNetwork(nn.Module):
             "answers": len(QUESTIONS),
             "interpolation": len(INTERPOLATIONS),
         }
-        self.normalization = nn.LayerNorm(features)
-        self.hidden = nn.Sequential(nn.Linear(features, self.settings.hidden), nn.GELU(), nn.Dropout(0.1))
+        self.normalizations = nn.ModuleList(nn.LayerNorm(size) for size in self.sizes)
+        self.readers = nn.ModuleList(nn.Linear(size, self.settings.hidden) for size in self.sizes)
+        self.activation = nn.Sequential(nn.GELU(), nn.Dropout(0.1))
         self.heads = nn.ModuleDict({name: nn.Linear(self.settings.hidden, size) for name, size in sizes.items()})
 
     def features(self, tiles: Tensor) -> Tensor:
@@ -95,14 +100,16 @@ class TileNetwork(nn.Module):
         detail = DETAIL_GAIN * (tiles - functional.avg_pool2d(functional.pad(tiles, (1, 1, 1, 1), "replicate"), 3, 1))
         # Nothing is lost, and filters may differ between odd and even pixels, as codecs and sensors do.
         values, pooled = functional.pixel_unshuffle(torch.cat([tiles - 0.5, detail], 1), 2), []
-        for stage in self.stages:
+        correlations = []
+        for stage, reduction in zip(self.stages, self.reductions, strict=True):
             values = stage(values)
             mean, square = (each.mean((2, 3), dtype=torch.float32) for each in (values, values.square()))
             deviation = (square - mean.square()).clamp(min=0) + 1e-4
             local = functional.avg_pool2d(values, max(1, min(values.shape[2:]) // CELLS)).float()
             pooled += [_compressed(mean), deviation.log() / 2]
             pooled += [_compressed(extreme) for extreme in (local.amax((2, 3)), local.amin((2, 3)))]
-        return torch.cat(pooled, 1)
+            correlations.append(_products(reduction(values)))
+        return torch.cat(pooled + correlations, 1)
 
     def forward(self, tiles: Tensor) -> TileOutputs:
         """Tiles (N, 3, H, W) in 0..1 to outputs."""
@@ -110,7 +117,14 @@ class TileNetwork(nn.Module):
 
     def read(self, features: Tensor) -> TileOutputs:
         """Features (N, D) to outputs."""
-        return self.read_hidden(self.hidden(self.normalization(features)))
+        return self.read_hidden(self.hide(features))
+
+    def hide(self, features: Tensor) -> Tensor:
+        """Features (N, D) to hidden units (N, H)."""
+        parts = features.split(self.sizes, 1)
+        read = zip(self.readers, self.normalizations, parts, strict=True)
+        hidden: Tensor = self.activation(torch.stack([reader(norm(part)) for reader, norm, part in read]).sum(0))
+        return hidden
 
     def read_hidden(self, hidden: Tensor) -> TileOutputs:
         """Hidden units (N, H) to outputs."""
@@ -118,6 +132,14 @@ class TileNetwork(nn.Module):
         for name in ("levels", "estimates"):
             values[name] = _ordered(values[name].unflatten(1, (-1, len(QUANTILES))))
         return TileOutputs(**values)
+
+
+def _products(values: Tensor) -> Tensor:
+    """The mean products of all pairs of channels (N, C, H, W), compressed: (N, C (C + 1) / 2)."""
+    flat = values.flatten(2)
+    products = (flat @ flat.transpose(1, 2)).float() / flat.shape[2]
+    row, column = torch.triu_indices(flat.shape[1], flat.shape[1])
+    return _compressed(products[:, row, column])
 
 
 def _compressed(values: Tensor) -> Tensor:

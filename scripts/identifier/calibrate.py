@@ -26,9 +26,10 @@ from ddrscope.identification.chains import ChainSampler, as_row
 from ddrscope.identification.compact import CompactIdentifier, TrunkDescriptor, merge_tiles, read_descriptors
 from ddrscope.identification.image_identifier import ImageIdentifier
 from ddrscope.identification.novelty import NoveltyMeasure
+from ddrscope.identification.scales import SCALES
 from ddrscope.identification.tile_bank import SCALES as SIZES
 from ddrscope.identification.tile_bank import TileBank, cut_region
-from ddrscope.identification.tile_network import SCALES, TileNetwork
+from ddrscope.identification.tile_network import TileNetwork
 from ddrscope.identification.tiles import MAX_TILES, TILE, cut_tiles, place_tiles
 from ddrscope.identification.truth import apply_chain
 from ddrscope.images import ImageFile, find_images, read_image

@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from ddrscope.identification.scales import SCALES
 from ddrscope.identification.tile_bank import TileBank
-from ddrscope.identification.tile_network import SCALES, Loss, TileNetwork, TileOutputs
+from ddrscope.identification.tile_network import Loss, TileNetwork, TileOutputs
 from ddrscope.identification.tiles import TILE
 from ddrscope.results.vocabulary import ESTIMATES
 from scripts.identifier.split import is_held_out

@@ -15,8 +15,9 @@ from ddrscope.identification import ImageIdentifier, load_identifier, save_ident
 from ddrscope.identification.calibration import PresenceCalibration, widened, widening
 from ddrscope.identification.compact import CompactIdentifier, TrunkDescriptor
 from ddrscope.identification.novelty import NoveltyMeasure
+from ddrscope.identification.scales import SCALES
 from ddrscope.identification.tile_bank import TileBank, write_tile_bank
-from ddrscope.identification.tile_network import SCALES, Loss, TileNetwork, TileNetworkSettings, presence_loss
+from ddrscope.identification.tile_network import Loss, TileNetwork, TileNetworkSettings, presence_loss
 from ddrscope.images import bundled_photos, find_images, read_image
 from ddrscope.metrics.estimate import Estimate
 from ddrscope.results.identification import Identification

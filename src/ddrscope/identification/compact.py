@@ -13,8 +13,9 @@ from ddrscope.features.precision import Precision, autocast, check_precision
 from ddrscope.identification.calibration import PresenceCalibration, image_means, widened
 from ddrscope.identification.novelty import NoveltyMeasure
 from ddrscope.identification.predictions import Details, Predictions
-from ddrscope.identification.tile_network import SCALES, TileNetwork, TileOutputs
-from ddrscope.results.vocabulary import ESTIMATES
+from ddrscope.identification.scales import SCALES, UNDAMAGED
+from ddrscope.identification.tile_network import TileNetwork, TileOutputs
+from ddrscope.results.vocabulary import ESTIMATES, LIKELY
 
 # Tiles in one pass: more are no faster and need memory.
 BATCH = 32
@@ -78,13 +79,15 @@ class CompactIdentifier:
         members = np.arange(len(descriptors)) if images is None else np.unique(images, return_inverse=True)[1]
         outputs, hidden = read_descriptors(self.network, descriptors)
         merged = merge_tiles(outputs, members)
-        estimates = widened(merged.estimates, self.estimate_widening)
+        estimates, damage = widened(merged.estimates, self.estimate_widening), merged.damage.double().sigmoid()
         return Predictions(
             self.presence.probabilities(merged.presence, self.clean_share).numpy(),
             widened(merged.levels, self.level_widening).clamp(1, 5).numpy(),
             self.novelty.score(hidden, members),
             Details(
-                np.stack([SCALES[name].inverse(estimates[:, i]).numpy() for i, name in enumerate(ESTIMATES)], 1),
+                np.stack(
+                    [with_undamaged(name, estimates[:, i], damage[:, i]).numpy() for i, name in enumerate(ESTIMATES)], 1
+                ),
                 (torch.rad2deg(torch.atan2(merged.direction[:, 1], merged.direction[:, 0])) / 2 % 180).numpy(),
                 merged.answers.sigmoid().numpy(),
                 merged.interpolation.softmax(1).numpy(),
@@ -109,10 +112,35 @@ def merge_tiles(outputs: TileOutputs, images: NDArray[np.int64]) -> TileOutputs:
         presence=image_means(outputs.presence, images),
         levels=image_means(outputs.levels, images),
         estimates=image_means(outputs.estimates * weights, images) / image_means(weights, images),
+        damage=image_means(outputs.damage, images),
         direction=image_means(outputs.direction, images),
         answers=image_means(outputs.answers, images),
         interpolation=image_means(outputs.interpolation, images),
     )
+
+
+def with_undamaged(name: str, quantiles: Tensor, damage: Tensor) -> Tensor:
+    """Quantiles of an estimate, in its unit, from those if there is damage and the probability that there is.
+
+    What is known is a mixture of a value, that of an undamaged image, and a distribution: its ends are those of the
+    distribution or that value, whichever has a tenth of the probability beyond it.
+
+    Args:
+        name: One of `ESTIMATES`.
+        quantiles: On its scale, (N, 3).
+        damage: The probability of damage, (N,).
+    """
+    values = SCALES[name].inverse(quantiles)
+    if name not in UNDAMAGED:
+        return values
+    undamaged = torch.full_like(damage, UNDAMAGED[name])
+    low, middle, high = values.unbind(1)
+    near, far = damage >= 0.9, damage > 0.1
+    middle = torch.where(damage >= LIKELY, middle, undamaged)
+    # On either side of the middle: the side of the undamaged value is reached first.
+    low = torch.where(torch.where(low < undamaged, far, near), low, undamaged)
+    high = torch.where(torch.where(high > undamaged, far, near), high, undamaged)
+    return torch.stack([torch.minimum(low, middle), middle, torch.maximum(high, middle)], 1)
 
 
 def _even(tiles: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ddrscope.identification.head import QUANTILES
+from ddrscope.identification.scales import SCALES, damage_of
 from ddrscope.results.vocabulary import ESTIMATES, INTERPOLATIONS, QUESTIONS
 
 # By how much the detail of a tile is amplified.
@@ -41,7 +42,8 @@ class TileOutputs:
     Args:
         presence: Logits of clean and the T types, (N, 1 + T).
         levels: Quantiles of the level of each type if it is present, (N, T, 3).
-        estimates: Quantiles of the P estimates on their `Scale`, (N, P, 3).
+        estimates: Quantiles of the P estimates on their `Scale`, if there is such damage, (N, P, 3).
+        damage: Logits that there is, (N, P).
         direction: Cosine and sine of twice the angle of the motion, (N, 2).
         answers: Logits of the yes or no questions, (N, Q).
         interpolation: Logits of the interpolation of an enlargement, (N, 4).
@@ -50,6 +52,7 @@ class TileOutputs:
     presence: Tensor
     levels: Tensor
     estimates: Tensor
+    damage: Tensor
     direction: Tensor
     answers: Tensor
     interpolation: Tensor
@@ -86,6 +89,7 @@ class TileNetwork(nn.Module):
             "presence": 1 + types,
             "levels": types * len(QUANTILES),
             "estimates": len(ESTIMATES) * len(QUANTILES),
+            "damage": len(ESTIMATES),
             "direction": 2,
             "answers": len(QUESTIONS),
             "interpolation": len(INTERPOLATIONS),
@@ -167,40 +171,8 @@ def _ordered(values: Tensor) -> Tensor:
     return torch.stack([middle - functional.softplus(below), middle, middle + functional.softplus(above)], 2)
 
 
-@dataclass(frozen=True)
-class Scale:
-    """On which scale an estimate is made: errors of a small value matter more than those of a large one.
-
-    Args:
-        unit: Values are divided by it first.
-        logarithmic: Whether the logarithm of 1 + value / unit is taken.
-        low: The smallest value.
-        high: The largest value.
-    """
-
-    unit: float
-    logarithmic: bool
-    low: float
-    high: float
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Values to the scale."""
-        return (values / self.unit).log1p() if self.logarithmic else values / self.unit
-
-    def inverse(self, values: Tensor) -> Tensor:
-        """The scale to values."""
-        return ((values.expm1() if self.logarithmic else values) * self.unit).clamp(self.low, self.high)
-
-
-SCALES = {
-    "blur_sigma": Scale(0.5, True, 0, 50),
-    "noise_sigma": Scale(2, True, 0, 255),
-    "jpeg_quality": Scale(20, False, 1, 100),
-    "first_jpeg_quality": Scale(20, False, 1, 100),
-    "native_scale": Scale(0.3, True, 1, 16),
-    "motion_length": Scale(2, True, 1, 200),
-    "exposure": Scale(1, False, -10, 10),
-}
+# How much the estimates count beside the classes.
+ESTIMATES_SHARE = 2.0
 
 
 @dataclass
@@ -212,18 +184,20 @@ class Loss:
     """
 
     weights: dict[str, float] = field(
-        default_factory=lambda: {"presence": 1.0, "levels": 0.3, "estimates": 1.0, "details": 0.2}
+        default_factory=lambda: {"presence": 1.0, "levels": 0.3, "estimates": 1.0, "damage": 0.5, "details": 0.2}
     )
 
     def __call__(self, outputs: TileOutputs, levels: Tensor, truths: Tensor) -> tuple[Tensor, dict[str, float]]:
         """The loss of tiles whose levels (N, T) and truths (N, M) are partly unknown (NaN)."""
         count = len(ESTIMATES)
+        damaged = damage_of(truths[:, :count])
         scaled = torch.stack([SCALES[name].forward(truths[:, i]) for i, name in enumerate(ESTIMATES)], 1)
         direction, answers = truths[:, count : count + 2], truths[:, count + 2 : count + 2 + len(QUESTIONS)]
         parts = {
             "presence": presence_loss(outputs.presence, levels),
             "levels": _pinball(outputs.levels, torch.where(levels > 0, levels, torch.nan)),
-            "estimates": _pinball(outputs.estimates, scaled) * count,
+            "estimates": _pinball(outputs.estimates, scaled.masked_fill(damaged != 1, torch.nan)) * ESTIMATES_SHARE,
+            "damage": _known(functional.binary_cross_entropy_with_logits, outputs.damage, damaged) * count,
             "details": _known(functional.mse_loss, outputs.direction, direction)
             + _known(functional.binary_cross_entropy_with_logits, outputs.answers, answers)
             + functional.cross_entropy(outputs.interpolation, truths[:, -1].long(), ignore_index=-1, reduction="sum")

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from ddrscope.degradations import Degradation, resize
 from ddrscope.identification.chains import Chain
+from ddrscope.identification.scales import UNDAMAGED
 from ddrscope.results.vocabulary import ESTIMATES, INTERPOLATIONS, QUESTIONS
 
-# The value of an estimate in an undamaged image.
-UNDAMAGED = {"blur_sigma": 0.0, "noise_sigma": 0.0, "jpeg_quality": 100.0, "native_scale": 1.0, "exposure": 0.0}
 UNBLURRED_BY = ("aniso_blur", "blur", "lens_blur", "motion_blur")
 NOISE = ("noise", "camera_noise", "color_noise", "speckle", "poisson", "impulse")
 # After these nobody can say how sharp the image was: they blur, sharpen or displace in other ways.

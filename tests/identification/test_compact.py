@@ -13,9 +13,9 @@ import ddrscope
 from ddrscope.errors import InputError
 from ddrscope.identification import ImageIdentifier, load_identifier, save_identifier
 from ddrscope.identification.calibration import PresenceCalibration, widened, widening
-from ddrscope.identification.compact import CompactIdentifier, TrunkDescriptor
+from ddrscope.identification.compact import CompactIdentifier, TrunkDescriptor, with_undamaged
 from ddrscope.identification.novelty import NoveltyMeasure
-from ddrscope.identification.scales import SCALES
+from ddrscope.identification.scales import SCALES, damage_of
 from ddrscope.identification.tile_bank import TileBank, write_tile_bank
 from ddrscope.identification.tile_network import Loss, TileNetwork, TileNetworkSettings, presence_loss
 from ddrscope.images import bundled_photos, find_images, read_image
@@ -179,3 +179,23 @@ def test_a_verdict_says_what_and_how_much() -> None:
 def test_an_unknown_descriptor_is_refused() -> None:
     with pytest.raises(InputError, match="compact or ddr"):
         ddrscope.load_identifier(descriptor="clip")
+
+
+def test_an_estimate_is_a_mixture_of_an_undamaged_value_and_a_distribution() -> None:
+    blur = SCALES["blur_sigma"].forward(torch.tensor([[1.0, 2.0, 3.0]]).double().expand(4, 3))
+    damage = torch.tensor([0.95, 0.6, 0.3, 0.05]).double()
+    ends = with_undamaged("blur_sigma", blur, damage)
+    expected = [[1, 2, 3], [0, 2, 3], [0, 0, 3], [0, 0, 0]]
+    torch.testing.assert_close(ends, torch.tensor(expected).double(), rtol=1e-5, atol=1e-5)
+    quality = SCALES["jpeg_quality"].forward(torch.tensor([[40.0, 50.0, 60.0]]).double().expand(4, 3))
+    expected = [[40, 50, 60], [40, 50, 100], [40, 100, 100], [100, 100, 100]]
+    torch.testing.assert_close(with_undamaged("jpeg_quality", quality, damage), torch.tensor(expected).double())
+    # A motion has a length only if there was one.
+    length = SCALES["motion_length"].forward(torch.tensor([[4.0, 6.0, 9.0]]).double().expand(4, 3))
+    assert with_undamaged("motion_length", length, damage)[3].tolist() == pytest.approx([4, 6, 9])
+
+
+def test_damage_is_what_differs_from_an_undamaged_image() -> None:
+    truths = torch.tensor([[0.0, 12.0, 100.0, torch.nan, 1.5, torch.nan, torch.nan]])
+    damage = damage_of(truths)[0]
+    assert damage[[0, 1, 2, 4]].tolist() == [0, 1, 0, 1] and damage[[3, 5, 6]].isnan().all()

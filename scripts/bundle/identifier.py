@@ -32,7 +32,7 @@ MEASURES = {
 
 
 def main(identifier: Path, benchmark: Path) -> None:
-    target = bundled_identifier()
+    target = bundled_identifier("ddr")
     with safe_open(identifier, framework="pt") as file:
         settings = json.loads(file.metadata()["settings"])
     card = write_card(settings, json.loads(benchmark.read_text())["ddr"]["as_bundled"])
@@ -74,7 +74,7 @@ def write_card(settings: dict[str, Any], measures: dict[str, Any]) -> str:
         f"""# The bundled identifier
 
 Classifies the distortion of an image from the features of `{settings["network"]}`, which was trained on clean images only.
-It is the default of `ddrscope identify`. SHA-256 of the network: `{settings["sha256"]}`.
+It is used by `ddrscope identify --descriptor ddr`. SHA-256 of the network: `{settings["sha256"]}`.
 
 Layers: {layers}; poolings: {poolings}; {settings["components"]} principal components of each;
 {settings["folds"]} classifiers, calibrated on held-out photographs.

@@ -167,7 +167,7 @@ def test_a_recipe_runs_no_function(trap: Path) -> None:
 
 def identifier(path: Path, settings: object) -> Path:
     """The bundled identifier with other settings: some changed, or another text in their place."""
-    with safe_open(bundled_identifier(), framework="pt") as file:
+    with safe_open(bundled_identifier("ddr"), framework="pt") as file:
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (no mapping)
         metadata = file.metadata()
     if isinstance(settings, dict):

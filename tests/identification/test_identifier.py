@@ -197,7 +197,7 @@ STRONG = {
 
 
 def test_an_incomplete_identifier_is_refused(tmp_path: Path) -> None:
-    with safe_open(bundled_identifier(), framework="pt") as file:
+    with safe_open(bundled_identifier("ddr"), framework="pt") as file:
         tensors = {key: file.get_tensor(key) for key in file.keys() if key != "bases.0"}  # noqa: SIM118  (no mapping)
         metadata = file.metadata()
     save_file(tensors, tmp_path / "x.safetensors", metadata)
@@ -207,7 +207,7 @@ def test_an_incomplete_identifier_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_bundled_identifier_finds_strong_distortions() -> None:
-    identifier = load_identifier(precision="float32")
+    identifier = load_identifier(precision="float32", descriptor="ddr")
     assert len(identifier.names) == 25 and set(identifier.groups.values()) == {
         distortion.group for distortion in DISTORTIONS
     }

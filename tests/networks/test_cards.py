@@ -77,8 +77,8 @@ def test_the_photographs_have_a_card_with_the_licence_of_each() -> None:
 
 
 def test_the_identifier_has_a_card_of_the_very_file() -> None:
-    card = hub.ModelCard.load(bundled_identifier().with_suffix(".md"))
-    with safe_open(bundled_identifier(), framework="pt") as file:
+    card = hub.ModelCard.load(bundled_identifier("ddr").with_suffix(".md"))
+    with safe_open(bundled_identifier("ddr"), framework="pt") as file:
         settings = json.loads(file.metadata()["settings"])
     assert settings["sha256"] in card.text and f"`{settings['network']}`" in card.text
     types = [kind for row in cells(card.text, "| group | types |") for kind in row[1].split(", ")]

@@ -48,7 +48,7 @@ def command(
             "--network",
             help="Whose features describe the images: compact (that of the bundled identifier) or a super-resolution network.",
         ),
-    ] = "srgan-wgr",
+    ] = "compact",
     side: Annotated[
         int, typer.Option("--side", help="Side of the regions of the photographs in pixels.", min=64)
     ] = 128,

@@ -58,7 +58,7 @@ def command(
             help="Which bundled identifier: compact, a small network of its own, or ddr, the features of a "
             "super-resolution network (slow, no physical estimates).",
         ),
-    ] = "ddr",
+    ] = "compact",
     cluster: common.Cluster = None,
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,

@@ -33,7 +33,7 @@ COMPACT, DDR = "compact", "ddr"
 DESCRIPTORS = (COMPACT, DDR)
 
 
-def bundled_identifier(descriptor: str = DDR) -> Path:
+def bundled_identifier(descriptor: str = COMPACT) -> Path:
     """An identifier that comes with the package.
 
     Args:
@@ -72,7 +72,7 @@ def load_identifier(
     path: str | Path | None = None,
     device: str = "auto",
     precision: str = "float32",
-    descriptor: str = DDR,
+    descriptor: str = COMPACT,
 ) -> ImageIdentifier:
     """Load an identifier.
 

@@ -112,7 +112,7 @@ def fit_identifier(
     out: str | Path | None = None,
     labelled: str | Path | None = None,
     distortions: str | Path | Sequence[Distortion] | None = None,
-    network: str | Path = "srgan-wgr",
+    network: str | Path = COMPACT,
     side: int = TILE,
     repeats: int = 2,
     pairs: int = 16,

@@ -20,7 +20,7 @@ from ddrscope.errors import InputError
 from ddrscope.features.device import resolve_device
 from ddrscope.features.precision import resolve_precision
 from ddrscope.features.threads import torch_threads
-from ddrscope.identification.files import DDR, bundled_identifier
+from ddrscope.identification.files import COMPACT, bundled_identifier
 from ddrscope.identification.result import IdentificationResult
 from ddrscope.identification.tiles import MAX_TILES
 from ddrscope.identification.worker import IdentificationTask, IdentificationWorker, heatmap_path
@@ -41,7 +41,7 @@ def identify(
     heatmap: str | Path | None = None,
     tiles: int | None = MAX_TILES,
     identifier: str | Path | None = None,
-    descriptor: str = DDR,
+    descriptor: str = COMPACT,
     cluster: str | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -123,7 +123,7 @@ def iter_identifications(
     heatmap: str | Path | None = None,
     tiles: int | None = MAX_TILES,
     identifier: str | Path | None = None,
-    descriptor: str = DDR,
+    descriptor: str = COMPACT,
     device: str = "auto",
     precision: str = "float32",
     threads: int = 0,

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ddrscope.batch.shard_store import DIGEST, pack
 from ddrscope.errors import InputError, escaped, printable
-from ddrscope.identification.files import DDR, load_identifier
+from ddrscope.identification.files import COMPACT, load_identifier
 from ddrscope.identification.image_identifier import ImageIdentifier
 from ddrscope.identification.tiles import MAX_TILES
 from ddrscope.images import ImageFile, read_ahead
@@ -38,7 +38,7 @@ class IdentificationTask:
     """
 
     identifier: Path | None = None
-    descriptor: str = DDR
+    descriptor: str = COMPACT
     tiles: int | None = MAX_TILES
     heatmaps: Path | None = None
     device: str = "cpu"

@@ -47,6 +47,8 @@ WORDS = {
     "color_block": "blocks of colour",
 }  # fmt: skip
 BLURS = ("gaussian_blur", "lens_blur", "motion_blur")
+# The quality of an image that was never compressed.
+UNCOMPRESSED = 100
 NOISES = ("white_noise", "color_noise", "camera_noise", "impulse_noise", "multiplicative_noise")
 
 
@@ -74,30 +76,30 @@ def _phrase(name: str, found: Finding) -> str:
     if found.probabilities[name] < 0.9:
         words += f" (probability {found.probabilities[name]:.2f})"
     measure = _measure(name, found)
-    if measure is None and name == found.type:
+    if measure is None and name == found.type and found.level.value:
         measure = f"level {found.level.value:.1f} of 5"
     return f"{words}, {measure}" if measure else words
 
 
 def _measure(name: str, found: Finding) -> str | None:
-    """How strong a distortion is, in its unit."""
+    """How strong a distortion is, in its unit; None where that is unlikely to be anything or is not estimated."""
     known = found.estimates
     if not known:
         return None
     if name == "motion_blur":
         return f"{_about(known, 'motion_length')} px at {found.motion_angle:.0f}°"
-    if name in BLURS:
+    if name in BLURS and known["blur_sigma"].value > 0:
         return f"sigma {_about(known, 'blur_sigma')} px"
-    if name in NOISES:
+    if name in NOISES and known["noise_sigma"].value > 0:
         return f"sigma {_about(known, 'noise_sigma')} of 255"
-    if name == "jpeg":
+    if name == "jpeg" and known["jpeg_quality"].value < UNCOMPRESSED:
         earlier = f", compressed before at {_about(known, 'first_jpeg_quality')}"
         return f"quality {_about(known, 'jpeg_quality')}" + (
             earlier if found.answers.get("recompressed", 0) > 0.5 else ""
         )
-    if name == "enlarged":
+    if name == "enlarged" and known["native_scale"].value > 1:
         return f"{_about(known, 'native_scale')} times ({found.interpolation})"
-    if name == "exposure":
+    if name == "exposure" and known["exposure"].value:
         return f"{known['exposure'].value:+.1f} stops"
     return None
 

@@ -20,6 +20,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -78,7 +79,7 @@ def main() -> None:
             print(table[table.control == ""].to_json(orient="records"), flush=True)
 
 
-def take_out_residual(module: nn.Module) -> None:
+def take_out_residual(module: Any) -> None:
     """The network without the convolution that takes its input to the output; nothing else is changed."""
     if not getattr(module, "_use_ito_connection", False):
         raise ValueError("the module is no QuickSRNet with a connection from input to output")
@@ -118,7 +119,7 @@ def fine_tune(module: nn.Module, pairs: PhotoPairs, steps: int, report: Callable
         report: Called after each step with its number, from 1, and the loss.
     """
     clip, module.clip_output = module.clip_output, nn.Identity()
-    module.requires_grad_(True).train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    module.requires_grad_(True).train().to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(module.parameters(), RATE, betas=(0.9, 0.99))
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = warmup_cosine(step, steps, RATE, WARMUP)
@@ -143,7 +144,7 @@ def measured(network: Network, images: str) -> pd.DataFrame:
     return shares.assign(**{name: found[name] for name in ("psnr", "psnr_bicubic", "residual")})
 
 
-def verdict(without: Estimate, control: Estimate, *, learned: bool) -> str:
+def share_falls(without: Estimate, control: Estimate, *, learned: bool) -> str:
     """The verdict of one view, from the shares after the last step.
 
     Args:

@@ -1,9 +1,10 @@
-"""Draw the figures on a pair, on depth, on levels, on classes and on the exceptions.
+"""Draw the figures on a pair, depth, levels, classes, the exceptions and the intervention by training.
 
     python -m experiments.published_networks.figures CHECKOUTS DOZEN RESULTS
 
 CHECKOUTS holds the clone of PCARN; its pair is measured here, on the bundled photographs. DOZEN is the folder of
-`experiments.published_networks.depth_and_paths`, `classes`, `silenced` and `same_noise`. RESULTS receives ``figures/``.
+`experiments.published_networks.depth_and_paths`, `classes`, `silenced`, `same_noise` and `without_residual`.
+RESULTS receives ``figures/``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import PercentFormatter
 
 import ddrscope
@@ -45,6 +47,8 @@ PAIR = {"PCARN-M-L1": "pixel loss (PCARN-M-L1)", "PCARN-M": "adversarial loss (P
 SHOWN_PATHS = ("2024-11 QuickSRNetLarge", "PAN", "PCARN-M", "SRGAN dyckia")
 # Names of groups in the legend.
 GROUPS = {"clean": "clean", "blur:4": "blur, sigma 4 pixels", "noise:20": "noise, sigma 20 of 255"}
+# Of the networks of the last figure, those without a global residual.
+WITHOUT = ("2024-33 IFADNet", "2022-00 RFDN", "2024-00 RLFN_Prune")
 UNITS = {"blur": "blur, sigma in HR pixels", "noise": "noise, sigma of 255", "jpeg": "JPEG quality"}
 
 
@@ -65,6 +69,7 @@ def main() -> None:
         "depth": depth_figure(tables["depth"]),
         "paths": path_figure(tables["paths"]),
         "classes": classes_figure(tables["classes"]),
+        "without_residual": training_figure(tables["without_residual"]),
         "exceptions": exceptions_figure(tables["silenced"], tables["same_noise"]),
     }
     for name, figure in figures.items():
@@ -127,9 +132,8 @@ def depth_figure(rows: pd.DataFrame) -> Figure:
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
     n = int(rows.n.iloc[0])
-    figure.suptitle(
-        f"Degradation share of the variance by depth, BSD100, n = {n}; bands: 95 % over photographs", fontsize=10
-    )
+    figure.supylabel("degradation share of the variance", fontsize=10)
+    figure.suptitle(f"Degradation share by depth, BSD100, n = {n}; bands: 95 % over photographs", fontsize=10)
     return figure
 
 
@@ -143,6 +147,10 @@ def path_figure(rows: pd.DataFrame) -> Figure:
                 (rows.network == name) & (rows.family == family) & (rows["view"] == "flattened") & (rows.control == "")
             ].iloc[0]
             draw_path(axis, np.array(path.centroids), path.levels, fontsize=8, markersize=4)
+            # Labels are legible where they lie on the line, and hide no mark.
+            for label in axis.texts:
+                label.set(zorder=2.5, path_effects=[withStroke(linewidth=2, foreground="white")])
+            axis.plot(*np.array(path.centroids).T, color=axis.lines[0].get_color(), marker="o", ms=4, ls="", zorder=3)
             axis.margins(0.18)
             axis.set(xticks=[], yticks=[])
             spearman = f"{path.spearman:.2f} [{path.spearman_low:.2f}, {path.spearman_high:.2f}]"
@@ -151,7 +159,8 @@ def path_figure(rows: pd.DataFrame) -> Figure:
                 axis.set_title(f"{name}\n{_kind(name)}\nSpearman {spearman}", fontsize=9)
         line[0].set_ylabel(unit)
     figure.suptitle(
-        f"Centroids of the levels at the last HR layer (flattened), BSD100, n = {int(rows.n.iloc[0])}; each panel on its own scale",
+        "Centroids of the levels in the plane of their two main directions, last HR layer (flattened), BSD100, "
+        f"n = {int(rows.n.iloc[0])}\neach panel on its own scale; numbers: levels; Spearman: level against place on the path, 95 %",
         fontsize=10,
     )
     return figure
@@ -160,7 +169,7 @@ def path_figure(rows: pd.DataFrame) -> Figure:
 def classes_figure(rows: pd.DataFrame) -> Figure:
     """C1: class share and degradation share, a line for each network, a panel for each view."""
     names = (*CLASSIFIERS, *SUPER_RESOLUTION, *SHOWN_BESIDE, "pixels")
-    figure = Figure(figsize=(10, 4.4), layout="constrained")
+    figure = Figure(figsize=(10, 5.4), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for axis, view in zip(axes, VIEWS, strict=True):
         of_view = rows[rows["view"] == view]
@@ -173,11 +182,12 @@ def classes_figure(rows: pd.DataFrame) -> Figure:
             at = np.arange(len(names)) + 0.2 * index - 0.1
             axis.errorbar(share, at, xerr=errors, fmt=marker, color=color, label=f"{label} share")
         axis.set_title(f"{view} features", fontsize=10)
+        axis.set_xlabel("share of the variance, last layer")
         axis.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
-    labels = [f"{name}, classifier" if name in CLASSIFIERS else name for name in names[:-1]]
-    axes[0].set_yticks(range(len(names)), [*labels, "LR pixels"])
+    labels = [f"{name}\n{'classifier' if name in CLASSIFIERS else _kind(name)}" for name in names[:-1]]
+    axes[0].set_yticks(range(len(names)), [*labels, "LR pixels"], fontsize=9)
     axes[0].invert_yaxis()
     axes[1].legend(frameon=False)
     first = rows.iloc[0]
@@ -188,32 +198,68 @@ def classes_figure(rows: pd.DataFrame) -> Figure:
 
 def exceptions_figure(silenced: pd.DataFrame, same_noise: pd.DataFrame) -> Figure:
     """The flattened degradation share of the last features without and with each of the two interventions."""
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    figure = Figure(figsize=(11, 5.2), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
+    left.set_title("Does the image hide the degradation?", fontsize=11)
     labels = ("as it is", "without the features of the first convolution")
     _before_and_after(left, silenced, "silenced", (*HIDDEN, *NOT_FALLING, *OTHERS), labels)
-    labels = ("each photograph its own noise", "one pattern of noise in all photographs")
+    right.set_title("Does the noise hide the degradation?", fontsize=11)
+    labels = ("each photograph has its own noise", "one pattern of noise in all photographs")
     _before_and_after(right, same_noise, "one_pattern", (*HIDDEN, *SAME_NOISE_BESIDE), labels)
-    left.set(ylabel="degradation share, flattened", ylim=(-0.03, 1))
+    left.set(ylabel="degradation share of the variance, flattened", ylim=(-0.03, 1))
     left.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    figure.suptitle("Two interventions: last HR layer, BSD100; bars: 95 %", fontsize=10)
+    figure.suptitle("Two interventions: last HR layer of published networks, BSD100; bars: 95 %", fontsize=10)
     return figure
 
 
 def _before_and_after(axis: Axes, rows: pd.DataFrame, column: str, names: Sequence[str], labels: Sequence[str]) -> None:
+    """A place for each network: those with a global residual, a line, and those without."""
     own = rows[(rows["view"] == "flattened") & (rows.control == "")]
+    ordered = sorted(names, key=lambda name: name in WITHOUT)
+    border = sum(name not in WITHOUT for name in names) - 0.5
     for index, changed in enumerate((False, True)):
-        chosen = own[own[column] == changed].set_index("network").loc[list(names)]
+        chosen = own[own[column] == changed].set_index("network").loc[ordered]
         color, marker = group_style(index)
         at = np.arange(len(names)) + (0.12 if changed else -0.12)
         share = chosen.degradation_share.to_numpy()
         errors = np.abs(chosen[["degradation_share_low", "degradation_share_high"]].to_numpy().T - share)
         axis.errorbar(at, share, errors, fmt=marker, color=color, label=labels[index])
-    axis.set_xticks(range(len(names)), [name.partition(" ")[2] for name in names], fontsize=9, rotation=25, ha="right")
-    axis.set_title(f"n = {int(own.n.iloc[0])}", fontsize=9)
+    axis.axvline(border, color=CONTROL_COLOR, linewidth=1, linestyle=":")
+    for x, side, text in ((border - 0.1, "right", "global residual"), (border + 0.1, "left", "none")):
+        axis.text(x, 0.97, text, ha=side, va="top", fontsize=9, color=CONTROL_COLOR)
+    names_below = [name.partition(" ")[2] for name in ordered]
+    axis.set_xticks(range(len(names)), names_below, fontsize=9, rotation=25, ha="right", rotation_mode="anchor")
     axis.grid(axis="y", alpha=0.3)
     axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False, fontsize=9)
+    axis.legend(
+        title=f"n = {int(own.n.iloc[0])}", frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.2)
+    )
+
+
+def training_figure(rows: pd.DataFrame) -> Figure:
+    """The degradation share over the steps of fine-tuning, with the residual taken out and as it is."""
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    own = rows[rows.control == ""]
+    for axis, view in zip(axes, VIEWS, strict=True):
+        for index, arm in enumerate(("control", "without residual")):
+            line = own[(own["view"] == view) & (own.arm == arm)].sort_values("step")
+            color, marker = group_style(index)
+            label = "residual taken out" if index else "control: with its residual"
+            axis.plot(line.step, line.degradation_share, color=color, marker=marker, label=label)
+            low, high = (line[f"degradation_share_{end}"] for end in ("low", "high"))
+            axis.fill_between(line.step, low, high, color=color, alpha=0.2)
+        axis.set_title(f"{view} features", fontsize=10)
+        axis.set_xlabel("steps of fine-tuning")
+        axis.grid(alpha=0.3)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].set(ylabel="degradation share of the variance", ylim=(-0.03, 1))
+    axes[0].yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    axes[0].legend(frameon=False)
+    figure.suptitle(
+        f"2024-11 QuickSRNetLarge: last HR layer, BSD100, n = {int(rows.n.iloc[0])}; bands: 95 %", fontsize=10
+    )
+    return figure
 
 
 def _kind(name: str) -> str:

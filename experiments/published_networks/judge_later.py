@@ -1,9 +1,9 @@
-"""Judge C1, C4, C5 and the hypothesis by `later_rules`, from the measurements.
+"""Judge C1, C4, C5 and the interventions by `later_rules` and `without_residual`, from the measurements.
 
     python -m experiments.published_networks.judge_later DOZEN RESULTS
 
-DOZEN is the folder of `experiments.published_networks.depth_and_paths`, `classes` and `silenced`. RESULTS receives its tables as CSV and
-``later_verdicts.json``.
+DOZEN is the folder of `experiments.published_networks.depth_and_paths`, `classes`, `silenced`, `same_noise` and `without_residual`.
+RESULTS receives its tables as CSV and ``later_verdicts.json``.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from experiments.published_networks.later_rules import (
     noise_hides_degradation,
 )
 from experiments.published_networks.shares import read_rows
+from experiments.published_networks.without_residual import STEPS, share_falls
 
-TABLES = ("depth", "paths", "classes", "silenced", "same_noise")
+TABLES = ("depth", "paths", "classes", "silenced", "same_noise", "without_residual")
 VIEWS = ("flattened", "pooled")
 JUDGED = (*WITH_RESIDUAL, *ADVERSARIAL)
 
@@ -77,7 +78,23 @@ def judge(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
     verdicts["the noise hides the degradation"] = _all_of(
         noise_hides_degradation(_pairs(tables["same_noise"], "one_pattern"))
     )
+    for view in VIEWS:
+        verdicts[f"the residual taken out, {view}"] = _trained(tables["without_residual"], view)
     return verdicts
+
+
+def _trained(rows: pd.DataFrame, view: str) -> dict[str, Any]:
+    """The intervention by training: the shares after the last step."""
+    own = rows[(rows["view"] == view) & (rows.control == "") & (rows.step == STEPS)]
+    last = {str(row["arm"]): row for row in own.to_dict("records")}
+    without, control = (estimate(last[arm], "degradation_share") for arm in ("without residual", "control"))
+    row = last["without residual"]
+    learned = bool(row["psnr"] > row["psnr_bicubic"] and row["residual"] == "none")
+    return {
+        "verdict": share_falls(without, control, learned=learned),
+        "without residual": without.percent(),
+        "control": control.percent(),
+    }
 
 
 def class_cases(rows: pd.DataFrame, view: str) -> list[Case]:

@@ -149,7 +149,8 @@ def residual_figure(table: pd.DataFrame) -> Figure:
         axes[0].scatter([], [], color=group_style(1)[0], marker="^", label="without"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
-    figure.suptitle("Published x4 networks, BSD100: clean, blur (sigma 4) and noise (sigma 20)", fontsize=10)
+    title = "Published x4 networks, BSD100: clean, blur (sigma 4 HR pixels), noise (sigma 20 of 255); lines: medians"
+    figure.suptitle(title, fontsize=10)
     return figure
 
 
@@ -159,7 +160,7 @@ def _draw(axis: Axes, rows: pd.DataFrame) -> None:
         color, marker = group_style(index)
         # Side by side in the order of their shares, so that marks do not hide each other.
         offsets = np.resize([0.0, 0.13, -0.13, 0.26, -0.26], len(shares))
-        axis.scatter(index + offsets, shares, s=26, color=color, marker=marker, alpha=0.8, linewidths=0)
+        axis.scatter(index + offsets, shares, s=26, color=color, marker=marker, alpha=0.8, lw=0, clip_on=False)
         if len(shares):
             axis.hlines(np.median(shares), index - 0.4, index + 0.4, color=color, linewidth=1.5)
     count = rows.groupby("residual").size()

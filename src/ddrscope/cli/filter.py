@@ -30,7 +30,8 @@ Expressions:
   unseen                                a column of yes and no, alone
   not A, A and B, A or B, ( )           not before and, and before or
 
-NAME is a column of the table: level (1 slight to 5 strong, 0 clean), level_low, level_high (its 80 % interval),
+NAME is a column of the table: blur_sigma (pixels), noise_sigma (of 255), jpeg_quality (1 to 100), native_scale (enlarged
+by this factor), exposure (stops), each with _low and _high (its 80 % interval), level (1 slight to 5 strong, 0 clean),
 probability and p_TYPE (0 to 1), novelty (0 to 1), type, group, unseen, and every other that the table has. A comparison
 with a column that has no value for an image is false.
 
@@ -46,7 +47,7 @@ No file is ever overwritten, symbolic links out of IN are not followed, and a ki
 
 \b
 Examples:
-  ddrscope filter photos --reject "group == 'blur' and level >= 3" --dry-run
+  ddrscope filter photos --reject "blur_sigma > 1.5 or jpeg_quality < 70 or native_scale > 1.2" --dry-run
   ddrscope filter photos --reject "level > 2 or probability < 0.5" --out sorted
   ddrscope filter findings.parquet --reject unseen --reject "p_jpeg > 0.8" --out sorted --move
 """

@@ -66,13 +66,14 @@ def main() -> None:
     network = TileNetwork(len(bank.types))
     network.load_state_dict(torch.load(arguments.weights, weights_only=True))
     descriptor = TrunkDescriptor(network.eval().to(memory_format=torch.channels_last))
-    files = [file for file in find_images([arguments.hr / "train", arguments.hr / "val"]) if is_held_out(file.name)]
+    photographs = find_images([arguments.hr / "train", arguments.hr / "val"])
+    files = [file for file in photographs if is_held_out(file.name)]
     images = describe(files, arguments.histories, descriptor, bank.types)
     identifier = calibrate(network, bank.types, images)
     identifier.novelty = fit_novelty(network, descriptor, bank)
     groups = {distortion.name: distortion.group for distortion in ALL_DISTORTIONS}
     about = {
-        "photographs": sorted(bank.photo_names),
+        "photographs": sorted(file.name for file in photographs),
         "calibration_photographs": sorted(set(images.photos.tolist())),
         "calibration_images": len(images.photos),
     }

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import ddrscope
+from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.identification import ImageIdentifier, load_identifier, save_identifier
 from ddrscope.identification.calibration import PresenceCalibration, widened, widening
@@ -199,3 +200,22 @@ def test_damage_is_what_differs_from_an_undamaged_image() -> None:
     truths = torch.tensor([[0.0, 12.0, 100.0, torch.nan, 1.5, torch.nan, torch.nan]])
     damage = damage_of(truths)[0]
     assert damage[[0, 1, 2, 4]].tolist() == [0, 1, 0, 1] and damage[[3, 5, 6]].isnan().all()
+
+
+@pytest.mark.slow
+def test_the_bundled_identifier_finds_and_measures_strong_damage() -> None:
+    identifier = load_identifier()
+    bundled = {file.photo for file in find_images([bundled_photos()])}
+    assert not bundled & {name.rpartition(".")[0] for name in identifier.about["photographs"]}
+    for text, group, name, value in (
+        ("noise:20", "noise", "noise_sigma", 20),
+        ("jpeg:25", "compression", "jpeg_quality", 25),
+        ("blur:3", "blur", "blur_sigma", 3),
+    ):
+        right, errors = [], []
+        for photo_name in ("camera__1", "coffee__1", "stream__1", "chelsea__1"):
+            pixels = read_image(bundled_photos() / f"{photo_name}.png").pixels
+            result = identifier.identify(parse_degradation(text).apply(pixels))
+            right.append(result.group == group)
+            errors.append(abs(result.estimates[name].value - value) / value)
+        assert np.mean(right) >= 0.75 and np.median(errors) < 0.3, (text, right, errors)

@@ -89,3 +89,17 @@ def test_the_identifier_has_a_card_of_the_very_file() -> None:
     assert said == [
         pytest.approx(one["value"], abs=6e-4) for key, one in measures.items() if key != "called_clean_by_level"
     ]
+
+
+def test_the_compact_identifier_has_a_card_of_its_evaluation() -> None:
+    card = hub.ModelCard.load(bundled_identifier().with_suffix(".md"))
+    with safe_open(bundled_identifier(), framework="pt") as file:
+        settings = json.loads(file.metadata()["settings"])
+    types = [kind for row in cells(card.text, "| group | types |") for kind in row[1].split(", ")]
+    assert sorted(types) == sorted(settings["types"])
+    results = Path(__file__).parents[2] / "experiments/identification/results/held-out-compact.json"
+    suite = json.loads(results.read_text())["suite"]
+    said = {one.metric_name: one.metric_value for one in card.data.eval_results}
+    assert said["accuracy, 24 types and clean, levels 3 to 5"] == pytest.approx(
+        suite["type_accuracy_strong"]["value"], abs=6e-4
+    )

@@ -101,7 +101,7 @@ def test_a_folder_gives_all_images_but_the_broken_ones(folder: Path, done: tuple
     assert written == {"turned.png", "grey.png", "print.png", "alpha.png", "inner/deep.png", "deep_alpha.png"}
     assert {path.stem for path in (out / "compare").rglob("*.png")} == {Path(name).stem for name in written}
     assert not (out / "parts").exists() and "inner/deep.png: " in process.stderr
-    assert rows["grey.png"]["found"]["type"] == "hsv_saturation"
+    assert rows["grey.png"]["found"]["type"] == "clean"
 
 
 def test_depth_transparency_profile_and_exif_stay(folder: Path, done: tuple[Path, Done], network_file: Path) -> None:

@@ -71,7 +71,7 @@ def _explain(error: Exception, words: list[str]) -> tuple[str, int]:
         if refused:
             return refused, BAD_INPUT
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            remedy = "; ".join(filter(None, ("free some space", how_to_continue(words))))
+            remedy = "; ".join(part for part in ("free some space", how_to_continue(words)) if part)
             return f"{error.strerror}: {error.filename or 'the output'}: {remedy}", FAILED
     return f"failed: {type(error).__name__}: {error} (--debug shows where)", FAILED
 
@@ -89,7 +89,7 @@ def how_to_continue(words: Sequence[str]) -> str:
 
 
 def _interrupted(words: Sequence[str]) -> str:
-    return ": ".join(filter(None, ("interrupted", how_to_continue(words))))
+    return ": ".join(part for part in ("interrupted", how_to_continue(words)) if part)
 
 
 def _command(words: Sequence[str]) -> Any:

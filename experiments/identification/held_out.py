@@ -63,7 +63,7 @@ def main() -> None:
         samples = [
             sample
             for sample in DistortionSampler(photos, SIDE, distortions, SEED).every_level()
-            if EXEMPT not in sample.text
+            if sample.text != EXEMPT
         ]
         results[title], predictions = judge(identifier, samples, known)
         novelty = predictions.novelty if novelty is None else novelty

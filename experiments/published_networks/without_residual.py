@@ -4,7 +4,7 @@
 
 PHOTOS is a folder of photographs for training, such as ``HR/train`` of ``make photos``; IMAGES is BSD100. The network is fine-tuned twice
 with the same patches: once without its residual, and once as it is, the control. Weights go to ``OUT/weights``, and each measurement
-appends its rows to ``OUT/without_residual.jsonl``; what is done is not done again. The code of the checkout is run.
+appends its rows to ``OUT/without_residual.jsonl``; networks that have rows are skipped. The code of the checkout is run.
 
 The rule, written on 2026-11-28 before the run, for each view: if a global residual is why the features follow the degradation, then
 without it the degradation share of the last HR layer, after the last step, lies below that of the control with the whole interval, and is

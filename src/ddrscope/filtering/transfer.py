@@ -1,7 +1,7 @@
 """Copying and moving files into the output so that a run killed at any moment loses nothing and doubles nothing.
 
 A file appears under its final name in one step, complete, and never in place of another file. A moved file leaves its
-old place after that. What is done can be seen from the files alone, so a resumed run needs no journal.
+old place after that. The files alone show how far a run came, so a resumed one needs no journal.
 """
 
 from __future__ import annotations

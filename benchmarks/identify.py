@@ -2,7 +2,8 @@
 
     python -m benchmarks.identify OUT
 
-OUT receives ``identify.json``: images per second of 64 x 64 pixels, one tile each, in shards of 16.
+OUT receives ``identify.json``: images per second of 64 x 64 pixels, one tile each, in shards of 16; and, in one process, of 256 x 256
+pixels, four tiles each, by either bundled identifier.
 """
 
 from __future__ import annotations
@@ -20,16 +21,33 @@ from PIL import Image
 
 from benchmarks.machine import describe
 from ddrscope.batch.ray_executor import RayExecutor
-from ddrscope.identification import IdentificationTask
+from ddrscope.identification import IdentificationTask, load_identifier
+from ddrscope.identification.files import DESCRIPTORS
 from ddrscope.images import bundled_photos, find_images, read_image
 from ddrscope.io.files import write_json
 
 SIDE, SHARD, SHARDS = 64, 16, 48
+LARGE, LARGE_IMAGES = 256, 12
 
 
 def main(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "identify.json", describe(("torch", "ray")) | rates())
+    by_descriptor = {"images of 256 pixels per second, by descriptor": descriptor_rates()}
+    write_json(out / "identify.json", describe(("torch", "ray")) | by_descriptor | rates())
+
+
+def descriptor_rates() -> dict[str, float]:
+    """Images per second of 256 x 256 pixels by each bundled identifier, from pixels to verdict; the second of two passes."""
+    large = [read_image(file).pixels[:LARGE, :LARGE] for file in find_images([bundled_photos()])[:LARGE_IMAGES]]
+    result = {}
+    for descriptor in DESCRIPTORS:
+        identifier = load_identifier(descriptor=descriptor)
+        for _ in range(2):
+            started = time.perf_counter()
+            for pixels in large:
+                identifier.identify(pixels)
+            result[descriptor] = len(large) / (time.perf_counter() - started)
+    return result
 
 
 def rates() -> dict[str, Any]:

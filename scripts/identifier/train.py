@@ -93,6 +93,8 @@ class Data:
             epoch, place = divmod(step, per_epoch)
             order = np.random.default_rng([self.seed, epoch]).permutation(len(self.train))
             rows = self.train[order[place * self.size : (place + 1) * self.size]]
+            # Dropout too depends on the step alone, so that a resumed training is the same to the bit.
+            torch.manual_seed(int(np.random.default_rng([self.seed, step, 2]).integers(2**31)))
             yield self.batch(rows, np.random.default_rng([self.seed, step, 1]))
 
 
@@ -126,7 +128,7 @@ def main() -> None:
     train(network, data, arguments.out, arguments.steps, arguments.rate)
 
 
-def train(network: TileNetwork, data: Data, out: Path, steps: int, rate: float) -> None:
+def train(network: TileNetwork, data: Data, out: Path, steps: int, rate: float, save_every: int = SAVE_EVERY) -> None:
     """Train to the last step, from the checkpoint in ``out`` if there is one."""
     out.mkdir(parents=True, exist_ok=True)
     optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=WEIGHT_DECAY)
@@ -160,7 +162,7 @@ def train(network: TileNetwork, data: Data, out: Path, steps: int, rate: float) 
         if step % LOG_EVERY == 0:
             row = {"step": step, "seconds": round(time.monotonic() - started), **running}
             print({name: round(value, 3) for name, value in row.items()}, flush=True)
-        if step % SAVE_EVERY == 0 or step == steps:
+        if step % save_every == 0 or step == steps:
             _save(checkpoint, {"step": step, **{name: part.state_dict() for name, part in parts.items()}})
             _save(out / "weights.pt", average.module.state_dict())
         if step % (10 * SAVE_EVERY) == 0 or step == steps:

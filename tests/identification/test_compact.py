@@ -14,7 +14,13 @@ from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.identification import ImageIdentifier, load_identifier, save_identifier
 from ddrscope.identification.calibration import PresenceCalibration, widened, widening
-from ddrscope.identification.compact import CompactIdentifier, TrunkDescriptor, with_undamaged
+from ddrscope.identification.compact import (
+    CompactIdentifier,
+    TrunkDescriptor,
+    merge_tiles,
+    read_descriptors,
+    with_undamaged,
+)
 from ddrscope.identification.novelty import NoveltyMeasure
 from ddrscope.identification.scales import SCALES, damage_of
 from ddrscope.identification.tile_bank import TileBank, write_tile_bank
@@ -171,10 +177,29 @@ def test_a_verdict_says_what_and_how_much() -> None:
         "JPEG artifacts, quality about 62 (57 to 68), compressed before at about 40 (30 to 50)"
     )
     assert "probability 0.60" in str(found(probabilities={"clean": 0.1, "lens_blur": 0.6}))
+    unsure = str(found(probability=0.2, probabilities={"clean": 0.1, "lens_blur": 0.2}))
+    assert unsure.startswith("nothing certain, perhaps out of focus (probability 0.20)")
     clean = found(type="clean", group="clean", probability=0.9, probabilities={"clean": 0.9, "jpeg": 0.1})
     assert "nothing found" in str(clean) and "0.90" in str(clean)
     assert "unlike anything known" in str(found(unseen=True))
     assert "level 3.0 of 5" in str(found(estimates={}, answers={}, motion_angle=None, interpolation=None))
+
+
+def test_tiles_that_are_surer_count_more(small: ImageIdentifier) -> None:
+    assert isinstance(small.identifier, CompactIdentifier)
+    tiles = np.random.default_rng(2).random((2, 64, 64, 3), dtype=np.float32)
+    outputs, _ = read_descriptors(small.identifier.network, small.descriptor.describe(tiles))
+    sure, unsure = torch.tensor([1.0, 1.1, 1.2]), torch.tensor([2.0, 4.0, 6.0])
+    outputs = replace(outputs, estimates=torch.stack([sure, unsure])[:, None].expand(2, len(ESTIMATES), 3))
+    merged = merge_tiles(outputs, np.zeros(2, int)).estimates[0, 0, 1]
+    assert 1.1 < merged < 1.2
+    torch.testing.assert_close(merge_tiles(outputs, np.arange(2)).estimates, outputs.estimates)
+
+
+def test_a_descriptor_beside_an_identifier_is_refused(small: ImageIdentifier, tmp_path: Path) -> None:
+    path = save_identifier(tmp_path / "x.safetensors", small)
+    with pytest.raises(InputError, match="leave one out"):
+        ddrscope.identify(bundled_photos(), identifier=path, descriptor="ddr")
 
 
 def test_an_unknown_descriptor_is_refused() -> None:

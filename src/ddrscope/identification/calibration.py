@@ -61,8 +61,13 @@ def widening(quantiles: Tensor, values: Tensor) -> Tensor:
     Args:
         quantiles: (N, 3) on the scale on which they are widened.
         values: (N,); NaN where they are unknown.
+
+    Raises:
+        ValueError: None is known.
     """
     known = ~values.isnan()
+    if not known.any():
+        raise ValueError("no held-out image has a known value to calibrate intervals with: give more images")
     low, _, high = quantiles[known].unbind(1)
     outside = torch.maximum(low - values[known], values[known] - high).double()
     return torch.quantile(outside, COVERAGE)

@@ -163,6 +163,10 @@ def _task(
 ) -> IdentificationTask:
     if tiles is not None and tiles < 1:
         raise InputError(f"`tiles`={tiles} is too few: give 1 or more, or None for all")
+    if identifier and descriptor != COMPACT:
+        raise InputError(
+            f"`descriptor`={descriptor} chooses a bundled identifier, and `identifier` is given: leave one out"
+        )
     device = resolve_device(device)
     return IdentificationTask(
         expand_path(identifier) if identifier else None,

@@ -61,11 +61,11 @@ def verdict(found: Finding) -> str:
     """
     names = [name for name, value in found.probabilities.items() if value >= LIKELY and name != CLEAN]
     names.sort(key=lambda name: -found.probabilities[name])
-    if found.type != CLEAN and found.type not in names:
-        names.insert(0, found.type)
     phrases = [_phrase(name, found) for name in names]
-    if not names:
+    if not names and found.type == CLEAN:
         phrases = [f"nothing found (clean, probability {found.probability:.2f})"]
+    elif not names:
+        phrases = [f"nothing certain, perhaps {_phrase(found.type, found)}"]
     if found.unseen:
         phrases.append("unlike anything known")
     return "; ".join(phrases)

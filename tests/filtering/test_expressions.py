@@ -172,6 +172,12 @@ def test_the_distance_from_the_other_answer(text: str, distance: float) -> None:
     assert parse_expression(text).margin(ROW).distance == pytest.approx(distance)
 
 
+@pytest.mark.parametrize(("low", "high", "distance"), [(1.0, 1.0, -math.inf), (1.0, 2.0, -0.2), (None, None, -0.2)])
+def test_a_value_that_is_certain_is_not_near_to_a_threshold(low: float, high: float, distance: float) -> None:
+    row = {"native_scale": 1.0, "native_scale_low": low, "native_scale_high": high}
+    assert parse_expression("native_scale > 1.25").margin(row).distance == pytest.approx(distance)
+
+
 # Against Python itself, on rows without missing values.
 
 NUMBERS = st.integers(-3, 3) | st.sampled_from([0.5, 1.5, -0.25])

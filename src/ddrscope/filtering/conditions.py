@@ -42,7 +42,8 @@ class Margin(NamedTuple):
 
     Attributes:
         distance: Above 0 where the condition holds, below 0 where it does not; relative to the threshold, so that 0.1
-            is a value 10 % away from it (for a threshold of 0: the value itself). Infinite where no threshold decides.
+            is a value 10 % away from it (for a threshold of 0: the value itself). Infinite where no threshold decides, and
+            where the interval of the value is one value.
         fact: The comparison that decides.
     """
 
@@ -102,12 +103,18 @@ class Comparison:
         """How far the row is from the other answer."""
         left, right = (value_of(operand, row) for operand in self.operands)
         holds = self.holds(row)
-        if left is None or right is None or self.operator not in THRESHOLDS:
+        if left is None or right is None or self.operator not in THRESHOLDS or self._is_certain(row):
             return Margin(math.inf if holds else -math.inf, self._fact(row))
         threshold = next((value_of(operand, row) for operand in self.operands if isinstance(operand, Constant)), None)
         scale = max(abs(left), abs(right)) if threshold is None else abs(threshold)
         distance = abs(left - right) / (scale or 1.0)
         return Margin(distance if holds else -distance, self._fact(row))
+
+    def _is_certain(self, row: Row) -> bool:
+        """Whether the interval of a column is one value, as of an image that is certainly not enlarged."""
+        names = [operand.name for operand in self.operands if isinstance(operand, Column)]
+        ends = [(row.get(low), row.get(high)) for low, high in map(ends_of, names)]
+        return bool(ends) and all(low is not None and low == high for low, high in ends)
 
     def _fact(self, row: Row) -> Fact:
         unknown = [str(operand) for operand in self.operands if value_of(operand, row) is None]
@@ -221,6 +228,11 @@ def columns(condition: Condition) -> tuple[str, ...]:
         operands = (part.column,) if isinstance(part, Flag) else part.operands
         found.update({operand.name: None for operand in operands if isinstance(operand, Column)})
     return tuple(found)
+
+
+def ends_of(column: str) -> tuple[str, str]:
+    """The columns with the ends of a column's interval, which it may have."""
+    return f"{column}_low", f"{column}_high"
 
 
 def value_of(operand: Operand, row: Row) -> Any:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from ddrscope.batch.output_files import check_finished, parts_path
 from ddrscope.filtering.columns import bind, kinds_of
-from ddrscope.filtering.conditions import Condition, columns
+from ddrscope.filtering.conditions import Condition, columns, ends_of
 from ddrscope.filtering.tables import Candidate, candidates, read_table
 from ddrscope.images import find_images
 from ddrscope.images.remote import is_remote
@@ -73,7 +73,9 @@ def rows_of(
     """
     kinds = kinds_of(table.schema)
     bound = [bind(condition, kinds) for condition in conditions]
-    return candidates(table, [name for condition in bound for name in columns(condition)], index), bound
+    compared = [name for condition in bound for name in columns(condition)]
+    ends = [end for name in compared for end in ends_of(name) if end in kinds]
+    return candidates(table, [*compared, *ends], index), bound
 
 
 def identified(

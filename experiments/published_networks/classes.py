@@ -8,10 +8,7 @@ CLASSES has a folder of photographs for each class. CHECKOUTS also has songhan+S
 
 from __future__ import annotations
 
-import argparse
 import tempfile
-import time
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,10 +20,10 @@ from ddrscope.analysis.layer_choice import choose_layers
 from ddrscope.metrics.layer_measures import content_groups
 from ddrscope.networks import Network
 from ddrscope.study.settings import CLASSIFIER, DEGRADATIONS
-from experiments.published_networks.checkouts import run_without_gpu
 from experiments.published_networks.later_rules import CLASSIFIERS, SHOWN_BESIDE, SUPER_RESOLUTION
+from experiments.published_networks.measuring import measuring_arguments, not_measured
 from experiments.published_networks.run import load, read_catalog
-from experiments.published_networks.shares import append_rows, inputs_of, measured_layers, read_rows
+from experiments.published_networks.shares import append_rows, inputs_of, measured_layers
 from scripts.convert_squeezenet import converted, decode
 
 SQUEEZENET = Path("songhan+SqueezeNet-Deep-Compression") / "compressed_SqueezeNet.net"
@@ -35,29 +32,18 @@ CROP = 128
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkouts", type=Path)
-    parser.add_argument("classes", type=Path)
-    parser.add_argument("out", type=Path)
-    arguments = parser.parse_args()
-    warnings.simplefilter("ignore")
-    run_without_gpu()
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    arguments = measuring_arguments(__doc__, "classes")
     file = arguments.out / "classes.jsonl"
     entries = {entry["name"]: entry for entry in read_catalog()}
-    for name in (*CLASSIFIERS, *SUPER_RESOLUTION, *SHOWN_BESIDE):
-        if name in set(read_rows(file).get("network", [])):
-            continue
-        started = time.monotonic()
+    for name in not_measured((*CLASSIFIERS, *SUPER_RESOLUTION, *SHOWN_BESIDE), file):
         network = load(entries[name], arguments.checkouts) if name in entries else classifier(name, arguments.checkouts)
         with tempfile.TemporaryDirectory() as halves:
-            write_halves(arguments.classes, Path(halves))
+            write_halves(Path(arguments.classes), Path(halves))
             inputs, settings = inputs_of(network, halves, DEGRADATIONS, crop=CROP, content="folder")
         layers = choose_layers(network, (), inputs.sample())
         table, _ = measured_layers(network, layers, inputs, settings)
         design = inputs.design
         append_rows(file, table.assign(photos=len(set(design.photos)), classes=content_groups(design, "folder")))
-        print(name, f"{time.monotonic() - started:.0f} s", flush=True)
 
 
 def write_halves(classes: Path, folder: Path) -> None:

@@ -8,49 +8,33 @@ appends its rows to ``OUT/depth.jsonl`` and ``OUT/paths.jsonl``.
 
 from __future__ import annotations
 
-import argparse
-import time
-import warnings
-from pathlib import Path
-
 import numpy as np
 import torch
 
 from ddrscope.analysis.layer_choice import choose_layers
 from ddrscope.networks import Network
 from ddrscope.study.settings import DEGRADATIONS, LEVELS
-from experiments.published_networks.checkouts import run_without_gpu
 from experiments.published_networks.later_rules import DEPTH_PHOTOS, DOZEN, PATH_PHOTOS
+from experiments.published_networks.measuring import measuring_arguments, not_measured
 from experiments.published_networks.run import CROP, load, read_catalog
-from experiments.published_networks.shares import append_rows, inputs_of, measured_layers, read_rows
+from experiments.published_networks.shares import append_rows, inputs_of, measured_layers
 
 # More layers than this are thinned evenly.
 MOST_LAYERS = 6
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkouts", type=Path)
-    parser.add_argument("images")
-    parser.add_argument("out", type=Path)
-    arguments = parser.parse_args()
-    warnings.simplefilter("ignore")
-    run_without_gpu()
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    arguments = measuring_arguments(__doc__, "images")
     entries = {entry["name"]: entry for entry in read_catalog()}
     levels = [*DEGRADATIONS[:1], *(f"{family}:{level:g}" for family, all_of in LEVELS.items() for level in all_of)]
-    for name in DOZEN:
-        files = [arguments.out / f"{kind}.jsonl" for kind in ("depth", "paths")]
-        if all(name in set(read_rows(file).get("network", [])) for file in files):
-            continue
-        started = time.monotonic()
+    files = [arguments.out / f"{kind}.jsonl" for kind in ("depth", "paths")]
+    for name in not_measured(DOZEN, *files):
         network = load(entries[name], arguments.checkouts)
         layers = evenly_spaced(network)
         inputs, settings = inputs_of(network, arguments.images, DEGRADATIONS, crop=CROP, limit=DEPTH_PHOTOS)
         append_rows(files[0], measured_layers(network, layers, inputs, settings)[0])
         inputs, settings = inputs_of(network, arguments.images, levels, crop=CROP, limit=PATH_PHOTOS)
         append_rows(files[1], measured_layers(network, layers[-1:], inputs, settings)[1])
-        print(name, f"{time.monotonic() - started:.0f} s", flush=True)
 
 
 def evenly_spaced(network: Network) -> tuple[str, ...]:

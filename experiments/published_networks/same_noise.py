@@ -8,11 +8,7 @@ patterns of their own and with one pattern, to ``OUT/same_noise.jsonl``.
 
 from __future__ import annotations
 
-import argparse
-import time
-import warnings
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,36 +16,25 @@ import pandas as pd
 from ddrscope.analysis.input_rows import InputRows
 from ddrscope.analysis.layer_choice import choose_layers
 from ddrscope.study.settings import DEGRADATIONS
-from experiments.published_networks.checkouts import run_without_gpu
 from experiments.published_networks.later_rules import DEPTH_PHOTOS, HIDDEN, SAME_NOISE_BESIDE
+from experiments.published_networks.measuring import measuring_arguments, not_measured
 from experiments.published_networks.run import CROP, load, read_catalog
-from experiments.published_networks.shares import append_rows, inputs_of, measured_layers, read_rows
+from experiments.published_networks.shares import append_rows, inputs_of, measured_layers
 
 SIGMA = 20 / 255
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkouts", type=Path)
-    parser.add_argument("images")
-    parser.add_argument("out", type=Path)
-    arguments = parser.parse_args()
-    warnings.simplefilter("ignore")
-    run_without_gpu()
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    arguments = measuring_arguments(__doc__, "images")
     file = arguments.out / "same_noise.jsonl"
     entries = {entry["name"]: entry for entry in read_catalog()}
-    for name in (*HIDDEN, *SAME_NOISE_BESIDE):
-        if name in set(read_rows(file).get("network", [])):
-            continue
-        started = time.monotonic()
+    for name in not_measured((*HIDDEN, *SAME_NOISE_BESIDE), file):
         network = load(entries[name], arguments.checkouts)
         inputs, settings = inputs_of(network, arguments.images, DEGRADATIONS, crop=CROP, limit=DEPTH_PHOTOS)
         layers = choose_layers(network, (), inputs.sample())
         own, _ = measured_layers(network, layers, inputs, settings)
         one, _ = measured_layers(network, layers, with_one_pattern(inputs), settings)
         append_rows(file, pd.concat([own.assign(one_pattern=False), one.assign(one_pattern=True)]))
-        print(name, f"{time.monotonic() - started:.0f} s", flush=True)
 
 
 def with_one_pattern(inputs: InputRows, seed: int = 0) -> InputRows:

@@ -9,11 +9,7 @@ as their code says: of the first features and of what the blocks make. Each netw
 
 from __future__ import annotations
 
-import argparse
-import time
-import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 from torch import Tensor, nn
@@ -21,10 +17,10 @@ from torch.nn import functional
 
 from ddrscope.networks import Network
 from ddrscope.study.settings import DEGRADATIONS
-from experiments.published_networks.checkouts import run_without_gpu
 from experiments.published_networks.later_rules import HIDDEN, NOT_FALLING, OTHERS
+from experiments.published_networks.measuring import measuring_arguments, not_measured
 from experiments.published_networks.run import CROP, load, read_catalog
-from experiments.published_networks.shares import append_rows, inputs_of, measured_layers, read_rows
+from experiments.published_networks.shares import append_rows, inputs_of, measured_layers
 
 
 def _leaky(x: Tensor) -> Tensor:
@@ -48,20 +44,10 @@ SUMMANDS: dict[str, tuple[str, Callable[[Tensor], Tensor], str]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkouts", type=Path)
-    parser.add_argument("images")
-    parser.add_argument("out", type=Path)
-    arguments = parser.parse_args()
-    warnings.simplefilter("ignore")
-    run_without_gpu()
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    arguments = measuring_arguments(__doc__, "images")
     file = arguments.out / "silenced.jsonl"
     entries = {entry["name"]: entry for entry in read_catalog()}
-    for name in (*HIDDEN, *NOT_FALLING, *OTHERS):
-        if name in set(read_rows(file).get("network", [])):
-            continue
-        started = time.monotonic()
+    for name in not_measured((*HIDDEN, *NOT_FALLING, *OTHERS), file):
         network = load(entries[name], arguments.checkouts)
         first, applied, last = SUMMANDS[name]
         whole = _measured(network, f"{last}:input", arguments.images)
@@ -69,7 +55,6 @@ def main() -> None:
         rest = _measured(network, f"{last}:input", arguments.images)
         table = pd.concat([whole.assign(silenced=False), rest.assign(silenced=True)])
         append_rows(file, table)
-        print(name, f"{time.monotonic() - started:.0f} s", flush=True)
 
 
 def subtract(module: nn.Module, first: str, applied: Callable[[Tensor], Tensor], last: str) -> None:

@@ -26,7 +26,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ddrscope.identification.scales import SCALES
 from ddrscope.identification.tile_bank import TileBank
-from ddrscope.identification.tile_network import Loss, TileNetwork, TileOutputs
+from ddrscope.identification.tile_loss import tile_loss
+from ddrscope.identification.tile_network import TileNetwork, TileOutputs
 from ddrscope.identification.tiles import TILE
 from ddrscope.results.vocabulary import ESTIMATES
 from scripts.identifier.split import is_held_out
@@ -135,7 +136,7 @@ def train(network: TileNetwork, data: Data, out: Path, steps: int, rate: float, 
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.1)
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY), use_buffers=True)
     parts: dict[str, Any] = {"network": network, "average": average, "optimizer": optimizer, "schedule": schedule}
-    checkpoint, step, loss = out / "checkpoint.pt", 0, Loss()
+    checkpoint, step = out / "checkpoint.pt", 0
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         step = state["step"]
@@ -147,7 +148,7 @@ def train(network: TileNetwork, data: Data, out: Path, steps: int, rate: float, 
     for images, levels, truths in data.batches(step, steps):
         with torch.autocast("cpu", torch.bfloat16):
             outputs = network(images)
-        total, shares = loss(
+        total, shares = tile_loss(
             TileOutputs(**{name: value.float() for name, value in vars(outputs).items()}), levels, truths
         )
         optimizer.zero_grad()

@@ -24,7 +24,8 @@ from ddrscope.identification.compact import (
 from ddrscope.identification.novelty import NoveltyMeasure
 from ddrscope.identification.scales import SCALES, damage_of
 from ddrscope.identification.tile_bank import TileBank, write_tile_bank
-from ddrscope.identification.tile_network import Loss, TileNetwork, TileNetworkSettings, presence_loss
+from ddrscope.identification.tile_loss import presence_loss, tile_loss
+from ddrscope.identification.tile_network import TileNetwork, TileNetworkSettings
 from ddrscope.images import bundled_photos, find_images, read_image
 from ddrscope.metrics.estimate import Estimate
 from ddrscope.results.identification import Identification
@@ -137,7 +138,7 @@ def test_the_loss_ignores_what_is_not_known() -> None:
     network = TileNetwork(3, TileNetworkSettings((8,), (0,), 8))
     truths = torch.full((2, len(ESTIMATES) + len(QUESTIONS) + 3), torch.nan)
     truths[:, -1] = -1
-    total, parts = Loss()(network(torch.rand(2, 3, 32, 32)), levels, truths)
+    total, parts = tile_loss(network(torch.rand(2, 3, 32, 32)), levels, truths)
     assert torch.isfinite(total) and parts["estimates"] == 0
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -65,6 +66,13 @@ Cluster = Annotated[
         help="Distribute the work with Ray, on this machine or on the cluster whose head has this address. Each worker "
         "uses --threads threads (default 1).",
     ),
+]
+Tiles = Annotated[
+    str, typer.Option("--tiles", metavar="N", help="Tiles of 128 x 128 pixels of each image, spread evenly; or all.")
+]
+IdentifierFile = Annotated[
+    Path | None,
+    typer.Option("--identifier", metavar="FILE", help="Of ddrscope fit-identifier. Default: a bundled one."),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run; start if there is none.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run left in the output.")]
@@ -125,3 +133,12 @@ def show(text: str) -> None:
 def print_json(value: Any) -> None:
     """Print the machine-readable summary on stdout."""
     print(json.dumps(without_nan(value), allow_nan=False))
+
+
+def tile_limit(text: str) -> int | None:
+    """The number that ``--tiles`` gives; None for all."""
+    if text == "all":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise InputError(f"`tiles`={text}: give a number from 1 on, or all")
+    return int(text)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ddrscope.cli import common
-from ddrscope.cli.identify import tile_limit
 from ddrscope.errors import InputError
 
 if TYPE_CHECKING:
@@ -70,14 +69,8 @@ def command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print how many are rejected and why, and write nothing.")
     ] = False,
-    tiles: Annotated[
-        str,
-        typer.Option("--tiles", metavar="N", help="Tiles of 128 x 128 pixels of each image, spread evenly; or all."),
-    ] = "16",
-    identifier: Annotated[
-        Path | None,
-        typer.Option("--identifier", metavar="FILE", help="Of ddrscope fit-identifier. Default: the bundled one."),
-    ] = None,
+    tiles: common.Tiles = "16",
+    identifier: common.IdentifierFile = None,
     resume: common.Resume = False,
     overwrite: common.Overwrite = False,
     device: common.Device = "auto",
@@ -93,7 +86,7 @@ def command(
         raise InputError("`out` is missing: give a folder, or `dry_run`")
     with common.progress() as bars:
         result = filter_images(
-            images, out, reject=reject, move=move, copy=copy, dry_run=dry_run, tiles=tile_limit(tiles),
+            images, out, reject=reject, move=move, copy=copy, dry_run=dry_run, tiles=common.tile_limit(tiles),
             identifier=identifier, resume=resume, overwrite=overwrite, device=device, precision=precision,
             threads=threads, progress=bars,
         )  # fmt: skip

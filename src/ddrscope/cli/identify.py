@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ddrscope.cli import common
-from ddrscope.errors import InputError
 from ddrscope.io.files import sha256
 
 if TYPE_CHECKING:
@@ -42,14 +41,8 @@ def command(
     heatmap: Annotated[
         Path | None, typer.Option("--heatmap", metavar="DIR", help="Folder for heatmaps: photo.jpg.png of photo.jpg.")
     ] = None,
-    tiles: Annotated[
-        str,
-        typer.Option("--tiles", metavar="N", help="Tiles of 128 x 128 pixels of each image, spread evenly; or all."),
-    ] = "16",
-    identifier: Annotated[
-        Path | None,
-        typer.Option("--identifier", metavar="FILE", help="Of ddrscope fit-identifier. Default: a bundled one."),
-    ] = None,
+    tiles: common.Tiles = "16",
+    identifier: common.IdentifierFile = None,
     descriptor: Annotated[
         str,
         typer.Option(
@@ -69,7 +62,7 @@ def command(
 ) -> None:
     from ddrscope.identification import identify, iter_identifications
 
-    limit = tile_limit(tiles)
+    limit = common.tile_limit(tiles)
     if out is None and cluster is None:
         rows = []
         with common.progress() as bars:
@@ -105,12 +98,3 @@ command.__doc__ = HELP
 def describe(image: IdentifiedImage) -> str:
     """A row as a line of text."""
     return f"{image.path}: {image.identification or image.error}"
-
-
-def tile_limit(text: str) -> int | None:
-    """The number that ``--tiles`` gives; None for all."""
-    if text == "all":
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise InputError(f"`tiles`={text}: give a number from 1 on, or all")
-    return int(text)

@@ -45,10 +45,11 @@ print(len(list(Path("archive").iterdir())), "files")
 # %%
 findings = ddrscope.identify("archive", tiles=4, out="findings.parquet", resume=True).to_frame()
 findings["name"] = findings.path.map(lambda path: Path(path).name)
-findings[["name", "type", "level", "level_low", "level_high", "probability", "unseen"]].head(8).round(2)
+findings[["name", "type", "probability", "blur_sigma", "noise_sigma", "jpeg_quality"]].head(8).round(2)
 
 # %% [markdown]
-# The broken file has a row too, with the reason:
+# Each estimate has the ends of its 80 % interval beside it, as `blur_sigma_low` and `blur_sigma_high`. The broken file has a
+# row too, with the reason:
 
 # %%
 print(findings.error.dropna().to_list())
@@ -62,9 +63,8 @@ identified["true"] = identified.name.str.split("--").str[0]
 identified.groupby(["true", "group"]).size().unstack(fill_value=0)
 
 # %% [markdown]
-# All groups are right except one: a blurred image is called desaturated. It is a grey image; grey images are
-# identified in this way, which hides other distortions. These few images prove nothing about the accuracy; it was
-# [measured](../results.md#identification) on held-out photographs.
+# All groups are right except one: darkened images are called clean, since how bright a scene was is not in the image.
+# These few images prove nothing about the accuracy; it was [measured](../results.md#identification) on held-out photographs.
 #
 # Errors are rarer at high probabilities, so put the others aside for a person to look at:
 

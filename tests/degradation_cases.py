@@ -18,6 +18,7 @@ LADDERS = {
     "blur": ["blur:0.5", "blur:1", "blur:2", "blur:4", "blur:8"],
     "brighten": ["brighten:0.1", "brighten:0.2", "brighten:0.4", "brighten:0.8"],
     "brightness": ["brightness:-10", "brightness:20", "brightness:-40", "brightness:80"],
+    "demosaic": ["demosaic:20", "demosaic:50", "demosaic:75", "demosaic:100"],
     "camera_noise": ["camera_noise:2", "camera_noise:6", "camera_noise:15", "camera_noise:40"],
     "chroma": ["chroma:0.7", "chroma:0.2", "chroma:2", "chroma:4", "chroma:8"],
     "color_block": ["color_block:6", "color_block:20", "color_block:40", "color_block:90"],
@@ -55,7 +56,7 @@ LADDERS = {
 }
 COLOR_ONLY = (
     "saturation", "hsv_saturation", "chroma", "color_diffusion", "color_shift", "color_noise", "color_cast", "sharpen",
-    "camera_noise", "video",
+    "camera_noise", "demosaic", "video",
 )  # fmt: skip
 PIPELINES = ["clean", *(ladder[2] for ladder in LADDERS.values()), "blur:2+noise:10+jpeg:40", "resample:3,lanczos"]
 

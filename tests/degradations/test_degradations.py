@@ -341,6 +341,19 @@ def test_ringing_removes_what_is_above_its_cutoff_and_keeps_what_is_below(level:
         assert kept == pytest.approx(gain, abs=0.2)
 
 
+def test_demosaicing_keeps_what_the_mosaic_has_and_takes_means_of_neighbours_elsewhere(photo: np.ndarray) -> None:
+    result = degrade("demosaic:100", photo)
+    np.testing.assert_allclose(result[::2, ::2, 0], photo[::2, ::2, 0], atol=1e-6)
+    np.testing.assert_allclose(result[1::2, ::2, 1], photo[1::2, ::2, 1], atol=1e-6)
+    np.testing.assert_allclose(result[1::2, 1::2, 2], photo[1::2, 1::2, 2], atol=1e-6)
+    around = [photo[1, 2, 1], photo[3, 2, 1], photo[2, 1, 1], photo[2, 3, 1]]
+    assert result[2, 2, 1] == pytest.approx(np.mean(around), abs=1e-6)
+    assert result[2, 2, 2] == pytest.approx(photo[1:4:2, 1:4:2, 2].mean(), abs=1e-6)
+    assert result[0, 0, 1] == pytest.approx((photo[0, 1, 1] + photo[1, 0, 1]) / 2, abs=1e-6)
+    half = degrade("demosaic:50", photo)
+    np.testing.assert_allclose(half, (photo + result) / 2, atol=1e-6)
+
+
 def test_camera_noise_is_coarse_coloured_and_grows_with_light() -> None:
     noise = [degrade("camera_noise:10", flat(value)) - np.float32(value) for value in (0.1, 0.5, 0.8)]
     middle = noise[1]

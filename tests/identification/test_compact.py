@@ -22,6 +22,7 @@ from ddrscope.identification.compact import (
     with_undamaged,
 )
 from ddrscope.identification.novelty import NoveltyMeasure
+from ddrscope.identification.predictions import Predictions
 from ddrscope.identification.scales import SCALES, damage_of
 from ddrscope.identification.tile_bank import TileBank, write_tile_bank
 from ddrscope.identification.tile_loss import presence_loss, tile_loss
@@ -165,7 +166,7 @@ def found(**changes: object) -> Identification:
     estimates = {name: Estimate(2.14, 1.7, 2.6) for name in ESTIMATES}
     estimates |= {"jpeg_quality": Estimate(62, 57, 68), "first_jpeg_quality": Estimate(40, 30, 50)}
     whole = Identification(
-        "lens_blur", "blur", 0.97, Estimate(3, 2, 4), 0.2, False, probabilities, estimates, 30.0,
+        "lens_blur", "blur", 0.97, 0.98, Estimate(3, 2, 4), 0.2, False, probabilities, estimates, 30.0,
         {"recompressed": 0.9, "chroma_subsampled": 0.9}, "bicubic",
     )  # fmt: skip
     return replace(whole, **changes)  # type: ignore[arg-type]
@@ -178,12 +179,24 @@ def test_a_verdict_says_what_and_how_much() -> None:
         "JPEG artifacts, quality about 62 (57 to 68), compressed before at about 40 (30 to 50)"
     )
     assert "probability 0.60" in str(found(probabilities={"clean": 0.1, "lens_blur": 0.6}))
-    unsure = str(found(probability=0.2, probabilities={"clean": 0.1, "lens_blur": 0.2}))
+    kinds = {"clean": 0.1, "lens_blur": 0.4, "gaussian_blur": 0.3}
+    assert str(found(probability=0.4, group_probability=0.7, probabilities=kinds)).startswith(
+        "blurred (probability 0.70), most like out of focus (probability 0.40), sigma about 2.1"
+    )
+    unsure = str(found(probability=0.2, group_probability=0.3, probabilities={"clean": 0.1, "lens_blur": 0.2}))
     assert unsure.startswith("nothing certain, perhaps out of focus (probability 0.20)")
     clean = found(type="clean", group="clean", probability=0.9, probabilities={"clean": 0.9, "jpeg": 0.1})
     assert "nothing found" in str(clean) and "0.90" in str(clean)
     assert "unlike anything known" in str(found(unseen=True))
     assert "level 3.0 of 5" in str(found(estimates={}, answers={}, motion_angle=None, interpolation=None))
+
+
+def test_types_of_a_group_count_together() -> None:
+    groups = ["clean", "blur", "blur", "noise"]
+    probabilities = np.array([[0.4, 0.3, 0.25, 0.1], [0.6, 0.3, 0.25, 0.1], [0.1, 0.8, 0.7, 0.9]])
+    types, likelihoods = Predictions(probabilities, np.zeros((3, 3, 3)), np.zeros(3)).decide(groups)
+    assert types.tolist() == [1, 0, 1]
+    np.testing.assert_allclose(likelihoods, [0.55, 0.6, 1.0])
 
 
 def test_tiles_that_are_surer_count_more(small: ImageIdentifier) -> None:

@@ -22,6 +22,7 @@ NAMES = ("clean", "blur", "noise")
 COLUMNS = [
     *"path type group probability level level_low level_high novelty unseen error".split(),
     *(f"p_{name}" for name in NAMES),
+    "group_probability",
     *(f"{name}{end}" for name in ESTIMATES for end in ("", "_low", "_high")),
     *"recompressed chroma_subsampled motion_angle interpolation".split(),
     *"file_format file_jpeg_quality file_chroma_subsampling".split(),
@@ -37,7 +38,7 @@ def image(number: int) -> IdentifiedImage:
     share = 1 / (number + 3)
     probabilities = {"clean": share, "blur": 1 - share, "noise": share / 7}
     level = Estimate(2 + share, 1 + share, 3 + share)
-    found = Identification("blur", "blur", 1 - share, level, share, number % 10 == 5, probabilities)
+    found = Identification("blur", "blur", 1 - share, 1 - share / 2, level, share, number % 10 == 5, probabilities)
     if number % 2:
         # As of an identifier that estimates, and of a file that says how it was compressed.
         estimates = {name: Estimate(share, 0.0, 2 * share) for name in ESTIMATES}
@@ -87,7 +88,7 @@ def test_pandas_reads_the_same_columns_and_types(saved: Path) -> None:
     for own in (IdentificationResult.load(saved).to_frame(), IdentificationResult(NAMES, ROWS).to_frame()):
         assert own.dtypes.astype(str).tolist() == ["string"] * 3 + ["Float64"] * 5 + ["boolean", "string"] + [
             "Float64"
-        ] * (3 + 3 * len(ESTIMATES) + len(QUESTIONS) + 1) + ["string", "string", "Float64", "string"]
+        ] * (3 + 1 + 3 * len(ESTIMATES) + len(QUESTIONS) + 1) + ["string", "string", "Float64", "string"]
         assert own["probability"].astype(float).tolist() == pytest.approx(
             frame["probability"].astype(float).tolist(), abs=1e-6, nan_ok=True
         )
@@ -119,7 +120,7 @@ def test_many_small_tables_become_one_file(tmp_path: Path, suffix: str) -> None:
 
 def test_a_number_that_is_not_finite_is_missing() -> None:
     level = Estimate(0.0, math.nan, math.nan)
-    row = IdentifiedImage("a.png", Identification("clean", "clean", 1.0, level, math.nan, False, {"clean": 1.0}))
+    row = IdentifiedImage("a.png", Identification("clean", "clean", 1.0, 1.0, level, math.nan, False, {"clean": 1.0}))
     frame = IdentificationResult(("clean",), (row,)).to_frame()
     assert frame[["novelty", "level_low"]].isna().all(axis=None) and frame["level"].tolist() == [0.0]
 

@@ -8,7 +8,17 @@ from ddrscope.degradations.random_pipeline import RandomPipeline, parse_random_p
 from ddrscope.degradations.registry import list_degradations, register
 from ddrscope.degradations.resize import resize, shrink
 
-from . import blur, color, compression, noise, resampling, spatial, tone, video  # noqa: F401  # imported to be registered
+from . import (  # noqa: F401  # imported to be registered
+    blur,
+    camera,
+    color,
+    compression,
+    noise,
+    resampling,
+    spatial,
+    tone,
+    video,
+)
 
 __all__ = [
     "Degradation",

@@ -12,8 +12,11 @@ from ddrscope.degradations.distortions import ALL_DISTORTIONS, Distortion
 
 # Groups in the order in which images usually meet them: scene, lens, sensor, development, storage.
 ORDER = ("spatial", "blur", "noise", "brightness", "color", "sharpness_contrast", "compression")
-# Shares of clean tiles and of tiles with one distortion, with two, and with the history of a shared photograph.
-SHARES = {"clean": 0.2, "one": 0.45, "two": 0.2, "history": 0.15}
+# Shares of clean tiles, of tiles with one distortion, with two, with the history of a shared photograph, and of one that
+# comes straight from a camera.
+SHARES = {"clean": 0.15, "one": 0.37, "two": 0.15, "history": 0.11, "camera": 0.22}
+# Of photographs that are soft from the interpolation of a camera's mosaic, which is no distortion.
+SOFT_SHARE = 0.4
 # Of tiles whose photograph is made grey or sepia first, which is no distortion.
 GREY_SHARE, TONED_SHARE = 0.1, 0.03
 # How often a distortion comes at its usual place, if there are two.
@@ -24,6 +27,9 @@ OPEN_GROUPS = ("blur", "noise")
 # From this level on a distortion is present; below it there is no telling, for the eye neither.
 VISIBLE_FROM = {"jpeg": 0.25, "webp": 0.4, "white_noise": 0.35, "camera_noise": 0.6, "gaussian_blur": 0.8}
 DEFAULT_VISIBLE_FROM = 0.6
+BLURS = ("gaussian_blur", "lens_blur", "motion_blur")
+# What light does to the whole image; shrinking does not change it.
+LIGHT = ("exposure", "haze", "color_cast")
 
 
 @dataclass(frozen=True)
@@ -67,10 +73,13 @@ class ChainSampler:
         tone = random.choice(["grey", "sepia", ""], p=[GREY_SHARE, TONED_SHARE, 1 - GREY_SHARE - TONED_SHARE])
         # Without colour there is nothing that a distortion of colours could change.
         usable = [each for each in self.distortions if not tone or each.group != "color"]
+        soft = [] if tone or random.random() > SOFT_SHARE else [f"demosaic:{random.uniform(20, 100):.0f}"]
         if kind == "clean":
-            return Chain(grey=str(tone))
+            return Chain(_pipeline(soft), grey=str(tone))
         if kind == "history":
-            return self._history(str(tone), random)
+            return self._history(str(tone), soft, random)
+        if kind == "camera":
+            return self._camera(str(tone), random)
         chosen = [usable[int(random.integers(len(usable)))]]
         if kind == "two":
             others = [each for each in usable if each.group != chosen[0].group]
@@ -82,16 +91,16 @@ class ChainSampler:
         levels = {name: _visible(name, level) for name, level in levels.items()}
         if any("hsv_saturation:0" == text for text in texts):
             levels["hsv_saturation"] = np.nan
-        return Chain(after=parse_degradation("+".join(texts)), levels=levels, grey=str(tone))
+        return Chain(_pipeline(soft), 1.0, _pipeline(texts), levels, str(tone))
 
-    def _history(self, tone: str, random: np.random.Generator) -> Chain:
+    def _history(self, tone: str, soft: list[str], random: np.random.Generator) -> Chain:
         """A photograph taken, stored, shrunk or enlarged, and stored again, as those that are shared."""
-        before: list[str] = []
+        before = [*soft]
         after: list[str] = []
         levels: dict[str, float] = {}
         shrink = float(random.choice([1.0, 1.0, random.uniform(1.05, 3)]))
         if random.random() < 0.4:
-            self._add(before, levels, str(random.choice(["gaussian_blur", "lens_blur", "motion_blur"])), 3, random)
+            self._add(before, levels, str(random.choice(BLURS)), 3, random)
         if random.random() < 0.4:
             self._add(before, levels, str(random.choice(["camera_noise", "white_noise"])), 3, random)
         if random.random() < 0.6:
@@ -110,8 +119,35 @@ class ChainSampler:
             levels["jpeg"] = _visible("jpeg", _jpeg_level(quality))
         elif random.random() < 0.5:
             self._add(after, levels, str(random.choice(["webp", "avif", "video"])), 4, random)
-        texts = ["+".join(steps) or "clean" for steps in (before, after)]
-        return Chain(parse_degradation(texts[0]), shrink, parse_degradation(texts[1]), levels, tone)
+        return Chain(_pipeline(before), shrink, _pipeline(after), levels, tone)
+
+    def _camera(self, tone: str, random: np.random.Generator) -> Chain:
+        """A photograph as a camera takes and stores it: light, optics, sensor, development, file."""
+        before: list[str] = []
+        after: list[str] = []
+        levels: dict[str, float] = {}
+        if random.random() < 0.4:
+            self._add(before, levels, str(random.choice(BLURS)), 8, random)
+        if random.random() < 0.25:
+            light = ["exposure", "haze"] if tone else ["exposure", "haze", "color_cast"]
+            self._add(before, levels, str(random.choice(light)), 5, random)
+        if not tone and random.random() < 0.8:
+            before.append(f"demosaic:{random.uniform(20, 100):.0f}")
+            # A slight blur cannot be told from the softness of the mosaic.
+            levels = {name: np.nan if name in BLURS and level < 2 else level for name, level in levels.items()}
+        if random.random() < 0.5:
+            self._add(before, levels, "camera_noise", 4, random)
+        shrink = float(random.choice([1.0, 1.0, 1.0, random.uniform(1.05, 2)]))
+        if shrink > 1:
+            levels = {name: level if name in LIGHT else np.nan for name, level in levels.items()}
+        if random.random() < 0.3:
+            # As cameras do: too little to be a distortion.
+            after.append(f"sharpen:{random.uniform(0.1, 0.5):.2f}")
+        if random.random() < 0.7:
+            quality = int(random.integers(60, 100))
+            after.append(_jpeg(quality, random))
+            levels["jpeg"] = _visible("jpeg", _jpeg_level(quality))
+        return Chain(_pipeline(before), shrink, _pipeline(after), levels, tone)
 
     def _add(
         self, steps: list[str], levels: dict[str, float], name: str, highest: float, random: np.random.Generator
@@ -119,6 +155,10 @@ class ChainSampler:
         level = float(random.uniform(0.3, highest))
         steps.append(self.by_name[name].at(level, random))
         levels[name] = _visible(name, level)
+
+
+def _pipeline(texts: list[str]) -> Pipeline:
+    return parse_degradation("+".join(texts) or "clean")
 
 
 def _draw_level(distortion: Distortion, random: np.random.Generator) -> float:

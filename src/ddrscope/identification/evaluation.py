@@ -68,7 +68,7 @@ class Evaluation:
 
     Attributes:
         truth: The index of the true class of each image, 0 for clean.
-        predicted: The index of the likeliest class.
+        predicted: The index of the predicted class.
         levels: The true level of each image, 0 for clean.
     """
 
@@ -80,7 +80,7 @@ class Evaluation:
         types = [next(iter(image.levels), CLEAN) for image in images]
         self.truth = np.array([list(self.names).index(name) for name in types])
         self.levels = np.array([next(iter(image.levels.values()), 0) for image in images])
-        self.predicted = predictions.probabilities.argmax(1)
+        self.predicted, self.group_probability = predictions.decide(self.groups.tolist())
 
     def measures(self) -> dict[str, SampleEstimate]:
         """Every measure by name; those that end in ``_strong`` are of levels 3 to 5."""
@@ -98,6 +98,10 @@ class Evaluation:
             "level_error": (lambda chosen: float(level_errors[chosen].mean()), distorted),
             "level_coverage": (self._level_coverage, distorted),
             "calibration_error": (self._calibration_error, everything),
+            "group_calibration_error": (
+                lambda chosen: _calibration_error(self.group_probability[chosen], group_hits[chosen]),
+                everything,
+            ),
         }
         return {name: sample_estimate(measure, self.photos, chosen) for name, (measure, chosen) in rows.items()}
 
@@ -128,15 +132,18 @@ class Evaluation:
         return float(((ends[:, 0] <= self.levels) & (self.levels <= ends[:, 2]))[chosen].mean())
 
     def _calibration_error(self, chosen: NDArray[np.bool_]) -> float:
-        """The expected calibration error of the likeliest type's probability, in bins of equal width."""
-        confidence = self.predictions.probabilities.max(1)[chosen]
-        hits = (self.predicted == self.truth)[chosen]
-        member = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-        errors = [
-            abs(confidence[member == index].mean() - hits[member == index].mean()) * (member == index).mean()
-            for index in np.unique(member)
-        ]
-        return float(sum(errors))
+        confidence = self.predictions.probabilities[np.arange(len(self.truth)), self.predicted]
+        return _calibration_error(confidence[chosen], (self.predicted == self.truth)[chosen])
+
+
+def _calibration_error(confidence: NDArray[np.float64], hits: NDArray[np.bool_]) -> float:
+    """The expected calibration error of probabilities, in bins of equal width."""
+    member = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    errors = [
+        abs(confidence[member == index].mean() - hits[member == index].mean()) * (member == index).mean()
+        for index in np.unique(member)
+    ]
+    return float(sum(errors))
 
 
 def unseen_auroc(known: NDArray[np.float64], unseen: NDArray[np.float64]) -> float:

@@ -67,13 +67,15 @@ class ImageIdentifier:
         descriptors = self.descriptor.describe(cut_tiles(pixels, corners))
         predictions = self.identifier.predict_all(descriptors, np.zeros(len(corners), int))
         probabilities = dict(zip(self.names, map(float, predictions.probabilities[0]), strict=True))
-        best = int(predictions.probabilities[0].argmax())
+        indices, likelihoods = predictions.decide([CLEAN, *(self.groups[name] for name in self.identifier.types)])
+        best = int(indices[0])
         low, level, high = predictions.levels[0, best - 1].tolist() if best else (0.0, 0.0, 0.0)
         novelty = float(predictions.novelty[0])
         return Identification(
             type=self.names[best],
             group=self.groups.get(self.names[best], CLEAN),
             probability=probabilities[self.names[best]],
+            group_probability=float(likelihoods[0]),
             level=Estimate(level, low, high),
             novelty=novelty,
             unseen=novelty > 1 - FALSE_ALARM_RATE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,3 +42,22 @@ class Predictions:
     levels: NDArray[np.float64]
     novelty: NDArray[np.float64]
     details: Details | None = None
+
+    def decide(self, groups: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The likeliest type of the likeliest group, and the probability that this group is present.
+
+        Types of a group mostly exclude each other, so their probabilities add up: an image that is blurred in one of
+        three ways is blurred.
+
+        Args:
+            groups: The group of each class, clean first.
+
+        Returns:
+            The index of a class (N,), and probabilities (N,).
+        """
+        names = list(dict.fromkeys(groups))
+        members = np.array([[group == name for name in names] for group in groups], dtype=float)
+        likelihoods = np.minimum(self.probabilities @ members, 1)
+        chosen = likelihoods.argmax(1)
+        within = np.where(members[:, chosen].T > 0, self.probabilities, -1)
+        return within.argmax(1), likelihoods.max(1)

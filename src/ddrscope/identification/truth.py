@@ -16,6 +16,8 @@ UNBLURRED_BY = ("aniso_blur", "blur", "lens_blur", "motion_blur")
 NOISE = ("noise", "camera_noise", "color_noise", "speckle", "poisson", "impulse")
 # After these nobody can say how sharp the image was: they blur, sharpen or displace in other ways.
 HIDE_BLUR = ("ringing", "sharpen", "jitter", "pixelate", "patches", "color_block")
+# The softness of a camera's mosaic hides a blur below so many pixels.
+HIDDEN_BY_MOSAIC = 1.0
 HIDE_SCALE = ("ringing", "jitter", "pixelate")
 HIDE_NOISE = ("ringing", "sharpen", "jitter", "pixelate", "resample", "color_block", "quantize", *UNBLURRED_BY)
 HIDE_JPEG = (
@@ -132,6 +134,8 @@ def _forget(family: str, truth: Truth) -> None:
     values = truth.values
     if family in HIDE_BLUR:
         values["blur_sigma"] = values["motion_length"] = np.nan
+    if family == "demosaic" and 0 < values["blur_sigma"] < HIDDEN_BY_MOSAIC:
+        values["blur_sigma"] = np.nan
     if family in HIDE_SCALE or (family == "aniso_blur" and values["native_scale"] > 1):
         values["native_scale"] = np.nan
     if family in HIDE_NOISE and values["noise_sigma"] != 0:

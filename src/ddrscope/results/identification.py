@@ -20,9 +20,10 @@ class Identification:
     """The identification of one image.
 
     Args:
-        type: The likeliest distortion, or ``clean``.
-        group: Its group, or ``clean``.
+        type: The likeliest distortion of the likeliest group, or ``clean``.
+        group: The likeliest group, or ``clean``.
         probability: That ``type`` is present, 0 to 1, calibrated.
+        group_probability: That ``group`` is present: the sum over its types, which mostly exclude each other, at most 1.
         level: Of ``type``, 1 (slight) to 5 (strong), with its 80 % prediction interval; 0 where ``type`` is ``clean``.
         novelty: The share of images with known distortions that are more ordinary, 0 to 1.
         unseen: Whether ``novelty`` is above 0.95: the image is unlike all known ones, so the type may be wrong.
@@ -40,6 +41,7 @@ class Identification:
     type: str
     group: str
     probability: float
+    group_probability: float
     level: Estimate
     novelty: float
     unseen: bool
@@ -70,10 +72,11 @@ class Identification:
         }
 
     def to_details(self) -> dict[str, Any]:
-        """The columns of what is estimated beside the type; empty if nothing is."""
+        """The columns of what is estimated beside the type."""
         if not self.estimates:
-            return {}
-        columns = {key: value for name, each in self.estimates.items() for key, value in each.to_columns(name).items()}
+            return {"group_probability": self.group_probability}
+        columns = {"group_probability": self.group_probability}
+        columns |= {key: value for name, each in self.estimates.items() for key, value in each.to_columns(name).items()}
         return {**columns, **self.answers, "motion_angle": self.motion_angle, "interpolation": self.interpolation}
 
     @classmethod
@@ -83,6 +86,7 @@ class Identification:
             type=row["type"],
             group=row["group"],
             probability=row["probability"],
+            group_probability=row["group_probability"],
             level=Estimate.from_columns(row, "level"),
             novelty=row["novelty"],
             unseen=row["unseen"],

@@ -24,8 +24,9 @@ JSON_DECIMALS = 6
 TEXTS = ("path", "type", "group", "interpolation", "file_format", "file_chroma_subsampling", "error")
 FLAGS = ("unseen",)
 COLUMNS = ("path", "type", "group", "probability", "level", "level_low", "level_high", "novelty", "unseen", "error")
-# After the probabilities; null where an identifier estimates nothing.
+# After the probabilities; all but the first are null where an identifier estimates nothing.
 DETAILS = (
+    "group_probability",
     *(f"{name}{end}" for name in ESTIMATES for end in ("", "_low", "_high")),
     *QUESTIONS, "motion_angle", "interpolation", "file_format", "file_jpeg_quality", "file_chroma_subsampling",
 )  # fmt: skip

@@ -15,7 +15,11 @@ class Finding(Protocol):
     @property
     def type(self) -> str: ...
     @property
+    def group(self) -> str: ...
+    @property
     def probability(self) -> float: ...
+    @property
+    def group_probability(self) -> float: ...
     @property
     def level(self) -> Estimate: ...
     @property
@@ -46,6 +50,11 @@ WORDS = {
     "quantization": "banding", "interlaced": "interlaced", "jitter": "pixels displaced", "patches": "patches displaced",
     "color_block": "blocks of colour",
 }  # fmt: skip
+GROUP_WORDS = {
+    "blur": "blurred", "noise": "noise", "compression": "compression artifacts", "color": "colours changed",
+    "brightness": "brightness changed", "spatial": "pixels displaced or scaled",
+    "sharpness_contrast": "sharpness or contrast changed",
+}  # fmt: skip
 BLURS = ("gaussian_blur", "lens_blur", "motion_blur")
 # The quality of an image that was never compressed.
 UNCOMPRESSED = 100
@@ -64,6 +73,9 @@ def verdict(found: Finding) -> str:
     phrases = [_phrase(name, found) for name in names]
     if not names and found.type == CLEAN:
         phrases = [f"nothing found (clean, probability {found.probability:.2f})"]
+    elif not names and found.group_probability >= LIKELY:
+        words = GROUP_WORDS.get(found.group, found.group.replace("_", " "))
+        phrases = [f"{words} (probability {found.group_probability:.2f}), most like {_phrase(found.type, found)}"]
     elif not names:
         phrases = [f"nothing certain, perhaps {_phrase(found.type, found)}"]
     if found.unseen:

@@ -37,7 +37,11 @@ def describe_identification(identification: Identification) -> str:
         ),
     ]
     if identification.type != CLEAN:
-        sentences.append(Markup("Group: {}.").format(identification.group.replace("_", " and ")))
+        sentences.append(
+            Markup("Group: {}, with a probability of {:.0%}.").format(
+                identification.group.replace("_", " and "), identification.group_probability
+            )
+        )
         sentences.append(
             Markup("Level {:.1f} of 5 (80 % interval {:.1f} to {:.1f}).").format(
                 identification.level.value, identification.level.low, identification.level.high

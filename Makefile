@@ -80,14 +80,13 @@ study: install
 	$(BIN)/ddrscope study --images $(HR)/train --val $(HR)/val --test $(HR)/test --threads $(THREADS) --out study --resume
 
 # The bundled identifier and what docs/identification.md says of it; hours on slow cores. Needs Debian's
-# imagemagick, ffmpeg and libjpeg-turbo-progs.
+# imagemagick, ffmpeg, libjpeg-turbo-progs, webp, libavif-bin and libjxl-tools.
 bench-identify: install
 	$(PIP) --editable '.[bench]'
 	mkdir -p build/identify
 	$(BIN)/python -m experiments.identification.choose_descriptor $(HR) build/identify
 	$(BIN)/python -m experiments.identification.run $(HR) build/identify
-	$(BIN)/python -m experiments.identification.external_tools $(HR) build/identify --identifier build/identify/identifier.safetensors
-	$(BIN)/python -m experiments.identification.external_tools $(HR) build/identify --identifier build/identify/identifier.safetensors --side 384
+	$(BIN)/python -m experiments.identification.external_tools $(HR) build/identify
 	$(BIN)/python -m experiments.identification.figures build/identify build/identify
 
 # SRGA of networks trained on clean, blurred and noisy images (experiments/specialists): fourteen short trainings, then

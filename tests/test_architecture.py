@@ -16,7 +16,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__main_
 LAYERS = (
     "errors", "progress", "version", "io", "images", "degradations", "metrics", "embedding", "layers", "networks",
     "features", "batch", "results", "viz", "extraction", "maps", "analysis", "training", "study", "identification", "filtering",
-    "generalization", "upscaling", "webapp", "cli",
+    "comparison", "matching", "generalization", "upscaling", "webapp", "cli",
 )  # fmt: skip
 # Imports that are still to be turned round.
 UPWARD: set[tuple[str, str]] = set()

@@ -2,6 +2,10 @@ from .analysis import AnalysisResult as AnalysisResult
 from .analysis import analyze as analyze
 from .batch.degrade import DegradeResult as DegradeResult
 from .batch.degrade import degrade as degrade
+from .comparison import ComparisonResult as ComparisonResult
+from .comparison import WatchResult as WatchResult
+from .comparison import compare as compare
+from .comparison import watch as watch
 from .degradations import parse_degradation as parse_degradation
 from .errors import DdrscopeError as DdrscopeError
 from .errors import InputError as InputError
@@ -28,6 +32,9 @@ from .images import find_images as find_images
 from .images import read_image as read_image
 from .maps import MapResult as MapResult
 from .maps import map_features as map_features
+from .matching import DegradationRecipe as DegradationRecipe
+from .matching import MatchResult as MatchResult
+from .matching import match as match
 from .metrics.estimate import Estimate as Estimate
 from .networks import Network as Network
 from .networks import as_network as as_network

@@ -74,6 +74,19 @@ class CompactIdentifier:
     novelty: NoveltyMeasure
     clean_share: float = 0.5
 
+    def expected(self, descriptors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What is expected of each of `ESTIMATES` in one image, (P,): a mean over whether there is such damage.
+
+        It changes evenly with an image, where an estimate jumps as soon as damage becomes likely. NaN for those without
+        a value in undamaged images.
+        """
+        outputs, _ = read_descriptors(self.network, descriptors)
+        merged = merge_tiles(outputs, np.zeros(len(descriptors), int))
+        damage, middle = merged.damage[0].double().sigmoid(), merged.estimates[0, :, 1].double()
+        values = torch.stack([SCALES[name].inverse(middle[i]) for i, name in enumerate(ESTIMATES)])
+        undamaged = torch.tensor([UNDAMAGED.get(name, torch.nan) for name in ESTIMATES], dtype=torch.float64)
+        return (damage * values + (1 - damage) * undamaged).numpy()
+
     def predict_all(self, descriptors: NDArray[np.float32], images: NDArray[np.int64] | None = None) -> Predictions:
         """Probabilities, levels, novelty and details of images, as `DistortionIdentifier.predict_all`."""
         members = np.arange(len(descriptors)) if images is None else np.unique(images, return_inverse=True)[1]

@@ -6,6 +6,9 @@ from .comparison import ComparisonResult as ComparisonResult
 from .comparison import WatchResult as WatchResult
 from .comparison import compare as compare
 from .comparison import watch as watch
+from .degradations import DegradationChain as DegradationChain
+from .degradations import DegradationRecipe as DegradationRecipe
+from .degradations import parse_chain as parse_chain
 from .degradations import parse_degradation as parse_degradation
 from .errors import DdrscopeError as DdrscopeError
 from .errors import InputError as InputError
@@ -32,7 +35,6 @@ from .images import find_images as find_images
 from .images import read_image as read_image
 from .maps import MapResult as MapResult
 from .maps import map_features as map_features
-from .matching import DegradationRecipe as DegradationRecipe
 from .matching import MatchResult as MatchResult
 from .matching import match as match
 from .metrics.estimate import Estimate as Estimate

@@ -62,3 +62,33 @@ def test_the_command_prints_the_result(folder: Path, tmp_path: Path) -> None:
     assert list(summary["skipped"]) == [str(folder / "broken.png")] and "broken.png" in done.stderr
     refused = call_command("degrade", folder, "--degrade", "jpeg:30", "--out", tmp_path / "out")
     assert refused.returncode == 2 and "--overwrite" in refused.stderr
+
+
+def test_a_recipe_gives_each_image_a_chain_and_the_same_one_again(tmp_path: Path) -> None:
+    texts = ["resize:0.25,bicubic", "blur:3+resize:0.25,box+noise:20"]
+    recipe = ddrscope.DegradationRecipe(4, tuple(map(ddrscope.parse_chain, texts)), np.array([0.5, 0.5]))
+    path = recipe.save(tmp_path / "recipe.json")
+    photos = ddrscope.bundled_photos()
+    first = ddrscope.degrade(photos, tmp_path / "a", recipe=path)
+    again = ddrscope.degrade(photos, tmp_path / "b", recipe=recipe)
+    other = ddrscope.degrade(photos, tmp_path / "c", recipe=recipe, seed=1)
+    assert first.scale == 4 and first.written == len(first.images)
+    pixels = [[ddrscope.read_image(image.out).pixels for image in run.images] for run in (first, again, other)]
+    assert all(image.shape == (64, 64, 3) for image in pixels[0])
+    assert all(np.array_equal(one, two) for one, two in zip(pixels[0], pixels[1], strict=True))
+    assert not all(np.array_equal(one, two) for one, two in zip(pixels[0], pixels[2], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "--degrade or --recipe is needed"),
+        (["--degrade", "blur:1", "--recipe", "x.json"], "--degrade or --recipe is needed, and not both"),
+        (["--recipe", "none.json"], "no such file: none.json"),
+        (["--recipe", "x.json", "--scale", "2"], "--recipe has its own scale"),
+    ],
+)
+def test_a_bad_choice_of_degradation_and_recipe_is_one_line(tmp_path: Path, words: list[str], said: str) -> None:
+    done = call_command("degrade", ddrscope.bundled_photos(), *words, "--out", tmp_path / "out")
+    assert done.returncode == 2 and said in done.stderr, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from ddrscope.degradations import parse_degradation, resize
+from ddrscope.degradations.chains import DegradationChain, Resizing, parse_chain
+from ddrscope.degradations.recipe import DegradationRecipe, weighted_quantiles
 from ddrscope.errors import InputError
-from ddrscope.matching.chains import DegradationChain, Resizing, parse_chain
 from ddrscope.matching.kernel import discrepancy, kernel, matching_weights
 from ddrscope.matching.presets import PRESETS
 from ddrscope.matching.prior import draw_chain, varied_chain
-from ddrscope.matching.recipe import DegradationRecipe, weighted_quantiles
 
 TEXT = "blur:2+resize:0.25,bicubic+noise:10+jpeg:80"
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from ddrscope.degradations import parse_random_pipeline
+from ddrscope.degradations.chains import parse_chain
+from ddrscope.degradations.recipe import DegradationRecipe
 from ddrscope.errors import InputError
-from ddrscope.matching.chains import parse_chain
 from ddrscope.matching.configs import TARGETS, to_config
-from ddrscope.matching.recipe import DegradationRecipe
 from ddrscope.training import make_recipe
 
 

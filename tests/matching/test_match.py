@@ -12,10 +12,10 @@ from PIL import Image
 
 import ddrscope
 from commands import call_command
+from ddrscope.degradations.chains import parse_chain
 from ddrscope.errors import InputError
 from ddrscope.images import bundled_photos, find_images, read_image
 from ddrscope.matching import fitting
-from ddrscope.matching.chains import parse_chain
 from ddrscope.matching.configs import TARGETS
 from ddrscope.matching.describing import ContentFree
 from ddrscope.matching.judging import Points, block_statistics, discrepancy_floor, made_or_real

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ddrscope.batch.inputs import find_inputs
-from ddrscope.degradations import Pipeline, parse_degradation
+from ddrscope.degradations import DegradationRecipe, Pipeline, parse_degradation
 from ddrscope.errors import InputError, RunConflictError, printable
 from ddrscope.images import LoadedImage, UnreadableImage, read_with_metadata, result_names, write_image
 from ddrscope.io.files import remove_stale_temp_files
@@ -90,7 +91,8 @@ def degrade(
     images: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
-    degradation: str,
+    degradation: str | None = None,
+    recipe: str | Path | DegradationRecipe | None = None,
     scale: int = 1,
     seed: int = 0,
     overwrite: bool = False,
@@ -106,6 +108,8 @@ def degrade(
         out: Output directory. It receives ``stem.png`` for each image, subfolders kept (two images of one stem keep
             their suffixes too: IMG_1.jpg.png).
         degradation: Text of a degradation, as ``blur:4`` or ``blur:2+noise:10``.
+        recipe: Instead of it: a recipe of `ddrscope.match`, from which each image draws a chain; it has its own scale,
+            and gives images of 8 bits.
         scale: Shrink bicubically by this factor: ``before`` degradations act before shrinking, ``after`` ones after
             it. 1: all act on the image's own pixels.
         seed: Seed of the random numbers, which also depend on the pixels and the degradation.
@@ -116,23 +120,23 @@ def degrade(
         What was done with each image.
 
     Raises:
-        InputError: There are no images, none can be read, or the degradation is invalid.
+        InputError: There are no images, none can be read, or the degradation or recipe is invalid.
         RunConflictError: ``out`` is not empty, or another process works in it.
 
     Examples:
         >>> ddrscope.degrade("photos", "degraded", degradation="blur:2+noise:10").written
         12
+        >>> ddrscope.degrade("hr", "lr", recipe="matched/recipe.json")  # pairs for training
     """
     out, progress = expand_path(out), progress or NullProgress()
-    pipeline = parse_degradation(degradation)
-    pipeline.check_scale(scale)
+    degrader = _degrader(degradation, recipe, scale, seed)
     files = find_inputs([images] if isinstance(images, str | Path) else images, [out])
     names = result_names(files, ".png")
     _check_out(out, overwrite)
     results, rounded = [], 0
     with FolderLock(out):
         remove_stale_temp_files(out / name for name in names.values())
-        progress.start(f"degrading by {pipeline.text}", len(files))
+        progress.start(f"degrading by {degrader.text}", len(files))
         for file in files:
             try:
                 image, metadata = read_with_metadata(file)
@@ -140,7 +144,7 @@ def degrade(
                 results.append(DegradedImage(str(file.path), None, error.reason))
             else:
                 target = out / names[file]
-                write_image(target, _degrade_pixels(image, pipeline, seed, scale), metadata, "png")
+                write_image(target, degrader.apply(image), metadata, "png")
                 results.append(DegradedImage(str(file.path), str(target), None))
                 rounded += image.bits > 16
             progress.advance()
@@ -148,7 +152,7 @@ def degrade(
     if not written:
         more = f" (and {len(results) - 1} more)" if len(results) > 1 else ""
         raise InputError(f"no image could be read: {results[0].path}: {results[0].error}{more}")
-    return DegradeResult(str(out), pipeline.text, scale, tuple(results), tuple(_notes(out, written, rounded)))
+    return DegradeResult(str(out), degrader.text, degrader.scale, tuple(results), tuple(_notes(out, written, rounded)))
 
 
 def _check_out(out: Path, overwrite: bool) -> None:
@@ -158,10 +162,67 @@ def _check_out(out: Path, overwrite: bool) -> None:
         raise RunConflictError(f"{out} is not empty: give `overwrite`=True, or another `out`")
 
 
-def _degrade_pixels(image: LoadedImage, pipeline: Pipeline, seed: int, scale: int) -> NDArray[np.unsignedinteger]:
-    pixels = pipeline.apply(image.pixels, seed, scale, image.bits)
-    dtype = np.uint8 if image.bits == 8 else np.uint16
-    return np.rint(pixels * np.iinfo(dtype).max).astype(dtype)
+class _Degrader(Protocol):
+    @property
+    def text(self) -> str: ...
+    @property
+    def scale(self) -> int: ...
+    def apply(self, image: LoadedImage) -> NDArray[np.unsignedinteger]: ...
+
+
+def _degrader(
+    degradation: str | None, recipe: str | Path | DegradationRecipe | None, scale: int, seed: int
+) -> _Degrader:
+    if (degradation is None) == (recipe is None):
+        raise InputError("`degradation` or `recipe` is needed, and not both")
+    if degradation is not None:
+        pipeline = parse_degradation(degradation)
+        pipeline.check_scale(scale)
+        return _ByPipeline(pipeline, scale, seed)
+    assert recipe is not None
+    if scale != 1:
+        raise InputError("`recipe` has its own scale: leave `scale` out")
+    return _ByRecipe(recipe if isinstance(recipe, DegradationRecipe) else DegradationRecipe.load(recipe), seed)
+
+
+@dataclass(frozen=True)
+class _ByPipeline:
+    pipeline: Pipeline
+    scale: int
+    seed: int
+
+    @property
+    def text(self) -> str:
+        return self.pipeline.text
+
+    def apply(self, image: LoadedImage) -> NDArray[np.unsignedinteger]:
+        pixels = self.pipeline.apply(image.pixels, self.seed, self.scale, image.bits)
+        dtype = np.uint8 if image.bits == 8 else np.uint16
+        return np.rint(pixels * np.iinfo(dtype).max).astype(dtype)
+
+
+@dataclass(frozen=True)
+class _ByRecipe:
+    recipe: DegradationRecipe
+    seed: int
+
+    @property
+    def text(self) -> str:
+        return f"a recipe of {len(self.recipe.chains)} chains"
+
+    @property
+    def scale(self) -> int:
+        return self.recipe.scale
+
+    def apply(self, image: LoadedImage) -> NDArray[np.unsignedinteger]:
+        height, width = (side // self.scale * self.scale for side in image.pixels.shape[:2])
+        if not height or not width:
+            raise InputError(f"`recipe` shrinks by {self.scale}, and an image has fewer pixels a side: leave it out")
+        # As for pipelines: the same image gives the same result in any run.
+        digest = blake2b(image.pixels.astype("<f4").tobytes(), digest_size=16).digest()
+        rng = np.random.default_rng([self.seed, *np.frombuffer(digest, "<u4").tolist()])
+        chain = self.recipe.sample(rng)
+        return np.rint(chain.apply(image.pixels[:height, :width], rng) * 255).astype(np.uint8)
 
 
 def _notes(out: Path, written: set[PurePosixPath], rounded: int) -> list[str]:

@@ -31,13 +31,20 @@ Degradations (joined by +, applied in this order):
 Examples:
   ddrscope degrade photos --degrade blur:2+noise:10 --out degraded
   ddrscope degrade photos --degrade blur:4 --scale 4 --out small
+  ddrscope degrade photos --recipe matched/recipe.json --out lr
 """
 
 
 def command(
     images: Annotated[list[str], typer.Argument(metavar="IN...", help="Images: folders, globs, lists (.txt), files.")],
-    degradation: Annotated[str, typer.Option("--degrade", metavar="D", help="As blur:4 or blur:2+noise:10.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for stem.png, subfolders kept.")],
+    degradation: Annotated[
+        str | None, typer.Option("--degrade", metavar="D", help="As blur:4 or blur:2+noise:10.")
+    ] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option("--recipe", metavar="FILE", help="recipe.json of ddrscope match; each image draws a chain."),
+    ] = None,
     scale: Annotated[int, typer.Option("--scale", help="Also shrink bicubically by this factor.", min=1)] = 1,
     overwrite: common.Overwrite = False,
     seed: common.Seed = 0,
@@ -47,7 +54,14 @@ def command(
 
     with common.progress() as bars:
         result = degrade(
-            images, out, degradation=degradation, scale=scale, seed=seed, overwrite=overwrite, progress=bars
+            images,
+            out,
+            degradation=degradation,
+            recipe=recipe,
+            scale=scale,
+            seed=seed,
+            overwrite=overwrite,
+            progress=bars,
         )
     for path, reason in result.skipped.items():
         common.say(f"skipped {path}: {reason}")
@@ -55,7 +69,7 @@ def command(
         common.say(in_options(note, {"out": "--out"}))
     if as_json:
         common.print_json(result.to_json())
-    shrunk = f", shrunk by {scale}" if scale > 1 else ""
+    shrunk = f", shrunk by {result.scale}" if result.scale > 1 else ""
     common.say(f"{out}: {result.written} images, {result.degradation}{shrunk}")
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ddrscope.matching.chains import DegradationChain, Resizing
+from ddrscope.degradations.chains import DegradationChain, Resizing
+from ddrscope.degradations.recipe import ROLES
 from ddrscope.matching.fitting import Fit, Similarities
-from ddrscope.matching.recipe import ROLES
 from ddrscope.matching.result import Alternative
 
 # A recipe is as good if its discrepancy is no more than this share of that of shrinking alone above the best one.

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ddrscope.degradations.chains import DegradationChain
+from ddrscope.degradations.recipe import DegradationRecipe
 from ddrscope.images import ImageFile, read_image
-from ddrscope.matching.chains import DegradationChain
 from ddrscope.matching.describing import ContentFree, TileDescriber
 from ddrscope.matching.kernel import group_kernel, kernel, matching_weights
 from ddrscope.matching.prior import draw_chain, varied_chain
-from ddrscope.matching.recipe import DegradationRecipe
 from ddrscope.matching.tiles import SIDE, regions_of
 
 # Tiles that each chain makes, of different photographs.

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ddrscope.degradations import Degradation, parse_degradation
+from ddrscope.degradations.chains import DegradationChain, Resizing
 from ddrscope.degradations.resize import Interpolation
-from ddrscope.matching.chains import DegradationChain, Resizing
 
 Step = Degradation | Resizing
 _RESIZES: tuple[Interpolation, ...] = ("box", "bilinear", "bicubic")

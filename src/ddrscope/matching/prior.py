@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from ddrscope.degradations import Degradation, parse_degradation
+from ddrscope.degradations.chains import DegradationChain, Resizing
+from ddrscope.degradations.recipe import ROLES, varied
 from ddrscope.degradations.resize import Interpolation
-from ddrscope.matching.chains import DegradationChain, Resizing
-from ddrscope.matching.recipe import ROLES, varied
 
 Step = Degradation | Resizing
 INTERPOLATIONS: tuple[Interpolation, ...] = ("bicubic", "bilinear", "box", "lanczos", "nearest")

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ddrscope.degradations.recipe import DegradationRecipe, RecipeStep
 from ddrscope.matching.configs import Config, to_config
-from ddrscope.matching.recipe import DegradationRecipe, RecipeStep
 from ddrscope.metrics.estimate import Estimate
 from ddrscope.results.skipped import SkippedImage
 

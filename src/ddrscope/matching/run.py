@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ddrscope.degradations.chains import DegradationChain, parse_chain
 from ddrscope.errors import InputError
 from ddrscope.features.threads import torch_threads
 from ddrscope.images import ImageFile, bundled_photos, find_images
@@ -19,7 +20,6 @@ from ddrscope.io.files import atomic_write, exists, write_json
 from ddrscope.io.paths import expand_path
 from ddrscope.io.run_directory import RunDirectory
 from ddrscope.matching.alternatives import find_alternatives
-from ddrscope.matching.chains import DegradationChain, parse_chain
 from ddrscope.matching.configs import TARGETS
 from ddrscope.matching.describing import TileDescriber
 from ddrscope.matching.fitting import Bank, Fit, RegionSource, Search

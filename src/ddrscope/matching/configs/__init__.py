@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ddrscope.degradations.recipe import DegradationRecipe
 from ddrscope.errors import InputError, printable
 from ddrscope.matching.configs.common import Config
 from ddrscope.matching.configs.neosr import neosr
@@ -12,7 +13,6 @@ from ddrscope.matching.configs.realesrgan import realesrgan
 from ddrscope.matching.configs.redux import redux
 from ddrscope.matching.configs.training_recipe import training_recipe
 from ddrscope.matching.configs.wtp import wtp
-from ddrscope.matching.recipe import DegradationRecipe
 
 __all__ = ["TARGETS", "Config", "to_config"]
 

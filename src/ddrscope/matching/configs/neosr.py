@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ddrscope.degradations.recipe import DegradationRecipe
 from ddrscope.matching.configs.common import PATH_TO_HR, RANGES, Config, Value, assignments, make_config
 from ddrscope.matching.configs.realesrgan import always, high_order_lost, kernel_keys, process_keys, resizing_keys
 from ddrscope.matching.configs.two_orders import two_orders
-from ddrscope.matching.recipe import DegradationRecipe
 
 _HR_CROP = 512
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ddrscope.degradations.recipe import DegradationRecipe
 from ddrscope.matching.configs.common import (
     PATH_TO_HR,
     RANGES,
@@ -17,7 +18,6 @@ from ddrscope.matching.configs.common import (
 )
 from ddrscope.matching.configs.uses import Use, always_lost, intermediate, uses
 from ddrscope.matching.configs.wtp import isotropic, motion_keys
-from ddrscope.matching.recipe import DegradationRecipe
 
 # Names of convolution filters, which are antialiased.
 _INTERPOLATIONS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ddrscope.degradations.recipe import DegradationRecipe, Place
 from ddrscope.matching.configs.common import (
     PATH_TO_HR,
     RANGES,
@@ -14,7 +15,6 @@ from ddrscope.matching.configs.common import (
     yaml_lines,
 )
 from ddrscope.matching.configs.two_orders import NO_BLUR, NO_JPEG, Blur, Jpeg, Process, TwoOrders, two_orders
-from ddrscope.matching.recipe import DegradationRecipe, Place
 
 # Below this probability, a step that cannot be left to chance is left out.
 _ALWAYS = 0.5

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ddrscope.degradations.recipe import DegradationRecipe
 from ddrscope.matching.configs.common import PATH_TO_HR, RANGES, Config, Value, make_config, yaml_lines
 from ddrscope.matching.configs.realesrgan import crop_lost, intermediate_lost, kernel_keys, resizing_keys
 from ddrscope.matching.configs.two_orders import Process, TwoOrders, two_orders
-from ddrscope.matching.recipe import DegradationRecipe
 
 _MODES = {"nearest": "nearest-exact", "box": "area", "bilinear": "bilinear", "bicubic": "bicubic", "lanczos": "lanczos"}
 _LR_PATCH = 64

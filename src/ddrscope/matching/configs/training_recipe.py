@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 
 from ddrscope.degradations import Degradation
+from ddrscope.degradations.chains import DegradationChain, Resizing
+from ddrscope.degradations.recipe import ENDS, DegradationRecipe, Spread, weighted_quantiles
 from ddrscope.degradations.registry import find_family
 from ddrscope.errors import InputError
-from ddrscope.matching.chains import DegradationChain, Resizing
 from ddrscope.matching.configs.common import RANGES, UNIFORM, Config, assignments, make_config, percent
 from ddrscope.matching.configs.uses import varied_spread
-from ddrscope.matching.recipe import ENDS, DegradationRecipe, Spread, weighted_quantiles
 
 _SCALES = (1, 2, 3, 4)
 # The list is drawn from evenly, so a pipeline has the probability of its number of entries.

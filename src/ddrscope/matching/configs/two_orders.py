@@ -10,9 +10,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ddrscope.degradations.recipe import DegradationRecipe, Place, RecipeStep, Role
 from ddrscope.matching.configs.common import WHERE, percent, span
 from ddrscope.matching.configs.uses import Intermediate, Use, always_lost, grey_sigma, intermediate, ordered_pairs, uses
-from ddrscope.matching.recipe import DegradationRecipe, Place, RecipeStep, Role
 
 # The programs need an increasing range, and a kernel of sigma 0 has no inverse: this one changes nothing.
 NO_BLUR = (0.05, 0.06)

@@ -11,10 +11,10 @@ from itertools import combinations
 import numpy as np
 
 from ddrscope.degradations import Degradation
+from ddrscope.degradations.chains import DegradationChain, Resizing
+from ddrscope.degradations.recipe import ENDS, ROLES, DegradationRecipe, Place, Role, Spread, weighted_quantiles
 from ddrscope.degradations.registry import find_family
-from ddrscope.matching.chains import DegradationChain, Resizing
 from ddrscope.matching.configs.common import INDEPENDENT, UNIFORM, WHERE, percent
-from ddrscope.matching.recipe import ENDS, ROLES, DegradationRecipe, Place, Role, Spread, weighted_quantiles
 
 # The standard normal quantile below which the upper end of a range of 90 % lies.
 _END_OF_NORMAL = 1.645

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ddrscope.degradations.recipe import DegradationRecipe
 from ddrscope.matching.configs.common import (
     PATH_TO_HR,
     RANGES,
@@ -17,7 +18,6 @@ from ddrscope.matching.configs.common import (
     span,
 )
 from ddrscope.matching.configs.uses import Intermediate, Use, always_lost, grey_sigma, intermediate, uses
-from ddrscope.matching.recipe import DegradationRecipe
 
 _INTERPOLATIONS = {
     "nearest": "nearest", "box": "box", "bilinear": "linear", "bicubic": "cubic_catrom", "lanczos": "lanczos",

@@ -10,10 +10,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ddrscope.degradations import Degradation
+from ddrscope.degradations.base import Degradation
+from ddrscope.degradations.chains import DegradationChain, Resizing, parse_chain
 from ddrscope.errors import InputError
 from ddrscope.io.files import read_json, write_json
-from ddrscope.matching.chains import DegradationChain, Resizing, parse_chain
 
 FORMAT = 1
 Place = Literal["before", "after"]

@@ -9,8 +9,9 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ddrscope.degradations import Degradation, parse_degradation, resize
-from ddrscope.degradations.resize import Interpolation
+from ddrscope.degradations.base import Degradation
+from ddrscope.degradations.pipeline import parse_degradation
+from ddrscope.degradations.resize import Interpolation, resize
 from ddrscope.errors import InputError
 
 _JOIN = re.compile(r"\+(?=\s*[a-z])", re.IGNORECASE)

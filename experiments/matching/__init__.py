@@ -1,0 +1,1 @@
+"""Closed and open loops of `ddrscope match`, and the error rates of `compare` and `watch`."""

@@ -1,0 +1,192 @@
+"""Does `match` find hidden recipes?
+
+    python -m experiments.matching.closed_loop HR OUT.csv [--recipes 40] [--images 60] [--chains 1200] [--first 0]
+
+HR has folders ``train``, ``bsd100`` and ``set14``. Each hidden recipe degrades photographs of one half of ``train``, which are
+the real images; `match` gets the other half as clean photographs. Judged are tiles that the hidden recipe makes of one half of
+``bsd100`` and ``set14``, beside tiles of the other half that the found recipe, bicubic shrinking, Real-ESRGAN's and BSRGAN's
+defaults make. Rows are appended, and those that are there are not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ddrscope.degradations import Degradation, DegradationRecipe
+from ddrscope.images import ImageFile, find_images, read_image
+from ddrscope.matching import match
+from ddrscope.matching.describing import TileDescriber
+from ddrscope.matching.judging import Points, block_statistics, made_or_real
+from ddrscope.matching.presets import PRESETS
+from ddrscope.matching.tiles import SIDE, regions_of
+from experiments.matching.hidden import SCALE, HiddenRecipe, hidden_recipes
+from experiments.matching.probing import blur_width, noise_level, overlap
+
+SEED = 20
+# Tiles of each kind that are judged, of so many photographs, and images that ranges are measured with.
+JUDGED, PHOTOGRAPHS, PROBES = 200, 50, 60
+# Of the quality: a range holds 90 % of what is drawn.
+ENDS = (5, 95)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("hr", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--recipes", type=int, default=40)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--images", type=int, default=60)
+    parser.add_argument("--chains", type=int, default=1200)
+    given = parser.parse_args()
+    train = find_images([given.hr / "train"])
+    test = find_images([given.hr / "bsd100", given.hr / "set14"])
+    done = _numbers(given.out)
+    for hidden in hidden_recipes(given.recipes, SEED)[given.first :]:
+        if hidden.number not in done:
+            row = judge(hidden, train, test, given.images, given.chains)
+            _append(given.out, row)
+            print(
+                {key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()}, flush=True
+            )
+
+
+def judge(
+    hidden: HiddenRecipe, train: list[ImageFile], test: list[ImageFile], images: int, chains: int
+) -> dict[str, Any]:
+    """Find a hidden recipe and measure what was found."""
+    rng = np.random.default_rng([SEED, hidden.number])
+    order = rng.permutation(len(train))
+    real = [train[index] for index in order[: len(train) // 2]]
+    clean = [train[index] for index in order[len(train) // 2 :]]
+    with tempfile.TemporaryDirectory() as folder:
+        _write_images(hidden, real, images, Path(folder), rng)
+        started = time.monotonic()
+        found = match(folder, hr=[str(file.path) for file in clean], chains=chains, seed=hidden.number)
+        seconds = time.monotonic() - started
+    row: dict[str, Any] = {"number": hidden.number, "foreign": int(hidden.foreign), "hidden": str(hidden)}
+    row |= {"seconds": seconds, "images": found.images, "tiles": found.tiles}
+    return row | _resemblances(hidden, found.recipe, test, rng) | _ranges(hidden, found.recipe, rng)
+
+
+def _write_images(
+    hidden: HiddenRecipe, files: list[ImageFile], count: int, folder: Path, rng: np.random.Generator
+) -> None:
+    """Real images of up to 192 LR pixels a side, one of each photograph."""
+    written = 0
+    for file in files:
+        pixels = read_image(file).pixels
+        height, width = (min(side, 192 * SCALE) // SCALE * SCALE for side in pixels.shape[:2])
+        if min(height, width) < SIDE * SCALE or written == count:
+            continue
+        top, left = (
+            int(rng.integers(whole - own + 1)) for whole, own in zip(pixels.shape, (height, width), strict=False)
+        )
+        made = hidden.apply(np.ascontiguousarray(pixels[top : top + height, left : left + width]), rng)
+        Image.fromarray(np.rint(made * 255).astype(np.uint8)).save(folder / f"{written:04d}.png")
+        written += 1
+
+
+def _resemblances(
+    hidden: HiddenRecipe, recipe: DegradationRecipe, test: list[ImageFile], rng: np.random.Generator
+) -> dict[str, float]:
+    """How often classifiers tell hidden tiles from those of each recipe, on photographs that nothing has seen."""
+    order = rng.permutation(len(test))
+    describe = TileDescriber()
+
+    def points(
+        draw: Callable[[NDArray[np.float32]], NDArray[np.float32]], part: NDArray[np.int64]
+    ) -> tuple[Points, Points]:
+        sources = [regions_of(read_image(test[index]).pixels, SCALE, rng) for index in part]
+        large = [source for source in sources if next(source, None) is not None][:PHOTOGRAPHS]
+        tiles = np.stack([draw(next(large[index % len(large)]))[:SIDE, :SIDE] for index in range(JUDGED)])
+        photos = np.arange(JUDGED) % len(large)
+        return Points(describe(tiles), photos), Points(block_statistics(tiles), photos)
+
+    half = len(order) // 2
+    real = points(lambda pixels: hidden.apply(pixels, rng), order[:half])
+    draws: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+        "matched": lambda pixels: recipe.sample(rng).apply(pixels, rng)
+    }
+    draws |= {name: partial(_preset, name, rng) for name in PRESETS}
+    result = {}
+    for name, draw in draws.items():
+        made = points(draw, order[half:])
+        for view, own, other in zip(("network", "blocks"), made, real, strict=True):
+            result[f"{name}_{view}"] = made_or_real(own, other).value
+    return result
+
+
+def _preset(name: str, rng: np.random.Generator, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    return PRESETS[name](rng, SCALE).apply(pixels, rng)
+
+
+def _ranges(hidden: HiddenRecipe, recipe: DegradationRecipe, rng: np.random.Generator) -> dict[str, float]:
+    """The ranges of blur width, noise and quality on both sides, and their overlap."""
+    known, found = _Sample(), _Sample()
+    for _ in range(PROBES):
+        drawn = hidden.draw(rng)
+        known.add(lambda pixels, rng: hidden.apply(pixels, rng), drawn["quality"], rng)
+        chain = recipe.sample(rng)
+        after = (step for step in chain.steps[chain.shrink :] if isinstance(step, Degradation))
+        quality = [step.level for step in after if step.family == "jpeg"]
+        found.add(chain.apply, quality[-1] if quality else None, rng)
+    result: dict[str, float] = {}
+    for name in ("blur", "noise"):
+        truth, estimate = known.range(name), found.range(name)
+        result |= {f"{name}_low": truth[0], f"{name}_high": truth[1]}
+        result |= {f"{name}_found_low": estimate[0], f"{name}_found_high": estimate[1]}
+        result[f"{name}_overlap"] = overlap(truth, estimate)
+    result["quality"], result["quality_found"] = known.quality(), found.quality()
+    return result
+
+
+class _Sample:
+    """What a number of draws of a recipe do to charts."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[float]] = {"blur": [], "noise": []}
+        self.qualities: list[float] = []
+
+    def add(self, degrade: Any, quality: float | None, rng: np.random.Generator) -> None:
+        self.values["blur"].append(blur_width(degrade, rng))
+        self.values["noise"].append(noise_level(degrade, rng))
+        self.qualities += [] if quality is None else [quality]
+
+    def range(self, name: str) -> tuple[float, float]:
+        low, high = np.percentile(self.values[name], ENDS)
+        return float(low), float(high)
+
+    def quality(self) -> float:
+        """The median quality; NaN if most images are not compressed."""
+        return float(np.median(self.qualities)) if len(self.qualities) > PROBES / 2 else float("nan")
+
+
+def _numbers(path: Path) -> set[int]:
+    if not path.exists():
+        return set()
+    with path.open(newline="") as file:
+        return {int(row["number"]) for row in csv.DictReader(file)}
+
+
+def _append(path: Path, row: dict[str, Any]) -> None:
+    begins = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, row)
+        if begins:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+if __name__ == "__main__":
+    main()

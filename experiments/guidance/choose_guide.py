@@ -20,6 +20,7 @@ from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from ddrscope.degradations import Pipeline
 from ddrscope.networks import DegradationGuide, Network, SRResNet, load_network, reinitialized_copy
 from ddrscope.networks.architectures.guided import local_statistics
 from ddrscope.training import PhotoPairs, Recipe
@@ -57,9 +58,14 @@ def main(hr: Path, out: Path) -> None:
 
 def patches(photos: PhotoPairs, count: int, seed: int) -> tuple[torch.Tensor, NDArray[np.float32]]:
     """LR patches (N, 3, H, W) and the parameters of their degradation (N, 7)."""
-    degradations = Recipe(degradations=MIXED_DEGRADATIONS).random_pipelines()
+    degradations = Recipe(degradations=MIXED_DEGRADATIONS).distributions()
     batches = [photos.patches(step, seed, BATCH, max(SIDES), degradations) for step in range(count)]
-    truth = torch.cat([degradation_parameters(batch.pipelines)[:, :, 0, 0] for batch in batches])
+    truth = torch.cat(
+        [
+            degradation_parameters([each for each in batch.pipelines if isinstance(each, Pipeline)])[:, :, 0, 0]
+            for batch in batches
+        ]
+    )
     return torch.cat([batch.small for batch in batches]), truth.numpy()
 
 

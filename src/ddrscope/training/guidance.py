@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from ddrscope.degradations import Degradation, Pipeline
+from ddrscope.degradations import Degradation, DegradationChain, Pipeline
 from ddrscope.degradations.blur import AnisotropicBlur, GaussianBlur
 from ddrscope.degradations.compression import Jpeg
 from ddrscope.degradations.noise import GaussianNoise
@@ -93,10 +93,11 @@ def without_margin(network: nn.Module, patches: Tensor, margin: int) -> tuple[Te
     return inner, network.condition(patches)[:, :, first : first + rows, first : first + columns]
 
 
-def oracle_condition(network: nn.Module, pipelines: Sequence[Pipeline]) -> tuple[Tensor, ...]:
+def oracle_condition(network: nn.Module, pipelines: Sequence[Pipeline | DegradationChain]) -> tuple[Tensor, ...]:
     """The true parameters of the degradations, if the network takes them as its condition (``guidance=oracle``)."""
     if isinstance(network, GuidedSRResNet) and network.guide is None:
-        return (degradation_parameters(pipelines),)
+        # A recipe of chains is refused together with this guidance.
+        return (degradation_parameters([pipeline for pipeline in pipelines if isinstance(pipeline, Pipeline)]),)
     return ()
 
 

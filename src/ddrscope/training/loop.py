@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ddrscope.io.files import write_json
+from ddrscope.io.files import sha256, write_json
+from ddrscope.io.paths import expand_path
 from ddrscope.networks import save_network
 from ddrscope.results.training import MEASURES, Quality
 from ddrscope.training.checkpoints import load_checkpoint, load_start, load_weights, save_checkpoint
@@ -59,7 +60,7 @@ class Stage(ABC):
         self, recipe: Recipe, photos: PhotoPairs, evaluator: Evaluator, folder: Path, devices: Devices
     ) -> None:
         self.recipe, self.photos, self.evaluator, self.folder, self.devices = recipe, photos, evaluator, folder, devices
-        self.degradations = recipe.random_pipelines()
+        self.degradations = recipe.distributions()
         devices.check_batch(recipe.batch)
         self.network = build_network(recipe).to(devices.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.margin = guide_margin(self.network, recipe)
@@ -271,6 +272,9 @@ class Stage(ABC):
     def _binding(self) -> dict[str, Any]:
         """The part of the recipe that this stage depends on: a pixel stage does not depend on the adversarial one."""
         settings = dataclasses.asdict(self.recipe)
+        if self.recipe.degradation_recipe:
+            # The file may have changed since.
+            settings["degradation_recipe"] = sha256(expand_path(self.recipe.degradation_recipe))
         return (
             settings
             if self.name == "adversarial"

@@ -13,13 +13,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ddrscope.degradations import Pipeline, RandomPipeline, shrink
+from ddrscope.degradations import DegradationChain, DegradationRecipe, Pipeline, RandomPipeline, shrink
 from ddrscope.errors import InputError
 from ddrscope.images import find_images, read_image
 
 # LR pixels around a patch that are degraded with it, so that its border is like its inside: a blur of sigma 4 HR
 # pixels has a radius of 16.
 _CONTEXT = 8
+
+
+# What is drawn from, and what is drawn.
+Distribution = RandomPipeline | DegradationRecipe
+Drawn = Pipeline | DegradationChain
 
 
 class Patches(NamedTuple):
@@ -33,7 +38,7 @@ class Patches(NamedTuple):
 
     small: Tensor
     large: Tensor
-    pipelines: list[Pipeline]
+    pipelines: list[Drawn]
 
 
 class DihedralTransform(NamedTuple):
@@ -100,9 +105,9 @@ class PhotoPairs:
             self.small.append(_to_uint8(shrink(pixels, scale)))
         hashes = (hashlib.sha256(f"{large.shape}".encode() + large.tobytes()).hexdigest() for large in self.large)
         self.digests = dict(zip(self.names, hashes, strict=True))
-        self.pipelines = [Pipeline()] * len(self.large)
+        self.pipelines: list[Drawn] = [Pipeline()] * len(self.large)
 
-    def degraded(self, degradations: Sequence[RandomPipeline]) -> PhotoPairs:
+    def degraded(self, degradations: Sequence[Distribution]) -> PhotoPairs:
         """The same photographs with LR versions degraded by a random pipeline each, the same in any run."""
         pairs = copy.copy(self)
         pairs.small, pairs.pipelines = [], []
@@ -114,7 +119,7 @@ class PhotoPairs:
         return pairs
 
     def patches(
-        self, step: int, seed: int, batch: int, size: int, degradations: Sequence[RandomPipeline] = (), margin: int = 0
+        self, step: int, seed: int, batch: int, size: int, degradations: Sequence[Distribution] = (), margin: int = 0
     ) -> Patches:
         """The patches of one training step, with random positions, flips and quarter turns.
 
@@ -133,16 +138,16 @@ class PhotoPairs:
         rng = np.random.default_rng((seed, step))
         small: list[NDArray[np.uint8]] = []
         large: list[NDArray[np.uint8]] = []
-        pipelines: list[Pipeline] = []
+        pipelines: list[Drawn] = []
         for _ in range(batch):
             photo = int(rng.integers(len(self.small)))
             area = max((self._random_area(rng, photo, size) for _ in range(2)), key=self._detail)
             transform = DihedralTransform(int(rng.integers(4)), bool(rng.integers(2)))
+            pipeline: Drawn = Pipeline()
             if degradations:
                 pipeline = degradations[int(rng.integers(len(degradations)))].sample(rng)
                 patch = self._degraded_patch(area, transform, pipeline, int(rng.integers(2**31)), margin)
             else:
-                pipeline = Pipeline()
                 patch = _crop(self.small[photo], area.top - margin, area.left - margin, size + 2 * margin)
             small.append(transform.apply(patch))
             large.append(transform.apply(self._large_part(photo, area.top, area.left, size, size)))
@@ -155,7 +160,7 @@ class PhotoPairs:
         return self.large[photo][top * scale : (top + height) * scale, left * scale : (left + width) * scale]
 
     def _degraded_patch(
-        self, area: PatchArea, transform: DihedralTransform, pipeline: Pipeline, seed: int, margin: int
+        self, area: PatchArea, transform: DihedralTransform, pipeline: Drawn, seed: int, margin: int
     ) -> NDArray[np.uint8]:
         """A patch that was degraded after it was transformed, so that the angle of a blur is that of the pipeline.
 
@@ -190,7 +195,10 @@ def _crop(pixels: NDArray[np.uint8], top: int, left: int, side: int) -> NDArray[
     return np.pad(part, (*padding, (0, 0)), "reflect") if any(map(any, padding)) else part
 
 
-def _degrade(large: NDArray[np.uint8], pipeline: Pipeline, seed: int, scale: int) -> NDArray[np.uint8]:
+def _degrade(large: NDArray[np.uint8], pipeline: Drawn, seed: int, scale: int) -> NDArray[np.uint8]:
+    if isinstance(pipeline, DegradationChain):
+        pixels = large.astype(np.float32) / np.float32(255)
+        return _to_uint8(pipeline.apply(pixels, np.random.default_rng(seed)))
     return _to_uint8(pipeline.apply(large / np.float32(255), seed, scale))
 
 

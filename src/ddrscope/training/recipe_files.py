@@ -62,7 +62,7 @@ def make_recipe(name: str | Recipe, changes: Mapping[str, Any] | None = None) ->
         raise InputError(
             f"recipe {str(name)[:200]} is nested too deeply: only the tables pixel and adversarial are allowed"
         ) from None
-    recipe.random_pipelines()
+    recipe.distributions()
     try:
         as_toml(recipe).encode()
     except UnicodeEncodeError:

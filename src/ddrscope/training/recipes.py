@@ -7,7 +7,9 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from ddrscope.degradations import RandomPipeline, parse_random_pipeline
+from ddrscope.degradations import DegradationRecipe, RandomPipeline, parse_random_pipeline
+from ddrscope.errors import InputError
+from ddrscope.io.paths import expand_path
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -89,6 +91,7 @@ class Recipe:
         validate_every: Steps between two measurements of the quality on the validation photographs.
         degradations: Degradations whose numbers may be ranges, as ``blur:0..4+noise:0..20``. Each LR patch is degraded
             by a random one of them with random levels; none: patches are clean.
+        degradation_recipe: Instead of them: the file ``recipe.json`` of `ddrscope.match`. Each LR patch draws a chain.
         guidance: ``ddr`` steers the network by the first ``guide_blocks`` blocks of the frozen SRResNet ``guide`` (see
             `GuidedSRResNet`). Controls: ``untrained`` by the same blocks with random weights, ``oracle`` by the true
             levels of the degradation.
@@ -113,6 +116,7 @@ class Recipe:
     start: str = ""
     validate_every: int = Field(default=2_000, ge=1)
     degradations: tuple[str, ...] = ()
+    degradation_recipe: str = ""
     guidance: Literal["none", "ddr", "untrained", "oracle"] = "none"
     guide: str = "srgan-wgr"
     guide_blocks: int = Field(default=8, ge=1)
@@ -120,12 +124,30 @@ class Recipe:
     pixel: PixelStage = Field(default_factory=PixelStage)
     adversarial: AdversarialStage = Field(default_factory=AdversarialStage)
 
-    def random_pipelines(self) -> tuple[RandomPipeline, ...]:
-        """The ``degradations``, parsed. Raises `InputError` if one is invalid or does not allow shrinking by ``scale``."""
+    def distributions(self) -> tuple[RandomPipeline | DegradationRecipe, ...]:
+        """What LR patches are degraded by, each by a random one of these; none: patches are clean.
+
+        Raises:
+            InputError: A degradation is invalid or does not allow shrinking by ``scale``, or the file cannot be used.
+        """
+        if self.degradation_recipe:
+            return (self._matched_recipe(),)
         pipelines = tuple(map(parse_random_pipeline, self.degradations))
         for pipeline in pipelines:
             pipeline.low.check_scale(self.scale)
         return pipelines
+
+    def _matched_recipe(self) -> DegradationRecipe:
+        if self.degradations:
+            raise InputError("recipe: degradations and degradation_recipe are given: leave one out")
+        if self.guidance == "oracle":
+            raise InputError("recipe: guidance=oracle knows no degradation_recipe: give degradations")
+        recipe = DegradationRecipe.load(expand_path(self.degradation_recipe))
+        if recipe.scale != self.scale:
+            raise InputError(
+                f"recipe: {self.degradation_recipe} is for scale {recipe.scale}, not {self.scale}: give scale={recipe.scale}"
+            )
+        return recipe
 
 
 # Isotropic and anisotropic blur, noise and JPEG, alone and combined, and clean images.

@@ -239,7 +239,8 @@ def with_resolved_precision(recipe: Recipe, device: torch.device, checkpoint: Pa
 
 def as_trained(photos: PhotoPairs, recipe: Recipe) -> PhotoPairs:
     """The photographs with LR versions degraded as the recipe degrades its patches."""
-    return photos.degraded(recipe.random_pipelines()) if recipe.degradations else photos
+    distributions = recipe.distributions()
+    return photos.degraded(distributions) if distributions else photos
 
 
 _GUIDANCE_TEXTS = {
@@ -257,4 +258,6 @@ def _describe(recipe: Recipe) -> str:
         if len(recipe.degradations) < 3
         else f"{len(recipe.degradations)} kinds of degradation"
     )
+    if recipe.degradation_recipe:
+        degradations = "a matched recipe of degradations"
     return f"{residual}, {_GUIDANCE_TEXTS[recipe.guidance]}trained on {degradations or 'clean images'}"

@@ -38,6 +38,8 @@ SEED = 20
 JUDGED, PHOTOGRAPHS, PROBES = 200, 50, 60
 # Of the quality: a range holds 90 % of what is drawn.
 ENDS = (5, 95)
+# Noise below this sigma, which rounding alone makes, counts as none.
+NO_NOISE = 0.5
 
 
 def main() -> None:
@@ -165,7 +167,8 @@ class _Sample:
 
     def range(self, name: str) -> tuple[float, float]:
         low, high = np.percentile(self.values[name], ENDS)
-        return float(low), float(high)
+        least = NO_NOISE if name == "noise" else 0
+        return (float(low) if low > least else 0.0), (float(high) if high > least else 0.0)
 
     def quality(self) -> float:
         """The median quality; NaN if most images are not compressed."""

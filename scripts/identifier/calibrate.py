@@ -26,6 +26,7 @@ from ddrscope.identification.chains import ChainSampler, as_row
 from ddrscope.identification.compact import CompactIdentifier, TrunkDescriptor, merge_tiles, read_descriptors
 from ddrscope.identification.image_identifier import ImageIdentifier
 from ddrscope.identification.novelty import NoveltyMeasure
+from ddrscope.identification.predictions import Predictions
 from ddrscope.identification.scales import SCALES
 from ddrscope.identification.tile_bank import SCALES as SIZES
 from ddrscope.identification.tile_bank import TileBank, cut_region
@@ -33,7 +34,7 @@ from ddrscope.identification.tile_network import TileNetwork
 from ddrscope.identification.tiles import MAX_TILES, TILE, cut_tiles, place_tiles
 from ddrscope.identification.truth import apply_chain
 from ddrscope.images import ImageFile, find_images, read_image
-from ddrscope.results.vocabulary import ESTIMATES
+from ddrscope.results.vocabulary import CLEAN, ESTIMATES
 from scripts.identifier.split import is_held_out
 from scripts.identifier.train import VISIBLE
 
@@ -130,10 +131,18 @@ def calibrate(network: TileNetwork, types: tuple[str, ...], images: Images) -> C
         middle = SCALES[name].inverse(merged.estimates[:, index, 1])
         error = (middle - values).abs()[~seen.isnan()]
         print(f"{name}: median error {error.median():.2f}, {len(error)} images, widened by {by[-1]:.3f}")
-    best = merged.presence.argmax(1)
+    probabilities = presence.probabilities(merged.presence, float(presence.fitted_clean_share)).numpy()
+    group_of = {distortion.name: distortion.group for distortion in ALL_DISTORTIONS}
+    decided, _ = Predictions(probabilities, np.empty(0), np.empty(0)).decide(
+        [CLEAN, *(group_of[name] for name in types)]
+    )
+    best = torch.from_numpy(decided)
     one = ((images.levels > 0).sum(1) == 1) & ~unknown.any(1)
     right = (best == images.levels.nan_to_num().argmax(1) + 1)[one].float().mean()
-    print(f"types {right:.3f} of {int(one.sum())}; clean {(best == 0)[clean == 1].float().mean():.3f}")
+    likeliest = (merged.presence.argmax(1) == images.levels.nan_to_num().argmax(1) + 1)[one].float().mean()
+    print(
+        f"types {right:.3f} (without groups {likeliest:.3f}) of {int(one.sum())}; clean {(best == 0)[clean == 1].float().mean():.3f}"
+    )
     return CompactIdentifier(
         network,
         types,

@@ -102,7 +102,7 @@ def test_a_run_that_died_goes_on_and_ends_alike(
         ddrscope.match(noisy, tmp_path / "out", hr=clean, chains=150)
     result = ddrscope.match(noisy, tmp_path / "out", hr=clean, chains=150, resume=True)
     # The first bank was kept.
-    assert made == [0, 1, 1, 2]
+    assert made == [0, 1, 1, 2, 3]
     assert result.recipe.to_json() == whole[0].recipe.to_json()
 
 

@@ -35,7 +35,10 @@ def command(
     ] = None,
     scale: Annotated[int, typer.Option("--scale", help="The factor from LR to HR, 1 to 8.", min=1, max=8)] = 4,
     chains: Annotated[
-        int, typer.Option("--chains", help="Degradation chains that are tried at first; as many follow.", min=100)
+        int,
+        typer.Option(
+            "--chains", help="Degradation chains tried at first; half as many more follow three times.", min=100
+        ),
     ] = 1200,
     tiles: Annotated[int, typer.Option("--tiles", help="Most tiles of 64 x 64 pixels of your images.", min=32)] = 1024,
     resume: common.Resume = False,

@@ -91,7 +91,7 @@ class DegradationRecipe:
     scale: int
     chains: tuple[DegradationChain, ...]
     weights: NDArray[np.float64]
-    vary: float = 0.1
+    vary: float = 0.05
 
     def sample(self, rng: np.random.Generator) -> DegradationChain:
         """Draw a chain."""

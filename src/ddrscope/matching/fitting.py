@@ -19,8 +19,8 @@ from ddrscope.matching.tiles import SIDE, regions_of
 
 # Tiles that each chain makes, of different photographs.
 PER_CHAIN = 4
-# How often the bank is drawn anew around its best chains.
-REFINEMENTS = 2
+# The bank is drawn anew around its best chains so often, with numbers varied by these shares.
+VARIATIONS = (0.25, 0.12, 0.06)
 # Chains of a refined bank that are varied from the best ones, the others are new; and the least weight that counts.
 _VARIED, _LEAST = 0.8, 1e-4
 # Chains whose tiles are described together.
@@ -174,7 +174,7 @@ class Search:
 
     def sizes(self) -> list[int]:
         """The number of chains that each round makes."""
-        return [self.chains] + [self.chains // 2] * REFINEMENTS
+        return [self.chains] + [self.chains // 2] * len(VARIATIONS)
 
     def make(self, number: int, before: Fit | None, advance: Callable[[int], None] = lambda _: None) -> Bank:
         """The chains of a round with what their tiles look like; the same whenever it is made.
@@ -191,7 +191,9 @@ class Search:
         else:
             best = before.recipe(scale)
             fresh = [
-                varied_chain(best.chains[int(rng.choice(len(best.chains), p=best.weights))], rng, scale)
+                varied_chain(
+                    best.chains[int(rng.choice(len(best.chains), p=best.weights))], rng, scale, VARIATIONS[number - 1]
+                )
                 if rng.random() < _VARIED
                 else draw_chain(rng, scale)
                 for _ in range(size)

@@ -18,8 +18,8 @@ _INTERPOLATION_SHARES = (0.4, 0.25, 0.2, 0.12, 0.03)
 BLUR, EARLY_JPEG, EARLY_RESIZE, DETOUR, NOISE, RINGING, COMPRESSION = 0.7, 0.1, 0.12, 0.12, 0.6, 0.08, 0.6
 # How often noise comes after compression, as when a screen is photographed.
 NOISE_LAST = 0.1
-# Variation: numbers by so much, and how often a step is dropped or drawn anew.
-_STEP_VARIATION, _DROPPED, _REDRAWN = 0.2, 0.06, 0.1
+# How often a step of a chain is dropped, or drawn anew, when the chain is varied.
+_DROPPED, _REDRAWN = 0.06, 0.1
 
 
 def draw_chain(rng: np.random.Generator, scale: int) -> DegradationChain:
@@ -83,11 +83,11 @@ def draw_compression(rng: np.random.Generator) -> Degradation:
     return _step(f"jpeg:{quality},{rng.choice(['420', '420', '422', '444'])}")
 
 
-def varied_chain(chain: DegradationChain, rng: np.random.Generator, scale: int) -> DegradationChain:
-    """A chain like another one: numbers vary, and now and then a step is dropped, drawn anew or added."""
+def varied_chain(chain: DegradationChain, rng: np.random.Generator, scale: int, variation: float) -> DegradationChain:
+    """A chain like another one: numbers vary by this share, and now and then a step is dropped, drawn anew or added."""
     fresh = draw_chain(rng, scale)
     steps: list[Step] = []
-    for index, step in enumerate(varied(chain, rng, _STEP_VARIATION).steps):
+    for index, step in enumerate(varied(chain, rng, variation).steps):
         if index == chain.shrink:
             interpolation = _interpolation(rng) if rng.random() < _REDRAWN else step.interpolation  # type: ignore[union-attr]
             steps.append(replace(step, interpolation=interpolation))  # type: ignore[arg-type]

@@ -64,7 +64,8 @@ def match(
         out: Folder for ``recipe.json``, ``match.json``, ``sheet.png`` and ``configs``. None: nothing is written.
         hr: Clean photographs of at least ``64 * scale`` pixels a side. Default: the bundled ones.
         scale: The factor from LR to HR; 1 for restoration at the same size.
-        chains: The number of degradation chains that are tried at first; half as many are tried twice more.
+        chains: The number of degradation chains that are tried at first; half as many are tried
+            three times more.
         tiles: The largest number of tiles of 64 x 64 pixels of the real images.
         resume: Continue the run in ``out``; start if there is none.
         overwrite: Replace an earlier run in ``out``.

@@ -63,11 +63,11 @@ for step in result.recipe.steps():
                 print(f"{step.place:6} {family:12} {step.probability * use.share:4.0%}  {level.low:6.2f} to {level.high:6.2f}")
 
 # %% [markdown]
-# Other programs' defaults beside it: how often a classifier tells made images from the ugly ones (50 % is perfect).
+# Other programs' defaults beside it: how often a classifier recognizes made images (50 % is perfect).
 
 # %%
 for name, each in result.resemblance.items():
-    print(f"{name:12} {each.by_network.value:4.0%}")
+    print(f"{name:12} {each.accuracy.value:4.0%}")
 
 # %% [markdown]
 # Look at the sheet before you train. Left the ugly images, right made ones:
@@ -79,7 +79,7 @@ Image.open("matched/sheet.png").convert("RGB").quantize(128)
 # What the images do not show, so that another recipe would be as good:
 
 # %%
-print([each.without for each in result.alternatives if each.as_good])
+print([each.what for each in result.alternatives if each.unknown])
 
 # %% [markdown]
 # ## Train

@@ -20,22 +20,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from ddrscope.degradations import Degradation, DegradationRecipe
+from ddrscope.degradations import Degradation, DegradationChain, DegradationRecipe
 from ddrscope.images import ImageFile, find_images, read_image
 from ddrscope.matching import match
 from ddrscope.matching.describing import TileDescriber
 from ddrscope.matching.judging import Points, block_statistics, made_or_real
+from ddrscope.matching.photographs import CleanPhotographs
 from ddrscope.matching.presets import PRESETS
-from ddrscope.matching.tiles import SIDE, regions_of
+from ddrscope.matching.tiles import SIDE
 from experiments.matching.hidden import SCALE, HiddenRecipe, hidden_recipes
 from experiments.matching.probing import blur_width, noise_level, overlap
 
 SEED = 20
 # Tiles of each kind that are judged, of so many photographs, and images that ranges are measured with.
 JUDGED, PHOTOGRAPHS, PROBES = 200, 50, 60
+Applicable = HiddenRecipe | DegradationChain
 # Of the quality: a range holds 90 % of what is drawn.
 ENDS = (5, 95)
 # Noise below this sigma, which rounding alone makes, counts as none.
@@ -103,34 +104,29 @@ def _resemblances(
     hidden: HiddenRecipe, recipe: DegradationRecipe, test: list[ImageFile], rng: np.random.Generator
 ) -> dict[str, float]:
     """How often classifiers tell hidden tiles from those of each recipe, on photographs that nothing has seen."""
+    describe, half = TileDescriber(), len(test) // 2
     order = rng.permutation(len(test))
-    describe = TileDescriber()
+    # Hidden tiles are of one half of the photographs, made ones of the other.
+    parts = [
+        CleanPhotographs([test[index] for index in rows[:PHOTOGRAPHS]], SCALE, hidden.number, [])
+        for rows in (order[:half], order[half:])
+    ]
 
-    def points(
-        draw: Callable[[NDArray[np.float32]], NDArray[np.float32]], part: NDArray[np.int64]
-    ) -> tuple[Points, Points]:
-        sources = [regions_of(read_image(test[index]).pixels, SCALE, rng) for index in part]
-        large = [source for source in sources if next(source, None) is not None][:PHOTOGRAPHS]
-        tiles = np.stack([draw(next(large[index % len(large)]))[:SIDE, :SIDE] for index in range(JUDGED)])
-        photos = np.arange(JUDGED) % len(large)
+    def points(draw: Callable[[], Applicable], photographs: CleanPhotographs) -> tuple[Points, Points]:
+        makers = photographs.make_tiles(1)
+        tiles = np.stack([next(makers)(draw(), rng) for _ in range(JUDGED)])  # type: ignore[arg-type]
+        photos = np.array([photographs.names[index % len(photographs.names)] for index in range(JUDGED)])
         return Points(describe(tiles), photos), Points(block_statistics(tiles), photos)
 
-    half = len(order) // 2
-    real = points(lambda pixels: hidden.apply(pixels, rng), order[:half])
-    draws: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
-        "matched": lambda pixels: recipe.sample(rng).apply(pixels, rng)
-    }
-    draws |= {name: partial(_preset, name, rng) for name in PRESETS}
+    real = points(lambda: hidden, parts[0])
+    draws: dict[str, Callable[[], Applicable]] = {"matched": lambda: recipe.sample(rng)}
+    draws |= {name: partial(PRESETS[name], rng, SCALE) for name in PRESETS}
     result = {}
     for name, draw in draws.items():
-        made = points(draw, order[half:])
+        made = points(draw, parts[1])
         for view, own, other in zip(("network", "blocks"), made, real, strict=True):
             result[f"{name}_{view}"] = made_or_real(own, other).value
     return result
-
-
-def _preset(name: str, rng: np.random.Generator, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    return PRESETS[name](rng, SCALE).apply(pixels, rng)
 
 
 def _ranges(hidden: HiddenRecipe, recipe: DegradationRecipe, rng: np.random.Generator) -> dict[str, float]:

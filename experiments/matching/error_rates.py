@@ -26,7 +26,7 @@ from ddrscope.comparison.testing import differences
 from ddrscope.degradations import parse_degradation, resize
 from ddrscope.images import ImageFile, find_images, read_image
 from ddrscope.io.files import write_json
-from ddrscope.results.comparison import MeasuredImages
+from ddrscope.results.comparison import SIGNIFICANT, MeasuredImages
 
 # Conditions: what images of a camera that stores JPEGs are like, and one thing more of each.
 BASE = "noise:2+jpeg:90"
@@ -80,7 +80,7 @@ def _halves(values: NDArray[np.float64], rng: np.random.Generator) -> dict[str, 
     for trial in range(HALVES):
         order = rng.permutation(len(values))[:100]
         found = differences(_set(values, order[:50]), _set(values, order[50:]), trial)
-        small += min(each.p_value for each in found) < testing.SIGNIFICANT
+        small += min(each.p_value for each in found) < SIGNIFICANT
         alarms += any(each.differs for each in found)
     return {"pairs": HALVES, "p below 0.05": small / HALVES, "alarms": alarms / HALVES}
 

@@ -72,7 +72,7 @@ def test_too_few_images_are_one_line(folders: Path, tmp_path: Path, count: int) 
     (few / "broken.png").write_bytes(b"no image")
     done = call_command("compare", folders / "plain", few)
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) <= 2
-    assert "3 are needed" in done.stderr
+    assert "4 are needed: give more images" in done.stderr
 
 
 @pytest.mark.slow
@@ -109,7 +109,9 @@ def test_another_reference_or_rate_is_refused(folders: Path, tmp_path: Path) -> 
         ddrscope.watch(folders / "noisy", out, reference=folders / "other")
     with pytest.raises(RunConflictError, match="false_alarms=1"):
         ddrscope.watch(folders / "noisy", out, false_alarms=2)
-    assert ddrscope.watch(folders / "noisy", out, reference=folders / "other", overwrite=True).reference > 10
+    assert (
+        ddrscope.watch(folders / "noisy", out, reference=folders / "other", overwrite=True).to_json()["reference"] > 10
+    )
 
 
 def test_bad_input_of_a_watch_is_one_line(folders: Path, tmp_path: Path) -> None:
@@ -127,3 +129,50 @@ def test_bad_input_of_a_watch_is_one_line(folders: Path, tmp_path: Path) -> None
         assert len(done.stderr.strip().splitlines()) == 1
     with pytest.raises(InputError, match="10 are needed"):
         ddrscope.watch(folders / "plain", tmp_path / "c", reference=FILES[0].path)
+
+
+def test_an_overwrite_that_is_refused_leaves_the_earlier_results(folders: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ddrscope.compare(folders / "plain", folders / "noisy", out)
+    done = call_command("compare", folders / "plain", tmp_path / "none", "--out", out, "--overwrite")
+    assert done.returncode == 2 and (out / "comparison.json").exists()
+    watched = tmp_path / "watch"
+    ddrscope.watch(folders / "noisy", watched, reference=folders / "plain")
+    lines = (watched / LINES).read_text()
+    for words in ([], ["--reference", FILES[0].path]):
+        done = call_command("watch", folders / "noisy", "--out", watched, "--overwrite", *words)
+        assert done.returncode == 2 and (watched / LINES).read_text() == lines
+
+
+def test_a_folder_with_only_a_stale_lock_and_files_of_others_is_refused(folders: Path, tmp_path: Path) -> None:
+    (tmp_path / ".lock").touch()
+    (tmp_path / "report.html").write_text("mine")
+    done = call_command("watch", folders / "noisy", "--reference", folders / "plain", "--out", tmp_path)
+    assert done.returncode == 2 and (tmp_path / "report.html").read_text() == "mine"
+
+
+@pytest.mark.slow
+def test_files_that_are_still_written_are_looked_at_again_and_new_ones_of_an_old_name_too(
+    folders: Path, tmp_path: Path
+) -> None:
+    incoming, out = write(tmp_path / "in", FILES[:3], "jpeg:90"), tmp_path / "watch"
+    path = incoming / "latest.png"
+    whole = (folders / "noisy" / sorted(os.listdir(folders / "noisy"))[0]).read_bytes()
+    path.write_bytes(whole[:500])
+    first = ddrscope.watch(incoming, out, reference=folders / "plain")
+    assert len(first.images) == 3 and first.new == 3
+    path.write_bytes(whole)
+    second = ddrscope.watch(incoming, out)
+    assert [image.error for image in second.images] == [None] * 4 and second.new == 1
+    # The name comes again the next day, with another image.
+    path.write_bytes((folders / "noisy" / sorted(os.listdir(folders / "noisy"))[1]).read_bytes())
+    assert ddrscope.watch(incoming, out).new == 1
+    # What cannot be read and is old is logged once.
+    path.write_bytes(b"no image")
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    third = ddrscope.watch(incoming, out)
+    assert third.new == 1 and "1 of 6 images cannot be read" in third.verdict()
+    assert ddrscope.watch(incoming, out).new == 0
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert ddrscope.watch(empty, out).new == 0

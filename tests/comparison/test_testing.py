@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -37,7 +39,7 @@ def test_a_difference_has_its_size_interval_and_direction() -> None:
     blur, *others = found
     assert blur.differs and blur.p_value == pytest.approx(1 / 200)
     assert blur.difference.low < 1.5 < blur.difference.high and "blur +" in str(blur)
-    assert not any(each.differs for each in others) and "unchanged" in str(others[0])
+    assert not any(each.differs for each in others) and "no difference found" in str(others[0])
 
 
 def test_a_slight_difference_does_not_count_however_sure_it_is() -> None:
@@ -51,6 +53,16 @@ def test_images_of_a_photograph_count_once() -> None:
     values = np.repeat(drawn(4, 0, (9, 0, 0, 0)), 10, axis=0)
     found = differences(images(values[:20], 10), images(values[20:] + 50, 10))
     assert found[0].p_value > 0.05
+
+
+@pytest.mark.parametrize(("first", "second"), [(3, 3), (3, 4), (4, 4)])
+def test_few_photographs_have_the_p_value_that_they_can_have(first: int, second: int) -> None:
+    # All first values are below all second ones: only this partition, and its mirror image if there is one, is as extreme.
+    values = drawn(first + second, 5) / 100
+    values[first:, 0] += 50
+    found = differences(images(values[:first]), images(values[first:]))
+    ways = math.comb(first + second, first)
+    assert found[0].p_value == pytest.approx((2 if first == second else 1) / ways)
 
 
 def test_constant_sets_have_no_difference_or_a_sure_one() -> None:

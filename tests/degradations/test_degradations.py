@@ -354,6 +354,19 @@ def test_demosaicing_keeps_what_the_mosaic_has_and_takes_means_of_neighbours_els
     np.testing.assert_allclose(half, (photo + result) / 2, atol=1e-6)
 
 
+def test_camera_noise_is_blotchy_in_colour_if_asked_for_and_as_strong() -> None:
+    fine, blotchy = (degrade(f"camera_noise:8{end}", flat(0.5)) - np.float32(0.5) for end in ("", ",0,3"))
+    luma = np.array([0.299, 0.587, 0.114], np.float32)
+
+    def neighbours(plane: np.ndarray) -> float:
+        return float(np.corrcoef(plane[:, 4:].ravel(), plane[:, :-4].ravel())[0, 1])
+
+    red = [noise[..., 0] - noise @ luma for noise in (fine, blotchy)]
+    assert neighbours(red[0]) < 0.1 and neighbours(red[1]) > 0.4
+    assert red[1].std() == pytest.approx(red[0].std(), rel=0.25)
+    assert neighbours(blotchy @ luma) < 0.2
+
+
 def test_camera_noise_is_coarse_coloured_and_grows_with_light() -> None:
     noise = [degrade("camera_noise:10", flat(value)) - np.float32(value) for value in (0.1, 0.5, 0.8)]
     middle = noise[1]

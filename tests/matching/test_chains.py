@@ -36,7 +36,7 @@ def test_the_text_of_a_chain_gives_it_back_and_every_chain_makes_lr_images(name:
     for _ in range(60):
         chain = draw_chain(rng, 4) if name == "prior" else PRESETS[name](rng, 4)
         again = parse_chain(chain.text)
-        assert again.text == chain.text and again.shrink == chain.shrink
+        assert again == parse_chain(again.text) and again.text == chain.text and again.shrink == chain.shrink
         made = chain.apply(pixels, rng)
         assert made.shape == (16, 16, 3) and made.min() >= 0 and made.max() <= 1
         other = varied_chain(chain, rng, 4, 0.2)
@@ -65,10 +65,30 @@ def test_a_recipe_sums_up_its_chains() -> None:
     )
     assert steps["before", "compression"].probability == pytest.approx(0.3)
     jpeg = steps["after", "compression"].kinds["jpeg"]
-    assert jpeg.numbers["level"].low >= 60 and jpeg.numbers["level"].high <= 80
+    assert 58 < jpeg.numbers["level"].low < 62 and 78 < jpeg.numbers["level"].high < 82
     assert jpeg.words["subsampling"] == pytest.approx({"420": 0.625, "444": 0.375})
     assert steps["after", "noise"].position < steps["after", "compression"].position
     assert recipe().final_interpolations() == pytest.approx({"bicubic": 0.7, "box": 0.3})
+
+
+def test_a_family_without_a_role_is_other_and_a_third_is_a_third() -> None:
+    odd = DegradationRecipe(3, (parse_chain("brightness:20+resize:0.333333333,bicubic"),), np.array([1.0]))
+    assert [step.role for step in odd.steps()] == ["other"]
+    third = DegradationChain((Resizing(1 / 3),))
+    assert parse_chain(third.text) == third and third.apply(np.zeros((15_003, 3, 3), np.float32), None).shape == (
+        5001,
+        1,
+        3,
+    )  # type: ignore[arg-type]
+
+
+def test_ranges_hold_nine_of_ten_drawn_levels() -> None:
+    drawn = DegradationRecipe(4, (parse_chain("resize:0.25,bicubic+noise:10"),), np.array([1.0]), vary=0.2)
+    (step,) = drawn.steps()
+    spread = step.kinds["noise"].numbers["level"]
+    rng = np.random.default_rng(0)
+    levels = np.array([drawn.sample(rng).steps[1].level for _ in range(2000)])  # type: ignore[union-attr]
+    assert np.mean((levels >= spread.low) & (levels <= spread.high)) == pytest.approx(0.9, abs=0.03)
 
 
 def test_a_recipe_is_read_back_and_drawn_from(tmp_path: Path) -> None:
@@ -86,16 +106,22 @@ def test_a_recipe_is_read_back_and_drawn_from(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": 9}, "format 9"), ({"chains": []}, "weights must be positive"), ({"scale": 0}, "scale 1 or more"),
+        ({"format": 9}, "no recipe of format 1"), ({"chains": []}, "needs 1 to 20000 chains"), ({"scale": 0}, "use 1 to 16"),
+        ({"scale": 4.5}, "whole number"), ({"vary": -1}, "use 0 to 1"), ({"vary": float("nan")}, "use 0 to 1"),
+        ({"scale": 2}, "does not end at 1/2"), ({"chains": [{"weight": 10**400, "chain": TEXT}]}, "OverflowError"),
+        ({"chains": [{"weight": 1e308, "chain": TEXT}] * 3}, "positive and finite"),
+        ({"chains": [{"weight": 1, "chain": "a\n" + TEXT}]}, "unknown degradation"),
+        ({"chains": [{"weight": 1, "chain": "noise:1+" * 900 + TEXT}]}, "too long"),
         ({"chains": [{"weight": 1, "chain": "nonsense:1"}]}, "nonsense"), ({"chains": 5}, "no recipe"),
-        ({"chains": [{"weight": -1, "chain": TEXT}]}, "weights must be positive"),
+        ({"chains": [{"weight": -1, "chain": TEXT}]}, "positive and finite"),
     ],
 )  # fmt: skip
 def test_a_bad_recipe_is_one_line(tmp_path: Path, change: dict[str, object], said: str) -> None:
     path = tmp_path / "recipe.json"
     path.write_text(json.dumps(recipe().to_json() | change))
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=said) as error:
         DegradationRecipe.load(path)
+    assert "\n" not in str(error.value)
     with pytest.raises(InputError, match="no such file"):
         DegradationRecipe.load(tmp_path / "none.json")
 

@@ -63,6 +63,9 @@ def test_a_training_says_so_and_notices_a_changed_file(photos: Path, tmp_path: P
     training.run(lambda _: None)
     with safe_open(training.pixel.weights, "np") as weights:
         assert "trained on a matched recipe of degradations" in weights.metadata()["description"]
+    assert [c.text for c in ddrscope.DegradationRecipe.load(tmp_path / "run" / "degradation_recipe.json").chains] == [
+        c.text for c in ddrscope.DegradationRecipe.load(path).chains
+    ]
     saved(path, text="blur:2+resize:{share},box")
     with pytest.raises(InputError, match="degradation_recipe"):
         Training(matched(path, "pixel.steps=3"), pairs, pairs, tmp_path / "run").run(lambda _: None)
@@ -71,7 +74,7 @@ def test_a_training_says_so_and_notices_a_changed_file(photos: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("scale", "changes", "said"),
     [
-        (4, ['degradations=["blur:1"]'], "leave one out"),
+        (4, ['degradations=["blur:1"]'], "give degradations=\\[\\]"),
         (2, [], "for scale 2, not 4"),
         (4, ["guidance=oracle"], "oracle knows no degradation_recipe"),
     ],

@@ -100,8 +100,8 @@ def degrade(
 ) -> DegradeResult:
     """Degrade image files and write them as PNG.
 
-    16 bits a channel, colour profile, EXIF and resolution are kept. Floats are rounded to 16 bits; grey becomes RGB.
-    Features of the written images are exactly those that `ddrscope.analyze` computes for the same degradation.
+    16 bits a channel, colour profile, EXIF and resolution are kept (8 bits with a recipe). Floats are rounded to 16 bits;
+    grey becomes RGB. Features of the written images are exactly those that `ddrscope.analyze` computes for the same degradation.
 
     Args:
         images: Folders, globs, lists (.txt), files or URIs, see `ddrscope.images.find_images`.
@@ -109,7 +109,7 @@ def degrade(
             their suffixes too: IMG_1.jpg.png).
         degradation: Text of a degradation, as ``blur:4`` or ``blur:2+noise:10``.
         recipe: Instead of it: a recipe of `ddrscope.match`, from which each image draws a chain; it has its own scale,
-            and gives images of 8 bits.
+            and gives images of 8 bits. Rows and columns beyond a multiple of the scale are cut off.
         scale: Shrink bicubically by this factor: ``before`` degradations act before shrinking, ``after`` ones after
             it. 1: all act on the image's own pixels.
         seed: Seed of the random numbers, which also depend on the pixels and the degradation.
@@ -144,9 +144,14 @@ def degrade(
                 results.append(DegradedImage(str(file.path), None, error.reason))
             else:
                 target = out / names[file]
-                write_image(target, degrader.apply(image), metadata, "png")
-                results.append(DegradedImage(str(file.path), str(target), None))
-                rounded += image.bits > 16
+                try:
+                    degraded = degrader.apply(image)
+                except TooSmallError as error:
+                    results.append(DegradedImage(str(file.path), None, str(error)))
+                else:
+                    write_image(target, degraded, metadata, "png")
+                    results.append(DegradedImage(str(file.path), str(target), None))
+                    rounded += image.bits > 16
             progress.advance()
     written = {PurePosixPath(Path(image.out).relative_to(out).as_posix()) for image in results if image.out}
     if not written:
@@ -160,6 +165,10 @@ def _check_out(out: Path, overwrite: bool) -> None:
         raise InputError(f"{out} is a file: `out` must be a folder")
     if out.is_dir() and not overwrite and any(item.name != LOCK for item in out.iterdir()):
         raise RunConflictError(f"{out} is not empty: give `overwrite`=True, or another `out`")
+
+
+class TooSmallError(InputError):
+    """An image has fewer pixels than the factor by which it is to be shrunk."""
 
 
 class _Degrader(Protocol):
@@ -217,7 +226,9 @@ class _ByRecipe:
     def apply(self, image: LoadedImage) -> NDArray[np.unsignedinteger]:
         height, width = (side // self.scale * self.scale for side in image.pixels.shape[:2])
         if not height or not width:
-            raise InputError(f"`recipe` shrinks by {self.scale}, and an image has fewer pixels a side: leave it out")
+            raise TooSmallError(
+                f"{image.pixels.shape[1]} x {image.pixels.shape[0]} pixels cannot be shrunk by {self.scale}"
+            )
         # As for pipelines: the same image gives the same result in any run.
         digest = blake2b(image.pixels.astype("<f4").tobytes(), digest_size=16).digest()
         rng = np.random.default_rng([self.seed, *np.frombuffer(digest, "<u4").tolist()])

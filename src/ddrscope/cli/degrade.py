@@ -20,6 +20,9 @@ HELP = f"""Degrade images and write them as PNG.
 16 bits a channel, colour profile, EXIF and resolution are kept. Floats are rounded to 16 bits; grey becomes RGB. Two
 images of one stem keep their suffixes too (IMG_1.jpg.png).
 
+With --recipe (of ddrscope match) each image draws a chain of degradations; the result has 8 bits, and the size of the image over
+the recipe's scale, rows and columns beyond a multiple of it cut off: cut the HR images alike.
+
 Without --scale all degradations act on the image's own pixels; with it, blur acts before the bicubic shrinking and all
 others after it.
 

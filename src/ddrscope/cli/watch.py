@@ -14,9 +14,13 @@ CHANGED = 3
 
 HELP = f"""Find out since when the images of a camera, scanner or encoder have changed.
 
-Run it again as images arrive, by cron for example: new ones are measured once, in the order of their modification times.
-The exit code is 0 without a change, {CHANGED} after one, 2 for bad input. While nothing changes, --false-alarms are expected in
-10,000 images at most, however often the command is run.
+Run it again as images arrive, by cron for example: new ones are measured once, in the order of their modification times. A
+file of another time or size is a new image; one that cannot be read is looked at again until it is five minutes old.
+The exit code is 0 without a change, {CHANGED} after one, 2 for bad input.
+
+While nothing changes, --false-alarms are expected in 10,000 images at most, however often the command is run. This holds for
+images that could have come in any order. Frames of a film, or day and night in turn, raise more: give one image an event, or
+images of the same light.
 
 \b
 Examples:

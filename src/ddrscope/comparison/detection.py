@@ -1,12 +1,15 @@
 """When did a stream of images change? A sequential test that holds its rate of false alarms.
 
-Each new image gets a p-value along each axis: its rank among all images so far (conformal; Vovk et al. 2005). While nothing
-changes these are uniform and independent, whatever the distribution of images. Bets against that are summed over all
-starting points (Shiryaev and Roberts); while nothing changes, the sum grows by 1 per image on average, so the mean number
-of images until it reaches N is at least N (Shin, Ramdas and Rinaldo 2022).
+Each new image gets a p-value along each axis: its rank among all images so far (conformal; Vovk et al. 2005). If images are
+exchangeable, as draws from one distribution are, these are uniform and independent, whatever the distribution. Bets against
+that are summed over all starting points (Shiryaev and Roberts); the sum of each axis then grows by 1 per image on average, so
+that the mean number of images until it reaches N is at least N (Shin, Ramdas and Rinaldo 2022). Images that follow each other
+like frames of a film, or day and night in turn, are not exchangeable: they raise more alarms.
 """
 
 from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +35,7 @@ def detect(reference: NDArray[np.float64], stream: NDArray[np.float64], threshol
     """
     axes = reference.shape[1]
     rng = np.random.default_rng(seed)
-    seen = [list(np.sort(reference[:, axis])) for axis in range(axes)]
+    seen = [sorted(reference[:, axis].tolist()) for axis in range(axes)]
     # Ties are broken at random, for all images that arrive, so that a run that is continued gives the same.
     breaks = rng.random((len(stream), axes))
     sums = np.zeros((axes, 2, len(_EXPONENTS)))
@@ -41,7 +44,7 @@ def detect(reference: NDArray[np.float64], stream: NDArray[np.float64], threshol
     for index, values in enumerate(stream):
         for axis, value in enumerate(values.tolist()):
             own = seen[axis]
-            below, above = int(np.searchsorted(own, value, "left")), int(np.searchsorted(own, value, "right"))
+            below, above = bisect_left(own, value), bisect_right(own, value)
             ties = above - below + 1
             rank = (below + breaks[index, axis] * ties) / (len(own) + 1)
             own.insert(above, value)

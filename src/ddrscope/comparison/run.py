@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ from ddrscope.results.comparison import AXES, AxisDifference, ComparisonResult, 
 from ddrscope.results.skipped import SkippedImage
 
 SUMMARY, SHEET = "comparison.json", "sheet.png"
-MIN_PHOTOS = 3
+# With three in each set even the largest difference has p = 0.1.
+MIN_PHOTOS = 4
 # Images of each set that are shown.
 TYPICAL = 6
 
@@ -54,37 +56,49 @@ def compare(
         The difference along each axis, in its unit, with interval and p-value.
 
     Raises:
-        InputError: A set has fewer than 3 photographs that can be read.
+        InputError: A set has fewer than 4 photographs that can be read.
         RunConflictError: ``out`` is not empty and ``overwrite`` is not given.
 
     Examples:
         >>> result = ddrscope.compare("before_update", "after_update")
         >>> print(result.verdict())
-        The second set differs: blur +0.61 px [+0.42, +0.80] (p = 0.0002); unchanged: noise, JPEG quality, enlargement.
+        The second set differs: blur +0.61 px [+0.42, +0.80] (p = 0.0002); no difference found in noise, JPEG quality,
+        enlargement.
     """
     sources = [[images] if isinstance(images, str | Path) else list(images) for images in (first, second)]
     progress, skipped = progress or NullProgress(), list[SkippedImage]()
     with torch_threads(threads):
         if out is None:
-            return _compare(sources, seed, progress, skipped, None)
+            return _compare(sources, seed, progress, skipped)[0]
         settings = {"first": list(map(str, sources[0])), "second": list(map(str, sources[1])), "seed": seed}
-        with RunDirectory(out, settings, (SUMMARY, SHEET), overwrite=overwrite) as directory:
-            result = _compare(sources, seed, progress, skipped, expand_path(out))
+        directory = RunDirectory(out, settings, (SUMMARY, SHEET), overwrite=overwrite)
+        # An earlier comparison is replaced when there is a new one.
+        directory.check()
+        result, sets = _compare(sources, seed, progress, skipped)
+        result = replace(result, out=str(expand_path(out)))
+        with directory:
+            # Drawing takes a second to import.
+            from ddrscope.viz.comparison import write_sheet
+
+            write_json(expand_path(out) / SUMMARY, result.to_json())
+            write_sheet(expand_path(out) / SHEET, result, sets)
             directory.finish()
         return result
 
 
 def _compare(
-    sources: list[list[str | Path]], seed: int, progress: Progress, skipped: list[SkippedImage], out: Path | None
-) -> ComparisonResult:
+    sources: list[list[str | Path]], seed: int, progress: Progress, skipped: list[SkippedImage]
+) -> tuple[ComparisonResult, tuple[MeasuredImages, MeasuredImages]]:
     files = [find_images(each) for each in sources]
     measurer = ImageMeasurer()
     progress.start("measuring", sum(map(len, files)))
     left, right = (measurer.measure_files(each, skipped, progress.advance) for each in files)
     for name, images in (("first", left), ("second", right)):
-        if len(set(images.photos)) < MIN_PHOTOS:
+        if (count := len(set(images.photos))) < MIN_PHOTOS:
+            reason = f" ({skipped[0].path}: {skipped[0].reason})" if skipped else ""
             raise InputError(
-                f"`{name}` has {len(set(images.photos))} photographs that can be used, and {MIN_PHOTOS} are needed"
+                f"`{name}`: {count} photograph{'s' * (count != 1)} can be used, and {MIN_PHOTOS} are needed: give more images "
+                f"of other scenes{reason}"
             )
     found = differences(left, right, seed)
     result = ComparisonResult(
@@ -93,15 +107,8 @@ def _compare(
         (len(set(left.photos)), len(set(right.photos))),
         typical_images(left, right, found),
         tuple(skipped),
-        None if out is None else str(out),
     )
-    if out is not None:
-        # Drawing takes a second to import.
-        from ddrscope.viz.comparison import write_sheet
-
-        write_json(out / SUMMARY, result.to_json())
-        write_sheet(out / SHEET, result, (left, right))
-    return result
+    return result, (left, right)
 
 
 def typical_images(

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddrscope.errors import InputError
-from ddrscope.io.files import atomic_write, exists, read_json, write_json
+from ddrscope.io.files import atomic_write, exists, read_json, read_text, write_json
 from ddrscope.results.comparison import AXES
 from ddrscope.results.watch import WatchedImage
 
 REFERENCE, LINES = "reference.json", "images.jsonl"
+# A line has 200 bytes: five million images.
+MAX_BYTES = 1_000_000_000
 
 
 class WatchLog:
@@ -35,8 +37,10 @@ class WatchLog:
         try:
             content = read_json(path)
             values = np.array(content["values"], dtype=float).reshape(-1, len(AXES))
+            if not np.isfinite(values).all():
+                raise ValueError("a value is not finite")
             return dict(content["settings"]), values
-        except (ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             raise InputError(f"{path} was not written by `watch`: give another `out`") from None
 
     def write_reference(self, settings: Mapping[str, Any], values: NDArray[np.float64]) -> None:
@@ -48,20 +52,22 @@ class WatchLog:
         path = self.folder / LINES
         if not exists(path):
             return []
-        text = path.read_text(encoding="utf-8")
-        lines = text.splitlines(keepends=True)
-        if lines and not lines[-1].endswith("\n"):
-            lines = lines[:-1]
-            with atomic_write(path) as temporary:
-                temporary.write_text("".join(lines), encoding="utf-8")
         try:
+            lines = read_text(path, MAX_BYTES).splitlines(keepends=True)
+            if lines and not lines[-1].endswith("\n"):
+                lines = lines[:-1]
+                with atomic_write(path) as temporary:
+                    temporary.write_text("".join(lines), encoding="utf-8")
             return [WatchedImage.from_line(line) for line in lines]
-        except (ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise InputError(f"{path} was not written by `watch`: give another `out`") from None
 
     def append(self, images: Iterator[WatchedImage]) -> Iterator[WatchedImage]:
         """Write images as they come, a line each."""
-        with (self.folder / LINES).open("a", encoding="utf-8") as file:
+        path = self.folder / LINES
+        if path.is_symlink():
+            raise InputError(f"{path} is a symbolic link: remove it, or give another `out`")
+        with path.open("a", encoding="utf-8") as file:
             for image in images:
                 file.write(image.to_line())
                 file.flush()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ddrscope.comparison.detection import detect
 from ddrscope.comparison.measuring import ImageMeasurer
@@ -14,7 +16,7 @@ from ddrscope.errors import InputError, RunConflictError, escaped
 from ddrscope.features.threads import torch_threads
 from ddrscope.images import ImageFile, find_images
 from ddrscope.io.files import exists, write_json
-from ddrscope.io.locks import FolderLock
+from ddrscope.io.locks import LOCK, FolderLock
 from ddrscope.io.paths import expand_path
 from ddrscope.progress import NullProgress, Progress
 from ddrscope.results.comparison import AXES
@@ -25,6 +27,8 @@ SUMMARY, PAGE = "watch.json", "report.html"
 # False alarms are counted per so many images.
 PER = 10_000
 MIN_REFERENCE = 10
+# A file that was changed less than so many seconds ago and cannot be read may still be written.
+SETTLED = 300
 
 
 def watch(
@@ -41,7 +45,9 @@ def watch(
     """Find out since when the images of a camera, scanner or encoder have changed. Run it again as images arrive.
 
     New images are measured once, in the order of their modification times, and tested one after the other. After an alarm
-    the watch stays as it is; begin anew with another ``out`` or with ``overwrite``.
+    the watch stays as it is; begin anew with another ``out`` or with ``overwrite``. The rate of false alarms holds for
+    images that could have come in any order; frames of a film, or day and night in turn, raise more: give one image an
+    event, or one an hour of the same light.
 
     Args:
         incoming: Where images arrive: folders, globs, lists or files.
@@ -69,14 +75,11 @@ def watch(
     folder = expand_path(out)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: `out` must be a folder")
-    if folder.is_dir() and any(folder.iterdir()) and not exists(folder / REFERENCE) and not exists(folder / ".lock"):
-        raise RunConflictError(f"{folder} is not empty and holds no watch: choose another `out`")
-    progress = progress or NullProgress()
     with torch_threads(threads), FolderLock(folder):
-        if overwrite:
-            for name in (REFERENCE, LINES, SUMMARY, PAGE):
-                (folder / name).unlink(missing_ok=True)
-        return _Watch(folder, false_alarms, seed, progress).run(_listed(incoming), _listed(reference))
+        if not exists(folder / REFERENCE) and any(path.name != LOCK for path in folder.iterdir()):
+            raise RunConflictError(f"{folder} is not empty and holds no watch: choose another `out`")
+        run = _Watch(folder, false_alarms, seed, progress or NullProgress())
+        return run.run(_listed(incoming), _listed(reference), overwrite)
 
 
 class _Watch:
@@ -85,21 +88,20 @@ class _Watch:
         self.false_alarms, self.seed = false_alarms, seed
         self.measurer = ImageMeasurer()
 
-    def run(self, incoming: list[str | Path], reference: list[str | Path]) -> WatchResult:
-        values = self._reference(reference)
+    def run(self, incoming: list[str | Path], reference: list[str | Path], overwrite: bool) -> WatchResult:
+        files = self._arrived(incoming)
+        values = self._reference(reference, overwrite)
         before = self.log.images()
-        known = {image.path for image in before}
-        files = [file for file in find_images(incoming) if escaped(str(file.path)) not in known]
-        files.sort(key=lambda file: (_arrival(file), file.name))
-        self.progress.start("measuring", len(files))
+        known = {image.key for image in before}
+        fresh = [(file, state) for file, state in files if (escaped(str(file.path)), *state) not in known]
+        self.progress.start("measuring", len(fresh))
         new = []
-        for image in self.log.append(self._measured(files)):
+        for image in self.log.append(self._measured(fresh)):
             new.append(image)
-            self.progress.advance()
         images = (*before, *new)
         stream = np.array([image.values for image in images if image.values]).reshape(-1, len(AXES))
         detection = detect(values, stream, PER / self.false_alarms, self.seed)
-        result = WatchResult(images, detection, len(values), len(new), str(self.folder))
+        result = WatchResult(images, detection, values, len(new), str(self.folder))
         # Drawing takes a second to import.
         from ddrscope.viz.watch_page import write_watch_page
 
@@ -107,10 +109,18 @@ class _Watch:
         write_watch_page(self.folder, result)
         return result
 
-    def _reference(self, sources: list[str | Path]) -> np.ndarray:
+    def _arrived(self, sources: list[str | Path]) -> list[tuple[ImageFile, tuple[float, int]]]:
+        """The files with their times and sizes, in order of time; none if the folder is still empty."""
+        folders = [Path(source) for source in sources if Path(source).is_dir()]
+        if folders and len(folders) == len(sources) and not any(any(folder.iterdir()) for folder in folders):
+            return []
+        files = [(file, _state(file)) for file in find_images(sources)]
+        return sorted(files, key=lambda each: (each[1][0], each[0].name))
+
+    def _reference(self, sources: list[str | Path], overwrite: bool) -> NDArray[np.float64]:
         settings = {"false_alarms": self.false_alarms, "seed": self.seed}
         stored = self.log.reference()
-        if stored is not None:
+        if stored is not None and not overwrite:
             before, values = stored
             if sources and before.get("reference") != [str(source) for source in sources]:
                 raise RunConflictError(
@@ -129,22 +139,31 @@ class _Watch:
         values = self.measurer.measure_files(files, skipped, self.progress.advance).values
         if len(values) < MIN_REFERENCE:
             raise InputError(f"`reference` has {len(values)} images that can be read, and {MIN_REFERENCE} are needed")
+        # Now that there is a new reference, the earlier watch is replaced.
+        for name in (LINES, SUMMARY, PAGE):
+            (self.folder / name).unlink(missing_ok=True)
         self.log.write_reference({"reference": [str(source) for source in sources], **settings}, values)
         return values
 
-    def _measured(self, files: Sequence[ImageFile]) -> Iterator[WatchedImage]:
+    def _measured(self, files: Sequence[tuple[ImageFile, tuple[float, int]]]) -> Iterator[WatchedImage]:
         skipped: list[SkippedImage] = []
-        for file, values in self.measurer.iter_files(files, skipped):
+        measured = self.measurer.iter_files([file for file, _ in files], skipped)
+        for (file, (arrived, size)), (_, values) in zip(files, measured, strict=True):
+            self.progress.advance()
+            if values is None and time.time() - arrived < SETTLED:
+                # It may still be written: the next run looks again.
+                continue
             error = skipped[-1].reason if values is None else None
             numbers = None if values is None else tuple(values.tolist())
-            yield WatchedImage(escaped(str(file.path)), _arrival(file), numbers, error)
+            yield WatchedImage(escaped(str(file.path)), arrived, size, numbers, error)
 
 
-def _arrival(file: ImageFile) -> float:
+def _state(file: ImageFile) -> tuple[float, int]:
     try:
-        return file.path.stat().st_mtime if isinstance(file.path, Path) else 0.0
+        state = file.path.stat() if isinstance(file.path, Path) else None
     except OSError:
-        return 0.0
+        state = None
+    return (state.st_mtime, state.st_size) if state else (0.0, 0)
 
 
 def _listed(images: str | Path | Sequence[str | Path]) -> list[str | Path]:

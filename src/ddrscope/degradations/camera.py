@@ -18,6 +18,7 @@ _WHITE_BALANCE = np.array([2.0, 1.0, 1.6], dtype=np.float32)
 # The share of the variance at mid grey that does not come from photons but from reading the sensor.
 _READ_NOISE = 0.2
 _MID_GREY = 0.5**_GAMMA
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 # Bilinear interpolation of a Bayer mosaic: green lies on every second pixel, red and blue on every fourth.
 _GREEN = np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]], dtype=np.float32) / 4
 _RED_BLUE = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], dtype=np.float32) / 4
@@ -33,6 +34,7 @@ class CameraNoise(Degradation):
     neutral_level = 0
     level: Annotated[float, Range(0, 100, "sigma of raw green at mid grey in 0..255 units")]
     smoothing: Annotated[float, Range(0, 5, "sigma in pixels of the camera's noise reduction")] = 0.0
+    chroma_smoothing: Annotated[float, Range(0, 10, "sigma in pixels of that of colour, which becomes blotchy")] = 0.0
 
     def apply(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         _check_rgb(self, pixels)
@@ -45,6 +47,8 @@ class CameraNoise(Degradation):
         noise = _interpolated_mosaic(noise * _WHITE_BALANCE)
         if self.smoothing:
             noise = gaussian_filter(noise, (self.smoothing, self.smoothing, 0), mode="reflect")
+        if self.chroma_smoothing:
+            noise = _with_coarse_chroma(noise, self.chroma_smoothing)
         # Only the noise goes through the pipeline: its loss of sharpness is no part of this degradation.
         developed = (linear + noise).clip(0, 1) ** np.float32(1 / _GAMMA)
         return np.asarray(pixels + developed - pixels.clip(0, 1), dtype=np.float32)
@@ -64,6 +68,15 @@ class Demosaic(Degradation):
         _check_rgb(self, pixels)
         share = np.float32(self.level / 100)
         return np.asarray(pixels + share * (_interpolated_mosaic(pixels) - pixels), dtype=np.float32)
+
+
+def _with_coarse_chroma(noise: np.ndarray, sigma: float) -> np.ndarray:
+    """Noise whose colour is smoothed and as strong as before: cameras smooth colour most where it is strongest."""
+    luma = (noise @ _LUMA)[..., None]
+    chroma = noise - luma
+    coarse = gaussian_filter(chroma, (sigma, sigma, 0), mode="reflect")
+    strengths = [np.sqrt(np.mean(np.square(part)) + 1e-12) for part in (chroma, coarse)]
+    return np.asarray(luma + coarse * np.float32(strengths[0] / strengths[1]), dtype=np.float32)
 
 
 def _check_rgb(degradation: Degradation, pixels: np.ndarray) -> None:

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddrscope.degradations.base import Degradation
-from ddrscope.degradations.pipeline import parse_degradation
+from ddrscope.degradations.pipeline import MAX_TEXT_LENGTH, parse_degradation
 from ddrscope.degradations.resize import Interpolation, resize
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, printable
 
 _JOIN = re.compile(r"\+(?=\s*[a-z])", re.IGNORECASE)
 _RESIZE = "resize"
-# An intermediate size below this many pixels a side leaves nothing to see.
-_SMALLEST = 4
+# Chains may come from strangers: more steps than this only cost time.
+MAX_STEPS = 50
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,18 @@ class Resizing:
     share: float
     interpolation: Interpolation = "bicubic"
 
+    def __post_init__(self) -> None:
+        # As the text form has it, so that this gives an equal step back.
+        object.__setattr__(self, "share", float(f"{self.share:.9g}"))
+
     @property
     def text(self) -> str:
         """The text form, as ``resize:0.25,bicubic``."""
-        return f"{_RESIZE}:{self.share:.4g},{self.interpolation}"
+        return f"{_RESIZE}:{self.share:.9g},{self.interpolation}"
 
     def apply(self, pixels: NDArray[np.float32], sides: tuple[int, int]) -> NDArray[np.float32]:
         """Resize an image that was made of an HR image with these sides."""
-        height, width = (max(_SMALLEST, round(side * self.share)) for side in sides)
+        height, width = (max(1, round(side * self.share)) for side in sides)
         return resize(pixels, (height, width), self.interpolation)
 
 
@@ -90,15 +94,19 @@ def parse_chain(text: str) -> DegradationChain:
     Raises:
         InputError: A step is not valid, or no resizing is among them.
     """
+    if len(text) > MAX_TEXT_LENGTH:
+        raise InputError(f"a chain of {len(text)} characters is too long: {MAX_TEXT_LENGTH} are allowed")
     steps: list[Degradation | Resizing] = []
     for part in _JOIN.split(text.strip()):
         if part.strip().startswith(f"{_RESIZE}:"):
             steps.append(_parse_resizing(part.strip()))
         else:
             steps.extend(parse_degradation(part).steps)
+    if len(steps) > MAX_STEPS:
+        raise InputError(f"a chain of {len(steps)} steps is too long: {MAX_STEPS} are allowed")
     if not any(isinstance(step, Resizing) for step in steps):
         raise InputError(
-            f"'{text[:80]}' has no step {_RESIZE}: write where the LR size is made, as {_RESIZE}:0.25,bicubic"
+            f"'{printable(text[:80])}' has no step {_RESIZE}: write where the LR size is made, as {_RESIZE}:0.25,bicubic"
         )
     return DegradationChain(tuple(steps))
 
@@ -112,6 +120,6 @@ def _parse_resizing(text: str) -> Resizing:
         value = 0.0
     if not 0 < value <= 4 or (interpolation or "bicubic") not in known:
         raise InputError(
-            f"'{text[:80]}': write {_RESIZE}:SHARE,INTERPOLATION with 0 < SHARE <= 4 and one of {', '.join(known)}"
+            f"'{printable(text[:80])}': write {_RESIZE}:SHARE,INTERPOLATION with 0 < SHARE <= 4 and one of {', '.join(known)}"
         )
     return Resizing(value, interpolation or "bicubic")  # type: ignore[arg-type]

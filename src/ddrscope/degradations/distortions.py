@@ -116,7 +116,7 @@ EVERYDAY_DISTORTIONS = (
         "camera_noise",
         "noise",
         tuple(
-            (f"camera_noise:{fine}", f"camera_noise:{coarse},1")
+            (f"camera_noise:{fine}", f"camera_noise:{coarse},1", f"camera_noise:{fine},0,2")
             for fine, coarse in ((4, 8), (7, 14), (11, 22), (17, 34), (28, 56))
         ),
     ),

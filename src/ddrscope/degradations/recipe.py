@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -12,12 +13,12 @@ from numpy.typing import NDArray
 
 from ddrscope.degradations.base import Degradation
 from ddrscope.degradations.chains import DegradationChain, Resizing, parse_chain
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, printable
 from ddrscope.io.files import read_json, write_json
 
 FORMAT = 1
 Place = Literal["before", "after"]
-Role = Literal["blur", "resize", "noise", "ringing", "compression"]
+Role = Literal["blur", "resize", "noise", "ringing", "compression", "other"]
 ROLES: dict[str, Role] = {
     "blur": "blur", "aniso_blur": "blur", "lens_blur": "blur", "motion_blur": "blur", "demosaic": "blur",
     "resize": "resize", "resample": "resize", "pixelate": "resize",
@@ -28,6 +29,9 @@ ROLES: dict[str, Role] = {
 }  # fmt: skip
 # The range of a number holds 90 % of what is drawn.
 ENDS = (0.05, 0.5, 0.95)
+# The end of that range for a number that is normally distributed.
+_END_OF_NORMAL = 1.645
+MAX_CHAINS, MAX_BYTES = 20_000, 20_000_000
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,12 @@ class DegradationRecipe:
         scale: The factor from LR to HR.
         chains: The chains.
         weights: Of each, summing to 1.
-        vary: Numbers are varied by this share when a chain is drawn, so that training sees more than so many chains.
+        vary: When a chain is drawn, the level of each step is varied by about this share, 0 to 1, so that training sees
+            more than so many chains.
+
+    Raises:
+        InputError: The weights, the variation or a chain is not usable, or the last resizing of a chain does not shrink
+            by ``scale``.
 
     Examples:
         >>> recipe = DegradationRecipe.load("matched/recipe.json")
@@ -92,6 +101,26 @@ class DegradationRecipe:
     chains: tuple[DegradationChain, ...]
     weights: NDArray[np.float64]
     vary: float = 0.05
+
+    def __post_init__(self) -> None:
+        weights = np.asarray(self.weights, dtype=float)
+        if not 1 <= len(self.chains) <= MAX_CHAINS or weights.shape != (len(self.chains),):
+            raise InputError(f"a recipe needs 1 to {MAX_CHAINS} chains, and a weight for each")
+        with np.errstate(over="ignore"):
+            total = float(weights.sum())
+        if not np.isfinite(total) or weights.min() < 0 or total <= 0:
+            raise InputError("the weights of a recipe must be positive and finite")
+        if not 0 <= self.vary <= 1:
+            raise InputError(f"the variation {self.vary} of a recipe is out of range: use 0 to 1")
+        if not 1 <= self.scale <= 16:
+            raise InputError(f"the scale {self.scale} of a recipe is out of range: use 1 to 16")
+        for chain in self.chains:
+            last = chain.steps[chain.shrink]
+            if not isinstance(last, Resizing) or abs(last.share * self.scale - 1) > 1e-6:
+                raise InputError(
+                    f"'{chain.text[:80]}' does not end at 1/{self.scale} of the size, as the recipe's scale says"
+                )
+        object.__setattr__(self, "weights", weights / total)
 
     def sample(self, rng: np.random.Generator) -> DegradationChain:
         """Draw a chain."""
@@ -109,7 +138,7 @@ class DegradationRecipe:
                 seen.add(key)
             for key in seen:
                 present[key] = present.get(key, 0.0) + weight
-        steps = [_summary(key, min(present[key], 1.0), entries) for key, entries in found.items()]
+        steps = [_summary(key, min(present[key], 1.0), entries, self.vary) for key, entries in found.items()]
         return sorted(steps, key=lambda step: (step.place == "after", step.position))
 
     def final_interpolations(self) -> dict[str, float]:
@@ -146,26 +175,31 @@ class DegradationRecipe:
         """
         path = Path(path)
         try:
+            if path.stat().st_size > MAX_BYTES:
+                raise InputError("it is too large for a recipe")
             value = read_json(path)
-            if value["format"] != FORMAT:
-                raise InputError(f"{path} is a recipe of format {value['format']!r}; this version reads {FORMAT}")
+            if not isinstance(value, dict) or value["format"] != FORMAT:
+                raise InputError(f"it is no recipe of format {FORMAT}")
             rows = value["chains"]
+            scale, vary = value["scale"], float(value["vary"])
+            if not isinstance(rows, list) or not isinstance(scale, int):
+                raise TypeError("chains must be a list and scale a whole number")
             weights = np.array([float(row["weight"]) for row in rows])
-            chains = tuple(parse_chain(str(row["chain"])) for row in rows)
-            scale, vary = int(value["scale"]), float(value["vary"])
+            return cls(scale, tuple(parse_chain(str(row["chain"])) for row in rows), weights, vary)
         except FileNotFoundError:
-            raise InputError(f"no such file: {path}") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path} is no recipe of `ddrscope match` ({type(error).__name__}: {error})") from None
-        if not len(chains) or not np.isfinite(weights).all() or weights.min() < 0 or weights.sum() <= 0 or scale < 1:
-            raise InputError(
-                f"{path} is no recipe of `ddrscope match`: weights must be positive, and the scale 1 or more"
-            )
-        return cls(scale, chains, weights / weights.sum(), vary)
+            raise InputError(f"no such file: {printable(str(path))}") from None
+        except InputError as error:
+            raise InputError(f"{printable(str(path))}: {error}") from None
+        except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+            reason = printable(f"{type(error).__name__}: {error}"[:200])
+            raise InputError(f"{printable(str(path))} is no recipe of `ddrscope match` ({reason})") from None
 
 
 def varied(chain: DegradationChain, rng: np.random.Generator, share: float) -> DegradationChain:
-    """The chain with its numbers multiplied by about 1 plus or minus ``share``, within what each allows."""
+    """The chain with the level of each step but resizings multiplied by about 1 plus or minus ``share``.
+
+    It is the distance from the level that changes nothing that is multiplied; levels stay within what is allowed.
+    """
     for index, step in enumerate(chain.steps):
         if isinstance(step, Degradation):
             chain = chain.with_step(index, _varied_step(step, rng, share))
@@ -180,6 +214,11 @@ def _varied_step(step: Degradation, rng: np.random.Generator, share: float) -> D
     return replace(step, level=round(value) if isinstance(step.level, int) else value)
 
 
+def role_of(step: Degradation | Resizing) -> Role:
+    """What a step does."""
+    return "resize" if isinstance(step, Resizing) else ROLES.get(step.family, "other")
+
+
 def _placed(chain: DegradationChain) -> list[tuple[tuple[Place, Role], float, Degradation | Resizing]]:
     """The steps but for the last resizing, each with its side of it, its role and its position there."""
     sides: dict[Place, tuple[Degradation | Resizing, ...]] = {
@@ -187,14 +226,17 @@ def _placed(chain: DegradationChain) -> list[tuple[tuple[Place, Role], float, De
         "after": chain.steps[chain.shrink + 1 :],
     }
     return [
-        ((place, ROLES["resize" if isinstance(step, Resizing) else step.family]), (index + 0.5) / len(steps), step)
+        ((place, role_of(step)), (index + 0.5) / len(steps), step)
         for place, steps in sides.items()
         for index, step in enumerate(steps)
     ]
 
 
 def _summary(
-    key: tuple[Place, Role], probability: float, entries: list[tuple[float, float, Degradation | Resizing]]
+    key: tuple[Place, Role],
+    probability: float,
+    entries: list[tuple[float, float, Degradation | Resizing]],
+    vary: float,
 ) -> RecipeStep:
     weights = np.array([weight for weight, _, _ in entries])
     position = float(np.average([place for _, place, _ in entries], weights=weights))
@@ -202,11 +244,11 @@ def _summary(
     for weight, _, step in entries:
         name = "resize" if isinstance(step, Resizing) else step.family
         families.setdefault(name, []).append((weight, step))
-    uses = {name: _use(rows, float(weights.sum())) for name, rows in families.items()}
+    uses = {name: _use(rows, float(weights.sum()), vary) for name, rows in families.items()}
     return RecipeStep(*key, probability, position, dict(sorted(uses.items(), key=lambda item: -item[1].share)))
 
 
-def _use(rows: list[tuple[float, Degradation | Resizing]], total: float) -> KindUse:
+def _use(rows: list[tuple[float, Degradation | Resizing]], total: float, vary: float) -> KindUse:
     weights = np.array([weight for weight, _ in rows])
     numbers, words = {}, {}
     for field in fields(rows[0][1]):
@@ -218,7 +260,31 @@ def _use(rows: list[tuple[float, Degradation | Resizing]], total: float) -> Kind
             words[field.name] = dict(sorted(shares.items(), key=lambda item: -item[1]))
         else:
             numbers[field.name] = Spread(*weighted_quantiles(np.array(values, float), weights, ENDS))
+    step = rows[0][1]
+    if isinstance(step, Degradation):
+        numbers["level"] = varied_spread(step, numbers["level"], vary)
     return KindUse(float(weights.sum()) / total, numbers, words)
+
+
+def varied_spread(kind: Degradation, level: Spread, vary: float) -> Spread:
+    """The spread of a level, widened by the variation with which chains are drawn.
+
+    Args:
+        kind: A degradation of the family.
+        level: The spread in the chains.
+        vary: The variation of the recipe.
+    """
+    neutral, allowed = kind.neutral_level or 0, kind.level_range()
+    distances = sorted(abs(end - neutral) for end in (level.low, level.high))
+    if not vary or distances[0] <= 0 or (level.low - neutral) * (level.high - neutral) < 0:
+        return level
+    # The variation is normal in the logarithm of the distance from the level that changes nothing.
+    half = math.log(distances[1] / distances[0]) / 2
+    middle, factor = math.sqrt(distances[0] * distances[1]), math.exp(math.hypot(half, _END_OF_NORMAL * vary))
+    sign = 1 if level.median >= neutral else -1
+    ends = sorted(neutral + sign * distance for distance in (middle / factor, middle * factor))
+    low, high = (min(max(end, allowed.low), allowed.high) for end in ends)
+    return Spread(low, min(max(level.median, low), high), high)
 
 
 def weighted_quantiles(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from ddrscope.degradations.base import Degradation, suggestion
-from ddrscope.errors import InputError
+from ddrscope.errors import InputError, printable
 
 _FAMILIES: dict[str, type[Degradation]] = {}
 _Family = TypeVar("_Family", bound=type[Degradation])
@@ -27,5 +27,7 @@ def list_degradations() -> list[type[Degradation]]:
 def find_family(name: str) -> type[Degradation]:
     """The family of this name. Raises `InputError` with similar names if there is none."""
     if name not in _FAMILIES:
-        raise InputError(f"unknown degradation '{name[:80]}': {suggestion(name, ['clean', *sorted(_FAMILIES)])}")
+        raise InputError(
+            f"unknown degradation '{printable(name[:80])}': {suggestion(name, ['clean', *sorted(_FAMILIES)])}"
+        )
     return _FAMILIES[name]

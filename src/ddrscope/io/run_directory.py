@@ -94,6 +94,15 @@ class RunDirectory:
                 (self.path / MANIFEST).unlink()
         self._lock.release()
 
+    def check(self) -> None:
+        """Raise `RunConflictError` where entering would, without changing anything.
+
+        Call it before work that comes first, so that nothing is replaced if that fails.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"{self.path} is a file: `out` must be a folder")
+        self._check()
+
     def is_finished(self, *results: str) -> bool:
         """Whether the run is resumed and all its ``results`` exist; one that was deleted is computed again."""
         return self.resume and all(is_file(self.path / name) for name in results)

@@ -43,7 +43,7 @@ class ContentFree:
     """Directions in which degradations differ, measured in units of how much content differs there.
 
     It is the discriminant analysis of Fisher with degradations as classes: what varies between photographs under one
-    degradation has variance 1 in every direction.
+    degradation has about variance 1 in every direction.
 
     Attributes:
         mean: (D,).
@@ -61,7 +61,9 @@ class ContentFree:
         sums = np.zeros((len(counts), features.shape[1]))
         np.add.at(sums, chains, features)
         centers = (sums / np.maximum(counts, 1)[:, None])[chains]
-        within = np.cov((features - centers).T)
+        inner = features - centers
+        # Each class has lost one degree of freedom to its mean.
+        within = inner.T @ inner / max(1, len(inner) - len(counts))
         between = np.cov((centers - mean).T)
         within += SHRINKAGE * np.trace(within) / len(within) * np.eye(len(within))
         values, vectors = eigh(between, within)

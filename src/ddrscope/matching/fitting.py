@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +10,10 @@ from numpy.typing import NDArray
 
 from ddrscope.degradations.chains import DegradationChain
 from ddrscope.degradations.recipe import DegradationRecipe
-from ddrscope.images import ImageFile, read_image
 from ddrscope.matching.describing import ContentFree, TileDescriber
 from ddrscope.matching.kernel import group_kernel, kernel, matching_weights
+from ddrscope.matching.photographs import CleanPhotographs
 from ddrscope.matching.prior import draw_chain, varied_chain
-from ddrscope.matching.tiles import SIDE, regions_of
 
 # Tiles that each chain makes, of different photographs.
 PER_CHAIN = 4
@@ -25,38 +23,6 @@ VARIATIONS = (0.25, 0.12, 0.06)
 _VARIED, _LEAST = 0.8, 1e-4
 # Chains whose tiles are described together.
 _AT_ONCE = 32
-
-
-class RegionSource:
-    """Regions of clean photographs, one after the other, as many as are asked for.
-
-    Args:
-        files: The photographs; those that are too small for a tile are left out.
-        scale: The factor from LR to HR.
-        seed: Of the choice of regions.
-
-    Attributes:
-        photos: The photographs that are large enough.
-    """
-
-    def __init__(self, files: Sequence[ImageFile], scale: int, seed: int) -> None:
-        self.scale, self.seed = scale, seed
-        self.photos: list[str] = []
-        self._pixels: list[NDArray[np.float32]] = []
-        for file in files:
-            pixels = read_image(file).pixels
-            if min(pixels.shape[:2]) >= SIDE * scale:
-                self._pixels.append(pixels)
-                self.photos.append(file.photo)
-
-    def regions(self, *part: int) -> Iterator[NDArray[np.float32]]:
-        """Regions of one photograph after the other, without end; other numbers in ``part`` give other regions."""
-        sources = [
-            regions_of(pixels, self.scale, np.random.default_rng([self.seed, index, *part]))
-            for index, pixels in enumerate(self._pixels)
-        ]
-        for source in itertools.cycle(sources):
-            yield next(source)
 
 
 @dataclass(frozen=True)
@@ -84,23 +50,6 @@ class Bank:
     def with_more(self, other: Bank) -> Bank:
         """These chains and others."""
         return Bank(self.chains + other.chains, np.concatenate([self.features, other.features]))
-
-
-def make_bank(
-    chains: Sequence[DegradationChain],
-    regions: Iterator[NDArray[np.float32]],
-    describe: TileDescriber,
-    rng: np.random.Generator,
-    advance: Callable[[int], None] = lambda _: None,
-) -> Bank:
-    """Apply chains to regions of photographs and describe the tiles."""
-    features = []
-    for start in range(0, len(chains), _AT_ONCE):
-        part = chains[start : start + _AT_ONCE]
-        tiles = [chain.apply(next(regions), rng)[:SIDE, :SIDE] for chain in part for _ in range(PER_CHAIN)]
-        features.append(describe(np.stack(tiles)))
-        advance(len(part))
-    return Bank(tuple(chains), np.concatenate(features))
 
 
 @dataclass(frozen=True)
@@ -161,16 +110,17 @@ class Search:
 
     Args:
         real: Features of tiles of real images, (N, D).
-        source: Regions of clean photographs.
+        photographs: Of which tiles are made.
         describe: Describes tiles.
         chains: The size of the first bank; those around it are half as large.
         seed: Of the chains.
     """
 
     def __init__(
-        self, real: NDArray[np.float64], source: RegionSource, describe: TileDescriber, chains: int, seed: int
+        self, real: NDArray[np.float64], photographs: CleanPhotographs, describe: TileDescriber, chains: int, seed: int
     ) -> None:
-        self.real, self.source, self.describe, self.chains, self.seed = real, source, describe, chains, seed
+        self.real, self.photographs, self.describe = real, photographs, describe
+        self.chains, self.seed = chains, seed
 
     def sizes(self) -> list[int]:
         """The number of chains that each round makes."""
@@ -185,7 +135,7 @@ class Search:
             advance: Called with numbers of chains.
         """
         rng = np.random.default_rng([self.seed, number])
-        scale, size = self.source.scale, self.sizes()[number]
+        scale, size = self.photographs.scale, self.sizes()[number]
         if before is None:
             fresh = [draw_chain(rng, scale) for _ in range(size)]
         else:
@@ -198,7 +148,13 @@ class Search:
                 else draw_chain(rng, scale)
                 for _ in range(size)
             ]
-        return make_bank(fresh, self.source.regions(number), self.describe, rng, advance)
+        makers, features = self.photographs.make_tiles(number), []
+        for start in range(0, size, _AT_ONCE):
+            part = fresh[start : start + _AT_ONCE]
+            tiles = [next(makers)(chain, rng) for chain in part for _ in range(PER_CHAIN)]
+            features.append(self.describe(np.stack(tiles)))
+            advance(len(part))
+        return Bank(tuple(fresh), np.concatenate(features))
 
     def fit(self, made: Bank, before: Fit | None) -> Fit:
         """Weigh the chains of a round, together with the best ones before."""

@@ -1,7 +1,8 @@
-"""How well made tiles resemble real ones: discrepancy, its floor, and whether a classifier can tell them apart."""
+"""How well made tiles resemble real ones: discrepancy, and whether a classifier can tell them apart."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,50 +31,57 @@ class Points:
 
     Attributes:
         features: (N, D).
-        sources: The image or photograph of each tile, which stays whole in folds and intervals, (N,).
+        photos: The photograph of each tile, which stays whole in folds and intervals, (N,).
     """
 
     features: NDArray[np.float64]
-    sources: NDArray[np.int64]
+    photos: NDArray[np.str_]
 
 
 def discrepancy_of(made: Points, real: Points) -> Estimate:
-    """The discrepancy with its interval over real images."""
-
-    def measure(rows: NDArray[np.integer]) -> float:
-        return discrepancy(real.features[rows], made.features)
-
-    return jackknife(measure, real.sources)
+    """The discrepancy with its interval over real photographs."""
+    return jackknife(_discrepancy_from(made, real), real.photos)
 
 
-def discrepancy_floor(real: Points, seed: int = 0) -> float:
-    """The mean discrepancy of random halves of the real images: as near as made tiles can come. NaN below four images."""
-    images = np.unique(real.sources)
-    if len(images) < 4:
+def gain_of(made: Points, other: Points, real: Points) -> Estimate:
+    """By how much ``made`` is nearer to real tiles than ``other`` is, with its interval over the same photographs."""
+    ours, theirs = _discrepancy_from(made, real), _discrepancy_from(other, real)
+    return jackknife(lambda rows: theirs(rows) - ours(rows), real.photos)
+
+
+def _discrepancy_from(made: Points, real: Points) -> Callable[[NDArray[np.integer]], float]:
+    return lambda rows: discrepancy(real.features[rows], made.features)
+
+
+def split_discrepancy(real: Points, seed: int = 0) -> float:
+    """The mean discrepancy of random halves of the real photographs: what chance alone makes. NaN below four."""
+    photos = np.unique(real.photos)
+    if len(photos) < 4:
         return float("nan")
     rng, values = np.random.default_rng(seed), []
     for _ in range(HALVES):
-        half = np.isin(real.sources, rng.permutation(images)[: len(images) // 2])
+        half = np.isin(real.photos, rng.permutation(photos)[: len(photos) // 2])
         values.append(discrepancy(real.features[half], real.features[~half]))
     return float(np.mean(values))
 
 
 def made_or_real(made: Points, real: Points) -> Estimate:
-    """How often a classifier tells made tiles from real ones that it has not seen: 0.5 if they are alike, 1 if never.
+    """How often a classifier is right about which tiles are made: 0.5 if they cannot be told apart, 1 if always.
 
-    A linear classifier is fitted to four fifths of the images and judged on the rest, in turn; both kinds count equally.
+    A linear classifier is fitted to four fifths of the photographs and judged on the rest, in turn; both kinds count
+    equally.
     """
     features = np.concatenate([made.features, real.features])
     truth = np.repeat([0, 1], [len(made.features), len(real.features)])
-    sources = np.concatenate([made.sources, made.sources.max() + 1 + real.sources])
+    photos = np.concatenate([np.char.add("made ", made.photos), np.char.add("real ", real.photos)])
     classifier = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=1000, class_weight="balanced"))
-    folds = GroupKFold(min(FOLDS, len(np.unique(real.sources)), len(np.unique(made.sources))))
-    hits = cross_val_predict(classifier, features, truth, groups=sources, cv=folds) == truth
+    folds = GroupKFold(min(FOLDS, len(np.unique(real.photos)), len(np.unique(made.photos))))
+    right = cross_val_predict(classifier, features, truth, groups=photos, cv=folds) == truth
 
     def measure(rows: NDArray[np.integer]) -> float:
-        return float(np.mean([hits[rows][truth[rows] == kind].mean() for kind in (0, 1)]))
+        return float(np.mean([right[rows][truth[rows] == kind].mean() for kind in (0, 1)]))
 
-    return jackknife(measure, sources)
+    return jackknife(measure, photos, limits=(0, 1))
 
 
 def block_statistics(tiles: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ddrscope.degradations import Degradation, parse_degradation
 from ddrscope.degradations.chains import DegradationChain, Resizing
-from ddrscope.degradations.recipe import ROLES, varied
+from ddrscope.degradations.recipe import role_of, varied
 from ddrscope.degradations.resize import Interpolation
 
 Step = Degradation | Resizing
@@ -108,7 +108,7 @@ def _redrawn(step: Step, rng: np.random.Generator, scale: int) -> Step:
         return step
     draw = {"blur": lambda: draw_blur(rng, scale), "noise": lambda: draw_noise(rng)}
     draw["compression"] = lambda: draw_compression(rng)
-    role = ROLES[step.family]
+    role = role_of(step)
     return draw[role]() if role in draw else step
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,35 +11,41 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ddrscope.degradations.chains import DegradationChain, parse_chain
+from ddrscope.degradations.chains import DegradationChain
 from ddrscope.errors import InputError
 from ddrscope.features.threads import torch_threads
 from ddrscope.images import ImageFile, bundled_photos, find_images
-from ddrscope.io.files import atomic_write, exists, write_json
+from ddrscope.io.files import exists
 from ddrscope.io.paths import expand_path
 from ddrscope.io.run_directory import RunDirectory
 from ddrscope.matching.alternatives import find_alternatives
-from ddrscope.matching.configs import TARGETS
+from ddrscope.matching.bank_files import load_bank, save_bank
 from ddrscope.matching.describing import TileDescriber
-from ddrscope.matching.fitting import Bank, Fit, RegionSource, Search
-from ddrscope.matching.judging import Points, block_statistics, discrepancy_floor, discrepancy_of, made_or_real
-from ddrscope.matching.kernel import discrepancy
+from ddrscope.matching.fitting import Fit, Search
+from ddrscope.matching.judging import (
+    Points,
+    block_statistics,
+    discrepancy_of,
+    gain_of,
+    made_or_real,
+    split_discrepancy,
+)
+from ddrscope.matching.output import OUTPUTS, write_outputs
+from ddrscope.matching.photographs import CleanPhotographs, held_out, split_photographs
 from ddrscope.matching.presets import PRESETS
-from ddrscope.matching.result import MatchResult, Resemblance
+from ddrscope.matching.result import FEW_IMAGES, MatchResult, Resemblance
 from ddrscope.matching.settings import CHAINS, SCALE, TILES, MatchSettings
 from ddrscope.matching.tiles import SIDE, Tiles, read_tiles
+from ddrscope.metrics.estimate import Estimate
 from ddrscope.progress import NullProgress, Progress
 from ddrscope.results.skipped import SkippedImage
 
-_logger = logging.getLogger("ddrscope")
-RECIPE, SUMMARY, SHEET, CONFIGS = "recipe.json", "match.json", "sheet.png", "configs"
-OUTPUTS = (RECIPE, SUMMARY, SHEET, CONFIGS)
 # Fewer images say nothing of a distribution.
 MIN_IMAGES, MIN_TILES = 5, 20
-# Tiles of each kind that a classifier tells apart, and the share of photographs that only judge.
-JUDGED, _JUDGING = 400, 3
-# Tiles of each kind on the sheet.
-SHOWN = 25
+# Tiles of each kind that a classifier tells apart.
+JUDGED = 400
+# The number of the regions that are drawn for judging, unlike those of the search's rounds.
+_JUDGING = 99
 
 
 def match(
@@ -89,86 +94,124 @@ def match(
     sources = [images] if isinstance(images, str | Path) else list(images)
     clean = [hr] if isinstance(hr, str | Path) else list(hr)
     settings = MatchSettings(tuple(map(str, sources)), tuple(map(str, clean)), scale, chains, tiles, seed)
-    progress = progress or NullProgress()
     with torch_threads(threads):
-        run = _Run(settings, find_images(sources), find_images(clean or [bundled_photos()]), progress)
+        files = find_images(sources), find_images(clean or [bundled_photos()])
+        run = _Run(settings, *files, progress or NullProgress())
         if out is None:
             with tempfile.TemporaryDirectory(prefix="ddrscope-") as parts:
                 return run.result(Path(parts), None)
-        with RunDirectory(
-            out, settings.to_dict(), OUTPUTS, inputs=run.hashes(), resume=resume, overwrite=overwrite
-        ) as directory:
+        directory = RunDirectory(
+            out, settings.to_dict(), OUTPUTS, inputs=_hashes(*files), resume=resume, overwrite=overwrite
+        )
+        # Before earlier results are replaced, and before they are found to be in the way after minutes of work.
+        directory.check()
+        run.read()
+        with directory:
             result = run.result(directory.parts, expand_path(out))
             directory.finish()
         return result
 
 
+def _hashes(real: Sequence[ImageFile], clean: Sequence[ImageFile]) -> dict[str, str]:
+    """What tells the images of a run from those of another: names, sizes and times."""
+    digests = {}
+    for name, files in (("images", real), ("hr", clean)):
+        digest = sha256()
+        for file in files:
+            digest.update(f"{file.name} {_state(file)}\n".encode("utf-8", "surrogateescape"))
+        digests[name] = digest.hexdigest()
+    return digests
+
+
+def _state(file: ImageFile) -> str:
+    try:
+        state = file.path.stat() if isinstance(file.path, Path) else None
+    except OSError:
+        # It is reported when it is read.
+        return "missing"
+    return f"{state.st_size} {state.st_mtime_ns}" if state else ""
+
+
 class _Run:
+    """One run. Banks are kept in files, so that a run that is repeated goes on where it stopped."""
+
     def __init__(
         self, settings: MatchSettings, real: list[ImageFile], clean: list[ImageFile], progress: Progress
     ) -> None:
-        self.settings, self.real, self.progress = settings, real, progress
-        # Photographs that judge made no tile of the search: every third one, by a hash of its name.
-        judging = [int(sha256(file.photo.encode()).hexdigest(), 16) % _JUDGING == 0 for file in clean]
-        self.matching = [file for file, held in zip(clean, judging, strict=True) if not held]
-        self.judging = [file for file, held in zip(clean, judging, strict=True) if held]
-        self.describe = TileDescriber()
+        self.settings, self.progress = settings, progress
+        self._files = real, *split_photographs(clean)
+        self.skipped: list[SkippedImage] = []
+        self._read = False
 
-    def hashes(self) -> dict[str, str]:
-        """What identifies the images, in place of their paths."""
-        digests = {}
-        for name, files in (("images", self.real), ("hr", self.matching + self.judging)):
-            digest = sha256()
-            for file in files:
-                size = file.path.stat().st_size if isinstance(file.path, Path) else ""
-                digest.update(f"{file.name} {size}\n".encode("utf-8", "surrogateescape"))
-            digests[name] = digest.hexdigest()
-        return digests
-
-    def result(self, parts: Path, out: Path | None) -> MatchResult:
-        skipped: list[SkippedImage] = []
-        tiles = read_tiles(self.real, self.settings.tiles, self.settings.seed, skipped)
-        images = len(np.unique(tiles.images))
-        if images < MIN_IMAGES or len(tiles) < MIN_TILES:
-            reason = f": {skipped[0].path} is {skipped[0].reason}" if skipped else ""
+    def read(self) -> None:
+        """Read images and photographs; raises `InputError` if they are too few."""
+        if self._read:
+            return
+        real, searching, judging = self._files
+        self.progress.start("reading", len(real) + len(searching) + len(judging))
+        self.tiles = read_tiles(real, self.settings.tiles, self.settings.seed, self.skipped, self.progress.advance)
+        self.images = len(np.unique(self.tiles.photos))
+        if self.images < MIN_IMAGES or len(self.tiles) < MIN_TILES:
             raise InputError(
-                f"`images`: {images} images with {len(tiles)} tiles of {SIDE} x {SIDE} pixels can be used, and "
-                f"{MIN_IMAGES} with {MIN_TILES} are needed{reason}"
+                f"`images`: {self.images} images with {len(self.tiles)} tiles of {SIDE} x {SIDE} pixels can be used, and "
+                f"{MIN_IMAGES} with {MIN_TILES} are needed: give more or larger images{self._first_skipped()}"
             )
-        sources = [self._source(self.matching, 1), self._source(self.judging, 2)]
-        real = self.describe(tiles.pixels)
-        fit = self._search(real, sources[0], parts)
-        recipe = fit.recipe(self.settings.scale)
-        projected = fit.project(real)
-        judged = self._judge(recipe.sample, fit, tiles, real, sources[1])
-        result = MatchResult(
-            recipe=recipe,
-            images=images,
-            tiles=len(tiles),
-            photographs=(len(sources[0].photos), len(sources[1].photos)),
-            resemblance=judged,
-            floor=discrepancy_floor(Points(projected, tiles.images), self.settings.seed),
-            fitted=_weighted_discrepancy(fit, real),
-            alternatives=find_alternatives(fit, real),
-            skipped=tuple(skipped),
-            out=None if out is None else str(out),
+        before = len(self.skipped)
+        self.searching, self.judging = (
+            CleanPhotographs(files, self.settings.scale, self.settings.seed, self.skipped, self.progress.advance)
+            for files in (searching, judging)
         )
-        if out is not None:
-            self._write(result, tiles, sources[1], out)
-        return result
-
-    def _source(self, files: list[ImageFile], seed: int) -> RegionSource:
-        source = RegionSource(files, self.settings.scale, self.settings.seed + seed)
-        if len(source.photos) < 2:
+        if min(len(self.searching.names), len(self.judging.names)) < 2:
             side = SIDE * self.settings.scale
             raise InputError(
-                f"`hr`: {len(source.photos)} photographs are at least {side} pixels a side, and more are needed: "
-                "give larger or more photographs, or a smaller `scale`"
+                f"`hr`: {len(self.searching.names) + len(self.judging.names)} photographs of at least {side} pixels a side "
+                f"can be used, and 6 are needed, a third of them to judge: give more or larger ones, or a smaller `scale`"
+                f"{self._first_skipped(before)}"
             )
-        return source
+        self._read = True
 
-    def _search(self, real: NDArray[np.float64], source: RegionSource, parts: Path) -> Fit:
-        search = Search(real, source, self.describe, self.settings.chains, self.settings.seed)
+    def _first_skipped(self, before: int = 0) -> str:
+        return f" ({self.skipped[before].path}: {self.skipped[before].reason})" if len(self.skipped) > before else ""
+
+    def result(self, parts: Path, out: Path | None) -> MatchResult:
+        """Search, judge and write."""
+        self.read()
+        self.describe = TileDescriber()
+        real = self.describe(self.tiles.pixels)
+        judges = held_out(self.tiles.photos) if self.images >= FEW_IMAGES else np.zeros(len(self.tiles), bool)
+        fit = self._search(real[~judges], parts)
+        recipe = fit.recipe(self.settings.scale)
+        rows = np.flatnonzero(judges if judges.any() else ~judges)
+        rows = np.sort(np.random.default_rng(self.settings.seed).permutation(rows)[:JUDGED])
+        distance, alternatives = find_alternatives(fit, real[~judges])
+        resemblance, gain = self._judge(recipe.sample, fit, self.tiles.chosen(rows), real[rows])
+        result = MatchResult(
+            recipe=recipe,
+            images=self.images,
+            tiles=len(self.tiles),
+            held_out=bool(judges.any()),
+            photographs=(len(self.searching.names), len(self.judging.names)),
+            resemblance=resemblance,
+            gain=gain,
+            chance=split_discrepancy(Points(fit.project(real), self.tiles.photos), self.settings.seed),
+            distance=distance,
+            alternatives=alternatives,
+            skipped=tuple(self.skipped),
+            notes=tuple(self._notes()),
+            out=None if out is None else str(out),
+        )
+        return result if out is None else write_outputs(result, out, self.tiles, self.judging, self.settings.seed)
+
+    def _notes(self) -> list[str]:
+        if self.images >= FEW_IMAGES:
+            return []
+        return [
+            f"{self.images} images are few: the recipe fits them and may not fit others, and the same images judge it. Give "
+            f"{FEW_IMAGES} or more"
+        ]
+
+    def _search(self, real: NDArray[np.float64], parts: Path) -> Fit:
+        search = Search(real, self.searching, self.describe, self.settings.chains, self.settings.seed)
         self.progress.start("chains", sum(search.sizes()))
         fit: Fit | None = None
         for number, size in enumerate(search.sizes()):
@@ -189,71 +232,29 @@ class _Run:
         fit: Fit,
         tiles: Tiles,
         real: NDArray[np.float64],
-        source: RegionSource,
-    ) -> dict[str, Resemblance]:
-        """Made tiles of the recipe and of what others train with, beside the real ones."""
+    ) -> tuple[dict[str, Resemblance], Estimate]:
+        """Made tiles of the recipe and of what others train with, beside real ones; and the gain over shrinking alone."""
         draws: dict[str, Callable[[np.random.Generator], DegradationChain]] = {"matched": sample}
         draws |= {name: partial(_preset, name, self.settings.scale) for name in PRESETS}
-        count = min(JUDGED, len(tiles))
-        chosen = np.sort(np.random.default_rng(self.settings.seed).permutation(len(tiles))[:count])
-        sources, blocks = tiles.images[chosen], block_statistics(tiles.pixels[chosen])
+        target, blocks = Points(fit.project(real), tiles.photos), block_statistics(tiles.pixels)
+        names = self.judging.names
+        photos = np.array([names[index % len(names)] for index in range(len(tiles))])
         self.progress.start("judging", len(draws))
-        found = {}
+        found, projected = {}, {}
         for name, draw in draws.items():
-            rng = np.random.default_rng([self.settings.seed, 99])
-            regions = source.regions(9)
-            made = np.stack([draw(rng).apply(next(regions), rng)[:SIDE, :SIDE] for _ in range(count)])
-            features, photos = self.describe(made), np.arange(count) % len(source.photos)
+            rng = np.random.default_rng([self.settings.seed, _JUDGING])
+            makers = self.judging.make_tiles(_JUDGING)
+            made = np.stack([next(makers)(draw(rng), rng) for _ in photos])
+            features = self.describe(made)
+            projected[name] = Points(fit.project(features), photos)
             found[name] = Resemblance(
-                discrepancy_of(Points(fit.project(features), photos), Points(fit.project(real[chosen]), sources)),
-                made_or_real(Points(features, photos), Points(real[chosen], sources)),
-                made_or_real(Points(block_statistics(made), photos), Points(blocks, sources)),
+                discrepancy_of(projected[name], target),
+                made_or_real(Points(features, photos), Points(real, tiles.photos)),
+                made_or_real(Points(block_statistics(made), photos), Points(blocks, tiles.photos)),
             )
             self.progress.advance()
-        return found
-
-    def _write(self, result: MatchResult, tiles: Tiles, source: RegionSource, out: Path) -> None:
-        result.recipe.save(out / RECIPE)
-        write_json(out / SUMMARY, result.to_json())
-        self._write_sheet(result, tiles, source, out / SHEET)
-        (out / CONFIGS).mkdir(exist_ok=True)
-        for target in TARGETS:
-            config = result.to_config(target)
-            with atomic_write(out / CONFIGS / config.name) as temporary:
-                temporary.write_text(config.text, encoding="utf-8")
-
-    def _write_sheet(self, result: MatchResult, tiles: Tiles, source: RegionSource, path: Path) -> None:
-        # Drawing takes a second to import.
-        from ddrscope.viz.tile_sheet import write_tile_sheet
-
-        rng = np.random.default_rng([self.settings.seed, 7])
-        regions = source.regions(7)
-        real = [tiles.pixels[index] for index in rng.permutation(len(tiles))[:SHOWN]]
-        made = [result.recipe.sample(rng).apply(next(regions), rng)[:SIDE, :SIDE] for _ in real]
-        sets = {f"real: {result.images} images": real, "made of clean photographs by the recipe": made}
-        write_tile_sheet(path, result.verdict(), sets)
+        return found, gain_of(projected["matched"], projected["bicubic"], target)
 
 
 def _preset(name: str, scale: int, rng: np.random.Generator) -> DegradationChain:
     return PRESETS[name](rng, scale)
-
-
-def _weighted_discrepancy(fit: Fit, real: NDArray[np.float64]) -> float:
-    """The discrepancy of tiles drawn from the bank by its weights."""
-    rng = np.random.default_rng(0)
-    per_chain = len(fit.bank.features) // len(fit.bank.chains)
-    drawn = rng.choice(len(fit.bank.features), JUDGED, p=np.repeat(fit.weights, per_chain) / per_chain)
-    return discrepancy(fit.project(fit.bank.features[drawn]), fit.project(real))
-
-
-def save_bank(path: Path, bank: Bank) -> None:
-    """Write a bank; atomically."""
-    with atomic_write(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, chains=np.array([chain.text for chain in bank.chains]), features=bank.features)
-
-
-def load_bank(path: Path) -> Bank:
-    """Read what `save_bank` wrote."""
-    with np.load(path, allow_pickle=False) as content:
-        chains: tuple[DegradationChain, ...] = tuple(parse_chain(str(text)) for text in content["chains"])
-        return Bank(chains, content["features"])

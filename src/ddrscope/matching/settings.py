@@ -8,6 +8,8 @@ from typing import Any
 from ddrscope.errors import InputError
 
 CHAINS, TILES, SCALE = 1200, 1024, 4
+# Memory and time grow with the square of the number of chains.
+MAX_CHAINS = 5000
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,9 @@ class MatchSettings:
     seed: int
 
     def __post_init__(self) -> None:
-        for name, low, high in (("scale", 1, 8), ("chains", 100, 20_000), ("tiles", 32, 20_000)):
+        for name, low, high in (
+            ("scale", 1, 8), ("chains", 100, MAX_CHAINS), ("tiles", 32, 5000), ("seed", 0, 2**63 - 1),
+        ):  # fmt: skip
             value = getattr(self, name)
             if not low <= value <= high:
                 raise InputError(f"`{name}`={value} is out of range: give {low} to {high}")

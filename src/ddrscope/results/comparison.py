@@ -28,7 +28,21 @@ class Axis:
     unit: str
     slight: float
 
+    @property
+    def digits(self) -> int:
+        """Decimals that matter."""
+        return 2 if self.slight < 1 else 1
 
+    def change(self, difference: Estimate) -> str:
+        """A difference with its interval and unit, as ``+0.61 px [+0.42, +0.80]``."""
+        value, low, high = (
+            f"{number:+.{self.digits}f}" for number in (difference.value, difference.low, difference.high)
+        )
+        return f"{value} {self.unit} [{low}, {high}]"
+
+
+# A difference counts if such a p-value or a smaller one is found, and if it is not slight.
+SIGNIFICANT = 0.05
 # What the light or the scene changes, as brightness and colour, is not among them.
 AXES = (
     Axis("blur_sigma", "blur", "px", 0.2),
@@ -77,11 +91,10 @@ class AxisDifference:
     differs: bool
 
     def __str__(self) -> str:
-        value, low, high = self.difference.value, self.difference.low, self.difference.high
-        digits = 2 if self.axis.slight < 1 else 1
-        if not self.differs:
-            return f"{self.axis.words} unchanged ({value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}])"
-        return f"{self.axis.words} {value:+.{digits}f} {self.axis.unit} [{low:+.{digits}f}, {high:+.{digits}f}]"
+        estimate = self.axis.change(self.difference)
+        if self.differs:
+            return f"{self.axis.words} {estimate}"
+        return f"{self.axis.words}: {'slight difference' if self.p_value < SIGNIFICANT else 'no difference found'} ({estimate})"
 
 
 @dataclass(frozen=True)
@@ -112,12 +125,12 @@ class ComparisonResult:
     def verdict(self) -> str:
         """The answer in a sentence."""
         changed = [each for each in self.differences if each.differs]
-        same = [each.axis.words for each in self.differences if not each.differs]
+        others = [each.axis.words for each in self.differences if not each.differs]
         if not changed:
-            return f"No difference found in {', '.join(same)} (smallest p-value {self._smallest():.2g})."
+            return f"No difference found in {', '.join(others)} (smallest p-value {self._smallest():.2g})."
         parts = "; ".join(f"{each} (p = {each.p_value:.2g})" for each in changed)
-        unchanged = f"; unchanged: {', '.join(same)}" if same else ""
-        return f"The second set differs: {parts}{unchanged}."
+        rest = f"; no difference found in {', '.join(others)}" if others else ""
+        return f"The second set differs: {parts}{rest}."
 
     def _smallest(self) -> float:
         return min(each.p_value for each in self.differences)

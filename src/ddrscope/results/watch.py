@@ -52,27 +52,39 @@ class WatchedImage:
     Attributes:
         path: The file, as text that prints.
         arrived: Its modification time, seconds since 1970.
+        size: Its size in bytes. A file of another time or size is another image.
         values: Along `AXES`; None if it could not be read.
         error: Why it could not.
     """
 
     path: str
     arrived: float
+    size: int
     values: tuple[float, ...] | None
     error: str | None = None
+
+    @property
+    def key(self) -> tuple[str, float, int]:
+        """What tells it from other images."""
+        return self.path, self.arrived, self.size
 
     def to_line(self) -> str:
         """A line of JSON."""
         values = dict(zip((axis.name for axis in AXES), self.values, strict=True)) if self.values else None
-        return json.dumps({"path": self.path, "arrived": self.arrived, "values": values, "error": self.error}) + "\n"
+        row = {"path": self.path, "arrived": self.arrived, "size": self.size, "values": values, "error": self.error}
+        return json.dumps(row) + "\n"
 
     @classmethod
     def from_line(cls, line: str) -> WatchedImage:
-        """What `to_line` wrote."""
+        """What `to_line` wrote; raises `ValueError`, `KeyError` or `TypeError` for anything else."""
         row = json.loads(line)
-        values = row["values"]
+        values, error = row["values"], row["error"]
         numbers = None if values is None else tuple(float(values[axis.name]) for axis in AXES)
-        return cls(str(row["path"]), float(row["arrived"]), numbers, row["error"])
+        if numbers and not np.isfinite(numbers).all():
+            raise ValueError("a value is not finite")
+        return cls(
+            str(row["path"]), float(row["arrived"]), int(row["size"]), numbers, None if error is None else str(error)
+        )
 
 
 @dataclass(frozen=True)
@@ -82,14 +94,14 @@ class WatchResult:
     Attributes:
         images: The images that arrived, in order.
         detection: The evidence after each readable image, and the alarm.
-        reference: The number of images of the reference.
+        reference: The values of the reference, (R, axes).
         new: The number of images that arrived since the run before.
         out: The output directory.
     """
 
     images: tuple[WatchedImage, ...]
     detection: Detection
-    reference: int
+    reference: NDArray[np.float64]
     new: int
     out: str
 
@@ -106,17 +118,19 @@ class WatchResult:
     def verdict(self) -> str:
         """The answer in a sentence."""
         alarm, readable = self.detection.alarm, self.readable
+        failed = len(self.images) - len(readable)
+        unreadable = f" {failed} of {len(self.images)} images cannot be read." if failed else ""
         if alarm is None:
-            return f"No change in {len(readable)} images."
+            return f"No change in {len(readable)} images.{unreadable}"
         axis = AXES[alarm.axis]
         onset = readable[alarm.onset]
         values = np.array([image.values for image in readable])[:, alarm.axis]
-        before = values[: alarm.onset].mean() if alarm.onset else float("nan")
-        after = values[alarm.onset : alarm.index + 1].mean()
-        change = f"from {before:.1f} to {after:.1f}" if before == before else f"to {after:.1f}"
+        before = float(np.mean([*self.reference[:, alarm.axis], *values[: alarm.onset]]))
+        after = float(values[alarm.onset : alarm.index + 1].mean())
         return (
-            f"{axis.words[0].upper() + axis.words[1:]} {'rose' if alarm.direction > 0 else 'fell'} {change} {axis.unit} "
-            f"since {onset.path} ({_date(onset.arrived)}); alarm at image {alarm.index + 1} of {len(readable)}."
+            f"{axis.words[0].upper() + axis.words[1:]} {'rose' if alarm.direction > 0 else 'fell'} from "
+            f"{before:.{axis.digits}f} to {after:.{axis.digits}f} {axis.unit} since {onset.path} ({_date(onset.arrived)}); "
+            f"alarm at image {alarm.index + 1} of {len(readable)}.{unreadable}"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -127,7 +141,7 @@ class WatchResult:
             "alarm": self.alarm,
             "images": len(readable),
             "unreadable": len(self.images) - len(readable),
-            "reference": self.reference,
+            "reference": len(self.reference),
             "evidence": float(self.detection.evidence[-1]) if len(self.detection.evidence) else 0.0,
             "threshold": self.detection.threshold,
             "axis": AXES[alarm.axis].name if alarm else None,

@@ -61,6 +61,9 @@ class Stage(ABC):
     ) -> None:
         self.recipe, self.photos, self.evaluator, self.folder, self.devices = recipe, photos, evaluator, folder, devices
         self.degradations = recipe.distributions()
+        # Hashed here: the file may change during the training.
+        path = recipe.degradation_recipe
+        self._recipe_digest = sha256(expand_path(path)) if path else None
         devices.check_batch(recipe.batch)
         self.network = build_network(recipe).to(devices.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.margin = guide_margin(self.network, recipe)
@@ -272,9 +275,9 @@ class Stage(ABC):
     def _binding(self) -> dict[str, Any]:
         """The part of the recipe that this stage depends on: a pixel stage does not depend on the adversarial one."""
         settings = dataclasses.asdict(self.recipe)
-        if self.recipe.degradation_recipe:
-            # The file may have changed since.
-            settings["degradation_recipe"] = sha256(expand_path(self.recipe.degradation_recipe))
+        if self._recipe_digest:
+            # What it says, wherever the file lies.
+            settings["degradation_recipe"] = self._recipe_digest
         return (
             settings
             if self.name == "adversarial"

@@ -139,7 +139,9 @@ class Recipe:
 
     def _matched_recipe(self) -> DegradationRecipe:
         if self.degradations:
-            raise InputError("recipe: degradations and degradation_recipe are given: leave one out")
+            raise InputError(
+                "recipe: degradations and degradation_recipe are given: give degradations=[] or degradation_recipe=''"
+            )
         if self.guidance == "oracle":
             raise InputError("recipe: guidance=oracle knows no degradation_recipe: give degradations")
         recipe = DegradationRecipe.load(expand_path(self.degradation_recipe))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ddrscope.degradations import DegradationRecipe
 from ddrscope.features.precision import resolve_precision
 from ddrscope.io.files import atomic_write, remove_stale_temp_files
 from ddrscope.io.locks import FolderLock
@@ -225,6 +226,10 @@ class Training:
         remove_stale_temp_files([path, *(file for stage in self.stages for file in (stage.checkpoint, stage.weights))])
         with atomic_write(path) as temporary:
             temporary.write_text(as_toml(self.recipe), encoding="utf-8")
+        for distribution in self.recipe.distributions():
+            if isinstance(distribution, DegradationRecipe):
+                # The file that the recipe names may be gone when somebody asks what this network was trained on.
+                distribution.save(self.out / "degradation_recipe.json")
 
 
 def with_resolved_precision(recipe: Recipe, device: torch.device, checkpoint: Path) -> Recipe:

@@ -25,7 +25,7 @@ def write_watch_page(folder: Path, result: WatchResult) -> Path:
     """Write ``report.html``; atomically."""
     page = render(
         "watch.html",
-        {"images": len(result.images), "reference": result.reference, "threshold": result.detection.threshold},
+        {"images": len(result.images), "reference": len(result.reference), "threshold": result.detection.threshold},
         result=result,
         axes=AXES,
         last=list(reversed(result.images[-LISTED:])),
@@ -50,6 +50,9 @@ def watch_figure(result: WatchResult) -> Figure:
             smooth = np.convolve(values[:, index], np.full(WINDOW, 1 / WINDOW), "valid")
             panel.plot(positions[WINDOW // 2 : WINDOW // 2 + len(smooth)], smooth, color=OKABE_ITO[0])
         panel.set_ylabel(f"{axis.words}\n({axis.unit})", fontsize=8)
+    if not len(values):
+        # Matplotlib cannot lay out panels without anything in them.
+        panels[-1].set_xlim(0, 1)
     evidence = result.detection.evidence
     panels[-1].plot(positions[: len(evidence)], np.maximum(evidence, 1e-2), color="black")
     panels[-1].axhline(result.detection.threshold, color=OKABE_ITO[1], linestyle="--")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +11,10 @@ import numpy as np
 
 from ddrscope.degradations import Degradation
 from ddrscope.degradations.chains import DegradationChain, Resizing
-from ddrscope.degradations.recipe import ENDS, ROLES, DegradationRecipe, Place, Role, Spread, weighted_quantiles
+from ddrscope.degradations.recipe import ENDS, DegradationRecipe, Place, Role, Spread, role_of, weighted_quantiles
 from ddrscope.degradations.registry import find_family
 from ddrscope.matching.configs.common import INDEPENDENT, UNIFORM, WHERE, percent
 
-# The standard normal quantile below which the upper end of a range of 90 % lies.
-_END_OF_NORMAL = 1.645
 # Shares of the HR size this close to 1 are no resizing.
 _KEPT = 0.02
 
@@ -94,35 +91,13 @@ def uses(recipe: DegradationRecipe) -> list[Use]:
             family,
             min(step.probability * kind.share, 1.0),
             step.position,
-            {**kind.numbers, "level": varied_spread(family, kind.numbers["level"], recipe.vary)},
+            kind.numbers,
             kind.words,
         )
         for step in recipe.steps()
         for family, kind in step.kinds.items()
         if family != "resize"
     ]
-
-
-def varied_spread(family: str, level: Spread, vary: float) -> Spread:
-    """The spread of a level, widened by the variation with which chains are drawn.
-
-    Args:
-        family: Whose level it is.
-        level: Its spread in the chains.
-        vary: The variation of the recipe.
-    """
-    kind = find_family(family)
-    neutral, allowed = kind.neutral_level or 0, kind.level_range()
-    distances = sorted(abs(end - neutral) for end in (level.low, level.high))
-    if not vary or distances[0] <= 0 or (level.low - neutral) * (level.high - neutral) < 0:
-        return level
-    # The variation is normal in the logarithm of the distance from the level that changes nothing.
-    half = math.log(distances[1] / distances[0]) / 2
-    middle, factor = math.sqrt(distances[0] * distances[1]), math.exp(math.hypot(half, _END_OF_NORMAL * vary))
-    sign = 1 if level.median >= neutral else -1
-    ends = sorted(neutral + sign * distance for distance in (middle / factor, middle * factor))
-    low, high = (min(max(end, allowed.low), allowed.high) for end in ends)
-    return Spread(low, min(max(level.median, low), high), high)
 
 
 def at_level(use: Use, level: float) -> Degradation:
@@ -215,7 +190,7 @@ def _placed_roles(chain: DegradationChain) -> list[tuple[Place, Role]]:
     return [
         (
             "before" if index < chain.shrink else "after",
-            ROLES["resize" if isinstance(step, Resizing) else step.family],
+            role_of(step),
         )
         for index, step in enumerate(chain.steps)
         if index != chain.shrink

@@ -21,7 +21,7 @@ from torch import Tensor
 from ddrscope.degradations import resize
 from ddrscope.degradations.distortions import ALL_DISTORTIONS
 from ddrscope.identification import save_identifier
-from ddrscope.identification.calibration import PresenceCalibration, widening
+from ddrscope.identification.calibration import PresenceCalibration, stretch, widening
 from ddrscope.identification.chains import ChainSampler, as_row
 from ddrscope.identification.compact import CompactIdentifier, TrunkDescriptor, merge_tiles, read_descriptors
 from ddrscope.identification.image_identifier import ImageIdentifier
@@ -127,10 +127,10 @@ def calibrate(network: TileNetwork, types: tuple[str, ...], images: Images) -> C
         values = images.truths[:, index]
         lower, upper = VISIBLE.get(name, (-99, 1e9))
         seen = torch.where((values >= lower) & (values <= upper), SCALES[name].forward(values), torch.nan)
-        by.append(widening(merged.estimates[:, index], seen))
+        by.append(stretch(merged.estimates[:, index], seen))
         middle = SCALES[name].inverse(merged.estimates[:, index, 1])
         error = (middle - values).abs()[~seen.isnan()]
-        print(f"{name}: median error {error.median():.2f}, {len(error)} images, widened by {by[-1]:.3f}")
+        print(f"{name}: median error {error.median():.2f}, {len(error)} images, stretched by {by[-1]:.3f}")
     probabilities = presence.probabilities(merged.presence, float(presence.fitted_clean_share)).numpy()
     group_of = {distortion.name: distortion.group for distortion in ALL_DISTORTIONS}
     decided, _ = Predictions(probabilities, np.empty(0), np.empty(0)).decide(

@@ -13,7 +13,7 @@ import ddrscope
 from ddrscope.degradations import parse_degradation
 from ddrscope.errors import InputError
 from ddrscope.identification import ImageIdentifier, load_identifier, save_identifier
-from ddrscope.identification.calibration import PresenceCalibration, widened, widening
+from ddrscope.identification.calibration import PresenceCalibration, stretch, stretched, widened, widening
 from ddrscope.identification.compact import (
     CompactIdentifier,
     TrunkDescriptor,
@@ -26,7 +26,7 @@ from ddrscope.identification.predictions import Predictions
 from ddrscope.identification.scales import SCALES, damage_of
 from ddrscope.identification.tile_bank import TileBank, write_tile_bank
 from ddrscope.identification.tile_loss import presence_loss, tile_loss
-from ddrscope.identification.tile_network import TileNetwork, TileNetworkSettings
+from ddrscope.identification.tile_network import BANDS, TONES, WIDE_BINS, TileNetwork, TileNetworkSettings, tones
 from ddrscope.images import bundled_photos, find_images, read_image
 from ddrscope.metrics.estimate import Estimate
 from ddrscope.results.identification import Identification
@@ -96,7 +96,7 @@ def test_a_file_without_its_weights_is_refused(small: ImageIdentifier, tmp_path:
     with safe_open(path, "pt") as file:
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         metadata = file.metadata()
-    for key in ("trunk.heads.presence.weight", "estimate_widening", "novelty.known"):
+    for key in ("trunk.heads.presence.weight", "estimate_stretch", "novelty.known"):
         save_file({name: value for name, value in tensors.items() if name != key}, path, metadata)
         with pytest.raises(InputError, match="incomplete"):
             load_identifier(path)
@@ -161,6 +161,19 @@ def test_widened_intervals_hold_four_of_five_values() -> None:
     assert narrow.tolist() == [[0, 0, 0]]
 
 
+def test_stretched_intervals_hold_four_of_five_values_and_stay_narrow_where_they_are_sure() -> None:
+    random = torch.Generator().manual_seed(0)
+    spread = torch.rand(4000, generator=random) + 0.1
+    values = torch.randn(4000, generator=random) * spread
+    quantiles = torch.stack([-0.3 * spread, 0 * spread, 0.6 * spread], 1)
+    low, middle, high = stretched(quantiles, stretch(quantiles, values)).unbind(1)
+    inside = (low <= values) & (values <= high)
+    assert inside.float().mean() == pytest.approx(0.8, abs=0.01)
+    sure = spread < 0.4
+    assert inside[sure].float().mean() == pytest.approx(0.8, abs=0.04)
+    assert (middle == quantiles[:, 1]).all()
+
+
 def found(**changes: object) -> Identification:
     probabilities = {"clean": 0.02, "jpeg": 0.95, "lens_blur": 0.97, "motion_blur": 0.1}
     estimates = {name: Estimate(2.14, 1.7, 2.6) for name in ESTIMATES}
@@ -183,12 +196,28 @@ def test_a_verdict_says_what_and_how_much() -> None:
     assert str(found(probability=0.4, group_probability=0.7, probabilities=kinds)).startswith(
         "blurred (probability 0.70), most like out of focus (probability 0.40), sigma about 2.1"
     )
+    same = found(type="gaussian_blur", probability=0.4, group_probability=0.7, probabilities=kinds | {"jpeg": 0.8})
+    assert str(same).startswith("blurred (probability 0.70), sigma about 2.1 (1.7 to 2.6) px; JPEG artifacts")
     unsure = str(found(probability=0.2, group_probability=0.3, probabilities={"clean": 0.1, "lens_blur": 0.2}))
     assert unsure.startswith("nothing certain, perhaps out of focus (probability 0.20)")
     clean = found(type="clean", group="clean", probability=0.9, probabilities={"clean": 0.9, "jpeg": 0.1})
     assert "nothing found" in str(clean) and "0.90" in str(clean)
     assert "unlike anything known" in str(found(unseen=True))
     assert "level 3.0 of 5" in str(found(estimates={}, answers={}, motion_angle=None, interpolation=None))
+
+
+def test_tones_show_a_curve_that_was_applied_after_rounding_and_clipping() -> None:
+    photo = read_image(bundled_photos() / "coffee__1.png").pixels[:128, :128]
+    plain = torch.from_numpy(np.ascontiguousarray(photo)).permute(2, 0, 1)[None]
+    curved = (255 * (plain * 0.6 + 0.3)).round() / 255
+    clipped = (plain * 3).clamp(0, 1)
+    rows = tones(torch.cat([plain, curved, clipped]))
+    assert rows.shape == (3, TONES) and torch.isfinite(rows).all()
+    wide, bands, ends = rows.split([3 * WIDE_BINS, 3 * BANDS, 6], 1)
+    # Stretched and squeezed histograms have gaps and peaks, which are fast changes of the counts.
+    assert bands[1].mean() > bands[0].mean() + 0.1
+    assert ends[2].max() > 0.5 > ends[0].max()
+    torch.testing.assert_close(wide.square().sum(1), torch.full((3,), 3.0))
 
 
 def test_types_of_a_group_count_together() -> None:

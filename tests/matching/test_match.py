@@ -64,7 +64,7 @@ def test_the_recipe_has_what_the_images_have(whole: tuple[ddrscope.MatchResult, 
     matched, bicubic = (result.resemblance[name] for name in ("matched", "bicubic"))
     assert bicubic.by_network.value > 0.95 and matched.by_network.value < bicubic.by_network.value - 0.05
     assert matched.discrepancy.value < bicubic.discrepancy.value / 5
-    assert not result.nothing_to_match and "resembles the images" in result.verdict()
+    assert not result.nothing_to_match and "the images: a classifier recognizes made ones" in result.verdict()
     noise = next(each for each in result.alternatives if each.what == "noise")
     assert noise.given_as_good and not noise.without_as_good and not noise.unknown
 

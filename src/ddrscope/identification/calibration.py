@@ -80,6 +80,34 @@ def widened(quantiles: Tensor, by: Tensor) -> Tensor:
     return torch.stack([torch.minimum(low - by, middle), middle, torch.maximum(high + by, middle)], -1)
 
 
+def stretch(quantiles: Tensor, values: Tensor) -> Tensor:
+    """By which factor intervals must grow about their middle so that they hold 80 % of held-out values (conformal).
+
+    Where a network is surer, its intervals are narrower, and grow by less than they would by a constant.
+
+    Args:
+        quantiles: (N, 3) on the scale on which they are stretched.
+        values: (N,); NaN where they are unknown.
+
+    Raises:
+        ValueError: None is known.
+    """
+    known = ~values.isnan()
+    if not known.any():
+        raise ValueError("no held-out image has a known value to calibrate intervals with: give more images")
+    low, middle, high = quantiles[known].double().unbind(1)
+    above = values[known].double() - middle
+    reach = torch.where(above > 0, high - middle, middle - low).clamp(min=1e-6)
+    return torch.quantile(above.abs() / reach, COVERAGE)
+
+
+def stretched(quantiles: Tensor, factor: Tensor) -> Tensor:
+    """Quantiles (..., 3) whose ends are moved away from the middle by a factor."""
+    low, middle, high = quantiles.double().unbind(-1)
+    factor = factor.double()
+    return torch.stack([middle - factor * (middle - low), middle, middle + factor * (high - middle)], -1)
+
+
 def _with_others(logits: Tensor) -> tuple[Tensor, Tensor]:
     """The logits (N, K), and for each the log of the summed exponentials of all others."""
     own = logits.double()

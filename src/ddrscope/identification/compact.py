@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ddrscope.features.precision import Precision, autocast, check_precision
-from ddrscope.identification.calibration import PresenceCalibration, image_means, widened
+from ddrscope.identification.calibration import PresenceCalibration, image_means, stretched, widened
 from ddrscope.identification.novelty import NoveltyMeasure
 from ddrscope.identification.predictions import Details, Predictions
 from ddrscope.identification.scales import SCALES, UNDAMAGED
@@ -61,7 +61,7 @@ class CompactIdentifier:
         types: The names of the distortions, without clean.
         presence: Turns logits into probabilities.
         level_widening: By how much intervals of levels are widened, ().
-        estimate_widening: By how much those of each estimate are, on its scale, (P,).
+        estimate_stretch: By which factor those of each estimate are stretched, on its scale, (P,).
         novelty: Fitted to hidden units.
         clean_share: The share of clean images to expect.
     """
@@ -70,7 +70,7 @@ class CompactIdentifier:
     types: tuple[str, ...]
     presence: PresenceCalibration
     level_widening: Tensor
-    estimate_widening: Tensor
+    estimate_stretch: Tensor
     novelty: NoveltyMeasure
     clean_share: float = 0.5
 
@@ -92,7 +92,7 @@ class CompactIdentifier:
         members = np.arange(len(descriptors)) if images is None else np.unique(images, return_inverse=True)[1]
         outputs, hidden = read_descriptors(self.network, descriptors)
         merged = merge_tiles(outputs, members)
-        estimates, damage = widened(merged.estimates, self.estimate_widening), merged.damage.double().sigmoid()
+        estimates, damage = stretched(merged.estimates, self.estimate_stretch), merged.damage.double().sigmoid()
         return Predictions(
             self.presence.probabilities(merged.presence, self.clean_share).numpy(),
             widened(merged.levels, self.level_widening).clamp(1, 5).numpy(),

@@ -25,7 +25,7 @@ from ddrscope.io.paths import expand_path
 FORMAT = "ddrscope identifier 1"
 # Small tensors whose digits matter; all others are written as float16.
 FLOAT32 = (
-    "calibration", "widening", "estimate_widening", "fitted_clean_share", "centers", "reaches", "novelty.known",
+    "calibration", "widening", "estimate_stretch", "fitted_clean_share", "centers", "reaches", "novelty.known",
 )  # fmt: skip
 REMEDY = "fit one with `fit_identifier`"
 # What the bundled identifiers read: a compact network of their own, or the features of a super-resolution network.

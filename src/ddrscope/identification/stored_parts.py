@@ -96,7 +96,7 @@ def store_classifier(identifier: DistortionIdentifier | CompactIdentifier) -> tu
     """The fitted values of a classifier by their names in the file."""
     if isinstance(identifier, CompactIdentifier):
         tensors = _common_tensors(identifier.presence, identifier.level_widening, identifier.novelty)
-        tensors["estimate_widening"] = identifier.estimate_widening
+        tensors["estimate_stretch"] = identifier.estimate_stretch
         return tensors, {"types": list(identifier.types), "clean_share": identifier.clean_share}
     tensors = _common_tensors(identifier.calibration_, identifier.widening_, identifier.novelty_)
     for name, key in PART_TENSORS.items():
@@ -141,7 +141,7 @@ def load_classifier(
             tuple(settings["types"]),
             presence,
             tensors["widening"],
-            tensors["estimate_widening"],
+            tensors["estimate_stretch"],
             novelty,
             settings["clean_share"],
         )

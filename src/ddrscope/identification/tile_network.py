@@ -17,6 +17,10 @@ DETAIL_GAIN = 8.0
 CELLS, STATISTICS = 8, 4
 # Channels of each stage are reduced to so many before their products are taken.
 REDUCED = 32
+# Values of a channel are counted in 256 bins; shares are given for so many wider ones, and strengths of so many bands of
+# the spectrum of the counts.
+BINS, WIDE_BINS, BANDS = 256, 32, 16
+TONES = 3 * (WIDE_BINS + BANDS + 2)
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ class TileNetwork(nn.Module):
     faint beside what an image shows. There is no batch normalization in its trunk, since it would hide how strong the
     detail is. The statistics of a channel are its mean, the logarithm of its standard deviation, and the largest and the
     smallest local mean: noise shows where there is least detail, and blur where there is most. Products of channels say
-    how neighbouring pixels depend on each other (bilinear pooling, Lin et al. 2015).
+    how neighbouring pixels depend on each other (bilinear pooling, Lin et al. 2015). The histogram of each channel shows
+    exposure and, by gaps and peaks, that tones were changed after they had been rounded (Stamm and Liu 2010).
 
     Args:
         types: The number T of distortions.
@@ -83,7 +88,7 @@ class TileNetwork(nn.Module):
             self.stages.append(nn.Sequential(nn.Sequential(first, nn.ReLU(inplace=True)), *blocks))
             self.reductions.append(nn.Conv2d(width, REDUCED, 1, bias=False))
             before = width
-        self.sizes = (STATISTICS * sum(self.settings.widths), len(self.stages) * REDUCED * (REDUCED + 1) // 2)
+        self.sizes = (STATISTICS * sum(self.settings.widths), len(self.stages) * REDUCED * (REDUCED + 1) // 2, TONES)
         sizes = {
             "presence": 1 + types,
             "levels": types * len(QUANTILES),
@@ -112,7 +117,7 @@ class TileNetwork(nn.Module):
             pooled += [_compressed(mean), deviation.log() / 2]
             pooled += [_compressed(extreme) for extreme in (local.amax((2, 3)), local.amin((2, 3)))]
             correlations.append(_products(reduction(values)))
-        return torch.cat(pooled + correlations, 1)
+        return torch.cat([*pooled, *correlations, tones(tiles)], 1)
 
     def forward(self, tiles: Tensor) -> TileOutputs:
         """Tiles (N, 3, H, W) in 0..1 to outputs."""
@@ -135,6 +140,27 @@ class TileNetwork(nn.Module):
         for name in ("levels", "estimates"):
             values[name] = _ordered(values[name].unflatten(1, (-1, len(QUANTILES))))
         return TileOutputs(**values)
+
+
+def tones(tiles: Tensor) -> Tensor:
+    """What the histograms of tiles (N, 3, H, W) in 0..1 show: (N, `TONES`), of the order of 1.
+
+    For each channel, the square roots of the shares of `WIDE_BINS` ranges of values, the logarithms of the strengths of
+    `BANDS` frequencies of the counts above a smooth histogram's, and the shares of the values 0 and 255.
+    """
+    count, channels = tiles.shape[:2]
+    values = (tiles.detach().float() * (BINS - 1)).round().clamp(0, BINS - 1).long().flatten(2)
+    # One histogram for each tile and channel, side by side.
+    places = values + BINS * torch.arange(count * channels, device=tiles.device).view(count, channels, 1)
+    counts = torch.bincount(places.flatten(), minlength=BINS * count * channels).view(count, channels, BINS)
+    shares = counts / counts.sum(2, keepdim=True)
+    wide = shares.unflatten(2, (WIDE_BINS, -1)).sum(3).sqrt()
+    # Roots have the same variance whatever the count; the ends are left out, since clipping is no comb.
+    inner = counts.float().sqrt()[..., 1:-1]
+    smooth = functional.avg_pool1d(functional.pad(inner, (4, 4), "replicate"), 9, 1)
+    strengths = torch.fft.rfft(inner - smooth).abs().square()[..., -BANDS * 6 :]
+    bands = (strengths.unflatten(2, (BANDS, -1)).amax(3) + 1).log() / 4
+    return torch.cat([wide.flatten(1), bands.flatten(1), shares[..., [0, -1]].sqrt().flatten(1)], 1)
 
 
 def _products(values: Tensor) -> Tensor:

@@ -163,8 +163,8 @@ class DistortionMap:
     def group_likelihoods(self) -> dict[str, NDArray[np.float64]]:
         """The likelihood of clean and of each group at every pixel, (height, width).
 
-        It is that of the group's likeliest type, averaged over the parts that cover the pixel; a part counts more near
-        its center.
+        It is the sum over the group's types, at most 1, averaged over the parts that cover the pixel; a part counts more
+        near its center.
         """
         group_of = {CLEAN: CLEAN, **self.groups}
         columns: dict[str, list[int]] = {}
@@ -177,7 +177,7 @@ class DistortionMap:
             window = np.outer(_window(bottom - top), _window(right - left))
             weights[part] += window
             for group, indices in columns.items():
-                sums[group][part] += window * probabilities[indices].max()
+                sums[group][part] += window * min(probabilities[indices].sum(), 1)
         return {group: total / np.maximum(weights, 1e-12) for group, total in sums.items()}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from ddrscope.degradations.distortions import ALL_DISTORTIONS
 from ddrscope.metrics.estimate import Estimate
 from ddrscope.results.vocabulary import CLEAN, LIKELY
 
@@ -55,6 +56,7 @@ GROUP_WORDS = {
     "brightness": "brightness changed", "spatial": "pixels displaced or scaled",
     "sharpness_contrast": "sharpness or contrast changed",
 }  # fmt: skip
+_GROUP_OF = {distortion.name: distortion.group for distortion in ALL_DISTORTIONS}
 BLURS = ("gaussian_blur", "lens_blur", "motion_blur")
 # The quality of an image that was never compressed.
 UNCOMPRESSED = 100
@@ -71,16 +73,25 @@ def verdict(found: Finding) -> str:
     names = [name for name, value in found.probabilities.items() if value >= LIKELY and name != CLEAN]
     names.sort(key=lambda name: -found.probabilities[name])
     phrases = [_phrase(name, found) for name in names]
-    if not names and found.type == CLEAN:
+    if found.type != CLEAN and found.group_probability >= LIKELY and found.group not in map(_GROUP_OF.get, names):
+        # No type of the likeliest group is likely alone.
+        phrases.insert(0, _group_phrase(found))
+    if not phrases and found.type == CLEAN:
         phrases = [f"nothing found (clean, probability {found.probability:.2f})"]
-    elif not names and found.group_probability >= LIKELY:
-        words = GROUP_WORDS.get(found.group, found.group.replace("_", " "))
-        phrases = [f"{words} (probability {found.group_probability:.2f}), most like {_phrase(found.type, found)}"]
-    elif not names:
+    elif not phrases:
         phrases = [f"nothing certain, perhaps {_phrase(found.type, found)}"]
     if found.unseen:
         phrases.append("unlike anything known")
     return "; ".join(phrases)
+
+
+def _group_phrase(found: Finding) -> str:
+    words = GROUP_WORDS.get(found.group, found.group.replace("_", " "))
+    likely = f"{words} (probability {found.group_probability:.2f})"
+    if words != WORDS.get(found.type):
+        return f"{likely}, most like {_phrase(found.type, found)}"
+    measure = _measure(found.type, found)
+    return f"{likely}, {measure}" if measure else likely
 
 
 def _phrase(name: str, found: Finding) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,7 @@ def heatmap_figure(
     handles = [Patch(color=group_color(group), label=group.replace("_", ", ")) for group in visible]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
-    figure.suptitle(f"{plain(name)}: {_title(identification)}", fontsize=11)
+    figure.suptitle(textwrap.fill(plain(f"{name}: {identification}"), 95 if ratio < TALL else 75), fontsize=11)
     return figure
 
 
@@ -94,9 +95,3 @@ def _overlay(
     palette = np.array([to_rgb(group_color(group)) for group in groups])
     weight = OPACITY * strength[..., None]
     return grey * (1 - weight) + palette[likeliest] * weight
-
-
-def _title(identification: Identification) -> str:
-    level = "" if identification.type == CLEAN else f", level {identification.level.value:.1f}"
-    unseen = "; unlike anything known" if identification.unseen else ""
-    return f"{identification.type}{level} (probability {identification.probability:.2f}{unseen})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,7 @@ def plane_figure(
     first, second = plane.explained_variance
     panel.set_xlabel(f"first component of the embedding ({first:.0%} of variance)")
     panel.set_ylabel(f"second component ({second:.0%})")
-    panel.set_title(plain(title), fontsize=10)
+    panel.set_title(textwrap.fill(plain(title), 70), fontsize=10)
     heading = f"{len(set(plane.photos))} photographs each,\ndegraded on purpose"
     figure.legend(loc="outside right center", title=heading, fontsize=9)
     return figure

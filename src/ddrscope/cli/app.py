@@ -24,7 +24,7 @@ COMMANDS = {
     "generalize": "Score networks on your images, without ground truth (SRGA).",
     "identify": "Identify degradations in images: type, level, location.",
     "filter": "Keep or reject images by what is identified in them.",
-    "match": "Find the degradation that resembles your images, to train with.",
+    "match": "Find the degradation of your images, to train with.",
     "compare": "Do two sets of images differ in degradation, and how?",
     "watch": "Since when have the images of a stream changed?",
     "fit-identifier": "Fit an identifier to your photographs or labelled images.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import string
 from collections.abc import Callable
@@ -15,8 +16,19 @@ from hypothesis import strategies as st
 
 from corrupt_files import write
 from ddrscope.cli.common import named_values
-from ddrscope.degradations import Degradation, Pipeline, list_degradations, parse_degradation, parse_random_pipeline
+from ddrscope.comparison import watch_log
+from ddrscope.degradations import (
+    Degradation,
+    DegradationChain,
+    DegradationRecipe,
+    Pipeline,
+    list_degradations,
+    parse_chain,
+    parse_degradation,
+    parse_random_pipeline,
+)
 from ddrscope.degradations.base import Range
+from ddrscope.degradations.chains import Resizing
 from ddrscope.degradations.distortions import read_distortions
 from ddrscope.errors import InputError, escaped, printable
 from ddrscope.filtering import parse_expression
@@ -37,6 +49,16 @@ NEARLY = st.lists(
     max_size=12,
 ).map("".join)
 TEXTS = st.one_of(st.text(), NEARLY)
+# Values of JSON, among them those that recipes have.
+JSON = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), TEXTS, st.sampled_from([4, 0.05, "resize:0.25", 10**400])
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(["weight", "chain", "path", "values"]), inner)
+    ),
+    max_leaves=6,
+)
 
 
 def value_or_refusal(call: Callable[..., Any], *given: Any) -> Any:
@@ -75,6 +97,42 @@ def test_the_text_of_a_pipeline_is_read_as_the_pipeline(steps: list[Degradation]
     assert parse_degradation(pipeline.text) == pipeline
     fixed = parse_random_pipeline(pipeline.text)
     assert fixed.low == fixed.high == pipeline == fixed.sample(np.random.default_rng(0))
+
+
+@given(st.lists(degradations(), max_size=3), st.floats(0.01, 4), st.lists(degradations(), max_size=3))
+def test_the_text_of_a_chain_is_read_as_the_chain(
+    before: list[Degradation], share: float, after: list[Degradation]
+) -> None:
+    chain = DegradationChain((*before, Resizing(share), *after))
+    assert parse_chain(chain.text) == chain
+
+
+@given(
+    st.one_of(TEXTS, st.lists(st.sampled_from(["resize:", "0.5", ",box", "+", "noise:1", "\n", "nan"])).map("".join))
+)
+def test_any_text_is_a_chain_or_refused(text: str) -> None:
+    chain = value_or_refusal(parse_chain, text)
+    assert chain is None or parse_chain(chain.text) == chain
+
+
+@given(JSON, JSON, JSON)
+def test_any_json_is_a_recipe_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, scale: Any, vary: Any, rows: Any
+) -> None:
+    path = tmp_path_factory.mktemp("recipe") / "recipe.json"
+    path.write_text(json.dumps({"format": 1, "scale": scale, "vary": vary, "chains": rows}))
+    recipe = value_or_refusal(DegradationRecipe.load, path)
+    if recipe is not None:
+        recipe.sample(np.random.default_rng(0))
+
+
+@given(JSON)
+def test_any_json_is_the_log_of_a_watch_or_refused(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
+    folder = tmp_path_factory.mktemp("watch")
+    (folder / watch_log.REFERENCE).write_text(json.dumps({"settings": value, "values": value}))
+    (folder / watch_log.LINES).write_text(json.dumps(value) + "\n")
+    value_or_refusal(watch_log.WatchLog(folder).reference)
+    value_or_refusal(watch_log.WatchLog(folder).images)
 
 
 @given(TEXTS)

@@ -10,7 +10,8 @@ import pytest
 
 from ddrscope.degradations import parse_degradation, resize
 from ddrscope.degradations.chains import DegradationChain, Resizing, parse_chain
-from ddrscope.degradations.recipe import DegradationRecipe, weighted_quantiles
+from ddrscope.degradations.recipe import DegradationRecipe
+from ddrscope.degradations.recipe_steps import weighted_quantiles
 from ddrscope.errors import InputError
 from ddrscope.matching.kernel import discrepancy, kernel, matching_weights
 from ddrscope.matching.presets import PRESETS

@@ -258,7 +258,7 @@ def test_a_scale_that_does_not_divide_the_crop_is_said() -> None:
 def test_our_own_recipe_names_the_file_and_loses_nothing(
     recipe: DegradationRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = to_config(recipe, "ddrscope")
+    config = to_config(recipe, "ddrscope", "matched/recipe.json")
     (tmp_path / config.name).write_text(config.text)
     (tmp_path / "matched").mkdir()
     recipe.save(tmp_path / "matched" / "recipe.json")

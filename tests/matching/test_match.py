@@ -19,6 +19,7 @@ from ddrscope.matching import fitting
 from ddrscope.matching.configs import TARGETS
 from ddrscope.matching.describing import ContentFree
 from ddrscope.matching.judging import Points, block_statistics, made_or_real, split_discrepancy
+from ddrscope.training import make_recipe
 
 FILES = find_images([bundled_photos()])
 # Photographs that real images are made of, and the others.
@@ -78,6 +79,8 @@ def test_its_files_can_be_used(whole: tuple[ddrscope.MatchResult, Path]) -> None
     with Image.open(out / "sheet.png") as sheet:
         assert sheet.width > 1000
     assert len(list((out / "configs").iterdir())) == len(TARGETS)
+    (trained,) = make_recipe(str(out / "configs" / "ddrscope.toml")).distributions()
+    assert isinstance(trained, ddrscope.DegradationRecipe) and trained.to_json() == recipe.to_json()
     assert not (out / "parts").exists()
 
 

@@ -40,7 +40,7 @@ class WatchLog:
             if not np.isfinite(values).all():
                 raise ValueError("a value is not finite")
             return dict(content["settings"]), values
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
             raise InputError(f"{path} was not written by `watch`: give another `out`") from None
 
     def write_reference(self, settings: Mapping[str, Any], values: NDArray[np.float64]) -> None:
@@ -59,7 +59,7 @@ class WatchLog:
                 with atomic_write(path) as temporary:
                     temporary.write_text("".join(lines), encoding="utf-8")
             return [WatchedImage.from_line(line) for line in lines]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
             raise InputError(f"{path} was not written by `watch`: give another `out`") from None
 
     def append(self, images: Iterator[WatchedImage]) -> Iterator[WatchedImage]:

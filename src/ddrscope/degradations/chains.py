@@ -16,7 +16,7 @@ from ddrscope.errors import InputError, printable
 
 _JOIN = re.compile(r"\+(?=\s*[a-z])", re.IGNORECASE)
 _RESIZE = "resize"
-# Chains may come from strangers: more steps than this only cost time.
+# A file from elsewhere may hold chains of any length, which would take any time.
 MAX_STEPS = 50
 
 

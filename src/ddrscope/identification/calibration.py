@@ -65,11 +65,8 @@ def widening(quantiles: Tensor, values: Tensor) -> Tensor:
     Raises:
         ValueError: None is known.
     """
-    known = ~values.isnan()
-    if not known.any():
-        raise ValueError("no held-out image has a known value to calibrate intervals with: give more images")
-    low, _, high = quantiles[known].unbind(1)
-    outside = torch.maximum(low - values[known], values[known] - high).double()
+    quantiles, values = _known(quantiles, values)
+    outside = torch.maximum(quantiles[:, 0] - values, values - quantiles[:, 2])
     return torch.quantile(outside, COVERAGE)
 
 
@@ -92,11 +89,9 @@ def stretch(quantiles: Tensor, values: Tensor) -> Tensor:
     Raises:
         ValueError: None is known.
     """
-    known = ~values.isnan()
-    if not known.any():
-        raise ValueError("no held-out image has a known value to calibrate intervals with: give more images")
-    low, middle, high = quantiles[known].double().unbind(1)
-    above = values[known].double() - middle
+    quantiles, values = _known(quantiles, values)
+    low, middle, high = quantiles.unbind(1)
+    above = values - middle
     reach = torch.where(above > 0, high - middle, middle - low).clamp(min=1e-6)
     return torch.quantile(above.abs() / reach, COVERAGE)
 
@@ -106,6 +101,14 @@ def stretched(quantiles: Tensor, factor: Tensor) -> Tensor:
     low, middle, high = quantiles.double().unbind(-1)
     factor = factor.double()
     return torch.stack([middle - factor * (middle - low), middle, middle + factor * (high - middle)], -1)
+
+
+def _known(quantiles: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Quantiles and values in double precision where the value is known; `ValueError` if none is."""
+    known = ~values.isnan()
+    if not known.any():
+        raise ValueError("no held-out image has a known value to calibrate intervals with: give more images")
+    return quantiles[known].double(), values[known].double()
 
 
 def _with_others(logits: Tensor) -> tuple[Tensor, Tensor]:

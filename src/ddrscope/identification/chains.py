@@ -137,7 +137,7 @@ class ChainSampler:
             levels = {name: np.nan if name in BLURS and level < 2 else level for name, level in levels.items()}
         if random.random() < 0.5:
             self._add(before, levels, "camera_noise", 4, random)
-            before[-1] = _with_coarse_chroma(before[-1], random)
+            before[-1] = _with_drawn_chroma(before[-1], random)
         shrink = float(random.choice([1.0, 1.0, 1.0, random.uniform(1.05, 2)]))
         if shrink > 1:
             levels = {name: level if name in LIGHT else np.nan for name, level in levels.items()}
@@ -158,8 +158,8 @@ class ChainSampler:
         levels[name] = _visible(name, level)
 
 
-def _with_coarse_chroma(text: str, random: np.random.Generator) -> str:
-    """Noise of a camera as it is mostly stored: fine in luma, blotchy in colour."""
+def _with_drawn_chroma(text: str, random: np.random.Generator) -> str:
+    """Noise of a camera whose colour is mostly coarse, as after noise reduction and chroma subsampling."""
     (step,) = parse_degradation(text).steps
     coarse = float(random.choice([0.0, random.uniform(0.7, 4)], p=[0.25, 0.75]))
     return replace(step, chroma_smoothing=round(coarse, 2)).text  # type: ignore[call-arg]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddrscope.degradations.chains import DegradationChain, Resizing
-from ddrscope.degradations.recipe import role_of
+from ddrscope.degradations.recipe_steps import role_of
 from ddrscope.matching.fitting import Fit, Similarities
 from ddrscope.matching.result import Alternative
 

@@ -11,10 +11,10 @@ from ddrscope.errors import InputError
 from ddrscope.io.files import atomic_write, write_json
 from ddrscope.matching.configs import TARGETS
 from ddrscope.matching.photographs import CleanPhotographs
-from ddrscope.matching.result import MatchResult
+from ddrscope.matching.result import RECIPE, MatchResult
 from ddrscope.matching.tiles import Tiles
 
-RECIPE, SUMMARY, SHEET, CONFIGS = "recipe.json", "match.json", "sheet.png", "configs"
+SUMMARY, SHEET, CONFIGS = "match.json", "sheet.png", "configs"
 OUTPUTS = (RECIPE, SUMMARY, SHEET, CONFIGS)
 # Tiles of each kind on the sheet, and the number of their regions.
 SHOWN, _SHOWING = 25, 98

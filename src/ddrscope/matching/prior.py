@@ -8,7 +8,8 @@ import numpy as np
 
 from ddrscope.degradations import Degradation, parse_degradation
 from ddrscope.degradations.chains import DegradationChain, Resizing
-from ddrscope.degradations.recipe import role_of, varied
+from ddrscope.degradations.recipe import varied
+from ddrscope.degradations.recipe_steps import role_of
 from ddrscope.degradations.resize import Interpolation
 
 Step = Degradation | Resizing

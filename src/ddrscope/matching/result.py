@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from ddrscope.degradations.recipe import DegradationRecipe, RecipeStep
+from ddrscope.degradations.recipe import DegradationRecipe
+from ddrscope.degradations.recipe_steps import RecipeStep
 from ddrscope.matching.configs import Config, to_config
 from ddrscope.metrics.estimate import Estimate
 from ddrscope.results.skipped import SkippedImage
 
 # The accuracy of a classifier up to which made tiles resemble the real ones, and up to which they do so in part.
 ALIKE, PARTLY_ALIKE = 0.6, 0.85
+RECIPE = "recipe.json"
 # With fewer images the recipe is a guess.
 FEW_IMAGES = 30
 
@@ -123,7 +126,7 @@ class MatchResult:
 
     def to_config(self, target: str) -> Config:
         """The recipe as a configuration file of a training program; see `ddrscope.matching.configs.TARGETS`."""
-        return to_config(self.recipe, target)
+        return to_config(self.recipe, target, str(Path(self.out or "") / RECIPE))
 
     def to_json(self) -> dict[str, Any]:
         """The machine-readable summary."""

@@ -22,17 +22,19 @@ _WRITERS: dict[str, Callable[[DegradationRecipe], Config]] = {
     "neosr": neosr,
     "wtp": wtp,
     "pepedd": pepedd,
-    "ddrscope": training_recipe,
 }
-TARGETS: tuple[str, ...] = tuple(_WRITERS)
+# Reads the recipe itself.
+_OWN = "ddrscope"
+TARGETS: tuple[str, ...] = (*_WRITERS, _OWN)
 
 
-def to_config(recipe: DegradationRecipe, target: str) -> Config:
+def to_config(recipe: DegradationRecipe, target: str, path: str = "recipe.json") -> Config:
     """Write a recipe as a configuration file of another program.
 
     Args:
         recipe: The recipe.
         target: One of `TARGETS`.
+        path: Where the recipe is saved, for ``ddrscope``, which reads that file.
 
     Returns:
         The file. What the program cannot express is in its comments and in ``lost``.
@@ -44,6 +46,8 @@ def to_config(recipe: DegradationRecipe, target: str) -> Config:
         >>> config = to_config(recipe, "realesrgan")
         >>> Path(config.name).write_text(config.text)
     """
+    if target == _OWN:
+        return training_recipe(recipe, path)
     if target not in _WRITERS:
         raise InputError(f"unknown target '{printable(target[:80])}': use one of {', '.join(TARGETS)}")
     return _WRITERS[target](recipe)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ddrscope.degradations.recipe import Place
+from ddrscope.degradations.recipe_steps import Place
 
 Scalar: TypeAlias = "str | bool | int | float"
 Value: TypeAlias = "Scalar | Sequence[Value] | Mapping[str, Value]"

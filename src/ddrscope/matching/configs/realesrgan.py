@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ddrscope.degradations.recipe import DegradationRecipe, Place
+from ddrscope.degradations.recipe import DegradationRecipe
+from ddrscope.degradations.recipe_steps import Place
 from ddrscope.matching.configs.common import (
     PATH_TO_HR,
     RANGES,

@@ -10,7 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ddrscope.degradations.recipe import DegradationRecipe, Place, RecipeStep, Role
+from ddrscope.degradations.recipe import DegradationRecipe
+from ddrscope.degradations.recipe_steps import Place, RecipeStep, Role
 from ddrscope.matching.configs.common import WHERE, percent, span
 from ddrscope.matching.configs.uses import Intermediate, Use, always_lost, grey_sigma, intermediate, ordered_pairs, uses
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from ddrscope.degradations import Degradation
 from ddrscope.degradations.chains import DegradationChain, Resizing
-from ddrscope.degradations.recipe import ENDS, DegradationRecipe, Place, Role, Spread, role_of, weighted_quantiles
+from ddrscope.degradations.recipe import DegradationRecipe
+from ddrscope.degradations.recipe_steps import ENDS, Place, Role, Spread, role_of, weighted_quantiles
 from ddrscope.degradations.registry import find_family
 from ddrscope.matching.configs.common import INDEPENDENT, UNIFORM, WHERE, percent
 

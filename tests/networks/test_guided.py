@@ -184,7 +184,7 @@ def test_training_leaves_the_guide_as_it_was(tmp_path: Path, guidance: str) -> N
     assert all(
         torch.equal(one, other) for one, other in zip(result.guide.parameters(), fresh.parameters(), strict=True)
     )
-    small = torch.cat([pairs.patches(step, 1, 8, 10, recipe.random_pipelines()).small for step in range(8)])
+    small = torch.cat([pairs.patches(step, 1, 8, 10, recipe.distributions()).small for step in range(8)])
     guidance = result.guide(small).permute(1, 0, 2, 3).flatten(1)
     assert guidance.mean(1).abs().median() < 0.3 and 0.7 < guidance.std(1).median() < 1.3
     loaded = load_network(training.pixel.weights)
